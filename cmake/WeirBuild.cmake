@@ -1,0 +1,72 @@
+# Build helpers: one folder, one library, one test binary.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(WEIR_CCACHE ccache)
+if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WEIR_CCACHE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  find_program(WEIR_LLD NAMES ld.lld-${CMAKE_CXX_COMPILER_VERSION_MAJOR} ld.lld-19 ld.lld)
+  if(WEIR_LLD)
+    add_link_options(--ld-path=${WEIR_LLD})
+  endif()
+endif()
+
+add_library(weir_flags INTERFACE)
+add_library(weir::flags ALIAS weir_flags)
+target_include_directories(weir_flags INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>)
+target_compile_options(weir_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
+  $<$<BOOL:${WEIR_WARNINGS_AS_ERRORS}>:-Werror>)
+if(WEIR_SANITIZE)
+  add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${WEIR_SANITIZE})
+endif()
+
+# weir_add_library(<folder> [DEPENDS target...])
+#
+# Every .cpp in src/<folder> becomes the library weir_<folder> (alias weir::<folder>, slashes as
+# underscores), every *_test.cpp the test binary <folder>_test. Folders inside it that have a target
+# of their own come in through theirs.
+function(weir_add_library folder)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  set(dir ${CMAKE_CURRENT_SOURCE_DIR}/src/${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  set(scope PUBLIC)
+  if(sources)
+    add_library(weir_${name} STATIC ${sources})
+    target_link_libraries(weir_${name} PRIVATE weir::flags)
+  else()
+    add_library(weir_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(weir::${name} ALIAS weir_${name})
+  target_link_libraries(weir_${name} ${scope} ${ARG_DEPENDS})
+  target_include_directories(weir_${name} ${scope}
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>)
+  if(tests AND WEIR_BUILD_TESTS)
+    weir_add_test_binary(${name}_test SOURCES ${tests} DEPENDS weir::${name} ${ARG_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# weir_add_test_binary(<name> SOURCES file... DEPENDS target...): GoogleTest, run by ctest.
+function(weir_add_test_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} weir::flags GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+/// Appends the UTF-8 form of `point`. Precondition: a Unicode scalar value.
+void append_utf8(std::string& out, char32_t point);
+
+/// Length of the longest prefix of `text` that is whole, valid UTF-8.
+std::size_t valid_utf8_prefix(std::string_view text) noexcept;
+
+/// True when `text` ends inside a sequence that more bytes could complete; `valid_utf8_prefix`
+/// then tells where it starts.
+bool ends_in_partial_utf8(std::string_view text) noexcept;
+
+}  // namespace weir

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json/document.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include <simdjson.h>
+
+#include "base/assert.hpp"
+#include "base/utf8.hpp"
+
+namespace weir::json {
+namespace {
+
+constexpr std::array<std::string_view, 6> kind_names{"null",   "boolean", "number",
+                                                     "string", "array",   "object"};
+
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Reads four hex digits at `text`; -1 when they are not all there.
+int hex4(std::string_view text) {
+  if (text.size() < 4) return -1;
+  int value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int digit = hex_digit(text[static_cast<std::size_t>(i)]);
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+bool is_high_surrogate(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
+bool is_low_surrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
+
+/// Checks the escapes of a string's inside. True when all are RFC 8259's and surrogates come in
+/// pairs.
+bool escapes_are_valid(std::string_view inside) {
+  std::size_t at = inside.find('\\');
+  while (at != std::string_view::npos) {
+    if (at + 1 >= inside.size()) return false;
+    const char escape = inside[at + 1];
+    if (escape == 'u') {
+      const int unit = hex4(inside.substr(at + 2));
+      if (unit < 0 || is_low_surrogate(unit)) return false;
+      at += 6;
+      if (is_high_surrogate(unit)) {
+        if (inside.substr(at, 2) != "\\u") return false;
+        const int low = hex4(inside.substr(at + 2));
+        if (!is_low_surrogate(low)) return false;
+        at += 6;
+      }
+    } else {
+      if (std::strchr("\"\\/bfnrt", escape) == nullptr || escape == '\0') return false;
+      at += 2;
+    }
+    at = inside.find('\\', at);
+  }
+  return true;
+}
+
+/// Length of the number at the start of `text`, 0 when there is none by RFC 8259's grammar.
+std::size_t number_length(std::string_view text) {
+  std::size_t i = 0;
+  const auto digits = [&] {
+    const std::size_t first = i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+    return i - first;
+  };
+  if (i < text.size() && text[i] == '-') ++i;
+  if (i < text.size() && text[i] == '0') {
+    ++i;
+  } else if (digits() == 0) {
+    return 0;
+  }
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return 0;
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    if (digits() == 0) return 0;
+  }
+  return i;
+}
+
+void append_unescaped(std::string& out, std::string_view inside) {
+  for (;;) {
+    const std::size_t at = inside.find('\\');
+    out.append(inside.substr(0, at));
+    if (at == std::string_view::npos) return;
+    const char escape = inside[at + 1];
+    std::size_t used = 2;
+    switch (escape) {
+      case 'b': out.push_back('\b'); break;
+      case 'f': out.push_back('\f'); break;
+      case 'n': out.push_back('\n'); break;
+      case 'r': out.push_back('\r'); break;
+      case 't': out.push_back('\t'); break;
+      case 'u': {
+        int point = hex4(inside.substr(at + 2));
+        used = 6;
+        if (is_high_surrogate(point)) {
+          const int low = hex4(inside.substr(at + 8));
+          point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
+          used = 12;
+        }
+        append_utf8(out, static_cast<char32_t>(point));
+        break;
+      }
+      default: out.push_back(escape);
+    }
+    inside.remove_prefix(at + used);
+  }
+}
+
+std::string_view inside_of(std::string_view quoted) { return quoted.substr(1, quoted.size() - 2); }
+
+}  // namespace
+
+std::string_view name(Kind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
+
+/// simdjson's structural index, kept between parses.
+struct Document::Index {
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
+  std::size_t capacity = 0;
+
+  // A huge body must not leave its index behind for good.
+  static constexpr std::size_t capacity_kept = std::size_t{4} << 20;
+
+  bool reserve(std::size_t bytes) {
+    if (parser && bytes <= capacity && (capacity <= capacity_kept || bytes > capacity_kept)) {
+      return true;
+    }
+    const std::size_t wanted = std::max<std::size_t>(bytes, 4096);
+    parser.reset();
+    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
+        wanted, 1, parser);
+    capacity = error ? 0 : wanted;
+    return !error;
+  }
+};
+
+/// Walks the structural index once, checks every token and appends a node per value.
+class Document::Walker {
+ public:
+  Walker(Document& document, const ParseLimits& limits)
+      : text_(document.text_),
+        nodes_(document.nodes_),
+        limits_(limits),
+        structurals_(document.index_->parser->structural_indexes.get()),
+        count_(document.index_->parser->n_structural_indexes) {}
+
+  Result<> run() {
+    if (!value(0)) return failure();
+    if (cursor_ != count_) return fail("more text after the value"), failure();
+    return {};
+  }
+
+ private:
+  [[nodiscard]] Error failure() const {
+    return {ErrorCode::invalid_json, std::string("invalid JSON at byte ") + std::to_string(at_) +
+                                         ": " + std::string(reason_)};
+  }
+  bool fail(std::string_view reason) {
+    reason_ = reason;
+    at_ = cursor_ < count_ ? structurals_[cursor_] : text_.size();
+    return false;
+  }
+  [[nodiscard]] char peek() const { return cursor_ < count_ ? text_[structurals_[cursor_]] : '\0'; }
+  /// Where the token at the cursor ends at the latest: the next structural, or the end of the text.
+  [[nodiscard]] std::size_t token_limit() const {
+    return cursor_ + 1 < count_ ? structurals_[cursor_ + 1] : text_.size();
+  }
+
+  std::uint32_t open_node(Kind kind) {
+    nodes_.push_back({static_cast<std::uint32_t>(structurals_[cursor_]), 0, 0, 0, kind, false});
+    return static_cast<std::uint32_t>(nodes_.size() - 1);
+  }
+  void close_node(std::uint32_t index, std::size_t end) {
+    nodes_[index].end = static_cast<std::uint32_t>(end);
+    nodes_[index].next = static_cast<std::uint32_t>(nodes_.size());
+  }
+
+  bool value(std::uint32_t depth) {
+    switch (peek()) {
+      case '{': return object(depth + 1);
+      case '[': return array(depth + 1);
+      case '"': return string();
+      case 't': return literal("true", Kind::boolean);
+      case 'f': return literal("false", Kind::boolean);
+      case 'n': return literal("null", Kind::null);
+      default: return number();
+    }
+  }
+
+  bool object(std::uint32_t depth) {
+    if (depth > limits_.depth_max) return fail("nested too deeply");
+    const std::uint32_t node = open_node(Kind::object);
+    ++cursor_;
+    if (peek() != '}') {
+      for (;;) {
+        if (peek() != '"') return fail("expected a member name");
+        if (!string()) return false;
+        if (peek() != ':') return fail("expected ':'");
+        ++cursor_;
+        if (!value(depth)) return false;
+        ++nodes_[node].count;
+        if (peek() == '}') break;
+        if (peek() != ',') return fail("expected ',' or '}'");
+        ++cursor_;
+      }
+    }
+    close_node(node, structurals_[cursor_] + 1);
+    ++cursor_;
+    return true;
+  }
+
+  bool array(std::uint32_t depth) {
+    if (depth > limits_.depth_max) return fail("nested too deeply");
+    const std::uint32_t node = open_node(Kind::array);
+    ++cursor_;
+    if (peek() != ']') {
+      for (;;) {
+        if (!value(depth)) return false;
+        ++nodes_[node].count;
+        if (peek() == ']') break;
+        if (peek() != ',') return fail("expected ',' or ']'");
+        ++cursor_;
+      }
+    }
+    close_node(node, structurals_[cursor_] + 1);
+    ++cursor_;
+    return true;
+  }
+
+  // Stage one lists only where a string starts. It has checked that quotes pair up and that no bare
+  // control character is inside, so the closing quote is the last one before the next token.
+  bool string() {
+    const std::size_t begin = structurals_[cursor_];
+    std::size_t end = token_limit();
+    while (end > begin + 1 && is_space(text_[end - 1])) --end;
+    if (end < begin + 2 || text_[end - 1] != '"') return fail("broken string");
+    const std::string_view inside = text_.substr(begin + 1, end - begin - 2);
+    const bool has_escape = inside.find('\\') != std::string_view::npos;
+    if (has_escape && !escapes_are_valid(inside)) return fail("invalid escape in a string");
+    const std::uint32_t node = open_node(Kind::string);
+    nodes_[node].has_escape = has_escape;
+    close_node(node, end);
+    ++cursor_;
+    return true;
+  }
+
+  bool literal(std::string_view word, Kind kind) {
+    if (!ends_after(word.size()) || text_.substr(structurals_[cursor_], word.size()) != word) {
+      return fail("unknown word");
+    }
+    close_node(open_node(kind), structurals_[cursor_] + word.size());
+    ++cursor_;
+    return true;
+  }
+
+  bool number() {
+    if (cursor_ >= count_) return fail("text ends too early");
+    const std::size_t begin = structurals_[cursor_];
+    const std::size_t length = number_length(text_.substr(begin, token_limit() - begin));
+    if (length == 0 || !ends_after(length)) return fail("expected a value");
+    if (length > limits_.number_chars_max) return fail("number is too long");
+    if (length > 15 || text_.substr(begin, length).find_first_of("eE") != std::string_view::npos) {
+      double value = 0;
+      const char* first = text_.data() + begin;
+      if (std::from_chars(first, first + length, value).ec == std::errc::result_out_of_range &&
+          !is_tiny(text_.substr(begin, length))) {
+        return fail("number is out of range");
+      }
+    }
+    close_node(open_node(Kind::number), begin + length);
+    ++cursor_;
+    return true;
+  }
+
+  // from_chars reports underflow and overflow alike; a number too small to tell from 0 is fine.
+  static bool is_tiny(std::string_view number) {
+    const auto exponent = number.find_first_of("eE");
+    if (exponent != std::string_view::npos) return number[exponent + 1] == '-';
+    return number.find('.') != std::string_view::npos && number.find_first_of("123456789") > 1;
+  }
+
+  /// Only white space stands between the token's `length` bytes and the next token.
+  [[nodiscard]] bool ends_after(std::size_t length) const {
+    const std::size_t limit = token_limit();
+    std::size_t at = structurals_[cursor_] + length;
+    if (at > limit) return false;
+    while (at < limit && is_space(text_[at])) ++at;
+    return at == limit;
+  }
+
+  std::string_view text_;
+  std::vector<Node>& nodes_;
+  const ParseLimits& limits_;
+  const std::uint32_t* structurals_;
+  std::size_t count_;
+  std::size_t cursor_ = 0;
+  std::string_view reason_;
+  std::size_t at_ = 0;
+};
+
+Document::Document() : index_(std::make_unique<Index>()) {}
+Document::~Document() = default;
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+
+Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
+  text_ = text;
+  nodes_.clear();
+  if (text.empty()) return Error(ErrorCode::invalid_json, "invalid JSON: the text is empty");
+  // Offsets are 32 bits wide and simdjson takes no more than 4 GiB.
+  if (text.size() > 0xFFFF'FF00U) return Error(ErrorCode::invalid_json, "JSON text is too large");
+  if (!index_->reserve(text.size())) {
+    return Error(ErrorCode::overloaded, "no memory to read the JSON text");
+  }
+  const auto stage1 = index_->parser->stage1(reinterpret_cast<const std::uint8_t*>(text.data()),
+                                             text.size(), simdjson::stage1_mode::regular);
+  if (stage1 != simdjson::SUCCESS) {
+    return Error(ErrorCode::invalid_json,
+                 std::string("invalid JSON: ") + simdjson::error_message(stage1));
+  }
+  return Walker(*this, limits).run();
+}
+
+Kind Value::kind() const noexcept { return document_->nodes_[index_].kind; }
+
+std::string_view Value::raw() const noexcept {
+  const auto& node = document_->nodes_[index_];
+  return document_->text_.substr(node.begin, node.end - node.begin);
+}
+
+std::size_t Value::offset() const noexcept { return document_->nodes_[index_].begin; }
+
+bool Value::as_bool() const noexcept {
+  WEIR_ASSERT(is_boolean());
+  return raw().front() == 't';
+}
+
+std::optional<std::int64_t> Value::as_int() const noexcept {
+  if (!is_number()) return std::nullopt;
+  const std::string_view digits = raw();
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc() && end == digits.data() + digits.size()) return value;
+  if (digits.find_first_of(".eE") == std::string_view::npos) return std::nullopt;
+  const double real = as_double();
+  // Beyond 2^53 a double no longer tells neighbouring integers apart.
+  if (std::trunc(real) != real || std::abs(real) > 9007199254740992.0) return std::nullopt;
+  return static_cast<std::int64_t>(real);
+}
+
+double Value::as_double() const noexcept {
+  WEIR_ASSERT(is_number());
+  const std::string_view digits = raw();
+  double value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+std::string Value::as_string() const {
+  std::string out;
+  append_string_to(out);
+  return out;
+}
+
+std::string_view Value::as_string_view(std::string& scratch) const {
+  WEIR_ASSERT(is_string());
+  if (!document_->nodes_[index_].has_escape) return inside_of(raw());
+  scratch.clear();
+  append_unescaped(scratch, inside_of(raw()));
+  return scratch;
+}
+
+void Value::append_string_to(std::string& out) const {
+  WEIR_ASSERT(is_string());
+  if (document_->nodes_[index_].has_escape) {
+    append_unescaped(out, inside_of(raw()));
+  } else {
+    out.append(inside_of(raw()));
+  }
+}
+
+bool Value::equals(std::string_view content) const {
+  if (!is_string()) return false;
+  if (!document_->nodes_[index_].has_escape) return inside_of(raw()) == content;
+  return as_string() == content;
+}
+
+std::size_t Value::size() const noexcept { return document_->nodes_[index_].count; }
+
+ElementRange Value::elements() const noexcept {
+  WEIR_ASSERT(is_array());
+  return {document_, index_ + 1, document_->nodes_[index_].next};
+}
+
+MemberRange Value::members() const noexcept {
+  WEIR_ASSERT(is_object());
+  return {document_, index_ + 1, document_->nodes_[index_].next};
+}
+
+std::optional<Value> Value::find(std::string_view key) const {
+  if (document_ == nullptr || !is_object()) return std::nullopt;
+  for (const Member member : members()) {
+    if (member.key.equals(key)) return member.value;
+  }
+  return std::nullopt;
+}
+
+ElementRange::iterator& ElementRange::iterator::operator++() {
+  index_ = document_->nodes_[index_].next;
+  return *this;
+}
+
+Member MemberRange::iterator::operator*() const {
+  return {Value(document_, index_), Value(document_, index_ + 1)};
+}
+
+MemberRange::iterator& MemberRange::iterator::operator++() {
+  index_ = document_->nodes_[index_ + 1].next;
+  return *this;
+}
+
+}  // namespace weir::json

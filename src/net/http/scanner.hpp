@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/error.hpp"
+
+/// HTTP/1.1 heads and framing, both directions, strictly: what is ambiguous is refused, because two
+/// readers of one ambiguous message is how requests are smuggled.
+namespace weir::net::http {
+
+struct HeadLimits {
+  std::size_t request_line_bytes_max = 8 * 1024;
+  std::size_t field_bytes_max = 8 * 1024;
+  std::size_t fields_bytes_max = 32 * 1024;  ///< all fields together; upstream: 64 KiB
+  std::size_t field_count_max = 100;
+};
+
+/// Views into the scanned buffer.
+struct Field {
+  std::string_view name;
+  std::string_view value;  ///< without surrounding blanks
+};
+
+class Fields {
+ public:
+  /// The first field called `name` (any case); nothing when absent.
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
+  [[nodiscard]] const std::vector<Field>& all() const { return fields_; }
+  void add(Field field) { fields_.push_back(field); }
+  void clear() { fields_.clear(); }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+enum class Framing : std::uint8_t {
+  none,         ///< no body
+  length,       ///< content_length bytes
+  chunked,
+  until_close,  ///< responses only
+};
+
+struct RequestHead {
+  std::string_view method;
+  std::string_view target;        ///< as sent
+  std::string_view host;          ///< of the Host field; empty in HTTP/1.0 without one
+  int minor_version = 1;          ///< HTTP/1.<minor_version>
+  Fields fields;
+  Framing framing = Framing::none;
+  std::uint64_t content_length = 0;
+  bool keeps_alive = true;
+  bool expects_continue = false;
+};
+
+struct ResponseHead {
+  int status = 0;
+  int minor_version = 1;
+  Fields fields;
+  Framing framing = Framing::none;
+  std::uint64_t content_length = 0;
+  bool keeps_alive = true;
+};
+
+/// Outcome of a scan: `consumed` > 0 when the head is complete, an `error` when it is refused,
+/// neither when more bytes are needed.
+struct ScanResult {
+  std::size_t consumed = 0;
+  std::optional<Error> error;
+  [[nodiscard]] bool needs_more() const { return consumed == 0 && !error; }
+};
+
+/// Scans the head of a request at the start of `buffer`. `head` holds views into `buffer`. Empty
+/// lines before the request line are skipped, as RFC 9112 section 2.2 asks.
+///
+/// `resume`: bytes already searched in vain by an earlier call on the same message, updated here, so
+/// that a head that arrives byte by byte is not scanned anew each time. Start with 0.
+ScanResult scan_request_head(std::string_view buffer, const HeadLimits& limits, RequestHead& head,
+                             std::size_t& resume);
+
+/// Scans the head of a response. `request_method` decides about the body (HEAD has none).
+/// Interim (1xx) responses are returned like any other, with framing none.
+ScanResult scan_response_head(std::string_view buffer, const HeadLimits& limits,
+                              std::string_view request_method, ResponseHead& head,
+                              std::size_t& resume);
+
+/// Takes a chunked body apart, piece by piece, without copying it.
+class ChunkedDecoder {
+ public:
+  struct Step {
+    std::size_t consumed = 0;      ///< bytes of the input used up
+    std::string_view data;         ///< body bytes, a view into the input; may be empty
+    bool is_done = false;          ///< the last chunk and the trailers were read
+    std::optional<Error> error;
+  };
+  /// Takes as much of `input` as makes one step: framing bytes and at most one run of data. Call
+  /// again with the rest until `consumed` is 0 (more input needed), `is_done` or `error`.
+  Step step(std::string_view input);
+
+ private:
+  enum class State : std::uint8_t { size, extension, size_line_feed, data, data_cr, data_line_feed, trailer, done };
+  State state_ = State::size;
+  std::uint64_t left_ = 0;
+  std::uint32_t digits_ = 0;
+  std::size_t extension_bytes_ = 0;
+  std::size_t extension_bytes_total_ = 0;
+  std::size_t trailer_bytes_ = 0;
+  std::string trailer_line_;
+};
+
+}  // namespace weir::net::http

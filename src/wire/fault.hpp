@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "json/document.hpp"
+#include "wire/canonical.hpp"
+
+namespace weir::wire {
+
+/// Reads an error body in any of the shapes providers use: OpenAI's object, an error as a bare
+/// string, flat members, FastAPI's `detail`, Google's status object with details, an array around
+/// any of them, plain text, HTML, nothing. Never fails: what can't be read becomes the message,
+/// cut to 512 bytes.
+///
+/// `status` is the HTTP status, 0 inside a stream; a numeric code in the body replaces 0.
+UpstreamFault read_fault(int status, std::string_view body);
+
+/// True when a JSON answer with status 200 (or an event of a stream) is an error in disguise:
+/// `error` is there and not null, or xAI's flat pair of `code` and `error`.
+bool is_fault(json::Value root);
+
+}  // namespace weir::wire

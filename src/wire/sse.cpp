@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/sse.hpp"
+
+#include "base/assert.hpp"
+
+namespace weir::wire {
+namespace {
+
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+/// Drops what was read once it is worth a move.
+void compact(std::string& buffer, std::size_t& at, std::size_t& scan) {
+  if (at == buffer.size()) {
+    buffer.clear();
+    at = scan = 0;
+  } else if (at > 4096 && at > buffer.size() / 2) {
+    buffer.erase(0, at);
+    scan -= at;
+    at = 0;
+  }
+}
+
+}  // namespace
+
+void SseParser::feed(std::string_view bytes) {
+  if (is_overflowing_) return;
+  compact(buffer_, at_, scan_);
+  buffer_.append(bytes);
+}
+
+bool SseParser::take_line(std::string_view& line) {
+  if (skips_line_feed_ && at_ < buffer_.size()) {
+    if (buffer_[at_] == '\n') ++at_;
+    scan_ = at_;
+    skips_line_feed_ = false;
+  }
+  const std::size_t end = buffer_.find_first_of("\r\n", scan_);
+  if (end == std::string::npos) {
+    scan_ = buffer_.size();
+    if (!is_finished_ || at_ == buffer_.size()) return false;
+    line = std::string_view(buffer_).substr(at_);
+    at_ = buffer_.size();
+    return true;
+  }
+  line = std::string_view(buffer_).substr(at_, end - at_);
+  skips_line_feed_ = buffer_[end] == '\r';
+  at_ = scan_ = end + 1;
+  return true;
+}
+
+void SseParser::read_field(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  if (colon == 0) return;  // a comment
+  const std::string_view field = line.substr(0, colon);
+  std::string_view value;
+  if (colon != std::string_view::npos) value = line.substr(colon + 1);
+  if (value.starts_with(' ')) value.remove_prefix(1);
+  if (field == "data") {
+    if (has_data_) data_.push_back('\n');
+    data_.append(value);
+    has_data_ = true;
+  } else if (field == "event") {
+    type_.assign(value);
+  }
+}
+
+bool SseParser::next(Event& event) {
+  if (!is_started_) {
+    // Wait until three bytes can tell a mark from text.
+    if (buffer_.size() < byte_order_mark.size() && !is_finished_ &&
+        byte_order_mark.starts_with(buffer_)) {
+      return false;
+    }
+    if (buffer_.starts_with(byte_order_mark)) at_ = scan_ = byte_order_mark.size();
+    is_started_ = true;
+  }
+  std::string_view line;
+  while (!is_overflowing_ && take_line(line)) {
+    if (!line.empty()) {
+      read_field(line);
+      is_overflowing_ = data_.size() > event_bytes_max_;
+      continue;
+    }
+    if (!has_data_) {
+      type_.clear();
+      continue;
+    }
+    given_type_.swap(type_);
+    given_data_.swap(data_);
+    type_.clear();
+    data_.clear();
+    has_data_ = false;
+    event = {given_type_, given_data_};
+    return true;
+  }
+  if (buffer_.size() - at_ > event_bytes_max_) is_overflowing_ = true;
+  if (is_finished_ && has_data_ && !is_overflowing_) {
+    given_type_.swap(type_);
+    given_data_.swap(data_);
+    has_data_ = false;
+    event = {given_type_, given_data_};
+    return true;
+  }
+  return false;
+}
+
+void SseParser::finish() { is_finished_ = true; }
+
+void LineParser::feed(std::string_view bytes) {
+  if (is_overflowing_) return;
+  compact(buffer_, at_, scan_);
+  buffer_.append(bytes);
+}
+
+bool LineParser::next(std::string_view& line) {
+  while (!is_overflowing_) {
+    const std::size_t end = buffer_.find('\n', scan_);
+    if (end == std::string::npos) {
+      scan_ = buffer_.size();
+      is_overflowing_ = buffer_.size() - at_ > line_bytes_max_;
+      if (!is_finished_ || at_ == buffer_.size()) return false;
+      line = std::string_view(buffer_).substr(at_);
+      at_ = buffer_.size();
+    } else {
+      line = std::string_view(buffer_).substr(at_, end - at_);
+      at_ = scan_ = end + 1;
+    }
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.find_first_not_of(" \t") != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+void append_sse(std::string& out, std::string_view type, std::string_view data) {
+  WEIR_ASSERT(type.find_first_of("\r\n") == std::string_view::npos);
+  if (!type.empty()) out.append("event: ").append(type).append("\n");
+  std::string_view rest = data;
+  for (;;) {
+    const auto line_end = rest.find_first_of("\r\n");
+    out.append("data: ").append(rest.substr(0, line_end)).append("\n");
+    if (line_end == std::string_view::npos) break;
+    const bool is_crlf = rest.substr(line_end, 2) == "\r\n";
+    rest.remove_prefix(line_end + (is_crlf ? 2 : 1));
+  }
+  out.append("\n");
+}
+
+}  // namespace weir::wire
