@@ -17,7 +17,8 @@ namespace weir::wire {
 UpstreamFault read_fault(int status, std::string_view body);
 
 /// True when a JSON answer with status 200 (or an event of a stream) is an error in disguise:
-/// `error` is there and not null, or xAI's flat pair of `code` and `error`.
+/// `error` is there and not null (also xAI's flat pair of `code` and `error`), or `object` is
+/// "error", as older vLLM and Mistral write it.
 bool is_fault(json::Value root);
 
 }  // namespace weir::wire
