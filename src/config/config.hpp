@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/money.hpp"
+#include "config/secret.hpp"
+#include "config/timeouts.hpp"
+#include "providers/catalog.hpp"
+#include "providers/provider_table.hpp"
+
+/// The whole configuration as plain data. Nothing here does anything: `loader.hpp` fills it from
+/// files and environment through the tables of `fields.hpp`, `resolve.hpp` makes model names of it,
+/// and the composition root hands its parts to whom they concern.
+namespace weir::config {
+
+using std::chrono::milliseconds;
+
+/// A part of a whole; `0.2` and `20%` in the configuration.
+struct Ratio {
+  std::int32_t permille = 0;
+  auto operator<=>(const Ratio&) const = default;
+};
+
+/// A number of bytes; `64MiB` in the configuration.
+struct ByteSize {
+  std::int64_t bytes = 0;
+  auto operator<=>(const ByteSize&) const = default;
+};
+
+/// How one target is chosen among those of a step.
+enum class Strategy : std::uint8_t {
+  priority,
+  round_robin,
+  weighted,
+  least_recently_used,
+  least_latency,
+  least_cost,
+  least_busy,
+  health,
+  sticky,
+};
+
+/// Which provider comes first where nothing else decides.
+enum class Prefer : std::uint8_t { standard, free };
+
+/// What happens to members of a request that Weir doesn't know.
+enum class UnknownParams : std::uint8_t { automatic, drop, forward, reject };
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
+enum class LogFormat : std::uint8_t { automatic, json, text };
+enum class Backoff : std::uint8_t { jitter, classic };
+/// `auto`, `on`, `off` of settings that decide by themselves unless told.
+enum class Choice : std::uint8_t { automatic, on, off };
+
+/// Settings of the attempt loop; what is not set comes from the wider scope (route over provider
+/// over the file's own section over the defaults).
+struct RetrySettings {
+  std::optional<bool> enabled;  ///< `retries: off` is exactly one attempt
+  std::optional<Backoff> backoff;
+  std::optional<std::int64_t> max_attempts;  ///< unset: max(3, targets + 1)
+  std::optional<std::int64_t> attempts_per_target;
+  std::optional<milliseconds> backoff_base;
+  std::optional<milliseconds> backoff_cap;
+  std::optional<milliseconds> max_inline_wait;
+  std::optional<milliseconds> min_attempt_budget;
+  std::optional<Ratio> retry_budget_ratio;
+  std::optional<std::int64_t> retry_budget_floor;
+  std::optional<milliseconds> retry_budget_window;
+
+  /// These settings with what `narrower` sets put over them.
+  [[nodiscard]] RetrySettings with(const RetrySettings& narrower) const;
+  bool operator==(const RetrySettings&) const = default;
+};
+
+/// Retry settings with every value decided.
+struct RetryPolicy {
+  bool enabled = true;
+  bool jitter = true;
+  int max_attempts = 3;
+  int attempts_per_target = 2;
+  milliseconds backoff_base{250};
+  milliseconds backoff_cap{8'000};
+  milliseconds max_inline_wait{5'000};
+  milliseconds min_attempt_budget{1'000};
+  Ratio retry_budget_ratio{200};
+  int retry_budget_floor = 10;
+  milliseconds retry_budget_window{10'000};
+};
+
+/// Decides what `settings` leaves open, for a route of `targets` targets; applies the presets
+/// (`backoff: classic`, `retries: off`).
+RetryPolicy decide(const RetrySettings& settings, std::size_t targets);
+
+/// What we may send to a provider; 0 = no limit of ours.
+struct ProviderLimits {
+  std::int64_t requests_per_minute = 0;
+  std::int64_t requests_per_day = 0;
+  std::int64_t tokens_per_minute = 0;
+  std::int64_t tokens_per_day = 0;
+  std::int64_t burst = 0;        ///< requests at once; 0 = a minute's worth
+  std::int64_t concurrency = 0;  ///< requests in flight
+  bool operator==(const ProviderLimits&) const = default;
+};
+
+/// Facts about one model of a provider, said by the operator; they go over the catalog's.
+struct ModelOverride {
+  std::string id;
+  std::vector<std::string> aliases;
+  providers::PriceList prices;
+  std::int64_t context = 0;  ///< tokens; 0 = as in the catalog
+  std::int64_t max_output = 0;
+  std::optional<providers::Capabilities> capabilities;
+  Timeouts timeouts;  ///< T-10 to T-13
+};
+
+/// A value that requests get when the client gives none; raw JSON.
+struct DefaultParam {
+  std::string name;
+  std::string json;
+};
+
+/// One provider entry. Its name is what clients write before the slash.
+struct ProviderConfig {
+  std::string name;
+  const providers::ProviderSpec* spec = nullptr;       ///< never null in a loaded configuration
+  wire::Dialect dialect = wire::Dialect::openai_chat;  ///< the row's unless `dialect:` says else
+  bool enabled = true;
+  bool mock = false;           ///< answers by itself, under this name, with these models
+  bool local = false;          ///< free of charge, long timeouts
+  bool allow_private = false;  ///< may connect to private addresses although added over the API
+  /// The address stands in the operator's file or environment, so that it may be private.
+  bool address_is_operators = false;
+  std::vector<Secret> api_keys;
+  std::string base_url;  ///< normalized
+  std::string organization;
+  std::string project;
+  std::string deployment;  ///< Azure: one deployment for whatever model is asked for
+  std::map<std::string, std::string, std::less<>> deployments;  ///< Azure: model to deployment
+  std::string api_version;                                      ///< Azure: set = classic URLs
+  std::vector<std::pair<std::string, Secret>> headers;
+  std::vector<DefaultParam> params;
+  ProviderLimits limits;
+  Timeouts timeouts;
+  RetrySettings retries;
+  std::string ca_file;
+  std::string proxy;                  ///< empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
+  std::vector<ModelOverride> models;  ///< sorted by id
+
+  /// What is said about `id` (or the model it is an alias of), or null.
+  [[nodiscard]] const ModelOverride* find_model(std::string_view id) const;
+};
+
+/// One target of a route, as written: a route, tier or task, `provider/model`, or a bare model id.
+struct TargetRef {
+  std::string target;
+  std::int64_t weight = 1;
+  bool operator==(const TargetRef&) const = default;
+};
+
+/// `hedge: auto | off | <duration>`
+struct Hedge {
+  Choice mode = Choice::automatic;
+  milliseconds after{0};  ///< with `on`
+  bool operator==(const Hedge&) const = default;
+};
+
+/// A name that clients ask for.
+struct RouteConfig {
+  std::string name;  ///< may hold one `*`
+  std::optional<Strategy> strategy;
+  std::vector<TargetRef> targets;
+  std::optional<bool> failover;
+  Timeouts timeouts;
+  RetrySettings retries;
+  std::optional<Hedge> hedge;
+  std::optional<Choice> stream_recovery;
+  std::optional<bool> content_filter_failover;
+  std::optional<UnknownParams> unknown_params;
+  std::vector<DefaultParam> params;
+};
+
+struct TlsConfig {
+  std::string cert;
+  std::string key;
+};
+
+struct LogConfig {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::automatic;
+};
+
+/// Sizes and numbers that bound the edge; sections 15 and 21 of the failure semantics.
+struct Limits {
+  std::int64_t max_connections = 0;  ///< 0 = (open-file limit - 256) / 2
+  std::int64_t max_connections_per_ip = 1'000;
+  std::int64_t max_inflight = 20'000;
+  std::int64_t max_inflight_per_key = 0;
+  std::int64_t provider_max_inflight = 0;
+  std::int64_t queue_length = 1'000;
+  milliseconds queue_wait{30'000};
+  ByteSize memory{0};  ///< 0 = the container's limit, else the machine's memory
+  Ratio memory_soft{750};
+  Ratio memory_hard{900};
+  ByteSize request_line{8 << 10};
+  ByteSize header_field{8 << 10};
+  ByteSize header_bytes{32 << 10};
+  std::int64_t header_count = 100;
+  ByteSize body_bytes_max{64 << 20};
+  ByteSize multipart_bytes_max{512 << 20};
+  std::int64_t json_depth = 64;
+  ByteSize upstream_header_bytes{64 << 10};
+  ByteSize upstream_body_bytes_max{256 << 20};
+  ByteSize event_bytes_max{32 << 20};
+  std::int64_t upstream_interim_responses = 10;
+  std::int64_t hops_max = 4;
+};
+
+struct StreamSettings {
+  std::optional<milliseconds> early_commit = milliseconds(20'000);  ///< unset = off
+  milliseconds heartbeat{15'000};
+  Choice recovery = Choice::automatic;
+  std::int64_t recovery_attempts = 2;
+};
+
+struct Config {
+  std::string listen = "127.0.0.1:9347";
+  std::string admin_listen = "127.0.0.1:9348";  ///< `same`: on the client listener; `off`: none
+  std::int64_t threads = 0;                     ///< 0 = one per core
+  std::string data_dir;                         ///< empty: the user's data directory
+  std::vector<Secret> keys;
+  std::vector<std::string> hosts;
+  std::vector<std::string> cors_origins;
+  std::vector<std::string> trusted_proxies;
+  bool env_providers = false;
+  Prefer prefer = Prefer::standard;
+  std::string default_model;  ///< empty: `auto`
+  bool failover = true;
+  Strategy strategy = Strategy::priority;
+  Hedge hedge;
+  bool content_filter_failover = false;
+  UnknownParams unknown_params = UnknownParams::automatic;
+  bool reject_unpriced = false;  ///< `unpriced: reject`
+  bool detect_local = true;      ///< look at the usual local ports when there is no file
+  TlsConfig tls;
+  LogConfig log;
+  bool access_log = false;
+  bool expose_target = true;
+  bool reuse_port = false;
+  milliseconds drain_grace{0};
+  milliseconds drain_timeout{25'000};
+  Timeouts timeouts;
+  RetrySettings retries;
+  Limits limits;
+  StreamSettings stream;
+
+  std::vector<ProviderConfig> providers;  ///< in the order they were written
+  std::vector<RouteConfig> models;
+  std::vector<std::pair<std::string, std::string>> tiers;
+  std::vector<std::pair<std::string, std::string>> tasks;
+
+  /// Where each value that is not a default comes from, by path: `file:line` or `env NAME`.
+  std::map<std::string, std::string, std::less<>> sources;
+
+  /// Index in `providers`, nothing when there is no such provider.
+  [[nodiscard]] std::optional<std::size_t> find_provider(std::string_view name) const;
+  /// `sources` of `path`, or "default".
+  [[nodiscard]] std::string_view source_of(std::string_view path) const;
+};
+
+}  // namespace weir::config

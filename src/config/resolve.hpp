@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/loader.hpp"
+#include "weir/result.hpp"
+
+/// Which targets does a model name mean.
+namespace weir::config {
+
+/// Facts about a model at a provider: the catalog's, with the operator's over them.
+struct ModelFacts {
+  const providers::Model* catalog = nullptr;  ///< null: not in the catalog
+  const ModelOverride* override_ = nullptr;   ///< null: nothing said in the configuration
+  providers::PriceList prices;                ///< all zero for local servers
+  std::int64_t context_tokens = 0;            ///< 0 = unknown
+  std::int64_t output_tokens_max = 0;         ///< 0 = unknown
+  /// Nothing: unknown, so that a request may learn from a refusal.
+  std::optional<providers::Capabilities> capabilities;
+  wire::ModelTraits traits;
+  providers::ChatTools chat_tools = providers::ChatTools::yes;
+  bool responses_only = false;
+};
+
+/// What is known about `model` (a client's word for it) at `provider`. The result points into both
+/// `provider` and the catalog.
+ModelFacts model_facts(const ProviderConfig& provider, std::string_view model);
+
+/// One place a request can go.
+struct Target {
+  std::size_t provider = 0;  ///< index in `Config::providers`
+  std::string name;          ///< `provider/model`, the same for every way of naming it
+  std::string model;         ///< id on the wire; empty: the server's first model
+  std::int64_t weight = 1;
+  ModelFacts facts;
+};
+
+/// Targets among which the strategy chooses; the next step is taken when all of one have failed.
+struct Step {
+  Strategy strategy = Strategy::priority;
+  std::vector<Target> targets;
+};
+
+enum class ResolvedBy : std::uint8_t { route, tier, task, wildcard, provider, model, automatic };
+std::string_view name(ResolvedBy how) noexcept;
+
+/// What a name means, frozen with the snapshot it belongs to.
+struct Resolution {
+  std::string name;  ///< of the route; for a model its own
+  ResolvedBy how = ResolvedBy::route;
+  std::vector<Step> steps;  ///< never empty, and no step is
+  bool failover = true;
+  Timeouts timeouts;      ///< of the route
+  RetrySettings retries;  ///< of the route
+  Hedge hedge;
+  Choice stream_recovery = Choice::automatic;
+  bool content_filter_failover = false;
+  UnknownParams unknown_params = UnknownParams::automatic;
+  std::vector<DefaultParam> params;
+
+  [[nodiscard]] std::size_t target_count() const;
+};
+
+/// Ids of models that servers were asked for, by provider name. A local server offers what it said
+/// here, and before it was asked what the catalog believes.
+using DetectedModels = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+/// The names of one configuration snapshot. Immutable, so that any thread may ask; keeps the
+/// configuration alive that its results point into.
+class Resolver {
+ public:
+  /// Checks and freezes all routes. Problems: a name that is used twice among routes, tiers and
+  /// tasks; a cycle; a target that means nothing.
+  static Result<std::shared_ptr<const Resolver>> make(std::shared_ptr<const Config> config,
+                                                      DetectedModels detected,
+                                                      std::vector<Problem>& problems);
+
+  /// What `name` means: a route, tier or task; a wildcard route; `provider/model`; a model id at
+  /// every provider that offers it, in the default order; `auto`. An empty name is
+  /// `default_model`. Errors: `route_unknown` with the nearest names.
+  [[nodiscard]] Result<std::shared_ptr<const Resolution>> resolve(std::string_view name) const;
+
+  /// Every name worth listing: routes, tiers, tasks, `auto`, then each provider's known models.
+  [[nodiscard]] std::vector<std::string> listed_names() const;
+  /// The models that `provider` is known to have: detected, configured, else of the catalog.
+  [[nodiscard]] std::vector<std::string> models_of(std::size_t provider) const;
+  /// Indexes of enabled providers in the order in force (`prefer`), best first.
+  [[nodiscard]] const std::vector<std::size_t>& order() const noexcept { return order_; }
+  [[nodiscard]] const Config& config() const noexcept { return *config_; }
+
+ private:
+  friend class ResolverBuilder;
+  struct Wildcard {
+    std::string prefix;
+    std::string suffix;
+    const RouteConfig* route;
+  };
+
+  Resolver(std::shared_ptr<const Config> config, DetectedModels detected);
+
+  std::shared_ptr<const Config> config_;
+  DetectedModels detected_;
+  std::vector<std::size_t> order_;
+  std::map<std::string, std::shared_ptr<const Resolution>, std::less<>> named_;
+  std::vector<Wildcard> wildcards_;  ///< the most specific first
+};
+
+}  // namespace weir::config

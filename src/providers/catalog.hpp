@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/money.hpp"
+#include "wire/codec.hpp"
+
+/// What is known about models without asking anyone: prices, limits, capabilities, ends of life.
+/// The tables are made from `data/catalog.yaml` at build time and lie in read-only memory without
+/// a single pointer, so that they cost nothing until a page of them is looked at.
+namespace weir::providers {
+
+/// The day the facts were put together; a model's status is judged against it.
+std::string_view catalog_date() noexcept;
+
+/// A text inside the catalog.
+class CatalogText {
+ public:
+  constexpr CatalogText() = default;
+  constexpr CatalogText(std::uint32_t offset, std::uint16_t size) : offset_(offset), size_(size) {}
+  [[nodiscard]] std::string_view view() const noexcept;
+  operator std::string_view() const noexcept { return view(); }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+ private:
+  std::uint32_t offset_ = 0;
+  std::uint16_t size_ = 0;
+};
+
+enum class Capability : std::uint16_t {
+  chat = 1u << 0,
+  streaming = 1u << 1,
+  tools = 1u << 2,
+  parallel_tools = 1u << 3,
+  vision = 1u << 4,
+  audio = 1u << 5,
+  json_mode = 1u << 6,
+  json_schema = 1u << 7,
+  reasoning = 1u << 8,
+  embeddings = 1u << 9,
+  prompt_cache = 1u << 10,
+};
+using Capabilities = std::uint16_t;
+constexpr bool has(Capabilities set, Capability capability) noexcept {
+  return (set & static_cast<Capabilities>(capability)) != 0;
+}
+
+struct CapabilityName {
+  Capability capability;
+  std::string_view name;
+};
+inline constexpr std::array capability_names{
+    CapabilityName{Capability::chat, "chat"},
+    CapabilityName{Capability::streaming, "streaming"},
+    CapabilityName{Capability::tools, "tools"},
+    CapabilityName{Capability::parallel_tools, "parallel_tools"},
+    CapabilityName{Capability::vision, "vision"},
+    CapabilityName{Capability::audio, "audio"},
+    CapabilityName{Capability::json_mode, "json_mode"},
+    CapabilityName{Capability::json_schema, "json_schema"},
+    CapabilityName{Capability::reasoning, "reasoning"},
+    CapabilityName{Capability::embeddings, "embeddings"},
+    CapabilityName{Capability::prompt_cache, "prompt_cache"},
+};
+std::optional<Capability> parse_capability(std::string_view name) noexcept;
+
+/// Kinds of tokens that have a price of their own.
+enum class PriceKind : std::uint8_t {
+  input,
+  output,
+  cache_read,
+  cache_write,
+  cache_write_1h,
+  batch_input,
+  batch_output,
+  audio_input,
+};
+inline constexpr std::array<std::string_view, 8> price_kind_names{
+    "input",          "output",      "cache_read",   "cache_write",
+    "cache_write_1h", "batch_input", "batch_output", "audio_input"};
+inline constexpr std::size_t price_kind_count = price_kind_names.size();
+
+/// Prices per million tokens by kind; a kind may be unknown.
+class PriceList {
+ public:
+  constexpr PriceList() { nano_.fill(unknown); }
+
+  constexpr void set(PriceKind kind, TokenPrice price) noexcept {
+    nano_[index(kind)] = price.nano_per_million();
+  }
+  /// As stated, nothing when unknown.
+  [[nodiscard]] constexpr std::optional<TokenPrice> stated(PriceKind kind) const noexcept {
+    if (nano_[index(kind)] == unknown) return std::nullopt;
+    return TokenPrice::from_nano_per_million(nano_[index(kind)]);
+  }
+  /// As stated, else the price of the kind it is a special case of (cached input costs what input
+  /// costs). Nothing when that is unknown too.
+  [[nodiscard]] std::optional<TokenPrice> of(PriceKind kind) const noexcept;
+  /// Input and output are both known.
+  [[nodiscard]] constexpr bool is_known() const noexcept {
+    return nano_[index(PriceKind::input)] != unknown && nano_[index(PriceKind::output)] != unknown;
+  }
+  /// This list with what `other` states put over it.
+  [[nodiscard]] PriceList with(const PriceList& other) const noexcept;
+
+  bool operator==(const PriceList&) const = default;
+
+ private:
+  static constexpr std::int64_t unknown = -1;
+  static constexpr std::size_t index(PriceKind kind) { return static_cast<std::size_t>(kind); }
+  std::array<std::int64_t, price_kind_count> nano_;
+};
+
+enum class Tier : std::uint8_t { none, reasoning, fast, local };
+enum class Status : std::uint8_t { active, deprecated, retired, unlisted };
+enum class ChatTools : std::uint8_t { yes, reasoning_off, never };
+std::string_view name(Tier tier) noexcept;
+std::string_view name(Status status) noexcept;
+
+/// One model at one provider.
+struct Model {
+  CatalogText id;
+  CatalogText provider;
+  PriceList prices;
+  std::uint32_t context_tokens = 0;     ///< window, input and output together; 0 = unknown
+  std::uint32_t output_tokens_max = 0;  ///< 0 = unknown
+  std::uint32_t dimensions = 0;         ///< of the embedding vector; 0 = none
+  Capabilities capabilities = 0;
+  Tier tier = Tier::none;
+  Status status = Status::active;
+  ChatTools chat_tools = ChatTools::yes;  ///< whether Chat Completions takes function tools
+  bool responses_only = false;            ///< answers on the Responses API alone
+  bool takes_sampling = true;
+  bool price_varies = false;   ///< the figure is a reference; the answer tells the cost
+  std::uint8_t confirmed = 0;  ///< independent sources of the price
+  CatalogText retires;         ///< ISO date; empty = none known
+  CatalogText replaced_by;     ///< id at the same provider
+  CatalogText note;
+  std::uint16_t variants_begin = 0;  ///< prices under special conditions, see `price_variants`
+  std::uint16_t variants_end = 0;
+};
+
+/// Prices that hold under a condition.
+struct PriceVariant {
+  enum class When : std::uint8_t { long_context, off_peak, from_date };
+  When when = When::long_context;
+  std::int64_t above_tokens = 0;  ///< long_context: input longer than this
+  std::int32_t from_day = 0;      ///< from_date: days since 1970-01-01
+  PriceList prices;
+};
+
+/// All models, sorted by provider, then id.
+std::span<const Model> models() noexcept;
+std::span<const Model> models_of(std::string_view provider) noexcept;
+std::span<const PriceVariant> price_variants(const Model& model) noexcept;
+
+/// How an id was understood.
+enum class Match : std::uint8_t {
+  exact,
+  alias,
+  dated,       ///< a snapshot of a listed model: `gpt-4.1-2025-04-14`
+  fine_tuned,  ///< `ft:base:org:name:id`
+  variant,     ///< a tag or suffix of a listed model: `qwen3:0.6b`, `org/model:fastest`
+};
+
+struct FoundModel {
+  const Model* model = nullptr;
+  Match match = Match::exact;
+  explicit operator bool() const noexcept { return model != nullptr; }
+};
+
+/// Finds `id` at `provider` by its name, an alias, or as a descendant whose facts it inherits.
+/// Cost: two binary searches, no allocation.
+FoundModel find_model(std::string_view provider, std::string_view id) noexcept;
+
+/// Every model that a bare id means, at most one per provider, in the default order of providers.
+std::vector<FoundModel> providers_offering(std::string_view bare_id);
+
+/// Names of models most like `id`, best first: bare ids, each once.
+std::vector<std::string> nearest_names(std::string_view id, std::size_t count_max);
+
+/// Under which conditions a request is priced.
+struct PriceConditions {
+  std::int64_t input_tokens = 0;
+  std::chrono::sys_seconds at;  ///< wall time, for announced changes and off-peak hours
+  bool batch = false;
+};
+
+/// What the tokens of one request cost at `model`. With `batch`, the batch prices stand in the
+/// places of input and output.
+PriceList prices_at(const Model& model, const PriceConditions& conditions) noexcept;
+
+/// What an encoder needs to know of the model.
+wire::ModelTraits traits_of(const Model& model) noexcept;
+
+/// A model that has ended or will: the text that says so and names the replacement; else empty.
+std::string retirement_notice(const Model& model);
+
+}  // namespace weir::providers
