@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/members.hpp"
+
+#include "json/document.hpp"
+
+namespace weir::wire {
+
+void keep_unread(const json::ObjectReader& reader, Extra& extra) {
+  reader.for_each_unread([&](std::string key, json::Value value) {
+    extra.members.push_back({std::move(key), std::string(value.raw())});
+  });
+}
+
+void keep_unread_of(const json::ObjectReader& reader, std::string_view key, Extra& extra) {
+  std::string object;
+  json::Writer json(object);
+  json.begin_object();
+  bool is_empty = true;
+  reader.for_each_unread([&](const std::string& name, json::Value value) {
+    json.key(name).raw(value.raw());
+    is_empty = false;
+  });
+  json.end_object();
+  if (!is_empty) extra.members.push_back({std::string(key), std::move(object)});
+}
+
+void write_extra(json::Writer& json, const Extra& extra) { write_extra_except(json, extra, {}); }
+
+void write_extra_except(json::Writer& json, const Extra& extra, std::string_view skipped) {
+  for (const auto& member : extra.members) {
+    if (skipped.empty() || member.key != skipped) json.key(member.key).raw(member.json);
+  }
+}
+
+void write_members_of(json::Writer& json, std::string_view object) {
+  json::Document document;
+  if (object.empty() || !document.parse(object)) return;
+  if (!document.root().is_object()) return;
+  for (const json::Member member : document.root().members()) {
+    json.key(member.key.as_string()).raw(member.value.raw());
+  }
+}
+
+void drop_extra(EncodeNotes& notes, const Extra& extra) {
+  for (const auto& member : extra.members) notes.drop(member.key);
+}
+
+void append_arguments_object(std::string& out, std::string_view arguments) {
+  if (arguments.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    out.append("{}");
+    return;
+  }
+  json::Document document;
+  if (document.parse(arguments) && document.root().is_object()) {
+    json::append_compact(out, arguments);
+    return;
+  }
+  json::Writer json(out);
+  json.begin_object().member("_raw", arguments).end_object();
+}
+
+}  // namespace weir::wire

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
+#include "wire/canonical.hpp"
+#include "wire/codec.hpp"
+
+/// Raw members on their way through the canonical form: how decoders keep what they have no place
+/// for, and how encoders write it back.
+namespace weir::wire {
+
+/// Keeps every member that `reader` was not asked for, nulls included.
+void keep_unread(const json::ObjectReader& reader, Extra& extra);
+
+/// Keeps the members of a nested object that `reader` was not asked for, as one object under `key`.
+/// Nothing is added when all were read.
+void keep_unread_of(const json::ObjectReader& reader, std::string_view key, Extra& extra);
+
+/// Writes `extra` into the open object.
+void write_extra(json::Writer& json, const Extra& extra);
+/// The same without the members called `skipped`, which the caller merges itself.
+void write_extra_except(json::Writer& json, const Extra& extra, std::string_view skipped);
+
+/// Writes the members of `object`, a raw JSON object, into the open object. Anything else, and an
+/// empty text, writes nothing.
+void write_members_of(json::Writer& json, std::string_view object);
+
+/// Names every member of `extra` as dropped.
+void drop_extra(EncodeNotes& notes, const Extra& extra);
+
+/// Appends tool arguments, text from a model, where the format wants an object: byte for byte but
+/// for white space, `{}` for an empty text, and what is no object wrapped as `{"_raw":"…"}`.
+void append_arguments_object(std::string& out, std::string_view arguments);
+
+}  // namespace weir::wire

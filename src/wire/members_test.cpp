@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "wire/members.hpp"
+
+namespace weir::wire {
+namespace {
+
+std::string arguments_object(std::string_view arguments) {
+  std::string out;
+  append_arguments_object(out, arguments);
+  return out;
+}
+
+TEST(ArgumentsObject, KeepsNumbersAndEscapesButNoLineBreaks) {
+  EXPECT_EQ(arguments_object("{\n \"a\": 1.0e2, \"b\": \"\\u00e4 x\"}"),
+            "{\"a\":1.0e2,\"b\":\"\\u00e4 x\"}");
+}
+
+// A truncated or invented call must still give the target valid JSON.
+TEST(ArgumentsObject, WrapsWhatIsNoObjectAndFillsWhatIsEmpty) {
+  EXPECT_EQ(arguments_object(""), "{}");
+  EXPECT_EQ(arguments_object(" \n"), "{}");
+  EXPECT_EQ(arguments_object("[1]"), "{\"_raw\":\"[1]\"}");
+  EXPECT_EQ(arguments_object("{\"a\":"), "{\"_raw\":\"{\\\"a\\\":\"}");
+}
+
+TEST(Members, WhatNoGetterAskedForComesBackRaw) {
+  json::Document document;
+  ASSERT_TRUE(document.parse(R"({"a":1,"b":null,"c":{"d":1.50,"e":2}})"));
+  const json::Path path;
+  json::Problem problem;
+  json::ObjectReader reader(document.root(), path, problem);
+  reader.skip("a");
+  const json::Path inner_path = reader.path("c");
+  json::ObjectReader inner(*reader.object("c"), inner_path, problem);
+  inner.skip("e");
+  Extra extra;
+  keep_unread(reader, extra);
+  keep_unread_of(inner, "c", extra);
+
+  std::string out;
+  json::Writer json(out);
+  json.begin_object();
+  write_extra_except(json, extra, "c");
+  json.key("c").begin_object().member("e", 3);
+  write_members_of(json, *extra.find("c"));
+  json.end_object().end_object();
+  EXPECT_EQ(out, R"({"b":null,"c":{"e":3,"d":1.50}})");
+}
+
+}  // namespace
+}  // namespace weir::wire
