@@ -69,6 +69,7 @@ struct Message {
   /// true; items of other kinds always join the turn of their side.
   bool begins_turn = true;
   bool is_plain_string = false;  ///< content was a bare string, not a list of parts
+  bool is_outside_list = false;  ///< Responses: was `instructions`, or an `input` that is one string
   std::string id;                ///< Responses item id
   std::string name;              ///< OpenAI chat `name`
   Extra extra;
@@ -199,6 +200,7 @@ struct ChatRequest {
   ReasoningSettings reasoning;
   std::string verbosity;         ///< low, medium, high; empty = unset
   std::string user;              ///< end-user id (safety_identifier, user, metadata.user_id)
+  bool is_user_old_name = false; ///< OpenAI: it came as `user`, not as `safety_identifier`
   std::string service_tier;
   std::string prompt_cache_key;
   std::string metadata;          ///< raw JSON object; empty = unset
@@ -285,15 +287,15 @@ struct StreamEvent {
   std::uint32_t choice = 0;
   std::uint32_t tool = 0;        ///< ordinal of the tool call within its choice, from 0
   ToolKind tool_kind = ToolKind::function;
-  std::string_view text;
-  std::string_view id;           ///< start: response id; tool_call_begin: call id
-  std::string_view model;        ///< start
-  std::string_view name;         ///< tool_call_begin
-  std::string_view signature;    ///< tool_call_begin
-  std::string_view logprobs;     ///< text: raw JSON in OpenAI's shape
+  std::string_view text{};
+  std::string_view id{};         ///< start: response id; tool_call_begin: call id
+  std::string_view model{};      ///< start
+  std::string_view name{};       ///< tool_call_begin
+  std::string_view signature{};  ///< tool_call_begin
+  std::string_view logprobs{};   ///< text: raw JSON in OpenAI's shape
   std::int64_t created = 0;      ///< start: Unix seconds
   Finish finish = Finish::none;
-  std::string_view stop_sequence;
+  std::string_view stop_sequence{};
   const Usage* usage = nullptr;  ///< usage
   const struct UpstreamFault* fault = nullptr;  ///< error
 };
