@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Weir beside nginx's bare proxy_pass, as a table: CPU time, latency, memory, start. Wants two cores
+# and a quiet machine. Options go to tests/bench/bench.py (--rounds N).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh build bench
+source scripts/lib/build.sh
+
+build release
+exec python3 tests/bench/bench.py --tools build/release/bench --weir build/release/weir "$@"

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# clang-tidy, warnings as errors; prints problems only.
+#
+#   scripts/tidy.sh              every C++ file
+#   scripts/tidy.sh --changed    what changed since the last tag, at most the last 20 commits
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh build lint
+source scripts/lib/build.sh
+
+repo_git() { git -c safe.directory='*' "$@"; }
+
+# Prints the commit to compare with; nothing when everything is new.
+base_commit() {
+  local commits tag
+  commits=$(repo_git rev-list --count HEAD)
+  tag=$(repo_git describe --tags --abbrev=0 2>/dev/null) || tag=
+  if [[ -n $tag ]] && (($(repo_git rev-list --count "$tag..HEAD") <= 20)); then
+    echo "$tag"
+  elif ((commits > 20)); then
+    echo HEAD~20
+  fi
+}
+
+# Changed files, and for a changed header the source that shows it to clang-tidy: its own, or the
+# first that includes it.
+changed_sources() {
+  local base file name
+  base=$(base_commit)
+  if [[ -z $base ]]; then
+    repo_git ls-files '*.cpp'
+    return
+  fi
+  repo_git diff --name-only --diff-filter=d "$base" -- '*.cpp' '*.hpp' | while read -r file; do
+    case $file in
+      *.cpp) echo "$file" ;;
+      *) if [[ -f ${file%.hpp}.cpp ]]; then
+           echo "${file%.hpp}.cpp"
+         else
+           name=${file#src/}
+           repo_git grep -lF "#include \"${name#include/}\"" -- '*.cpp' | head -n 1
+         fi ;;
+    esac
+  done | sort -u
+}
+
+# tidy <preset>: the files given on standard input, with that preset's compile commands.
+tidy() {
+  configure "$1"
+  xargs --no-run-if-empty --max-procs="$(nproc)" --max-args=1 \
+    sh -c 'out=$(clang-tidy-19 -p "$0" --quiet "$1" 2>/dev/null) || { printf "%s\n" "$1:" "$out"; exit 1; }' \
+    "build/$1"
+}
+
+if [[ ${1:-} == --changed ]]; then
+  sources=$(changed_sources)
+else
+  sources=$(repo_git ls-files '*.cpp')
+fi
+# Examples of a foreign project and code that must not compile are not in the compile commands.
+sources=$(grep -E '^(src|tests|examples)/' <<<"$sources" | grep -vE '^tests/(compile_fail|install)/') || true
+say "clang-tidy: $(grep -c . <<<"$sources") files"
+grep -v '^tests/fuzz/' <<<"$sources" | tidy release
+grep '^tests/fuzz/' <<<"$sources" | tidy fuzz

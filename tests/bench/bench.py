@@ -1,0 +1,418 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Weir beside nginx's bare proxy_pass: CPU time per request, latency, memory, start.
+
+usage: bench.py --tools DIR --weir FILE [--rounds N]      (scripts/bench.sh builds and calls it)
+
+The measured process has core 0 to itself, everything else runs on core 1. CPU time is what the
+kernel accounts to the process's threads (/proc/PID/task/*/schedstat, nanoseconds). Rounds alternate
+between the two, so that a noisy minute hurts both; medians are printed. Without a weir binary the
+nginx column stands alone.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+MEASURED_CORE, OTHER_CORE = 0, 1
+CHUNKS, PACE_MS = 100, 10
+OPEN_STREAMS = 1000
+
+
+# ---- Processes -------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def pin(core: int):
+    """For Popen's preexec_fn; on a machine with one core everything shares it."""
+    return lambda: os.sched_setaffinity(0, {min(core, os.cpu_count() - 1)})
+
+
+def get_status(port: int, path: str) -> int:
+    """Status of GET `path`; 0 when nobody answers."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            return int(connection.recv(4096).split()[1])
+    return 0
+
+
+def wait_for_200(port: int, path: str, process: subprocess.Popen) -> float:
+    """Seconds until the first 200."""
+    begin = time.monotonic()
+    while get_status(port, path) != 200:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args[0]} ended with status {process.returncode}")
+        if time.monotonic() - begin > 10:
+            raise RuntimeError(f"{process.args[0]} does not answer {path}")
+    return time.monotonic() - begin
+
+
+def cpu_ns(pid: int) -> int:
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks)
+
+
+def rss_kib(pid: int) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# ---- The two that are compared ---------------------------------------------------------------
+
+
+class Server:
+    """A proxy in front of the upstreams. Ports are fixed for its life, the process may restart."""
+
+    name: str
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.process: subprocess.Popen | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def live_port(self) -> int:
+        raise NotImplementedError
+
+    def pid(self) -> int:
+        """The process that does the work."""
+        return self.process.pid
+
+    def start(self) -> float:
+        """Seconds from exec to the first 200."""
+        log = open(self.folder / f"{self.name}.log", "a")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        begin = time.monotonic()
+        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                        stderr=log, env=environment, cwd=self.folder,
+                                        preexec_fn=pin(MEASURED_CORE))
+        wait_for_200(self.live_port(), "/livez", self.process)
+        return time.monotonic() - begin
+
+    def stop(self) -> None:
+        if self.process is not None:
+            stop(self.process)
+            self.process = None
+
+
+class Nginx(Server):
+    name = "nginx"
+
+    def __init__(self, folder: pathlib.Path, upstream: int, slow_upstream: int):
+        super().__init__(folder)
+        self.buffered, self.unbuffered, self.slow = free_port(), free_port(), free_port()
+        (folder / "nginx.conf").write_text(self.configuration(upstream, slow_upstream))
+
+    def configuration(self, upstream: int, slow_upstream: int) -> str:
+        def server(port: int, upstream_name: str, buffering: str) -> str:
+            return f"""
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /livez {{ return 200; }}
+    location / {{ proxy_pass http://{upstream_name}; proxy_buffering {buffering}; }}
+  }}"""
+
+        return f"""
+{"user root;" if os.geteuid() == 0 else ""}
+daemon off; worker_processes 1; worker_rlimit_nofile 16384;
+pid {self.folder}/nginx.pid; error_log {self.folder}/nginx-error.log;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off;
+  client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
+  fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
+  client_max_body_size 8m; client_body_buffer_size 1m;  # no temporary file for a large prompt
+  keepalive_requests 1000000000;
+  proxy_http_version 1.1; proxy_set_header Connection "";
+  upstream fast {{ server 127.0.0.1:{upstream}; keepalive 2048; keepalive_requests 1000000000; }}
+  upstream slow {{ server 127.0.0.1:{slow_upstream}; keepalive 2048; }}
+  {server(self.buffered, "fast", "on")}
+  {server(self.unbuffered, "fast", "off")}
+  {server(self.slow, "slow", "off")}
+}}
+"""
+
+    def command(self) -> list[str]:
+        binary = "/usr/sbin/nginx"  # not on a user's PATH
+        return [binary, "-c", f"{self.folder}/nginx.conf", "-e", f"{self.folder}/nginx-error.log"]
+
+    def live_port(self) -> int:
+        return self.buffered
+
+    def pid(self) -> int:
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(children.read_text().split()[0])
+
+
+class Weir(Server):
+    name = "weir"
+
+    def __init__(self, folder: pathlib.Path, binary: pathlib.Path, upstream: int,
+                 slow_upstream: int):
+        super().__init__(folder)
+        self.binary, self.port, self.admin_port = binary, free_port(), free_port()
+        (folder / "weir.yaml").write_text(f"""
+listen: 127.0.0.1:{self.port}
+admin: {{ listen: 127.0.0.1:{self.admin_port} }}
+threads: 1
+data_dir: {folder}/weir-data
+providers:
+  up:   {{ type: openai,    base_url: "http://127.0.0.1:{upstream}/v1",      api_key: x }}
+  an:   {{ type: anthropic, base_url: "http://127.0.0.1:{upstream}",         api_key: x }}
+  slow: {{ type: openai,    base_url: "http://127.0.0.1:{slow_upstream}/v1", api_key: x }}
+""")
+
+    def command(self) -> list[str]:
+        return [str(self.binary), "serve", "--config", f"{self.folder}/weir.yaml"]
+
+    def live_port(self) -> int:
+        return self.port
+
+
+# ---- Load ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Shot:
+    """One kind of request to one of the servers."""
+
+    port: int
+    body: str
+    path: str = "/v1/chat/completions"
+
+
+def chat_body(model: str, stream: bool, prompt: str = "Say one sentence about foxes.") -> str:
+    return json.dumps({
+        "model": model,
+        "messages": [{"role": "system", "content": "You are terse."},
+                     {"role": "user", "content": prompt}],
+        "temperature": 0.7,
+        "stream": stream,
+    }, separators=(",", ":"))
+
+
+class Bench:
+    def __init__(self, tools: pathlib.Path, folder: pathlib.Path, rounds: int):
+        self.tools, self.folder, self.rounds = tools, folder, rounds
+        self.errors = 0
+
+    def start_upstream(self, chunks: int, pace_ms: int) -> tuple[subprocess.Popen, int]:
+        port = free_port()
+        process = subprocess.Popen(
+            [self.tools / "instant_upstream", str(port), str(chunks), str(pace_ms)],
+            preexec_fn=pin(OTHER_CORE))
+        wait_for_200(port, "/v1/models", process)
+        return process, port
+
+    def start_load(self, shot: Shot, connections: int, requests: int) -> subprocess.Popen:
+        body = self.folder / "body.json"
+        body.write_text(shot.body)
+        return subprocess.Popen(
+            [self.tools / "load", str(shot.port), shot.path, body, str(connections), str(requests)],
+            stdout=subprocess.PIPE, preexec_fn=pin(OTHER_CORE))
+
+    def load(self, shot: Shot, connections: int, requests: int) -> dict:
+        process = self.start_load(shot, connections, requests)
+        report = json.loads(process.communicate()[0] or '{"errors":1}')
+        self.errors += report["errors"]
+        return report
+
+    def cpu_us(self, servers: list[Server], shots: dict[str, Shot], connections: int,
+               requests: int, units: int = 1) -> dict[str, float]:
+        """CPU µs per request (per unit of it), by server."""
+        samples: dict[str, list[float]] = {server.name: [] for server in servers}
+        for server in servers:  # connections and caches
+            self.load(shots[server.name], connections, max(requests // 10, connections))
+        for _ in range(self.rounds):
+            for server in servers:
+                before = cpu_ns(server.pid())
+                self.load(shots[server.name], connections, requests)
+                spent = cpu_ns(server.pid()) - before
+                samples[server.name].append(spent / 1000 / requests / units)
+        return {name: statistics.median(values) for name, values in samples.items()}
+
+    def latency_us(self, shots: dict[str, Shot], requests: int, *measures: str) -> dict[str, list]:
+        """Medians of the named measures at one connection, by name of the shot."""
+        samples: dict[str, list[dict]] = {name: [] for name in shots}
+        for _ in range(self.rounds):
+            for name, shot in shots.items():
+                samples[name].append(self.load(shot, 1, requests))
+        return {name: [statistics.median(report[measure] for report in reports)
+                       for measure in measures]
+                for name, reports in samples.items()}
+
+    def stream_kib(self, server: Server, shot: Shot) -> float:
+        """Memory of one of many open streams."""
+        server.stop()
+        server.start()
+        self.load(shot, 1, 1)
+        idle = rss_kib(server.pid())
+        load = self.start_load(shot, OPEN_STREAMS, OPEN_STREAMS)
+        time.sleep(3)  # all are open, none has ended
+        open_kib = rss_kib(server.pid())
+        report = json.loads(load.communicate()[0] or '{"errors":1}')
+        self.errors += report["errors"]
+        return (open_kib - idle) / OPEN_STREAMS
+
+
+# ---- The table -------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    unit: str
+    values: dict[str, float]
+    goal: str = ""
+
+    def cells(self) -> list[str]:
+        nginx, weir = self.values.get("nginx"), self.values.get("weir")
+        ratio = f"{weir / nginx:.2f}" if nginx and weir else "-"
+        numbers = ["-" if value is None else f"{value:.1f}" for value in (nginx, weir)]
+        return [self.name, self.unit, *numbers, ratio, self.goal]
+
+
+def print_table(rows: list[Row]) -> None:
+    lines = [["", "unit", "nginx", "weir", "weir/nginx", "asked"], *(row.cells() for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for number, line in enumerate(lines):
+        cells = [cell.rjust(width) if 2 <= column <= 4 else cell.ljust(width)
+                 for column, (cell, width) in enumerate(zip(line, widths))]
+        print("| " + " | ".join(cells) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
+def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int) -> list[Row]:
+    servers: list[Server] = [nginx] + ([weir] if weir else [])
+    rows: list[Row] = []
+
+    def shots(nginx_port: int, model: str, path: str = "/v1/chat/completions", **body) -> dict:
+        both = {"nginx": Shot(nginx_port, chat_body("m", **body), path)}
+        if weir:
+            both["weir"] = Shot(weir.port, chat_body(model, **body))
+        return both
+
+    def progress(what: str) -> None:
+        print(f"measuring: {what}", file=sys.stderr)
+
+    progress("start and idle memory")
+    starts = {server.name: [] for server in servers}
+    for _ in range(max(bench.rounds, 5)):
+        for server in servers:
+            server.stop()
+            starts[server.name].append(server.start() * 1000)
+    idle_shots = shots(nginx.buffered, "up/m", stream=False)
+    idle = {}
+    for server in servers:
+        bench.load(idle_shots[server.name], 1, 1)
+        idle[server.name] = rss_kib(server.pid()) / 1024
+
+    progress("CPU time, chat")
+    whole = shots(nginx.buffered, "up/m", stream=False)
+    rows.append(Row("chat, not streamed", "CPU µs / request",
+                    bench.cpu_us(servers, whole, 32, 40_000), "≤ 1.25 x"))
+    progress("CPU time, chat streamed")
+    streamed = shots(nginx.unbuffered, "up/m", stream=True)
+    rows.append(Row("chat, streamed", "CPU µs / chunk",
+                    bench.cpu_us(servers, streamed, 50, 100, CHUNKS), "≤ 1.25 x"))
+    progress("CPU time, translated")
+    messages = "/v1/messages"
+    rows.append(Row("translated to Anthropic", "CPU µs / request",
+                    bench.cpu_us(servers, shots(nginx.buffered, "an/m", messages, stream=False),
+                                 32, 40_000), "≤ 2 x"))
+    rows.append(Row("translated, streamed", "CPU µs / chunk",
+                    bench.cpu_us(servers, shots(nginx.unbuffered, "an/m", messages, stream=True),
+                                 50, 100, CHUNKS), "≤ 2 x"))
+    progress("CPU time, 200 KB prompts")
+    large = shots(nginx.buffered, "up/m", stream=False, prompt="lorem ipsum " * 17_000)
+    rows.append(Row("200 KB prompt", "CPU µs / request", bench.cpu_us(servers, large, 8, 2_000)))
+
+    progress("latency at one connection")
+    direct = {"direct": Shot(upstream, chat_body("m", stream=False))}
+    latency = bench.latency_us({**direct, **whole}, 5_000, "latency_p50_us", "latency_p99_us",
+                               "latency_max_us")
+    for index, label in enumerate(("p50", "p99", "max")):
+        added = {name: values[index] - latency["direct"][index]
+                 for name, values in latency.items() if name != "direct"}
+        rows.append(Row(f"added latency, {label}", "µs", added))
+    direct = {"direct": Shot(upstream, chat_body("m", stream=True))}
+    gaps = bench.latency_us({**direct, **streamed}, 2, "gap_p99_us", "gap_max_us")
+    for index, label in enumerate(("p99", "max")):
+        rows.append(Row(f"between chunks of {PACE_MS} ms, {label}", "ms",
+                        {name: values[index] / 1000 for name, values in gaps.items()}, "< 40 ms"))
+
+    progress(f"memory of {OPEN_STREAMS} open streams")
+    after = {server.name: rss_kib(server.pid()) / 1024 for server in servers}
+    slow = shots(nginx.slow, "slow/m", stream=True)
+    per_stream = {server.name: bench.stream_kib(server, slow[server.name]) for server in servers}
+    rows.append(Row("idle RSS", "MiB", idle, "≤ 12 MiB"))
+    rows.append(Row("RSS after all the load", "MiB", after))
+    rows.append(Row("RSS of one open stream", "KiB", per_stream))
+    rows.append(Row("start to first 200", "ms",
+                    {name: statistics.median(values) for name, values in starts.items()},
+                    "≤ 50 ms"))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tools", type=pathlib.Path, required=True)
+    parser.add_argument("--weir", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
+        folder = pathlib.Path(name)
+        bench = Bench(arguments.tools.resolve(), folder, arguments.rounds)
+        fast, upstream = bench.start_upstream(CHUNKS, PACE_MS)
+        stack.callback(stop, fast)
+        slow, slow_upstream = bench.start_upstream(40, 250)
+        stack.callback(stop, slow)
+        nginx = Nginx(folder, upstream, slow_upstream)
+        stack.callback(nginx.stop)
+        weir = None
+        if arguments.weir.exists():
+            weir = Weir(folder, arguments.weir.resolve(), upstream, slow_upstream)
+            stack.callback(weir.stop)
+        try:
+            rows = measure(bench, nginx, weir, upstream)
+        except RuntimeError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            for log in folder.glob("*.log"):
+                sys.stderr.write(f"--- {log.name}\n{log.read_text()[-2000:]}")
+            return 1
+    print_table(rows)
+    if bench.errors:
+        print(f"bench: {bench.errors} requests failed; the numbers mean nothing", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Load generator: keeps a number of connections busy with one request each until a number of
+// answers has come, then prints one line of JSON.
+//
+//   load <port> <path> <body file> <connections> <requests>
+//
+// Latency is from the first byte sent to the last received. `gap` is the time between two pieces of
+// a streamed answer, where a stall of the transport shows.
+
+#include "socket.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <sys/epoll.h>
+
+namespace weir::bench {
+namespace {
+
+/// Finds the end of an answer, by its length or its chunks.
+class AnswerReader {
+ public:
+  enum class State { head, length, chunk_size, chunk_data, done, broken };
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] int status() const { return status_; }
+
+  void feed(std::string_view bytes) {
+    while (!bytes.empty() && state_ != State::done && state_ != State::broken) {
+      switch (state_) {
+        case State::head:
+        case State::chunk_size:
+          take_line_byte(bytes.front());
+          bytes.remove_prefix(1);
+          break;
+        default:
+          const std::size_t size = std::min(left_, bytes.size());
+          bytes.remove_prefix(size);
+          left_ -= size;
+          if (left_ == 0) state_ = state_ == State::length ? State::done : State::chunk_size;
+      }
+    }
+  }
+
+ private:
+  void take_line_byte(char byte) {
+    line_.push_back(byte);
+    if (state_ == State::head && line_.ends_with("\r\n\r\n")) {
+      read_head();
+      line_.clear();
+    } else if (state_ == State::chunk_size && line_.ends_with("\r\n")) {
+      read_chunk_size();
+    }
+  }
+
+  void read_head() {
+    const std::string_view head = line_;
+    if (head.size() > 12) std::from_chars(head.data() + 9, head.data() + 12, status_);
+    if (const std::string_view length = content_length(head); !length.empty()) {
+      std::from_chars(length.data(), length.data() + length.size(), left_);
+      state_ = left_ == 0 ? State::done : State::length;
+    } else if (field(head, "\r\nTransfer-Encoding:", "\r\ntransfer-encoding:") == "chunked") {
+      state_ = State::chunk_size;
+    } else {
+      state_ = State::broken;
+    }
+  }
+
+  /// Also the empty line after a chunk's data and the one after the last chunk.
+  void read_chunk_size() {
+    const std::string line = std::exchange(line_, {});
+    if (line == "\r\n") {
+      if (is_last_chunk_) state_ = State::done;
+      return;
+    }
+    if (std::from_chars(line.data(), line.data() + line.size(), left_, 16).ec != std::errc{}) {
+      state_ = State::broken;
+    } else if (left_ == 0) {
+      is_last_chunk_ = true;
+    } else {
+      state_ = State::chunk_data;
+    }
+  }
+
+  State state_ = State::head;
+  int status_ = 0;
+  std::string line_;
+  std::size_t left_ = 0;
+  bool is_last_chunk_ = false;
+};
+
+/// Durations, to be asked for percentiles once.
+class Samples {
+ public:
+  void add(Clock::duration value) {
+    micros_.push_back(std::chrono::duration<double, std::micro>(value).count());
+  }
+
+  void print(const char* name) {
+    std::sort(micros_.begin(), micros_.end());
+    std::printf(",\"%s_p50_us\":%.1f,\"%s_p99_us\":%.1f,\"%s_max_us\":%.1f", name, at(0.50), name,
+                at(0.99), name, at(1.0));
+  }
+
+ private:
+  [[nodiscard]] double at(double share) const {
+    if (micros_.empty()) return 0;
+    return micros_[static_cast<std::size_t>(share * static_cast<double>(micros_.size() - 1))];
+  }
+
+  std::vector<double> micros_;
+};
+
+class Load {
+ public:
+  Load(std::uint16_t port, std::string request, int connections, std::int64_t requests)
+      : port_(port), request_(std::move(request)), requests_(requests), epoll_(epoll_create1(0)) {
+    connections_.resize(static_cast<std::size_t>(connections));
+  }
+
+  void run() {
+    const auto begin = Clock::now();
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      connect_anew(i);
+      start_request(i);
+    }
+    while (done_ < requests_) {
+      epoll_event events[256];
+      const int count = epoll_wait(epoll_, events, 256, 30'000);
+      if (count == 0) die("load: nothing came for 30 s");
+      for (int i = 0; i < count; ++i) handle(events[i]);
+    }
+    seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+
+  void print() {
+    std::printf("{\"requests\":%lld,\"errors\":%lld,\"seconds\":%.3f",
+                static_cast<long long>(done_), static_cast<long long>(errors_), seconds_);
+    latency_.print("latency");
+    gap_.print("gap");
+    std::printf("}\n");
+  }
+
+ private:
+  struct Connection {
+    int socket = -1;
+    bool is_busy = false;
+    std::size_t sent = 0;
+    AnswerReader answer;
+    Clock::time_point sent_at;
+    Clock::time_point heard_at;  ///< of the piece before; epoch when none
+  };
+
+  void connect_anew(std::size_t index) {
+    Connection& connection = connections_[index];
+    if (connection.socket >= 0) close(connection.socket);
+    connection.socket = socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in address = loopback(port_);
+    if (connect(connection.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+        0) {
+      die("connect");
+    }
+    disable_nagle(connection.socket);
+    const int flags = fcntl(connection.socket, F_GETFL);
+    fcntl(connection.socket, F_SETFL, flags | O_NONBLOCK);
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = index}};
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event) != 0) die("epoll_ctl");
+  }
+
+  void wait_for(std::size_t index, std::uint32_t what) const {
+    epoll_event event{.events = what, .data = {.u64 = index}};
+    if (epoll_ctl(epoll_, EPOLL_CTL_MOD, connections_[index].socket, &event) != 0) die("epoll_ctl");
+  }
+
+  void start_request(std::size_t index) {
+    Connection& connection = connections_[index];
+    connection.is_busy = started_ < requests_;
+    if (!connection.is_busy) return;
+    ++started_;
+    connection.answer = {};
+    connection.sent = 0;
+    connection.heard_at = {};
+    connection.sent_at = Clock::now();
+    if (!send_rest(index)) wait_for(index, EPOLLIN | EPOLLOUT);
+  }
+
+  /// True once all of the request is with the kernel.
+  bool send_rest(std::size_t index) {
+    Connection& connection = connections_[index];
+    const std::string_view rest = std::string_view(request_).substr(connection.sent);
+    const ssize_t size = send(connection.socket, rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (size > 0) connection.sent += static_cast<std::size_t>(size);
+    return connection.sent == request_.size();
+  }
+
+  void handle(const epoll_event& event) {
+    const std::size_t index = event.data.u64;
+    if ((event.events & EPOLLOUT) != 0 && send_rest(index)) wait_for(index, EPOLLIN);
+    if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) receive(index);
+  }
+
+  void receive(std::size_t index) {
+    Connection& connection = connections_[index];
+    char bytes[64 * 1024];
+    const ssize_t size = recv(connection.socket, bytes, sizeof bytes, 0);
+    if (size < 0 && errno == EAGAIN) return;
+    if (size <= 0) return fail(index);
+
+    const auto now = Clock::now();
+    if (connection.heard_at != Clock::time_point{}) gap_.add(now - connection.heard_at);
+    connection.heard_at = now;
+    connection.answer.feed({bytes, static_cast<std::size_t>(size)});
+    if (connection.answer.state() == AnswerReader::State::broken) return fail(index);
+    if (connection.answer.state() != AnswerReader::State::done) return;
+    latency_.add(now - connection.sent_at);
+    ++done_;
+    if (connection.answer.status() != 200) ++errors_;
+    start_request(index);
+  }
+
+  void fail(std::size_t index) {
+    if (connections_[index].is_busy) {
+      ++done_;
+      ++errors_;
+    }
+    if (started_ == requests_) {  // nothing left to ask on this connection
+      close(std::exchange(connections_[index].socket, -1));
+      return;
+    }
+    connect_anew(index);
+    start_request(index);
+  }
+
+  std::uint16_t port_;
+  std::string request_;
+  std::int64_t requests_;
+  int epoll_;
+  std::vector<Connection> connections_;
+  std::int64_t started_ = 0;
+  std::int64_t done_ = 0;
+  std::int64_t errors_ = 0;
+  double seconds_ = 0;
+  Samples latency_;
+  Samples gap_;
+};
+
+int run(std::span<char*> arguments) {
+  if (arguments.size() != 6) {
+    std::fprintf(stderr, "usage: load <port> <path> <body file> <connections> <requests>\n");
+    return 64;
+  }
+  std::ifstream file(arguments[3], std::ios::binary);
+  if (!file) die(arguments[3]);
+  const std::string body{std::istreambuf_iterator<char>(file), {}};
+  std::string request = "POST " + std::string(arguments[2]) +
+                        " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                        "Authorization: Bearer sk-bench\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n\r\n" + body;
+  raise_descriptor_limit();
+  Load load(static_cast<std::uint16_t>(to_int(arguments[1])), std::move(request),
+            to_int(arguments[4]), to_int(arguments[5]));
+  load.run();
+  load.print();
+  return 0;
+}
+
+}  // namespace
+}  // namespace weir::bench
+
+int main(int argc, char** argv) { return weir::bench::run({argv, static_cast<std::size_t>(argc)}); }
