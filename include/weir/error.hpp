@@ -77,7 +77,8 @@ enum class ErrorCode : std::uint8_t {
   http_version,
   loop_detected,
 };
-inline constexpr std::size_t error_code_count = static_cast<std::size_t>(ErrorCode::loop_detected) + 1;
+inline constexpr std::size_t error_code_count =
+    static_cast<std::size_t>(ErrorCode::loop_detected) + 1;
 
 /// One row of the error table: how a code looks in each client dialect and how clients should
 /// react to it.
@@ -85,12 +86,12 @@ struct ErrorTraits {
   ErrorCode code;
   std::string_view name;
   ErrorKind kind;
-  int status;                         ///< HTTP status, every dialect without one of its own
-  std::string_view openai_type;       ///< `error.type` of OpenAI's shape
+  int status;                    ///< HTTP status, every dialect without one of its own
+  std::string_view openai_type;  ///< `error.type` of OpenAI's shape
   int anthropic_status;
-  std::string_view anthropic_type;    ///< `error.type` of Anthropic's shape
-  std::string_view gemini_status;     ///< `error.status` of Google's shape
-  bool retryable;                     ///< the same request may succeed later
+  std::string_view anthropic_type;  ///< `error.type` of Anthropic's shape
+  std::string_view gemini_status;   ///< `error.status` of Google's shape
+  bool retryable;                   ///< the same request may succeed later
 };
 
 /// The row of `code`.
@@ -103,7 +104,7 @@ std::string_view name(ErrorKind kind) noexcept;
 struct Error {
   ErrorCode code = ErrorCode::internal_error;
   std::string message;
-  std::string param;        ///< path of the offending field, such as `messages[2].content`; may be empty
+  std::string param;  ///< path of the offending field, such as `messages[2].content`; may be empty
   std::optional<std::chrono::milliseconds> retry_after;
   int upstream_status = 0;  ///< HTTP status the upstream gave; 0 when there was none
 

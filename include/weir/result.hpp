@@ -59,15 +59,15 @@ class [[nodiscard]] Result<void> {
 }  // namespace weir
 
 /// Returns early with the error of `expression`, a `Result`; otherwise goes on.
-#define WEIR_TRY(expression)                                                 \
-  do {                                                                       \
-    if (auto weir_try_result = (expression); !weir_try_result) {             \
-      return std::move(weir_try_result).error();                             \
-    }                                                                        \
+#define WEIR_TRY(expression)                                     \
+  do {                                                           \
+    if (auto weir_try_result = (expression); !weir_try_result) { \
+      return std::move(weir_try_result).error();                 \
+    }                                                            \
   } while (false)
 
 /// Declares `name` with the value of `expression`, a `Result`, or returns early with its error.
-#define WEIR_TRY_ASSIGN(name, expression)                \
-  auto name##_result = (expression);                     \
+#define WEIR_TRY_ASSIGN(name, expression)                      \
+  auto name##_result = (expression);                           \
   if (!name##_result) return std::move(name##_result).error(); \
   auto& name = *name##_result

@@ -102,11 +102,21 @@ void append_unescaped(std::string& out, std::string_view inside) {
     const char escape = inside[at + 1];
     std::size_t used = 2;
     switch (escape) {
-      case 'b': out.push_back('\b'); break;
-      case 'f': out.push_back('\f'); break;
-      case 'n': out.push_back('\n'); break;
-      case 'r': out.push_back('\r'); break;
-      case 't': out.push_back('\t'); break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
       case 'u': {
         int point = hex4(inside.substr(at + 2));
         used = 6;
@@ -118,7 +128,8 @@ void append_unescaped(std::string& out, std::string_view inside) {
         append_utf8(out, static_cast<char32_t>(point));
         break;
       }
-      default: out.push_back(escape);
+      default:
+        out.push_back(escape);
     }
     inside.remove_prefix(at + used);
   }
@@ -144,8 +155,8 @@ struct Document::Index {
     }
     const std::size_t wanted = std::max<std::size_t>(bytes, 4096);
     parser.reset();
-    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
-        wanted, 1, parser);
+    const auto error =
+        simdjson::get_active_implementation()->create_dom_parser_implementation(wanted, 1, parser);
     capacity = error ? 0 : wanted;
     return !error;
   }
@@ -194,13 +205,20 @@ class Document::Walker {
 
   bool value(std::uint32_t depth) {
     switch (peek()) {
-      case '{': return object(depth + 1);
-      case '[': return array(depth + 1);
-      case '"': return string();
-      case 't': return literal("true", Kind::boolean);
-      case 'f': return literal("false", Kind::boolean);
-      case 'n': return literal("null", Kind::null);
-      default: return number();
+      case '{':
+        return object(depth + 1);
+      case '[':
+        return array(depth + 1);
+      case '"':
+        return string();
+      case 't':
+        return literal("true", Kind::boolean);
+      case 'f':
+        return literal("false", Kind::boolean);
+      case 'n':
+        return literal("null", Kind::null);
+      default:
+        return number();
     }
   }
 

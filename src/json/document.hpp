@@ -174,7 +174,7 @@ class Document {
     std::uint32_t next;   ///< index of the node after this value and all inside it
     std::uint32_t count;  ///< elements or members
     Kind kind;
-    bool has_escape;      ///< strings only
+    bool has_escape;  ///< strings only
   };
   class Walker;
   struct Index;

@@ -15,12 +15,49 @@ bool parses(std::string_view text) { return Document().parse(text).has_value(); 
 // Each of these passes some lenient reader; a gateway that lets one through reads another request
 // than its upstream does.
 TEST(Document, RefusesWhatRfc8259Refuses) {
-  for (const char* text :
-       {"", " ", "{", "}", "[", "]", "tru", "nul", "truex", "[1 2]", "[1,,2]", "[1,]", "{\"a\" 1}",
-        "{\"a\":1,}", "{a:1}", "{\"a\":tru}", "{\"a\":[1 2,,]}", "01", "1.", ".5", "+1", "1e", "--1",
-        "1 2", "\"a", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"",
-        "\"a\nb\"", "\"\x80\"", "'a'", "NaN", "Infinity", "1e999", "[1]]", "{\"a\":1}{", "// c\n1",
-        "\"a\"b", "\"a\"\"b\"", "[\"a\" \"b\"]", "\xEF\xBB\xBF{}"}) {
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "}",
+                           "[",
+                           "]",
+                           "tru",
+                           "nul",
+                           "truex",
+                           "[1 2]",
+                           "[1,,2]",
+                           "[1,]",
+                           "{\"a\" 1}",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "{\"a\":tru}",
+                           "{\"a\":[1 2,,]}",
+                           "01",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "1e",
+                           "--1",
+                           "1 2",
+                           "\"a",
+                           "\"\\x\"",
+                           "\"\\u12\"",
+                           "\"\\ud800\"",
+                           "\"\\udc00\"",
+                           "\"\\ud800\\u0041\"",
+                           "\"a\nb\"",
+                           "\"\x80\"",
+                           "'a'",
+                           "NaN",
+                           "Infinity",
+                           "1e999",
+                           "[1]]",
+                           "{\"a\":1}{",
+                           "// c\n1",
+                           "\"a\"b",
+                           "\"a\"\"b\"",
+                           "[\"a\" \"b\"]",
+                           "\xEF\xBB\xBF{}"}) {
     EXPECT_FALSE(parses(text)) << text;
   }
 }
@@ -65,11 +102,13 @@ TEST(Value, KeepsTheExactBytes) {
 
 TEST(Value, ReadsWholeNumbersOnlyWhereTheyAreExact) {
   Document document;
-  ASSERT_TRUE(document.parse(R"([1, 1.0, 1e2, 1.5, 9223372036854775807, 9223372036854775808, 1e300])"));
+  ASSERT_TRUE(
+      document.parse(R"([1, 1.0, 1e2, 1.5, 9223372036854775807, 9223372036854775808, 1e300])"));
   std::vector<std::optional<std::int64_t>> numbers;
   for (const Value element : document.root().elements()) numbers.push_back(element.as_int());
-  EXPECT_EQ(numbers, (std::vector<std::optional<std::int64_t>>{
-                         1, 1, 100, std::nullopt, 9223372036854775807, std::nullopt, std::nullopt}));
+  EXPECT_EQ(numbers,
+            (std::vector<std::optional<std::int64_t>>{1, 1, 100, std::nullopt, 9223372036854775807,
+                                                      std::nullopt, std::nullopt}));
 }
 
 TEST(ObjectReader, NamesThePathOfAWrongType) {
@@ -116,8 +155,12 @@ TEST(ObjectReader, KeepsWhatNobodyAskedFor) {
 
 TEST(Writer, EscapesAndMendsStrings) {
   std::string out;
-  append_string(out, "a\"\\\n\x01\xC3\xA4\xFF" "b\xE2\x82");
-  EXPECT_EQ(out, "\"a\\\"\\\\\\n\\u0001\xC3\xA4\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  append_string(out,
+                "a\"\\\n\x01\xC3\xA4\xFF"
+                "b\xE2\x82");
+  EXPECT_EQ(out,
+            "\"a\\\"\\\\\\n\\u0001\xC3\xA4\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
   EXPECT_TRUE(parses(out));
 }
 

@@ -16,7 +16,7 @@ namespace weir::json {
 /// Where a value stands, as a chain of stack frames; becomes text only when something is wrong.
 struct Path {
   const Path* parent = nullptr;
-  std::string_view key;           ///< a member's name, or empty for an element
+  std::string_view key;  ///< a member's name, or empty for an element
   std::size_t element = 0;
   /// For example `messages[2].content`; empty for the root.
   [[nodiscard]] std::string text() const;
@@ -94,8 +94,8 @@ class ObjectReader {
   const Path& path_;
   Problem& problem_;
   bool is_object_ = false;
-  std::uint64_t read_ = 0;              ///< the first 64 members
-  std::vector<bool> read_beyond_;       ///< the rest, seldom needed
+  std::uint64_t read_ = 0;         ///< the first 64 members
+  std::vector<bool> read_beyond_;  ///< the rest, seldom needed
 };
 
 }  // namespace weir::json

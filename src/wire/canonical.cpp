@@ -37,13 +37,17 @@ std::optional<Effort> effort_from_name(std::string_view name) noexcept {
 
 std::int64_t budget_of(Effort effort) noexcept {
   switch (effort) {
-    case Effort::none: return 0;
+    case Effort::none:
+      return 0;
     case Effort::minimal:
-    case Effort::low: return 1024;
-    case Effort::medium: return 8192;
+    case Effort::low:
+      return 1024;
+    case Effort::medium:
+      return 8192;
     case Effort::high:
     case Effort::xhigh:
-    case Effort::max: return 24576;
+    case Effort::max:
+      return 24576;
   }
   return 0;
 }
@@ -67,16 +71,19 @@ bool is_content(const StreamEvent& event) noexcept {
   switch (event.type) {
     case text:
     case refusal:
-    case reasoning: return !event.text.empty();
+    case reasoning:
+      return !event.text.empty();
     case reasoning_signature:
     case reasoning_encrypted:
     case tool_call_begin:
     case tool_call_delta:
     case tool_call_end:
-    case finish: return true;
+    case finish:
+      return true;
     case start:
     case usage:
-    case error: return false;
+    case error:
+      return false;
   }
   return false;
 }

@@ -44,14 +44,14 @@ enum class PartKind : std::uint8_t { text, image, audio, file, refusal, opaque }
 /// One piece of content. Which members count depends on `kind`.
 struct Part {
   PartKind kind = PartKind::text;
-  std::string text;       ///< text, refusal; opaque: the whole part as raw JSON of its dialect
-  std::string data;       ///< image, audio, file: base64 without a data-URL prefix
-  std::string url;        ///< image, file: a link (never a data URL: those are split into mime and data)
-  std::string file_id;    ///< image, file: id of an upload at one provider
-  std::string mime;       ///< media type such as image/png; empty = unknown
-  std::string name;       ///< file name
-  std::string detail;     ///< image: auto, low, high; empty = unset
-  Extra extra;            ///< cache_control, citations, ...
+  std::string text;  ///< text, refusal; opaque: the whole part as raw JSON of its dialect
+  std::string data;  ///< image, audio, file: base64 without a data-URL prefix
+  std::string url;   ///< image, file: a link (never a data URL: those are split into mime and data)
+  std::string file_id;  ///< image, file: id of an upload at one provider
+  std::string mime;     ///< media type such as image/png; empty = unknown
+  std::string name;     ///< file name
+  std::string detail;   ///< image: auto, low, high; empty = unset
+  Extra extra;          ///< cache_control, citations, ...
 
   static Part text_of(std::string content) {
     Part part;
@@ -69,9 +69,10 @@ struct Message {
   /// true; items of other kinds always join the turn of their side.
   bool begins_turn = true;
   bool is_plain_string = false;  ///< content was a bare string, not a list of parts
-  bool is_outside_list = false;  ///< Responses: was `instructions`, or an `input` that is one string
-  std::string id;                ///< Responses item id
-  std::string name;              ///< OpenAI chat `name`
+  bool is_outside_list =
+      false;         ///< Responses: was `instructions`, or an `input` that is one string
+  std::string id;    ///< Responses item id
+  std::string name;  ///< OpenAI chat `name`
   Extra extra;
   bool operator==(const Message&) const = default;
 };
@@ -80,8 +81,8 @@ enum class ToolKind : std::uint8_t { function, custom, hosted };
 
 struct ToolCall {
   ToolKind kind = ToolKind::function;
-  std::string id;         ///< what results refer to (`call_…`, `toolu_…`)
-  std::string item_id;    ///< Responses `fc_…`, if there is one
+  std::string id;       ///< what results refer to (`call_…`, `toolu_…`)
+  std::string item_id;  ///< Responses `fc_…`, if there is one
   std::string name;
   std::string arguments;  ///< JSON text, byte for byte; for `custom` free text
   std::string signature;  ///< Gemini's thoughtSignature, if there is one
@@ -91,7 +92,7 @@ struct ToolCall {
 
 struct ToolResult {
   std::string call_id;
-  std::string name;        ///< of the tool; filled by decoders that are told, else by `link_tool_names`
+  std::string name;  ///< of the tool; filled by decoders that are told, else by `link_tool_names`
   std::vector<Part> parts;
   bool is_error = false;
   bool is_plain_string = false;
@@ -106,8 +107,8 @@ struct Reasoning {
   std::string id;
   std::vector<std::string> summary;  ///< Responses summaries
   std::string text;                  ///< plain reasoning text
-  std::string signature;             ///< Anthropic's signature, Gemini's thoughtSignature of a thought part
-  std::string encrypted;             ///< Responses encrypted_content, Anthropic redacted_thinking data
+  std::string signature;  ///< Anthropic's signature, Gemini's thoughtSignature of a thought part
+  std::string encrypted;  ///< Responses encrypted_content, Anthropic redacted_thinking data
   Extra extra;
   bool operator==(const Reasoning&) const = default;
 };
@@ -125,9 +126,9 @@ struct Tool {
   ToolKind kind = ToolKind::function;
   std::string name;
   std::string description;
-  std::string parameters;       ///< raw JSON Schema; empty = none given
+  std::string parameters;  ///< raw JSON Schema; empty = none given
   std::optional<bool> strict;
-  std::string hosted;           ///< hosted (and custom with a format): the whole tool as raw JSON
+  std::string hosted;  ///< hosted (and custom with a format): the whole tool as raw JSON
   Extra extra;
   bool operator==(const Tool&) const = default;
 };
@@ -161,12 +162,12 @@ std::int64_t budget_of(Effort effort) noexcept;
 Effort effort_of_budget(std::int64_t tokens) noexcept;
 
 struct ReasoningSettings {
-  std::optional<bool> enabled;               ///< explicitly on (true, also "adaptive") or off
+  std::optional<bool> enabled;  ///< explicitly on (true, also "adaptive") or off
   std::optional<Effort> effort;
-  std::optional<std::int64_t> budget_tokens; ///< -1 = the model decides
-  std::string summary;                       ///< Responses: auto, concise, detailed
-  std::optional<bool> wants_text;            ///< Gemini includeThoughts, Anthropic display
-  bool wants_encrypted = false;              ///< Responses include reasoning.encrypted_content
+  std::optional<std::int64_t> budget_tokens;  ///< -1 = the model decides
+  std::string summary;                        ///< Responses: auto, concise, detailed
+  std::optional<bool> wants_text;             ///< Gemini includeThoughts, Anthropic display
+  bool wants_encrypted = false;               ///< Responses include reasoning.encrypted_content
   Extra extra;
   bool operator==(const ReasoningSettings&) const = default;
 };
@@ -198,31 +199,31 @@ struct ChatRequest {
   std::optional<std::int64_t> top_logprobs;
   OutputFormat format;
   ReasoningSettings reasoning;
-  std::string verbosity;         ///< low, medium, high; empty = unset
-  std::string user;              ///< end-user id (safety_identifier, user, metadata.user_id)
-  bool is_user_old_name = false; ///< OpenAI: it came as `user`, not as `safety_identifier`
+  std::string verbosity;          ///< low, medium, high; empty = unset
+  std::string user;               ///< end-user id (safety_identifier, user, metadata.user_id)
+  bool is_user_old_name = false;  ///< OpenAI: it came as `user`, not as `safety_identifier`
   std::string service_tier;
   std::string prompt_cache_key;
-  std::string metadata;          ///< raw JSON object; empty = unset
+  std::string metadata;  ///< raw JSON object; empty = unset
   std::optional<bool> store;
   std::string previous_response_id;
   bool stream = false;
   bool wants_stream_usage = false;
-  Extra extra;                   ///< top-level members we do not know
+  Extra extra;  ///< top-level members we do not know
 };
 
 /// Token counts of one answer. Each token is counted in exactly one member of its side.
 struct Usage {
-  std::int64_t input = 0;              ///< neither read from nor written to a prompt cache
+  std::int64_t input = 0;  ///< neither read from nor written to a prompt cache
   std::int64_t input_cache_read = 0;
   std::int64_t input_cache_write = 0;
   std::int64_t input_cache_write_1h = 0;
-  std::int64_t output = 0;             ///< visible: all output but reasoning
+  std::int64_t output = 0;  ///< visible: all output but reasoning
   std::int64_t output_reasoning = 0;
-  std::int64_t input_audio = 0;        ///< share of `input` that is audio
-  std::int64_t output_audio = 0;       ///< share of `output` that is audio
-  std::int64_t accepted_prediction = 0;  ///< share of `output`
-  std::int64_t rejected_prediction = 0;  ///< share of `output`
+  std::int64_t input_audio = 0;              ///< share of `input` that is audio
+  std::int64_t output_audio = 0;             ///< share of `output` that is audio
+  std::int64_t accepted_prediction = 0;      ///< share of `output`
+  std::int64_t rejected_prediction = 0;      ///< share of `output`
   std::optional<std::int64_t> cost_nanousd;  ///< where the provider states the price of this answer
 
   [[nodiscard]] std::int64_t input_total() const {
@@ -233,23 +234,23 @@ struct Usage {
 };
 
 enum class Finish : std::uint8_t {
-  none,           ///< not finished
-  stop,           ///< natural end
+  none,  ///< not finished
+  stop,  ///< natural end
   stop_sequence,
   length,
   tool_calls,
   content_filter,
-  pause,          ///< Anthropic pause_turn
-  other,          ///< the model failed to produce a usable answer (a malformed call, ...)
+  pause,  ///< Anthropic pause_turn
+  other,  ///< the model failed to produce a usable answer (a malformed call, ...)
 };
 std::string_view name(Finish finish) noexcept;
 
 struct Choice {
   std::int64_t index = 0;
-  std::vector<Item> output;    ///< reasoning, assistant messages, tool calls, in order
+  std::vector<Item> output;  ///< reasoning, assistant messages, tool calls, in order
   Finish finish = Finish::none;
-  std::string stop_sequence;   ///< the string that matched, where the dialect tells
-  std::string logprobs;        ///< raw JSON in OpenAI's shape; empty = none
+  std::string stop_sequence;  ///< the string that matched, where the dialect tells
+  std::string logprobs;       ///< raw JSON in OpenAI's shape; empty = none
   Extra extra;
 };
 
@@ -257,7 +258,7 @@ struct Choice {
 struct ChatResponse {
   Dialect origin = Dialect::openai_chat;
   std::string id;
-  std::int64_t created = 0;    ///< Unix seconds; 0 = not told
+  std::int64_t created = 0;  ///< Unix seconds; 0 = not told
   std::string model;
   std::vector<Choice> choices;
   std::optional<Usage> usage;
@@ -270,7 +271,7 @@ struct ChatResponse {
 /// the event over.
 struct StreamEvent {
   enum class Type : std::uint8_t {
-    start,                ///< id, model, created; first event of a stream, at most once
+    start,  ///< id, model, created; first event of a stream, at most once
     text,
     refusal,
     reasoning,            ///< text of thoughts
@@ -285,7 +286,7 @@ struct StreamEvent {
   };
   Type type = Type::text;
   std::uint32_t choice = 0;
-  std::uint32_t tool = 0;        ///< ordinal of the tool call within its choice, from 0
+  std::uint32_t tool = 0;  ///< ordinal of the tool call within its choice, from 0
   ToolKind tool_kind = ToolKind::function;
   std::string_view text{};
   std::string_view id{};         ///< start: response id; tool_call_begin: call id
@@ -296,7 +297,7 @@ struct StreamEvent {
   std::int64_t created = 0;      ///< start: Unix seconds
   Finish finish = Finish::none;
   std::string_view stop_sequence{};
-  const Usage* usage = nullptr;  ///< usage
+  const Usage* usage = nullptr;                 ///< usage
   const struct UpstreamFault* fault = nullptr;  ///< error
 };
 
@@ -306,13 +307,15 @@ struct StreamEvent {
 
 /// What an upstream's error said, from whichever of the known shapes it came in.
 struct UpstreamFault {
-  int status = 0;          ///< HTTP status, or the one the error body names; 0 = unknown
+  int status = 0;  ///< HTTP status, or the one the error body names; 0 = unknown
   std::string type;
-  std::string code;        ///< as text, also where the wire has a number
+  std::string code;  ///< as text, also where the wire has a number
   std::string message;
   std::string param;
-  std::string reason;      ///< finer code: Google's ErrorInfo reason or quotaId, Anthropic's details.error_code, OpenRouter's error_type
-  std::optional<std::int64_t> retry_after_ms;  ///< from the body (RetryInfo, or words in the message)
+  std::string reason;  ///< finer code: Google's ErrorInfo reason or quotaId, Anthropic's
+                       ///< details.error_code, OpenRouter's error_type
+  std::optional<std::int64_t>
+      retry_after_ms;  ///< from the body (RetryInfo, or words in the message)
   bool operator==(const UpstreamFault&) const = default;
 };
 

@@ -17,27 +17,27 @@ namespace weir::wire {
 /// How a server that speaks a dialect differs from its book. A provider's row holds a set of them.
 enum class Quirk : std::uint32_t {
   none = 0,
-  max_tokens_old_name = 1u << 0,       ///< takes `max_tokens`, not `max_completion_tokens`
-  no_stream_options = 1u << 1,         ///< refuses `stream_options`; sends usage by itself
-  no_developer_role = 1u << 2,         ///< `developer` must be written as `system`
-  mistral_ids = 1u << 3,               ///< tool-call ids are exactly nine of [A-Za-z0-9]
-  seed_is_random_seed = 1u << 4,       ///< Mistral's name for `seed`
-  strict_roles = 1u << 5,              ///< roles must alternate; merge neighbours of one role
+  max_tokens_old_name = 1u << 0,           ///< takes `max_tokens`, not `max_completion_tokens`
+  no_stream_options = 1u << 1,             ///< refuses `stream_options`; sends usage by itself
+  no_developer_role = 1u << 2,             ///< `developer` must be written as `system`
+  mistral_ids = 1u << 3,                   ///< tool-call ids are exactly nine of [A-Za-z0-9]
+  seed_is_random_seed = 1u << 4,           ///< Mistral's name for `seed`
+  strict_roles = 1u << 5,                  ///< roles must alternate; merge neighbours of one role
   reasoning_outside_completion = 1u << 6,  ///< xAI: completion_tokens excludes reasoning_tokens
-  no_n = 1u << 7,                      ///< `n` other than 1 is refused
+  no_n = 1u << 7,                          ///< `n` other than 1 is refused
   no_logprobs = 1u << 8,
   no_logit_bias = 1u << 9,
-  no_names = 1u << 10,                 ///< refuses `name` on messages
-  no_metadata = 1u << 11,              ///< refuses `store` and `metadata`
-  no_parallel_switch = 1u << 12,       ///< refuses `parallel_tool_calls`
+  no_names = 1u << 10,            ///< refuses `name` on messages
+  no_metadata = 1u << 11,         ///< refuses `store` and `metadata`
+  no_parallel_switch = 1u << 12,  ///< refuses `parallel_tool_calls`
   no_penalties = 1u << 13,
-  logprobs_is_integer = 1u << 14,      ///< Together: `logprobs` is 0..20
-  no_tool_choice = 1u << 15,           ///< ignores `tool_choice`
-  no_json_schema = 1u << 16,           ///< takes json_object only
-  replay_reasoning = 1u << 17,         ///< wants `reasoning_content` back in tool loops
-  no_user = 1u << 18,                  ///< refuses `user`, `safety_identifier`
-  required_is_any = 1u << 19,          ///< Mistral's older word for tool_choice "required"
-  reasoning_effort_hint = 1u << 20,    ///< takes `reasoning_effort`
+  logprobs_is_integer = 1u << 14,    ///< Together: `logprobs` is 0..20
+  no_tool_choice = 1u << 15,         ///< ignores `tool_choice`
+  no_json_schema = 1u << 16,         ///< takes json_object only
+  replay_reasoning = 1u << 17,       ///< wants `reasoning_content` back in tool loops
+  no_user = 1u << 18,                ///< refuses `user`, `safety_identifier`
+  required_is_any = 1u << 19,        ///< Mistral's older word for tool_choice "required"
+  reasoning_effort_hint = 1u << 20,  ///< takes `reasoning_effort`
 };
 using Quirks = std::uint32_t;
 constexpr Quirks operator|(Quirk a, Quirk b) {
@@ -48,15 +48,15 @@ constexpr bool has(Quirks set, Quirk quirk) { return (set & static_cast<Quirks>(
 
 /// What an encoder must know of the target's model.
 struct ModelTraits {
-  bool takes_sampling = true;            ///< temperature, top_p (and top_k) are accepted
-  bool reasons = false;                  ///< a reasoning model
-  bool takes_prefill = false;            ///< goes on from an unfinished assistant turn
+  bool takes_sampling = true;  ///< temperature, top_p (and top_k) are accepted
+  bool reasons = false;        ///< a reasoning model
+  bool takes_prefill = false;  ///< goes on from an unfinished assistant turn
   bool takes_json_schema = true;
-  std::int64_t output_tokens_max = 0;    ///< 0 = unknown
+  std::int64_t output_tokens_max = 0;  ///< 0 = unknown
 };
 
 struct EncodeOptions {
-  std::string_view model;                ///< id at the target
+  std::string_view model;  ///< id at the target
   Quirks quirks = 0;
   ModelTraits traits;
   /// For targets that insist on a limit (Anthropic) when neither client nor catalog names one.
@@ -96,10 +96,10 @@ class StreamDecoder {
 
 /// How a client's stream is to look.
 struct StreamOptions {
-  std::string_view id;            ///< our id for the answer, used when the upstream gives none
-  std::string_view model;         ///< used when the upstream tells none
-  std::int64_t created = 0;       ///< Unix seconds; used when the upstream tells none
-  bool wants_usage = false;       ///< OpenAI chat: stream_options.include_usage
+  std::string_view id;       ///< our id for the answer, used when the upstream gives none
+  std::string_view model;    ///< used when the upstream tells none
+  std::int64_t created = 0;  ///< Unix seconds; used when the upstream tells none
+  bool wants_usage = false;  ///< OpenAI chat: stream_options.include_usage
 };
 
 /// Turns events into a client's stream. Writes whole frames only.
@@ -117,11 +117,11 @@ class StreamEncoder {
 // namespace (wire::openai, wire::responses, wire::anthropic, wire::gemini, wire::ollama):
 //
 //   Result<ChatRequest>  decode_request(json::Value root);
-//   Result<EncodeNotes>  encode_request(const ChatRequest&, const EncodeOptions&, std::string& out);
-//   Result<ChatResponse> decode_response(json::Value root, Quirks quirks);
-//   void                 encode_response(const ChatResponse&, std::string& out);
-//   std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks);
-//   std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions&);
+//   Result<EncodeNotes>  encode_request(const ChatRequest&, const EncodeOptions&, std::string&
+//   out); Result<ChatResponse> decode_response(json::Value root, Quirks quirks); void
+//   encode_response(const ChatResponse&, std::string& out); std::unique_ptr<StreamDecoder>
+//   make_stream_decoder(Quirks quirks); std::unique_ptr<StreamEncoder> make_stream_encoder(const
+//   StreamOptions&);
 //
 // decode_request: errors `invalid_request` with the path of the offending field. Gemini's model is
 //   in the URL, so its caller sets `model` and `stream` afterwards.

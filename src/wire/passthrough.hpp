@@ -17,11 +17,11 @@ namespace weir::wire {
 struct RequestPeek {
   std::string model;
   bool stream = false;
-  bool wants_stream_usage = false;               ///< OpenAI chat: stream_options.include_usage
+  bool wants_stream_usage = false;  ///< OpenAI chat: stream_options.include_usage
   std::optional<std::int64_t> output_tokens_max;
   std::int64_t n = 1;
   std::string user;
-  std::size_t text_bytes = 0;                    ///< bytes of all strings in the conversation and tools
+  std::size_t text_bytes = 0;  ///< bytes of all strings in the conversation and tools
   std::uint32_t images = 0;
   bool uses_tools = false;
   bool uses_audio = false;
@@ -29,7 +29,7 @@ struct RequestPeek {
   bool uses_json_object = false;
   bool uses_json_schema = false;
   bool uses_logprobs = false;
-  bool asks_reasoning = false;                   ///< reasoning effort or thinking was set
+  bool asks_reasoning = false;  ///< reasoning effort or thinking was set
 };
 
 /// What changes in a passed-through request.
@@ -40,11 +40,12 @@ struct RequestPatch {
 
 /// What one frame of a passed-through stream (one SSE event, one NDJSON line) held.
 struct FrameWatch {
-  bool is_content = false;      ///< commits the stream
-  bool is_terminator = false;   ///< [DONE], message_stop, done:true
-  bool is_usage_only = false;   ///< an OpenAI usage chunk with no choice, to be hidden if not asked for
+  bool is_content = false;     ///< commits the stream
+  bool is_terminator = false;  ///< [DONE], message_stop, done:true
+  bool is_usage_only =
+      false;  ///< an OpenAI usage chunk with no choice, to be hidden if not asked for
   std::optional<Usage> usage;
-  Finish finish = Finish::none; ///< of the first choice that finishes in this frame
+  Finish finish = Finish::none;  ///< of the first choice that finishes in this frame
   std::optional<UpstreamFault> fault;
 };
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/connector.hpp"
+#include "net/exchange.hpp"
+#include "net/http/scanner.hpp"
+#include "net/reader.hpp"
+#include "net/task.hpp"
+
+namespace weir::net {
+
+class UpstreamPool;
+
+/// One connection to an upstream, with its buffer.
+struct UpstreamConnection {
+  UpstreamConnection(Loop& loop, std::unique_ptr<Stream> connected)
+      : stream(std::move(connected)), reader(loop, *stream) {}
+  std::unique_ptr<Stream> stream;
+  BufferedReader reader;
+};
+
+/// Idle connections, by origin, for one thread. Each has a read standing, so one that its peer
+/// closes goes at once.
+class UpstreamPool final : private BufferedReader::Observer {
+ public:
+  explicit UpstreamPool(Loop& loop) : loop_(loop) {}
+  ~UpstreamPool() override;
+
+  /// An idle connection to the origin called `key`; null when there is none.
+  std::unique_ptr<UpstreamConnection> take(std::string_view key);
+  /// Keeps a connection for `idle_max` (T-16).
+  void keep(std::string_view key, std::unique_ptr<UpstreamConnection> connection,
+            Duration idle_max);
+  /// Closes all; those whose read still has to end stay until it did.
+  void close();
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+
+ private:
+  struct Idle;
+  void on_input(BufferedReader& reader) override;
+
+  Loop& loop_;
+  std::map<std::string, std::vector<std::unique_ptr<Idle>>, std::less<>> idle_;
+  std::vector<std::unique_ptr<Idle>> closing_;
+  std::size_t count_ = 0;
+};
+
+/// What the exchanges of one thread share.
+struct ClientContext {
+  Loop& loop;
+  Connector& connector;
+  UpstreamPool& pool;
+};
+
+/// The real exchange: HTTP/1.1 over a pooled or new connection.
+class HttpExchange final : public Exchange {
+ public:
+  /// `origin` and `pool_key` outlive the exchange.
+  HttpExchange(ClientContext& context, const Origin& origin, std::string_view pool_key,
+               Cancellation& cancellation);
+  ~HttpExchange() override;
+
+  Task<ExchangeResult> send(std::string_view method, std::string_view head, std::string_view body,
+                            const ExchangeTimeouts& timeouts,
+                            const ExchangeLimits& limits) override;
+  [[nodiscard]] const http::ResponseHead& head() const override { return head_; }
+  Task<Piece> read(Duration timeout) override;
+  void finish(Duration idle_max) override;
+  void close() override;
+
+ private:
+  Task<ExchangeResult> open(const ConnectTimeouts& timeouts, bool may_reuse);
+  Task<ExchangeResult> write(std::string_view head, std::string_view body, Duration stall_max);
+  Task<ExchangeResult> read_head(std::string_view method, Duration timeout,
+                                 const ExchangeLimits& limits);
+  Piece decode(std::string_view input, std::size_t& consumed);
+
+  ClientContext& context_;
+  const Origin& origin_;
+  std::string_view pool_key_;
+  Cancellation& cancellation_;
+  std::unique_ptr<UpstreamConnection> connection_;
+  std::optional<CloseOnCancel> closer_;
+  http::ResponseHead head_;
+  std::size_t head_bytes_ = 0;   ///< of the buffer, not consumed while views into it are in use
+  std::size_t given_bytes_ = 0;  ///< of the piece handed out last
+  std::uint64_t body_left_ = 0;
+  http::ChunkedDecoder chunked_;
+  bool is_complete_ = false;
+  bool is_closed_ = false;
+  bool was_reused_ = false;
+  bool is_written_ = false;
+};
+
+}  // namespace weir::net

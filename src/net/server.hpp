@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/byte_buffer.hpp"
+#include "net/http/scanner.hpp"
+#include "net/reader.hpp"
+#include "net/task.hpp"
+#include "weir/result.hpp"
+
+namespace weir::net {
+
+struct ServerTimeouts {
+  Duration tls_handshake = std::chrono::seconds(10);   ///< T-1
+  Duration headers = std::chrono::seconds(10);         ///< T-2
+  Duration body_idle = std::chrono::seconds(15);       ///< T-3
+  Duration body_total = std::chrono::seconds(120);     ///< T-4, plus a second per 64 KiB
+  Duration keepalive_idle = std::chrono::seconds(75);  ///< T-5
+  Duration write_stall = std::chrono::seconds(30);     ///< T-6
+};
+
+struct ServerLimits {
+  http::HeadLimits head;
+  std::size_t body_bytes_max = std::size_t{64} << 20;
+};
+
+/// One request of a client and our answer to it. Handed to the handler; lives as long as its task.
+class ServerExchange : private BufferedReader::Observer {
+ public:
+  ServerExchange(Loop& loop, Stream& stream, BufferedReader& reader, const ServerTimeouts& timeouts,
+                 const ServerLimits& limits);
+  ~ServerExchange() override = default;
+  ServerExchange(const ServerExchange&) = delete;
+  ServerExchange& operator=(const ServerExchange&) = delete;
+
+  [[nodiscard]] Loop& loop() { return loop_; }
+  /// Views hold as long as the exchange.
+  [[nodiscard]] const http::RequestHead& head() const { return head_; }
+  [[nodiscard]] std::string peer_address() const { return stream_.peer_address(); }
+
+  /// Reads the body, decoded, into `body()`. Errors: `too_large`, `client_timeout`,
+  /// `invalid_request` (framing or content coding), `client_closed`. From then on a client's
+  /// leaving cancels the exchange.
+  Task<Result<>> read_body();
+  [[nodiscard]] std::string_view body() const { return body_.view(); }
+  /// Moves the body out, so that it can be let go as soon as nobody needs it.
+  [[nodiscard]] ByteBuffer take_body() { return std::move(body_); }
+
+  /// Ends when the client leaves.
+  [[nodiscard]] Cancellation& cancellation() { return cancellation_; }
+  [[nodiscard]] bool is_client_gone() const { return cancellation_.is_cancelled(); }
+
+  /// Sends a whole answer. `fields`: header lines, each ended by CRLF, without framing fields.
+  Task<IoResult> respond(int status, std::string_view fields, std::string_view body);
+  /// Sends the head of an answer whose body comes in pieces.
+  Task<IoResult> begin(int status, std::string_view fields);
+  /// Sends a piece. Precondition: `begin`, and `bytes` not empty.
+  Task<IoResult> write(std::string_view bytes);
+  /// Ends the body in good order.
+  Task<IoResult> end();
+  /// Something was sent already.
+  [[nodiscard]] bool is_begun() const noexcept { return is_begun_; }
+  /// The connection ends after this answer.
+  void close_after() noexcept { keeps_alive_ = false; }
+  [[nodiscard]] bool keeps_alive() const noexcept { return keeps_alive_; }
+
+ private:
+  friend class ServerConnection;
+  void on_input(BufferedReader& reader) override;
+  Task<Result<>> read_body_bytes();
+  Task<Result<>> read_length_body(TimePoint late);
+  Task<Result<>> read_chunked_body(TimePoint late);
+  Result<> decode_body();
+  void append_head(int status, std::string_view fields);
+  void note(const IoResult& written);
+
+  Loop& loop_;
+  Stream& stream_;
+  BufferedReader& reader_;
+  const ServerTimeouts& timeouts_;
+  const ServerLimits& limits_;
+  http::RequestHead head_;
+  std::string head_text_;  ///< what the views in `head_` point into
+  Cancellation cancellation_;
+  ByteBuffer body_;
+  std::string out_;  ///< the answer's head, or a chunk's size
+  bool is_body_read_ = false;
+  bool is_begun_ = false;
+  bool is_ended_ = false;
+  bool is_chunked_ = false;
+  bool is_head_request_ = false;
+  bool keeps_alive_ = true;
+};
+
+/// Answers requests. One for all connections of a thread.
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  /// Must answer through `exchange`, or leave it unanswered only when the client is gone.
+  virtual Task<void> handle(ServerExchange& exchange) = 0;
+  /// Answers a request whose head can't be read; the connection then ends. Fills header lines and
+  /// body for `error`.
+  virtual void describe(const Error& error, std::string& fields, std::string& body) = 0;
+};
+
+/// One client's connection, from accept to close.
+class ServerConnection {
+ public:
+  ServerConnection(Loop& loop, std::unique_ptr<Stream> stream, RequestHandler& handler,
+                   const ServerTimeouts& timeouts, const ServerLimits& limits);
+
+  /// Serves requests until either side ends the connection.
+  Task<void> serve();
+  /// No further request is taken: an idle connection closes now, a busy one after its answer.
+  void drain();
+  /// Ends everything now.
+  void abort();
+  [[nodiscard]] bool is_idle() const noexcept { return exchange_ == nullptr; }
+
+ private:
+  enum class HeadOutcome : std::uint8_t { request, closed };
+  Task<HeadOutcome> read_head(ServerExchange& exchange, bool is_first);
+  Task<void> refuse(ServerExchange& exchange, Error error);
+
+  Loop& loop_;
+  std::unique_ptr<Stream> stream_;
+  BufferedReader reader_;
+  RequestHandler& handler_;
+  const ServerTimeouts& timeouts_;
+  const ServerLimits& limits_;
+  ServerExchange* exchange_ = nullptr;  ///< the one under way
+  bool is_draining_ = false;
+};
+
+}  // namespace weir::net

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace weir::net {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+struct PromiseBase {
+  std::coroutine_handle<> continuation = std::noop_coroutine();
+
+  // The end of a task resumes whoever awaits it, without growing the stack.
+  struct Final {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+      return ended.promise().continuation;
+    }
+    void await_resume() const noexcept {}
+  };
+
+  static std::suspend_always initial_suspend() noexcept { return {}; }
+  static Final final_suspend() noexcept { return {}; }
+  // Our code does not throw; what a library throws is caught at its door.
+  [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
+};
+
+template <class T>
+struct Promise : PromiseBase {
+  std::optional<T> value;
+  Task<T> get_return_object() noexcept;
+  template <class U>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+  T take() { return *std::move(value); }
+};
+
+template <>
+struct Promise<void> : PromiseBase {
+  Task<void> get_return_object() noexcept;
+  static void return_void() noexcept {}
+  static void take() noexcept {}
+};
+
+}  // namespace detail
+
+/// A coroutine that starts when it is awaited and resumes its awaiter when it ends. It stays on the
+/// thread of the loop that runs it. Destroying a task that has not ended destroys its frame: only
+/// allowed while it waits for nothing (asserted by what it waits for).
+template <class T>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::Promise<T>;
+
+  Task() = default;
+  explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      if (handle_) handle_.destroy();
+      handle_ = std::exchange(other.handle_, nullptr);
+    }
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+
+  auto operator co_await() && noexcept {
+    struct Awaiter {
+      std::coroutine_handle<promise_type> handle;
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
+        handle.promise().continuation = awaiting;
+        return handle;
+      }
+      T await_resume() { return handle.promise().take(); }
+    };
+    WEIR_ASSERT(handle_);
+    return Awaiter{handle_};
+  }
+
+ private:
+  std::coroutine_handle<promise_type> handle_;
+};
+
+template <class T>
+Task<T> detail::Promise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<Promise<T>>::from_promise(*this));
+}
+inline Task<void> detail::Promise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
+}
+
+/// Owns tasks that nobody awaits: they start at once and their frames go when they end. Everything
+/// spawned here must have ended before the set is destroyed.
+class TaskSet {
+ public:
+  TaskSet() = default;
+  TaskSet(const TaskSet&) = delete;
+  TaskSet& operator=(const TaskSet&) = delete;
+  ~TaskSet() { WEIR_ASSERT(running_ == 0); }
+
+  void spawn(Task<void> task) {
+    ++running_;
+    run(*this, std::move(task));
+  }
+  [[nodiscard]] std::size_t running() const noexcept { return running_; }
+
+ private:
+  struct Runner {
+    struct promise_type {
+      static Runner get_return_object() noexcept { return {}; }
+      static std::suspend_never initial_suspend() noexcept { return {}; }
+      static std::suspend_never final_suspend() noexcept { return {}; }
+      static void return_void() noexcept {}
+      [[noreturn]] static void unhandled_exception() noexcept { std::terminate(); }
+    };
+  };
+  static Runner run(TaskSet& set, Task<void> task) {
+    co_await std::move(task);
+    --set.running_;
+  }
+
+  std::size_t running_ = 0;
+};
+
+}  // namespace weir::net

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/error_writer.hpp"
+
+#include "json/writer.hpp"
+
+namespace weir::wire {
+namespace {
+
+bool is_retryable(const Error& error) { return traits(error.code).retryable; }
+
+// `code` and `type` are what OpenAI's SDKs look at; the last two members are ours.
+void append_openai(json::Writer& json, const Error& error, std::string_view request_id) {
+  json.begin_object().key("error").begin_object();
+  json.member("message", error.message).member("type", traits(error.code).openai_type);
+  json.key("param");
+  if (error.param.empty()) {
+    json.null();
+  } else {
+    json.string(error.param);
+  }
+  json.member("code", traits(error.code).name).member("retryable", is_retryable(error));
+  json.member("request_id", request_id).end_object().end_object();
+}
+
+void append_anthropic(json::Writer& json, const Error& error, std::string_view request_id) {
+  json.begin_object().member("type", "error").key("error").begin_object();
+  json.member("type", traits(error.code).anthropic_type);
+  std::string message = error.message;
+  if (!error.param.empty()) message = error.param + ": " + message;
+  json.member("message", message).key("details").begin_object();
+  json.member("error_code", traits(error.code).name).member("retryable", is_retryable(error));
+  json.end_object().end_object().member("request_id", request_id).end_object();
+}
+
+void append_gemini(json::Writer& json, const Error& error, std::string_view request_id) {
+  json.begin_object().key("error").begin_object();
+  json.member("code", traits(error.code).status);
+  std::string message = error.message;
+  if (!error.param.empty()) message = error.param + ": " + message;
+  json.member("message", message).member("status", traits(error.code).gemini_status);
+  json.key("details").begin_array().begin_object();
+  json.member("@type", "type.googleapis.com/google.rpc.ErrorInfo");
+  json.member("reason", traits(error.code).name).key("metadata").begin_object();
+  json.member("request_id", request_id);
+  json.member("retryable", is_retryable(error) ? "true" : "false").end_object().end_object();
+  if (error.retry_after) {
+    const auto ms = error.retry_after->count();
+    json.begin_object().member("@type", "type.googleapis.com/google.rpc.RetryInfo");
+    json.member("retryDelay", std::to_string((ms + 999) / 1000) + "s").end_object();
+  }
+  json.end_array().end_object().end_object();
+}
+
+void append_ollama(json::Writer& json, const Error& error, std::string_view request_id) {
+  std::string message = error.message;
+  if (!error.param.empty()) message = error.param + ": " + message;
+  json.begin_object().member("error", message).member("code", traits(error.code).name);
+  json.member("retryable", is_retryable(error)).member("request_id", request_id).end_object();
+}
+
+}  // namespace
+
+int status_of(Dialect dialect, const Error& error) noexcept {
+  return dialect == Dialect::anthropic ? traits(error.code).anthropic_status
+                                       : traits(error.code).status;
+}
+
+void append_error_body(std::string& out, Dialect dialect, const Error& error,
+                       std::string_view request_id) {
+  json::Writer json(out);
+  switch (dialect) {
+    case Dialect::openai_chat:
+    case Dialect::openai_responses:
+      return append_openai(json, error, request_id);
+    case Dialect::anthropic:
+      return append_anthropic(json, error, request_id);
+    case Dialect::gemini:
+      return append_gemini(json, error, request_id);
+    case Dialect::ollama:
+      return append_ollama(json, error, request_id);
+  }
+}
+
+}  // namespace weir::wire
