@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
@@ -105,7 +106,11 @@ struct ProviderSpec {
   FixedHeader header;  ///< required on each request; may be empty
   Names key_env;       ///< environment variables of the key, best first
   Names url_env;       ///< environment variables that replace the base URL
-  bool is_local;       ///< runs on the user's machine: free of charge, long timeouts
+  Names organization_env;
+  Names project_env;
+  Names deployment_env;   ///< Azure
+  Names api_version_env;  ///< Azure
+  bool is_local;          ///< runs on the user's machine: free of charge, long timeouts
   bool has_free_tier;
   LimitHeaders limit_headers;
   wire::Quirks quirks;
@@ -124,6 +129,9 @@ std::span<const ProviderSpec> provider_specs() noexcept;
 /// The row of `name`, or null.
 const ProviderSpec* find_provider(std::string_view name) noexcept;
 
+/// All rows in the default failover order, or in the one of `prefer: free`.
+std::vector<const ProviderSpec*> providers_in_order(bool free_first);
+
 /// The name of a row that means any server speaking OpenAI's chat API.
 inline constexpr std::string_view custom_provider = "custom";
 /// The built-in provider that answers without a network.
@@ -132,8 +140,11 @@ inline constexpr std::string_view mock_provider = "mock";
 /// Brings a base URL that a user wrote into the form that the row's paths are appended to: adds the
 /// API's own path where only the server was named (`http://localhost:8000` for vLLM), takes away
 /// what belongs to the paths (`/v1` for Anthropic), understands Ollama's short forms (`host`,
-/// `host:port`, `0.0.0.0`) and Azure's resource names. Errors: `invalid_request`.
-Result<std::string> normalize_base_url(const ProviderSpec& spec, std::string_view text);
+/// `host:port`) and Azure's resource names. `0.0.0.0`, the address of servers that listen
+/// everywhere, becomes 127.0.0.1. `api_version` is Azure's, see `Endpoint`. Errors:
+/// `invalid_request`.
+Result<std::string> normalize_base_url(const ProviderSpec& spec, std::string_view text,
+                                       std::string_view api_version = {});
 
 /// What a request to a provider is for.
 enum class Operation : std::uint8_t {
@@ -148,7 +159,7 @@ enum class Operation : std::uint8_t {
 /// Where requests to one configured provider go.
 struct Endpoint {
   std::string_view base_url;     ///< normalized
-  std::string_view api_version;  ///< Azure: not empty means the classic URLs with this version
+  std::string_view api_version;  ///< Azure: a date means the classic URLs with this version
 };
 
 /// The URL's part behind the base URL for `operation` on `model`, with query. Empty when the
