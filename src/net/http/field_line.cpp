@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http/field_line.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "base/ascii.hpp"
+
+namespace weir::net::http {
+namespace {
+
+constexpr std::array<bool, 256> token_chars = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0; c < 128; ++c) table[c] = ascii::is_alnum(static_cast<char>(c));
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+}  // namespace
+
+bool is_token_char(char c) noexcept { return token_chars[static_cast<unsigned char>(c)]; }
+
+bool is_token(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool is_field_text(std::string_view text) noexcept {
+  // No early exit: values are nearly always good, and so the loop runs on whole vectors.
+  bool has_control = false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    has_control |= ((byte < 0x20) & (byte != '\t')) | (byte == 0x7F);
+  }
+  return !has_control;
+}
+
+std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view read_field_line(std::string_view line, Field& field) noexcept {
+  if (line.front() == ' ' || line.front() == '\t') return "a header field is folded";
+  const auto name_end = std::find_if_not(line.begin(), line.end(), is_token_char);
+  const auto name_size = static_cast<std::size_t>(name_end - line.begin());
+  if (name_size == 0) return "a header field has no name";
+  if (name_size == line.size()) return "a header field has no colon";
+  if (*name_end == ' ' || *name_end == '\t') return "a blank stands before a header field's colon";
+  if (*name_end != ':') return "a header field's name has a forbidden character";
+  field.name = line.substr(0, name_size);
+  field.value = trim(line.substr(name_size + 1));
+  if (!is_field_text(field.value)) return "a header field's value has a control character";
+  return {};
+}
+
+}  // namespace weir::net::http
