@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "wire/canonical.hpp"
+
+/// What a client calls the settings that a target may not take, for notes and refusals.
+namespace weir::wire {
+
+struct FieldNames {
+  std::string_view conversation;
+  std::string_view temperature;
+  std::string_view top_p;
+  std::string_view top_k;
+  std::string_view presence_penalty;
+  std::string_view frequency_penalty;
+  std::string_view seed;
+  std::string_view logit_bias;
+  std::string_view n;
+  std::string_view logprobs;
+  std::string_view stop;
+  std::string_view format;
+  std::string_view reasoning;
+};
+
+/// Settings that are not listed have one name in every dialect that knows them.
+constexpr FieldNames field_names(Dialect client) {
+  switch (client) {
+    case Dialect::openai_chat:
+      return {.conversation = "messages",
+              .temperature = "temperature",
+              .top_p = "top_p",
+              .top_k = "top_k",
+              .presence_penalty = "presence_penalty",
+              .frequency_penalty = "frequency_penalty",
+              .seed = "seed",
+              .logit_bias = "logit_bias",
+              .n = "n",
+              .logprobs = "logprobs",
+              .stop = "stop",
+              .format = "response_format",
+              .reasoning = "reasoning_effort"};
+    case Dialect::openai_responses:
+      return {.conversation = "input",
+              .temperature = "temperature",
+              .top_p = "top_p",
+              .top_k = "top_k",
+              .presence_penalty = "presence_penalty",
+              .frequency_penalty = "frequency_penalty",
+              .seed = "seed",
+              .logit_bias = "logit_bias",
+              .n = "n",
+              .logprobs = "top_logprobs",
+              .stop = "stop",
+              .format = "text.format",
+              .reasoning = "reasoning"};
+    case Dialect::anthropic:
+      return {.conversation = "messages",
+              .temperature = "temperature",
+              .top_p = "top_p",
+              .top_k = "top_k",
+              .presence_penalty = "presence_penalty",
+              .frequency_penalty = "frequency_penalty",
+              .seed = "seed",
+              .logit_bias = "logit_bias",
+              .n = "n",
+              .logprobs = "logprobs",
+              .stop = "stop_sequences",
+              .format = "output_config.format",
+              .reasoning = "thinking"};
+    case Dialect::gemini:
+      return {.conversation = "contents",
+              .temperature = "generationConfig.temperature",
+              .top_p = "generationConfig.topP",
+              .top_k = "generationConfig.topK",
+              .presence_penalty = "generationConfig.presencePenalty",
+              .frequency_penalty = "generationConfig.frequencyPenalty",
+              .seed = "generationConfig.seed",
+              .logit_bias = "generationConfig.logitBias",
+              .n = "generationConfig.candidateCount",
+              .logprobs = "generationConfig.responseLogprobs",
+              .stop = "generationConfig.stopSequences",
+              .format = "generationConfig.responseMimeType",
+              .reasoning = "generationConfig.thinkingConfig"};
+    case Dialect::ollama:
+      return {.conversation = "messages",
+              .temperature = "options.temperature",
+              .top_p = "options.top_p",
+              .top_k = "options.top_k",
+              .presence_penalty = "options.presence_penalty",
+              .frequency_penalty = "options.frequency_penalty",
+              .seed = "options.seed",
+              .logit_bias = "options.logit_bias",
+              .n = "n",
+              .logprobs = "logprobs",
+              .stop = "options.stop",
+              .format = "format",
+              .reasoning = "think"};
+  }
+  return {};
+}
+
+}  // namespace weir::wire
