@@ -49,7 +49,6 @@ changed_sources() {
 
 # tidy <preset>: the files given on standard input, with that preset's compile commands.
 tidy() {
-  configure "$1"
   xargs --no-run-if-empty --max-procs="$(nproc)" --max-args=1 \
     sh -c 'out=$(clang-tidy-19 -p "$0" --quiet "$1" 2>/dev/null) || { printf "%s\n" "$1:" "$out"; exit 1; }' \
     "build/$1"
@@ -62,6 +61,8 @@ else
 fi
 # Examples of a foreign project and code that must not compile are not in the compile commands.
 sources=$(grep -E '^(src|tests|examples)/' <<<"$sources" | grep -vE '^tests/(compile_fail|install)/') || true
+build release  # for the headers that are generated
+configure fuzz
 say "clang-tidy: $(grep -c . <<<"$sources") files"
 grep -v '^tests/fuzz/' <<<"$sources" | tidy release
 grep '^tests/fuzz/' <<<"$sources" | tidy fuzz
