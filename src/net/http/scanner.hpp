@@ -85,7 +85,9 @@ struct ScanResult {
 /// lines before the request line are skipped, as RFC 9112 section 2.2 asks.
 ///
 /// `resume`: bytes already searched in vain by an earlier call on the same message, updated here,
-/// so that a head that arrives byte by byte is not scanned anew each time. Start with 0.
+/// so that a head that arrives byte by byte is not scanned anew each time. Start with 0; it is 0
+/// again when the head is decided. The outcome does not depend on how the head was cut; a flaw in a
+/// head that arrives in pieces is reported at its end, or at the limits, at the latest.
 ScanResult scan_request_head(std::string_view buffer, const HeadLimits& limits, RequestHead& head,
                              std::size_t& resume);
 
