@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "json/object_reader.hpp"
+#include "json/writer.hpp"
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/content.hpp"
 #include "wire/members.hpp"
@@ -111,17 +112,18 @@ void read_thinking_settings(json::ObjectReader& root, ReasoningSettings& reasoni
   const std::string type = reader.required_string("type");
   reasoning.enabled = type != "disabled";
   reasoning.budget_tokens = reader.integer("budget_tokens", 0);
-  const auto display = reader.value("display");
-  const auto keep = [&](std::string_view key, json::Value kept) {
-    reasoning.extra.members.push_back({std::string(key), std::string(kept.raw())});
+  const auto display = reader.string("display");
+  const auto keep = [&](std::string_view key, std::string_view text) {
+    auto& kept = reasoning.extra.members.emplace_back();
+    kept.key = key;
+    json::append_string(kept.json, text);
   };
-  if (display && (display->equals("summarized") || display->equals("omitted"))) {
-    reasoning.wants_text = display->equals("summarized");
-  } else if (display && !display->is_null()) {
+  if (display == "summarized" || display == "omitted") {
+    reasoning.wants_text = display == "summarized";
+  } else if (display) {
     keep("display", *display);
   }
-  if (type != "enabled" && type != "adaptive" && type != "disabled")
-    keep("type", *value->find("type"));
+  if (type != "enabled" && type != "adaptive" && type != "disabled") keep("type", type);
   keep_unread(reader, reasoning.extra);
 }
 
