@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 
@@ -31,6 +32,15 @@ constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noex
     if (to_lower(a[i]) != to_lower(b[i])) return false;
   }
   return true;
+}
+
+/// Where `part` first stands in `text`, without regard to the case of ASCII letters; npos if
+/// nowhere.
+constexpr std::size_t find_ignoring_case(std::string_view text, std::string_view part) noexcept {
+  const auto found = std::search(text.begin(), text.end(), part.begin(), part.end(),
+                                 [](char a, char b) { return to_lower(a) == to_lower(b); });
+  if (found == text.end() && !part.empty()) return std::string_view::npos;
+  return static_cast<std::size_t>(found - text.begin());
 }
 
 }  // namespace weir::ascii
