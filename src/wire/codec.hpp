@@ -58,7 +58,7 @@ struct ModelTraits {
 struct EncodeOptions {
   std::string_view model;  ///< id at the target
   Quirks quirks = 0;
-  ModelTraits traits;
+  ModelTraits traits{};
   /// For targets that insist on a limit (Anthropic) when neither client nor catalog names one.
   std::int64_t output_tokens_default = 4096;
 };
@@ -96,8 +96,8 @@ class StreamDecoder {
 
 /// How a client's stream is to look.
 struct StreamOptions {
-  std::string_view id;       ///< our id for the answer, used when the upstream gives none
-  std::string_view model;    ///< used when the upstream tells none
+  std::string_view id{};     ///< our id for the answer, used when the upstream gives none
+  std::string_view model{};  ///< used when the upstream tells none
   std::int64_t created = 0;  ///< Unix seconds; used when the upstream tells none
   bool wants_usage = false;  ///< OpenAI chat: stream_options.include_usage
 };

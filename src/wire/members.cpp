@@ -45,6 +45,16 @@ void drop_extra(EncodeNotes& notes, const Extra& extra) {
   for (const auto& member : extra.members) notes.drop(member.key);
 }
 
+std::string logprob_entries(std::string_view logprobs) {
+  json::Document document;
+  if (logprobs.empty() || !document.parse(logprobs)) return "[]";
+  const auto entries = document.root().find("content");
+  if (!entries || !entries->is_array()) return "[]";
+  std::string compact;
+  json::append_compact(compact, entries->raw());
+  return compact;
+}
+
 void append_arguments_object(std::string& out, std::string_view arguments) {
   if (arguments.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     out.append("{}");

@@ -32,6 +32,10 @@ void write_members_of(json::Writer& json, std::string_view object);
 /// Names every member of `extra` as dropped.
 void drop_extra(EncodeNotes& notes, const Extra& extra);
 
+/// The entries in `content` of log-probabilities in OpenAI's chat shape, as a JSON array in one
+/// line; `[]` when there are none.
+[[nodiscard]] std::string logprob_entries(std::string_view logprobs);
+
 /// Appends tool arguments, text from a model, where the format wants an object: byte for byte but
 /// for white space, `{}` for an empty text, and what is no object wrapped as `{"_raw":"…"}`.
 void append_arguments_object(std::string& out, std::string_view arguments);

@@ -27,6 +27,13 @@ TEST(ArgumentsObject, WrapsWhatIsNoObjectAndFillsWhatIsEmpty) {
   EXPECT_EQ(arguments_object("{\"a\":"), "{\"_raw\":\"{\\\"a\\\":\"}");
 }
 
+TEST(LogprobEntries, AreTheContentInOneLine) {
+  EXPECT_EQ(logprob_entries("{\"content\":[\n{\"token\":\"a b\"}],\"refusal\":null}"),
+            R"([{"token":"a b"}])");
+  EXPECT_EQ(logprob_entries(R"({"content":null})"), "[]");
+  EXPECT_EQ(logprob_entries(""), "[]");
+}
+
 TEST(Members, WhatNoGetterAskedForComesBackRaw) {
   json::Document document;
   ASSERT_TRUE(document.parse(R"({"a":1,"b":null,"c":{"d":1.50,"e":2}})"));

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/ollama/embeddings.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
+
+namespace weir::wire::ollama {
+namespace {
+
+constexpr double float_max = std::numeric_limits<float>::max();
+
+Result<std::vector<float>> read_vector(json::Value list) {
+  if (!list.is_array()) {
+    return Error(ErrorCode::upstream_malformed, "an embedding is no list of numbers", "embeddings");
+  }
+  std::vector<float> vector;
+  vector.reserve(list.size());
+  for (const json::Value value : list.elements()) {
+    if (!value.is_number()) {
+      return Error(ErrorCode::upstream_malformed, "an embedding holds something else than numbers",
+                   "embeddings");
+    }
+    // A double beyond a float's range must not be cast.
+    const double number = std::clamp(value.as_double(), -float_max, float_max);
+    vector.push_back(static_cast<float>(number));
+  }
+  return vector;
+}
+
+}  // namespace
+
+Result<EncodeNotes> encode_embeddings_request(const EmbeddingsRequest& request,
+                                              std::string_view model, std::string& out) {
+  if (request.inputs.empty()) {
+    return Error(ErrorCode::invalid_request, "there is nothing to embed", "input");
+  }
+  json::Writer json(out);
+  json.begin_object().member("model", model).key("input").begin_array();
+  for (const EmbeddingInput& input : request.inputs) {
+    if (!input.tokens.empty()) {
+      return Error(ErrorCode::unsupported_capability, "Ollama embeds text only, not tokens",
+                   "input");
+    }
+    json.string(input.text);
+  }
+  json.end_array();
+  if (request.dimensions) json.member("dimensions", *request.dimensions);
+  json.end_object();
+  EncodeNotes notes;
+  if (!request.user.empty()) notes.drop("user");
+  return notes;
+}
+
+Result<EmbeddingsResponse> decode_embeddings_response(json::Value root) {
+  const json::Path path;
+  json::Problem problem;
+  json::ObjectReader reader(root, path, problem);
+  EmbeddingsResponse response;
+  response.model = reader.string("model").value_or("");
+  response.input_tokens = reader.integer("prompt_eval_count", 0);
+  const auto list = reader.array("embeddings");
+  if (!list) reader.fail("embeddings", "is required");
+  if (problem.is_set()) {
+    return Error(ErrorCode::upstream_malformed, problem.error().message, problem.error().param);
+  }
+  response.vectors.reserve(list->size());
+  for (const json::Value element : list->elements()) {
+    WEIR_TRY_ASSIGN(vector, read_vector(element));
+    response.vectors.push_back(std::move(vector));
+  }
+  return response;
+}
+
+}  // namespace weir::wire::ollama
