@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "fuzz/pieces.hpp"
+#include "pieces.hpp"
 #include "json/document.hpp"
 #include "wire/anthropic/codec.hpp"
 #include "wire/codec.hpp"

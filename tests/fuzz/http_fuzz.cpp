@@ -1,160 +1,173 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
+//
+// The HTTP edge against arbitrary bytes, both directions: heads, chunked bodies, compressed bodies.
+// How the network cuts a message must not change what it says.
+//
+// Input: one byte each for what is read, the first piece's size and the others'; then the bytes.
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
-#include <string_view>
 
-#include "base/duration_text.hpp"
+#include "base/assert.hpp"
 #include "net/http/content_coding.hpp"
-#include "net/http/date.hpp"
-#include "net/http/retry_after.hpp"
 #include "net/http/scanner.hpp"
-#include "net/http/target.hpp"
+#include "pieces.hpp"
 
-// Everything that reads HTTP from strangers. The first byte chooses the reader; then the text must
-// be read without harm, and the same in pieces as whole.
-
-namespace weir::net::http {
+namespace weir {
 namespace {
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using net::http::ScanResult;
 
-std::optional<ErrorCode> code_of(const ScanResult& result) {
-  if (!result.error) return std::nullopt;
-  return result.error->code;
-}
-
-/// `scan(text, resume)` on the whole text, then on a text that grows by `step` bytes. To be called
-/// with a closed head: of one that is not, pieces may be judged later than the whole.
-template <class Scan>
-ScanResult scan_both_ways(std::string_view text, std::size_t step, Scan scan) {
-  std::size_t resume = 0;
-  ScanResult in_pieces;
-  for (std::size_t size = 0; in_pieces.needs_more() && size < text.size(); size += step) {
-    in_pieces = scan(text.substr(0, size), resume);
-  }
-  if (in_pieces.needs_more()) in_pieces = scan(text, resume);
-  resume = 0;
-  ScanResult whole = scan(text, resume);
-  require(whole.consumed == in_pieces.consumed);
-  require(code_of(whole) == code_of(in_pieces));
-  return whole;
-}
-
-std::string close_head(std::string_view text) { return std::string(text) + "\r\n\r\n"; }
-
-void fuzz_request(std::string_view text, std::size_t step) {
-  const std::string closed = close_head(text);
-  RequestHead head;
-  const auto result = scan_both_ways(closed, step, [&](std::string_view part, std::size_t& resume) {
-    return scan_request_head(part, {}, head, resume);
-  });
-  if (result.consumed == 0) return;
-  Target target;
-  if (!parse_target(head, target)) return;
-  for (const std::string_view segment : target.segments)
-    require(percent_decode(segment).has_value());
-  static_cast<void>(target.query.find("key"));
-}
-
-void fuzz_response(std::string_view text, std::size_t step) {
-  const std::string closed = close_head(text);
-  ResponseHead head;
-  scan_both_ways(closed, step, [&](std::string_view part, std::size_t& resume) {
-    return scan_response_head(part, upstream_head_limits, "GET", head, resume);
-  });
-}
-
-struct Body {
-  std::string data;
-  bool is_done = false;
-  bool is_refused = false;
-
-  friend bool operator==(const Body&, const Body&) = default;
+struct Cut {
+  std::size_t first;
+  std::size_t stride;
 };
 
-Body read_chunks(std::string_view text, std::size_t piece_bytes) {
-  ChunkedDecoder decoder;
-  Body body;
-  while (!text.empty() && !body.is_done && !body.is_refused) {
-    std::string_view piece = text.substr(0, piece_bytes);
-    text.remove_prefix(piece.size());
-    for (;;) {
-      const auto step = decoder.step(piece);
-      body.data.append(step.data);
-      body.is_done = step.is_done;
-      body.is_refused = step.error.has_value();
-      piece.remove_prefix(step.consumed);
-      if (step.consumed == 0 || body.is_done || body.is_refused) break;
+/// Everything a head says, copied, so that a view out of bounds is noticed.
+struct HeadText {
+  std::string text;
+  void add(std::string_view part) { text.append(part).append("\n"); }
+  void add(std::uint64_t number) { add(std::to_string(number)); }
+
+  void add(const net::http::Fields& fields) {
+    for (const net::http::Field& field : fields.all()) {
+      add(field.name);
+      add(field.value);
     }
   }
-  return body;
+};
+
+ScanResult scan_request(std::string_view buffer, std::size_t& resume, HeadText& out) {
+  net::http::RequestHead head;
+  const ScanResult result = net::http::scan_request_head(buffer, {}, head, resume);
+  if (result.consumed == 0) return result;
+  out.add(head.method);
+  out.add(head.target);
+  out.add(head.host);
+  out.add(head.fields);
+  out.add(static_cast<std::uint64_t>(head.framing));
+  out.add(head.content_length);
+  return result;
 }
 
-void fuzz_chunks(std::string_view text, std::size_t step) {
-  require(read_chunks(text, step) == read_chunks(text, text.size()));
+ScanResult scan_response(std::string_view buffer, std::size_t& resume, HeadText& out) {
+  net::http::ResponseHead head;
+  const ScanResult result = net::http::scan_response_head(buffer, {}, "POST", head, resume);
+  if (result.consumed == 0) return result;
+  out.add(static_cast<std::uint64_t>(head.status));
+  out.add(head.fields);
+  out.add(static_cast<std::uint64_t>(head.framing));
+  out.add(head.content_length);
+  return result;
 }
 
-void fuzz_inflater(ContentCoding coding, std::string_view packed, std::size_t step) {
-  constexpr InflateLimits limits{
-      .bytes_max = 1 << 20, .ratio_max = 100, .ratio_free_bytes = 1 << 16};
-  BodyInflater inflater(coding, limits);
-  std::string out;
-  while (!packed.empty()) {
-    const std::string_view piece = packed.substr(0, step);
-    packed.remove_prefix(piece.size());
-    if (!inflater.feed(piece, out)) break;
+template <class Scan>
+void fuzz_head(Scan scan, std::string_view bytes, Cut cut) {
+  std::size_t resume = 0;
+  HeadText whole_head;
+  const ScanResult whole = scan(bytes, resume, whole_head);
+  WEIR_ASSERT(whole.consumed <= bytes.size());
+  WEIR_ASSERT(whole.consumed == 0 || !whole.error);
+
+  ScanResult pieces;
+  HeadText pieces_head;
+  std::string buffer;
+  resume = 0;
+  fuzz::for_each_piece(bytes, cut.first, cut.stride, [&](std::string_view piece) {
+    if (!pieces.needs_more()) return;
+    buffer.append(piece);
+    pieces = scan(buffer, resume, pieces_head);
+  });
+  // In pieces a flaw may be noticed later, but never something else.
+  if (pieces.needs_more()) {
+    WEIR_ASSERT(whole.consumed == 0);
+    return;
   }
-  require(out.size() <= limits.bytes_max);
+  WEIR_ASSERT(pieces.consumed == whole.consumed);
+  WEIR_ASSERT(pieces.error.has_value() == whole.error.has_value());
+  WEIR_ASSERT(pieces_head.text == whole_head.text);
 }
 
-void require_in_range(std::optional<std::chrono::milliseconds> wait) {
-  require(!wait || (wait->count() >= 0 && *wait <= wait_max));
+struct Unchunked {
+  std::string body;
+  std::size_t consumed = 0;
+  bool is_done = false;
+  bool is_refused = false;
+  bool operator==(const Unchunked&) const = default;
+};
+
+Unchunked unchunk(std::string_view bytes, Cut cut) {
+  net::http::ChunkedDecoder decoder;
+  Unchunked out;
+  fuzz::for_each_piece(bytes, cut.first, cut.stride, [&](std::string_view piece) {
+    while (!piece.empty() && !out.is_done && !out.is_refused) {
+      const auto step = decoder.step(piece);
+      out.is_refused = step.error.has_value();
+      if (out.is_refused) return;
+      out.body.append(step.data);
+      out.consumed += step.consumed;
+      out.is_done = step.is_done;
+      if (step.consumed == 0) return;
+      piece.remove_prefix(step.consumed);
+    }
+  });
+  return out;
 }
 
-void fuzz_waits(std::string_view text) {
-  constexpr WallTime now{std::chrono::seconds(1'800'000'000)};
-  require_in_range(parse_retry_after(text, now));
-  require_in_range(parse_retry_after_ms(text));
-  require_in_range(parse_rfc3339_wait(text, now));
-  require_in_range(parse_go_duration(text));
-  require_in_range(parse_protobuf_duration(text));
-  require_in_range(find_wait_in_text(text));
+void fuzz_chunked(std::string_view bytes, Cut cut) {
+  const Unchunked whole = unchunk(bytes, {bytes.size(), 1});
+  const Unchunked pieces = unchunk(bytes, cut);
+  WEIR_ASSERT(pieces.is_refused == whole.is_refused);
+  // What a refused body consumed up to its flaw is nobody's business.
+  WEIR_ASSERT(whole.is_refused || pieces == whole);
 }
 
-void fuzz(unsigned reader, std::string_view text, std::size_t step) {
-  switch (reader % 8) {
+constexpr std::uint64_t inflated_bytes_max = 64 * 1024;
+
+/// The unpacked body; nothing when it was refused.
+std::optional<std::string> inflate(net::http::ContentCoding coding, std::string_view bytes,
+                                   Cut cut) {
+  net::http::BodyInflater inflater(coding, {.bytes_max = inflated_bytes_max});
+  std::string out;
+  bool is_refused = false;
+  fuzz::for_each_piece(bytes, cut.first, cut.stride, [&](std::string_view piece) {
+    if (!is_refused) is_refused = !inflater.feed(piece, out).has_value();
+  });
+  WEIR_ASSERT(out.size() <= inflated_bytes_max);
+  if (is_refused || !inflater.finish()) return std::nullopt;
+  return out;
+}
+
+void fuzz_inflater(net::http::ContentCoding coding, std::string_view bytes, Cut cut) {
+  WEIR_ASSERT(inflate(coding, bytes, cut) == inflate(coding, bytes, {bytes.size(), 1}));
+}
+
+void fuzz_http(fuzz::Input input) {
+  const std::uint8_t what = input.byte();
+  const Cut cut{input.byte(), input.byte() + std::size_t{1}};
+  const std::string_view bytes = input.rest();
+  using net::http::ContentCoding;
+  constexpr std::array codings{ContentCoding::gzip, ContentCoding::deflate, ContentCoding::br,
+                               ContentCoding::zstd};
+  switch (what % (3 + codings.size())) {
     case 0:
-      return fuzz_request(text, step);
+      return fuzz_head(scan_request, bytes, cut);
     case 1:
-      return fuzz_response(text, step);
+      return fuzz_head(scan_response, bytes, cut);
     case 2:
-      return fuzz_chunks(text, step);
-    case 3:
-      return fuzz_inflater(ContentCoding::gzip, text, step);
-    case 4:
-      return fuzz_inflater(ContentCoding::deflate, text, step);
-    case 5:
-      return fuzz_inflater(ContentCoding::br, text, step);
-    case 6:
-      return fuzz_inflater(ContentCoding::zstd, text, step);
+      return fuzz_chunked(bytes, cut);
     default:
-      return fuzz_waits(text);
+      return fuzz_inflater(codings[what % (3 + codings.size()) - 3], bytes, cut);
   }
 }
 
 }  // namespace
+}  // namespace weir
 
-// The entry point's language linkage makes it one function in whatever namespace it stands.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2) return 0;
-  fuzz(data[0], {reinterpret_cast<const char*>(data) + 2, size - 2}, 1 + data[1] % 64U);
+  weir::fuzz_http({data, size});
   return 0;
 }
-
-}  // namespace weir::net::http

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/assert.hpp"
-#include "fuzz/pieces.hpp"
+#include "pieces.hpp"
 #include "wire/sse.hpp"
 
 namespace weir {

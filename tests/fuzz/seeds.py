@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a starting corpus for the fuzz targets from the wire cases, so that a short run begins
+inside the formats instead of guessing braces.
+
+usage: seeds.py <folder>        fills <folder>/<target>/
+"""
+
+import hashlib
+import pathlib
+import sys
+import zlib
+
+WIRE_CASES = pathlib.Path(__file__).resolve().parents[1] / "wire"
+DIALECTS = ["openai", "responses", "anthropic", "gemini", "ollama"]
+REQUEST, RESPONSE, STREAM = range(3)
+CUT = bytes([7, 30])  # sizes of a stream's first piece and of the others
+
+HTTP_SEEDS = [
+    b"\0" + CUT + b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+    b"\0" + CUT + b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"\1" + CUT + b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n",
+    b"\1" + CUT + b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
+    b"\2" + CUT + b"5;a=b\r\nhello\r\n0\r\nTrailer: x\r\n\r\n",
+    b"\4" + CUT + zlib.compress(b"hello hello hello"),
+]
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Inputs by target."""
+    found: dict[str, list[bytes]] = {"json_fuzz": [], "sse_fuzz": [], "dialect_fuzz": [],
+                                     "http_fuzz": HTTP_SEEDS}
+    for source, dialect in enumerate(DIALECTS):
+        for file in sorted((WIRE_CASES / dialect).glob("*/*")):
+            kind = {"request.json": REQUEST, "response.json": RESPONSE,
+                    "upstream.sse": STREAM, "upstream.ndjson": STREAM}.get(file.name)
+            if kind is None:
+                continue
+            text = file.read_bytes()
+            for target in range(len(DIALECTS)):
+                found["dialect_fuzz"].append(bytes([source, target, kind, 0]) + CUT + text)
+            found["sse_fuzz" if kind == STREAM else "json_fuzz"].append(
+                CUT + text if kind == STREAM else text)
+    return found
+
+
+def main() -> None:
+    folder = pathlib.Path(sys.argv[1])
+    for target, inputs in seeds().items():
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        for data in inputs:
+            (folder / target / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
