@@ -255,6 +255,7 @@ void read_reasoning_settings(json::ObjectReader& root, ReasoningSettings& settin
   }
   if (const auto object = root.object("reasoning")) {
     keep(settings.extra, "reasoning", *object);
+    if (settings.effort) keep(settings.extra, "reasoning_effort", *effort);
     const json::Path path = root.path("reasoning");
     json::ObjectReader reader(*object, path, root.problem());
     settings.enabled = reader.boolean("enabled");

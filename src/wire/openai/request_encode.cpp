@@ -428,7 +428,9 @@ class RequestWriter {
   void write_reasoning_settings() {
     const ReasoningSettings& settings = request_.reasoning;
     if (is_native_) {
-      if (settings.effort) json_.member("reasoning_effort", name(*settings.effort));
+      // Inside a kept `reasoning` object the effort is there already.
+      const bool is_kept = settings.extra.find("reasoning") != nullptr;
+      if (settings.effort && !is_kept) json_.member("reasoning_effort", name(*settings.effort));
       write_extra(json_, settings.extra);
       return;
     }
