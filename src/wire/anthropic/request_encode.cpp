@@ -97,7 +97,7 @@ Result<EncodeNotes> RequestEncoder::encode() {
                                           {.output_tokens_max = output_tokens_max(),
                                            .is_call_forced = is_call_forced(),
                                            .ends_in_prefill = conversation.ends_in_prefill(),
-                                           .ends_in_results = conversation.ends_in_results()},
+                                           .has_lost_thoughts = conversation.has_lost_thoughts()},
                                           notes_);
   json_.begin_object();
   json_.member("model", options_.model).member("max_tokens", output_tokens_max());
@@ -413,7 +413,7 @@ Result<> RequestEncoder::write_tool_choice() {
   }
   const bool tells_parallel =
       request_.parallel_tool_calls && (is_native_ || !*request_.parallel_tool_calls);
-  // Only an explicit list changes what the model would do anyway.
+  // `auto` is what the model does untold, but the switch needs a choice to stand in.
   if (choice.mode == unset && !tells_parallel) return {};
   std::string_view type = "auto";
   if (choice.mode == none) type = "none";
@@ -532,7 +532,10 @@ void RequestEncoder::write_service_tier() {
 
 Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptions& options,
                                    std::string& out) {
-  return RequestEncoder(request, options, out).encode();
+  const std::size_t size = out.size();
+  auto notes = RequestEncoder(request, options, out).encode();
+  if (!notes) out.resize(size);  // no half of a body is left behind
+  return notes;
 }
 
 }  // namespace weir::wire::anthropic

@@ -81,6 +81,7 @@ Encoded encode(const ChatRequest& request, ModelTraits traits = {}) {
     encoded.dropped = notes->dropped;
   } else {
     encoded.error = notes.error();
+    EXPECT_EQ(encoded.body, "") << "a refusal leaves no half of a body behind";
     encoded.body = "{}";
   }
   return encoded;
@@ -425,23 +426,37 @@ TEST(AnthropicRequest, StopsThinkingByBudgetInsideAToolLoop) {
   request.reasoning.effort = Effort::high;
   EXPECT_EQ(encode(request, budgeted).at("thinking"), "");
   EXPECT_EQ(encode(request, adaptive).at("thinking"), R"({"type":"adaptive"})");
-}
-
-TEST(AnthropicRequest, ReplaysOnlySealedThoughtsOfItsOwn) {
   Reasoning thought;
   thought.text = "Hm.";
   thought.signature = "Sig";
-  ChatRequest request = openai_request({user("A"), thought, said(Role::assistant, "B"), user("C")});
-  Encoded encoded = encode(request);
-  EXPECT_EQ(encoded.body.find("Hm."), std::string::npos);
-  EXPECT_TRUE(encoded.has_dropped("reasoning_items"));
-  request.origin = Dialect::anthropic;
-  EXPECT_NE(encode(request).body.find(R"({"type":"thinking","thinking":"Hm.","signature":"Sig"})"),
-            std::string::npos);
-  std::get<Reasoning>(request.items[1]).signature.clear();
-  encoded = encode(request);
-  EXPECT_EQ(encoded.body.find("Hm."), std::string::npos);
-  EXPECT_TRUE(encoded.has_dropped("reasoning_items"));
+  request.items.insert(request.items.begin() + 1, thought);
+  EXPECT_EQ(encode(request, budgeted).at("thinking"),
+            R"({"type":"enabled","budget_tokens":24576})");
+}
+
+// A foreign seal is refused by the API, and a thought without one too.
+TEST(AnthropicRequest, ReplaysThoughtsOnlyUnderTheirSeal) {
+  const auto replays = [](Dialect origin, std::string signature, std::string encrypted) {
+    Reasoning thought;
+    thought.text = "Hm.";
+    thought.signature = std::move(signature);
+    thought.encrypted = std::move(encrypted);
+    ChatRequest request =
+        openai_request({user("A"), thought, said(Role::assistant, "B"), user("C")});
+    request.origin = origin;
+    const Encoded encoded = encode(request);
+    const bool is_there = encoded.body.find("thinking") != std::string::npos;
+    EXPECT_NE(is_there, encoded.has_dropped("reasoning_items"));
+    return is_there;
+  };
+  EXPECT_TRUE(replays(Dialect::anthropic, "Sig", ""));
+  EXPECT_TRUE(replays(Dialect::anthropic, "", "data"));
+  EXPECT_TRUE(replays(Dialect::openai_chat, "Sig", ""));
+  EXPECT_TRUE(replays(Dialect::openai_responses, "Sig", ""));
+  EXPECT_FALSE(replays(Dialect::openai_responses, "", "gAAAA"));
+  EXPECT_FALSE(replays(Dialect::gemini, "Sig", ""));
+  EXPECT_FALSE(replays(Dialect::anthropic, "", ""));
+  EXPECT_FALSE(replays(Dialect::openai_chat, "", ""));
 }
 
 TEST(AnthropicRequest, TranslatesTheServiceTier) {

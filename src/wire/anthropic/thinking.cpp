@@ -65,7 +65,7 @@ ThinkingPlan plan_thinking(const ChatRequest& request, const ModelTraits& traits
   // A loop whose thoughts are lost can go on adaptively only.
   const bool is_budgeted = traits.takes_sampling;
   const bool is_hindered = !traits.reasons || limits.is_call_forced || limits.ends_in_prefill ||
-                           (is_budgeted && limits.ends_in_results);
+                           (is_budgeted && limits.has_lost_thoughts);
   if (!is_hindered && !is_budgeted) {
     plan.type = Type::adaptive;
     plan.effort = effort_of(wish);

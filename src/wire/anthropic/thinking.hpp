@@ -22,7 +22,7 @@ struct ThinkingLimits {
   std::int64_t output_tokens_max = 0;  ///< the budget must stay below it
   bool is_call_forced = false;
   bool ends_in_prefill = false;
-  bool ends_in_results = false;  ///< of a tool loop
+  bool has_lost_thoughts = false;  ///< those that led to the calls whose results come last
 };
 
 /// Chooses between the two ways of asking: the models that refuse sampling settings (all after

@@ -29,6 +29,7 @@ class Builder {
   Result<> add_call(const ToolCall& call);
   Result<> add_result(const ToolResult& result);
   Result<> add_reasoning(const Reasoning& reasoning);
+  [[nodiscard]] bool may_replay(const Reasoning& reasoning) const;
   /// The last turn if it is of `role`, else a new one. Errors: calls are left without result.
   Result<Turn*> turn_of(Role role);
   [[nodiscard]] Result<> check_results_are_complete() const;
@@ -147,10 +148,25 @@ Result<> Builder::add_result(const ToolResult& result) {
   return {};
 }
 
+/// Only what its own seal covers is taken back. OpenAI's clients carry our seals through the member
+/// that our answers put them into; encrypted thoughts of theirs, and all of Gemini's, are another
+/// vendor's.
+bool Builder::may_replay(const Reasoning& reasoning) const {
+  switch (request_.origin) {
+    case Dialect::anthropic:
+      return !reasoning.signature.empty() || !reasoning.encrypted.empty();
+    case Dialect::openai_chat:
+    case Dialect::openai_responses:
+      return !reasoning.signature.empty() && reasoning.encrypted.empty();
+    case Dialect::gemini:
+    case Dialect::ollama:
+      return false;
+  }
+  return false;
+}
+
 Result<> Builder::add_reasoning(const Reasoning& reasoning) {
-  const bool is_sealed = !reasoning.signature.empty() || !reasoning.encrypted.empty();
-  // A seal binds a thought to the vendor that made it; unsealed thoughts are refused.
-  if (!is_native_ || !is_sealed) {
+  if (!may_replay(reasoning)) {
     notes_.drop("reasoning_items");
     return {};
   }
@@ -199,6 +215,14 @@ Result<Conversation> Builder::finish(const ModelTraits& traits) {
 }
 
 }  // namespace
+
+bool Conversation::has_lost_thoughts() const {
+  if (turns.size() < 2 || turns.back().results.empty()) return false;
+  const auto& blocks = turns[turns.size() - 2].blocks;
+  return std::none_of(blocks.begin(), blocks.end(), [](const Block& block) {
+    return std::holds_alternative<const Reasoning*>(block);
+  });
+}
 
 Result<Conversation> build_conversation(const ChatRequest& request, const ModelTraits& traits,
                                         EncodeNotes& notes) {

@@ -39,10 +39,8 @@ struct Conversation {
   [[nodiscard]] bool ends_in_prefill() const {
     return !turns.empty() && turns.back().role == Role::assistant;
   }
-  /// The model is in the middle of a tool loop.
-  [[nodiscard]] bool ends_in_results() const {
-    return !turns.empty() && !turns.back().results.empty();
-  }
+  /// The model is in the middle of a tool loop, and what it thought before its calls is not there.
+  [[nodiscard]] bool has_lost_thoughts() const;
 };
 
 /// Puts the items into alternating turns and checks that every call has its result in the turn
