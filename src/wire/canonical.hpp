@@ -97,6 +97,7 @@ struct ToolResult {
   bool is_error = false;
   bool is_plain_string = false;
   bool is_custom = false;  ///< answers a call of kind `custom`
+  std::string text_key;    ///< Gemini: member of `response` that held the text, if not the usual
   Extra extra;
   bool operator==(const ToolResult&) const = default;
 };
@@ -127,6 +128,7 @@ struct Tool {
   std::string name;
   std::string description;
   std::string parameters;  ///< raw JSON Schema; empty = none given
+  std::string openapi_parameters;  ///< Gemini: the same as it came, in its OpenAPI subset
   std::optional<bool> strict;
   std::string hosted;  ///< hosted (and custom with a format): the whole tool as raw JSON
   Extra extra;
@@ -149,6 +151,7 @@ struct OutputFormat {
   std::string name;
   std::string description;
   std::string schema;  ///< raw JSON Schema; opaque: the whole member as raw JSON
+  std::string openapi_schema;  ///< Gemini: the same as it came, in its OpenAPI subset
   std::optional<bool> strict;
   bool operator==(const OutputFormat&) const = default;
 };
@@ -292,7 +295,7 @@ struct StreamEvent {
   std::string_view id{};         ///< start: response id; tool_call_begin: call id
   std::string_view model{};      ///< start
   std::string_view name{};       ///< tool_call_begin
-  std::string_view signature{};  ///< tool_call_begin
+  std::string_view signature{};  ///< tool_call_begin; text: Gemini's, of this piece of text
   std::string_view logprobs{};   ///< text: raw JSON in OpenAI's shape
   std::int64_t created = 0;      ///< start: Unix seconds
   Finish finish = Finish::none;

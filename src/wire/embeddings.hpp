@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Embeddings in canonical form, close to OpenAI's.
+namespace weir::wire {
+
+/// One thing to embed: a text, or tokens of the target's own vocabulary.
+struct EmbeddingInput {
+  std::string text;
+  std::string tokens;  ///< raw JSON array of token ids; not empty = this is no text
+  bool operator==(const EmbeddingInput&) const = default;
+};
+
+struct EmbeddingsRequest {
+  std::string model;
+  std::vector<EmbeddingInput> inputs;
+  std::optional<std::int64_t> dimensions;
+  std::string user;  ///< end-user id; empty = unset
+};
+
+struct EmbeddingsResponse {
+  std::string model;                        ///< empty = not told
+  std::vector<std::vector<float>> vectors;  ///< in the order of the inputs
+  std::optional<std::int64_t> input_tokens;
+};
+
+}  // namespace weir::wire
