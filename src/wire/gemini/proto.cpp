@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/gemini/proto.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace weir::wire::gemini {
+namespace {
+
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+
+void to_snake(std::string_view camel, std::string& snake) {
+  snake.clear();
+  for (const char c : camel) {
+    if (is_upper(c)) snake.push_back('_');
+    snake.push_back(is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c);
+  }
+}
+
+}  // namespace
+
+std::string_view ProtoReader::used_name(std::string_view key) {
+  if (std::none_of(key.begin(), key.end(), is_upper) || value_.find(key)) return key;
+  to_snake(key, snake_);
+  return value_.find(snake_) ? std::string_view(snake_) : key;
+}
+
+std::optional<std::int64_t> ProtoReader::integer(std::string_view key) {
+  const std::string_view name = used_name(key);
+  const auto found = value_.find(name);
+  if (!found || !found->is_string()) return reader_.integer(name);
+  const std::string text = reader_.string(name).value_or("");
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    fail(key, "expected a whole number");
+    return std::nullopt;
+  }
+  return number;
+}
+
+void write_nested_extra(json::Writer& json, const Extra& extra, std::string_view key) {
+  if (const std::string* object = extra.find(key)) write_members_of(json, *object);
+}
+
+void write_extra_except(json::Writer& json, const Extra& extra,
+                        std::initializer_list<std::string_view> skipped) {
+  for (const auto& member : extra.members) {
+    const bool is_skipped = std::find(skipped.begin(), skipped.end(), member.key) != skipped.end();
+    if (!is_skipped) json.key(member.key).raw(member.json);
+  }
+}
+
+}  // namespace weir::wire::gemini
