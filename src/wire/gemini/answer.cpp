@@ -167,6 +167,8 @@ Usage decode_usage(json::Value metadata, const json::Path& path, json::Problem& 
   usage.output_reasoning = count_of(reader, "thoughtsTokenCount");
   static_cast<void>(reader.integer("totalTokenCount"));
   if (extra != nullptr) reader.keep_unread_as("usageMetadata", *extra);
+  // Read behind that, so that it is kept as well: the canonical counts tell no longer how much of
+  // the input it was.
   usage.input =
       std::max<std::int64_t>(prompt - cached, 0) + count_of(reader, "toolUsePromptTokenCount");
 

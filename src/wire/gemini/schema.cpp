@@ -158,7 +158,7 @@ class Lowering {
     return out;
   }
 
-  /// The types that all agree on the first list of; `null` goes to `nullable`.
+  /// The types by the first view that names any, in upper case; `null` becomes `nullable` instead.
   static std::vector<std::string> types_of(Node& node) {
     std::vector<std::string> types;
     const auto add = [&](json::Value name) {
