@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/openai/passthrough.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
+#include "wire/fault.hpp"
+#include "wire/openai/usage.hpp"
+
+namespace weir::wire::openai {
+namespace {
+
+constexpr std::array<std::string_view, 6> routing_members{
+    "api_base", "base_url", "custom_host", "user_config", "api_key", "extra_headers"};
+
+void refuse_routing(json::ObjectReader& reader) {
+  for (const auto member : routing_members) {
+    if (reader.value(member)) reader.fail(member, "is not taken from a request");
+  }
+}
+
+/// Bytes of a string between its quotes, escapes as they stand; near enough for an estimate.
+std::size_t text_bytes(std::optional<json::Value> value) {
+  return value && value->is_string() ? value->raw().size() - 2 : 0;
+}
+
+void peek_part(json::Value part, const json::Path& path, json::Problem& problem,
+               RequestPeek& peek) {
+  json::ObjectReader reader(part, path, problem);
+  const auto type = reader.value("type");
+  if (!type) return;
+  if (type->equals("image_url")) {
+    ++peek.images;
+  } else if (type->equals("input_audio")) {
+    peek.uses_audio = true;
+  } else if (type->equals("file")) {
+    peek.uses_files = true;
+  } else {
+    peek.text_bytes += text_bytes(reader.value("text"));
+  }
+}
+
+void peek_content(json::ObjectReader& message, RequestPeek& peek) {
+  const auto content = message.value("content");
+  if (!content) return;
+  peek.text_bytes += text_bytes(content);
+  if (!content->is_array()) return;
+  const json::Path path = message.path("content");
+  std::size_t i = 0;
+  for (const json::Value part : content->elements()) {
+    const json::Path element{&path, {}, i++};
+    peek_part(part, element, message.problem(), peek);
+  }
+}
+
+void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
+  const auto messages = root.array("messages");
+  if (!messages) return root.fail("messages", "is required");
+  const json::Path path = root.path("messages");
+  std::size_t i = 0;
+  for (const json::Value value : messages->elements()) {
+    const json::Path element{&path, {}, i++};
+    json::ObjectReader message(value, element, root.problem());
+    peek_content(message, peek);
+    if (const auto calls = message.array("tool_calls")) {
+      peek.text_bytes += calls->raw().size();
+      peek.uses_tools = true;
+    }
+  }
+}
+
+bool is_set(std::optional<json::Value> value) { return value && !value->is_null(); }
+
+void peek_tools(json::ObjectReader& root, RequestPeek& peek) {
+  for (const std::string_view member : {"tools", "functions"}) {
+    const auto tools = root.array(member);
+    if (!tools || tools->size() == 0) continue;
+    peek.uses_tools = true;
+    peek.text_bytes += tools->raw().size();
+  }
+}
+
+void peek_format(json::ObjectReader& root, RequestPeek& peek) {
+  const auto format = root.object("response_format");
+  if (!format) return;
+  const json::Path path = root.path("response_format");
+  json::ObjectReader reader(*format, path, root.problem());
+  const std::string type = reader.required_string("type");
+  peek.uses_json_object = type == "json_object";
+  peek.uses_json_schema = type == "json_schema";
+}
+
+void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
+  peek.stream = root.boolean("stream").value_or(false);
+  if (const auto options = root.object("stream_options")) {
+    const json::Path path = root.path("stream_options");
+    json::ObjectReader reader(*options, path, root.problem());
+    peek.wants_stream_usage = reader.boolean("include_usage").value_or(false);
+  }
+  const auto old_limit = root.integer("max_tokens", 1);
+  peek.output_tokens_max = root.integer("max_completion_tokens", 1);
+  if (!peek.output_tokens_max) peek.output_tokens_max = old_limit;
+  peek.n = root.integer("n", 1, 128).value_or(1);
+  peek.user = root.string("user").value_or("");
+  if (auto identifier = root.string("safety_identifier")) peek.user = std::move(*identifier);
+  const auto logprobs = root.value("logprobs");
+  peek.uses_logprobs = is_set(logprobs) && !(logprobs->is_boolean() && !logprobs->as_bool());
+  peek.uses_audio = peek.uses_audio || is_set(root.value("audio"));
+  peek.asks_reasoning = is_set(root.value("reasoning_effort")) || is_set(root.value("reasoning")) ||
+                        is_set(root.value("thinking"));
+}
+
+/// One change of the text.
+struct Splice {
+  std::size_t offset;
+  std::size_t removed;
+  std::string text;
+};
+
+/// Asks for usage in the stream, whatever `stream_options` is so far.
+Splice usage_splice(json::Value root) {
+  constexpr std::string_view wanted = "\"include_usage\":true";
+  const auto options = root.find("stream_options");
+  if (!options) {
+    // A request has at least its model, so a comma is right.
+    const std::size_t closing = root.offset() + root.raw().size() - 1;
+    return {closing, 0, ",\"stream_options\":{" + std::string(wanted) + "}"};
+  }
+  if (!options->is_object()) {
+    return {options->offset(), options->raw().size(), "{" + std::string(wanted) + "}"};
+  }
+  if (const auto usage = options->find("include_usage")) {
+    return {usage->offset(), usage->raw().size(), "true"};
+  }
+  return {options->offset() + 1, 0, std::string(wanted) + (options->size() > 0 ? "," : "")};
+}
+
+// A delta that brings nothing but a role, or empty members, is not yet content.
+bool has_content(json::Value delta) {
+  if (!delta.is_object()) return false;
+  for (const json::Member member : delta.members()) {
+    if (member.key.equals("role")) continue;
+    const bool is_text = member.value.is_string() && member.value.raw().size() > 2;
+    const bool is_more =
+        (member.value.is_object() || member.value.is_array()) && member.value.size() > 0;
+    if (is_text || is_more) return true;
+  }
+  return false;
+}
+
+void watch_choices(json::Value choices, FrameWatch& watch) {
+  for (const json::Value choice : choices.elements()) {
+    const auto delta = choice.find("delta");
+    const auto text = choice.find("text");  // of legacy completions
+    const bool has_text = text && text->is_string() && text->raw().size() > 2;
+    watch.is_content = watch.is_content || has_text || (delta && has_content(*delta));
+    const auto reason = choice.find("finish_reason");
+    if (!reason || !reason->is_string() || reason->equals("")) continue;
+    watch.is_content = true;
+    ++watch.finishes;
+    std::string scratch;
+    const Finish finish = finish_of(reason->as_string_view(scratch), false);
+    if (watch.finish == Finish::none) watch.finish = finish;
+  }
+}
+
+void watch_usage(std::optional<json::Value> usage, Quirks quirks, FrameWatch& watch) {
+  if (usage && usage->is_object()) watch.usage = read_usage(*usage, quirks);
+}
+
+std::optional<ValueSpan> span_of(json::Value root, std::string_view key) {
+  const auto value = root.find(key);
+  if (!value) return std::nullopt;
+  return ValueSpan{value->offset(), value->raw().size()};
+}
+
+}  // namespace
+
+Result<RequestPeek> peek_request(json::Value root) {
+  json::Problem problem;
+  const json::Path path;
+  json::ObjectReader reader(root, path, problem);
+  RequestPeek peek;
+  refuse_routing(reader);
+  if (const auto extra_body = reader.value("extra_body"); extra_body && extra_body->is_object()) {
+    const json::Path extra_path = reader.path("extra_body");
+    json::ObjectReader extra(*extra_body, extra_path, problem);
+    refuse_routing(extra);
+  }
+  peek.model = reader.required_string("model");
+  peek_messages(reader, peek);
+  peek_tools(reader, peek);
+  peek_format(reader, peek);
+  peek_settings(reader, peek);
+  WEIR_TRY(problem.result());
+  return peek;
+}
+
+void patch_request(json::Value root, const RequestPatch& patch, std::string& out) {
+  std::array<Splice, 2> splices;
+  std::size_t count = 0;
+  if (!patch.model.empty()) {
+    const auto model = root.find("model");
+    WEIR_ASSERT(model.has_value());
+    Splice& splice = splices[count++];
+    splice = {model->offset(), model->raw().size(), {}};
+    json::append_string(splice.text, patch.model);
+  }
+  if (patch.adds_stream_usage) splices[count++] = usage_splice(root);
+  if (count == 2 && splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);
+
+  const std::string_view text = root.raw();
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t offset = splices[i].offset - root.offset();
+    out.append(text.substr(at, offset - at)).append(splices[i].text);
+    at = offset + splices[i].removed;
+  }
+  out.append(text.substr(at));
+}
+
+FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks quirks) {
+  FrameWatch watch;
+  if (data == "[DONE]") {
+    watch.is_terminator = true;
+    return watch;
+  }
+  if (!scratch.parse(data) || !scratch.root().is_object()) {
+    watch.fault.emplace();
+    watch.fault->code = traits(ErrorCode::upstream_malformed).name;
+    watch.fault->message = "an event of the stream is no JSON object";
+    return watch;
+  }
+  const json::Value root = scratch.root();
+  if (is_fault(root)) {
+    watch.fault = read_fault(0, data);
+    return watch;
+  }
+  const auto choices = root.find("choices");
+  if (choices && choices->is_array()) watch_choices(*choices, watch);
+  watch_usage(root.find("usage"), quirks, watch);
+  if (const auto groq = root.find("x_groq")) {
+    if (is_fault(*groq)) watch.fault = read_fault(0, groq->raw());
+    watch_usage(groq->find("usage"), quirks, watch);
+  }
+  watch.is_usage_only =
+      watch.usage.has_value() && choices && choices->is_array() && choices->size() == 0;
+  return watch;
+}
+
+ResponseWatch watch_response(json::Value root, Quirks quirks) {
+  ResponseWatch watch;
+  if (const auto usage = root.find("usage"); usage && usage->is_object()) {
+    watch.usage = read_usage(*usage, quirks);
+  }
+  const auto choices = root.find("choices");
+  if (choices && choices->is_array() && choices->size() > 0) {
+    const json::Value choice = *choices->elements().begin();
+    const auto reason = choice.find("finish_reason");
+    const auto message = choice.find("message");
+    const auto calls = message ? message->find("tool_calls") : std::nullopt;
+    if (reason && reason->is_string()) {
+      watch.finish = finish_of(reason->as_string(), calls && calls->size() > 0);
+    }
+  }
+  watch.id = span_of(root, "id");
+  watch.model = span_of(root, "model");
+  watch.created = span_of(root, "created");
+  return watch;
+}
+
+}  // namespace weir::wire::openai

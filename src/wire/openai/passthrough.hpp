@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json/document.hpp"
+#include "weir/result.hpp"
+#include "wire/codec.hpp"
+#include "wire/passthrough.hpp"
+
+/// Chat Completions from client to target without rebuilding the body.
+namespace weir::wire::openai {
+
+/// Reads what policy needs. Checks the types of what it reads and nothing else: the target is the
+/// judge of the rest.
+///
+/// Errors: `invalid_request` for a wrong type, for a member that stands twice, and for members that
+/// would tell a gateway where to send the request (`api_base` and the like), on top or inside
+/// `extra_body`.
+Result<RequestPeek> peek_request(json::Value root);
+
+/// Appends the request's text to `out` with the few bytes changed that `patch` names; all others
+/// stay as they are. Precondition: `peek_request` took it.
+void patch_request(json::Value root, const RequestPatch& patch, std::string& out);
+
+/// Looks at one event of a passed-through stream. Data that is not a JSON object is a fault with
+/// the code `upstream_malformed`.
+///
+/// `scratch` is there to keep its memory from one call to the next.
+/// Cost: one parse of the event, no allocation where `scratch` has seen one as large.
+FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks quirks);
+
+/// Where a value stands in the text of an answer.
+struct ValueSpan {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+/// What an answer that is not streamed held.
+struct ResponseWatch {
+  std::optional<Usage> usage;
+  Finish finish = Finish::none;  ///< of the first choice
+  std::optional<ValueSpan> id;
+  std::optional<ValueSpan> model;
+  std::optional<ValueSpan> created;
+};
+
+/// Looks at a whole answer. One that is an error in disguise is for `is_fault` and `read_fault`.
+ResponseWatch watch_response(json::Value root, Quirks quirks);
+
+}  // namespace weir::wire::openai
