@@ -37,6 +37,12 @@ struct ByteSize {
   auto operator<=>(const ByteSize&) const = default;
 };
 
+/// A wait that can be switched off: `20s`, `off`.
+struct WaitOrOff {
+  std::optional<milliseconds> after;
+  bool operator==(const WaitOrOff&) const = default;
+};
+
 /// How one target is chosen among those of a step.
 enum class Strategy : std::uint8_t {
   priority,
@@ -55,6 +61,9 @@ enum class Prefer : std::uint8_t { standard, free };
 
 /// What happens to members of a request that Weir doesn't know.
 enum class UnknownParams : std::uint8_t { automatic, drop, forward, reject };
+
+/// What is done about a cloud model without a known price.
+enum class Unpriced : std::uint8_t { book, reject };
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : std::uint8_t { automatic, json, text };
@@ -132,8 +141,11 @@ struct DefaultParam {
 /// One provider entry. Its name is what clients write before the slash.
 struct ProviderConfig {
   std::string name;
-  const providers::ProviderSpec* spec = nullptr;       ///< never null in a loaded configuration
-  wire::Dialect dialect = wire::Dialect::openai_chat;  ///< the row's unless `dialect:` says else
+  /// What it is: names, prices, quirks. Never null in a loaded configuration.
+  const providers::ProviderSpec* spec = nullptr;
+  /// The row whose paths and authentication hold: `spec`, unless `dialect:` says else.
+  const providers::ProviderSpec* api = nullptr;
+  wire::Dialect dialect = wire::Dialect::openai_chat;
   bool enabled = true;
   bool mock = false;           ///< answers by itself, under this name, with these models
   bool local = false;          ///< free of charge, long timeouts
@@ -185,6 +197,7 @@ struct RouteConfig {
   std::optional<Hedge> hedge;
   std::optional<Choice> stream_recovery;
   std::optional<bool> content_filter_failover;
+  std::optional<WaitOrOff> early_commit;
   std::optional<UnknownParams> unknown_params;
   std::vector<DefaultParam> params;
 };
@@ -226,7 +239,7 @@ struct Limits {
 };
 
 struct StreamSettings {
-  std::optional<milliseconds> early_commit = milliseconds(20'000);  ///< unset = off
+  WaitOrOff early_commit{milliseconds(20'000)};
   milliseconds heartbeat{15'000};
   Choice recovery = Choice::automatic;
   std::int64_t recovery_attempts = 2;
@@ -249,8 +262,8 @@ struct Config {
   Hedge hedge;
   bool content_filter_failover = false;
   UnknownParams unknown_params = UnknownParams::automatic;
-  bool reject_unpriced = false;  ///< `unpriced: reject`
-  bool detect_local = true;      ///< look at the usual local ports when there is no file
+  Unpriced unpriced = Unpriced::book;
+  bool detect_local = true;  ///< look at the usual local ports when there is no file
   TlsConfig tls;
   LogConfig log;
   bool access_log = false;

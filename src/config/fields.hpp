@@ -2,8 +2,22 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "config/config.hpp"
 
 namespace weir::config {
+
+/// One setting as it is in force, for `weir config explain`.
+struct SettingView {
+  std::string path;
+  std::string value;   ///< secrets only as `Secret::to_display`
+  std::string source;  ///< `default`, `file:line` or `env NAME`
+};
+
+/// Every setting of the whole, then those that providers and routes set. Settings of a provider or
+/// a route that are nowhere set are left out.
+std::vector<SettingView> list_settings(const Config& config);
 
 /// The configuration's reference page for the documentation, from the tables of all fields.
 std::string config_reference_markdown();

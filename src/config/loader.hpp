@@ -16,13 +16,13 @@ namespace weir::config {
 
 /// Something wrong with the configuration, as the operator should read it.
 struct Problem {
-  std::string file;  ///< or `env NAME`; empty when it has no place
-  std::size_t line = 0;
-  std::string path;  ///< `providers.openai.limits.burst`; empty for the file as a whole
-  std::string text;  ///< ends with `(did you mean ...?)` where that helps
+  std::string place;  ///< `file:line` or `env NAME`; empty when it has none
+  std::string path;   ///< `providers.openai.limits.burst`; empty for the file as a whole
+  std::string text;   ///< ends with `(did you mean ...?)` where that helps
 
   /// `file:line: path: text`
   [[nodiscard]] std::string message() const;
+  bool operator==(const Problem&) const = default;
 };
 
 /// What loading gave. With problems, `config` is whatever could be read, good for `explain` only.

@@ -39,7 +39,7 @@ ModelFacts model_facts(const ProviderConfig& provider, std::string_view model);
 struct Target {
   std::size_t provider = 0;  ///< index in `Config::providers`
   std::string name;          ///< `provider/model`, the same for every way of naming it
-  std::string model;         ///< id on the wire; empty: the server's first model
+  std::string model;         ///< id on the wire
   std::int64_t weight = 1;
   ModelFacts facts;
 };
@@ -64,53 +64,77 @@ struct Resolution {
   Hedge hedge;
   Choice stream_recovery = Choice::automatic;
   bool content_filter_failover = false;
+  WaitOrOff early_commit;
   UnknownParams unknown_params = UnknownParams::automatic;
   std::vector<DefaultParam> params;
 
   [[nodiscard]] std::size_t target_count() const;
 };
 
+/// The timeouts in force for an attempt: the file's, the provider's, the route's and the model's,
+/// each over the one before.
+Timeouts timeouts_for(const Config& config, const Resolution& route, const Target& target);
+
+/// The retry settings in force for an attempt, in the same way.
+RetryPolicy retries_for(const Config& config, const Resolution& route, const Target& target);
+
 /// Ids of models that servers were asked for, by provider name. A local server offers what it said
 /// here, and before it was asked what the catalog believes.
 using DetectedModels = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-/// The names of one configuration snapshot. Immutable, so that any thread may ask; keeps the
-/// configuration alive that its results point into.
+/// The names of one configuration snapshot. Immutable, so that any thread may ask. Keeps the
+/// configuration alive, into which its results point.
 class Resolver {
  public:
-  /// Checks and freezes all routes. Problems: a name that is used twice among routes, tiers and
-  /// tasks; a cycle; a target that means nothing.
-  static Result<std::shared_ptr<const Resolver>> make(std::shared_ptr<const Config> config,
-                                                      DetectedModels detected,
-                                                      std::vector<Problem>& problems);
+  /// Checks and freezes all routes, tiers and tasks. Problems: a name that is used twice among
+  /// them, a cycle, a target that means nothing. With problems the result is null.
+  static std::shared_ptr<const Resolver> make(std::shared_ptr<const Config> config,
+                                              DetectedModels detected,
+                                              std::vector<Problem>& problems);
 
-  /// What `name` means: a route, tier or task; a wildcard route; `provider/model`; a model id at
-  /// every provider that offers it, in the default order; `auto`. An empty name is
-  /// `default_model`. Errors: `route_unknown` with the nearest names.
+  /// What `name` means: a route, tier or task; a wildcard route, whose `*` stands for the same text
+  /// in its targets; `provider/model`; a model id at every provider that offers it, in the default
+  /// order; the built-in names `auto`, `fast`, `local` and `mock`. An empty name is
+  /// `default_model`, else `auto`. Errors: `route_unknown` with the nearest names.
   [[nodiscard]] Result<std::shared_ptr<const Resolution>> resolve(std::string_view name) const;
 
-  /// Every name worth listing: routes, tiers, tasks, `auto`, then each provider's known models.
+  /// Every name worth listing: routes, tiers, tasks and built-in names, then the models of each
+  /// enabled provider as `provider/model`.
   [[nodiscard]] std::vector<std::string> listed_names() const;
-  /// The models that `provider` is known to have: detected, configured, else of the catalog.
-  [[nodiscard]] std::vector<std::string> models_of(std::size_t provider) const;
-  /// Indexes of enabled providers in the order in force (`prefer`), best first.
+  /// The models that the provider at `index` is known to have: those configured and detected, else
+  /// those of the catalog that still answer.
+  [[nodiscard]] std::vector<std::string> models_of(std::size_t index) const;
+  /// Indexes of the enabled providers in the order in force (`prefer`), best first; without `mock`.
   [[nodiscard]] const std::vector<std::size_t>& order() const noexcept { return order_; }
   [[nodiscard]] const Config& config() const noexcept { return *config_; }
 
  private:
-  friend class ResolverBuilder;
+  friend class RouteBuilder;
+
+  /// A route whose name has a `*`.
   struct Wildcard {
     std::string prefix;
     std::string suffix;
     const RouteConfig* route;
   };
+  using Frozen = std::shared_ptr<const Resolution>;
 
   Resolver(std::shared_ptr<const Config> config, DetectedModels detected);
+
+  [[nodiscard]] Result<Frozen> resolve_wildcard(const Wildcard& wildcard,
+                                                std::string_view name) const;
+  /// `provider/model` and bare ids; no target when `name` is neither.
+  [[nodiscard]] std::vector<Target> model_targets(std::string_view name) const;
+  [[nodiscard]] Target target_at(std::size_t provider, std::string_view model) const;
+  [[nodiscard]] bool offers(std::size_t provider, std::string_view model) const;
+  [[nodiscard]] const std::vector<std::string>* detected_at(std::size_t provider) const;
+  [[nodiscard]] std::vector<Target> builtin_targets(std::string_view name) const;
+  [[nodiscard]] Error unknown(std::string_view name) const;
 
   std::shared_ptr<const Config> config_;
   DetectedModels detected_;
   std::vector<std::size_t> order_;
-  std::map<std::string, std::shared_ptr<const Resolution>, std::less<>> named_;
+  std::map<std::string, Frozen, std::less<>> named_;
   std::vector<Wildcard> wildcards_;  ///< the most specific first
 };
 

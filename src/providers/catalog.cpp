@@ -89,6 +89,13 @@ FoundModel find_by_name_or_date(std::string_view provider, std::string_view id) 
   return {found.model, Match::dated};
 }
 
+/// True for names that end in a date or a month, as snapshots do: `-2407`, `-0125`.
+bool ends_in_snapshot(std::string_view id) {
+  constexpr std::string_view month = "-9999";
+  return without_date(id).size() < id.size() ||
+         (id.size() > month.size() && has_shape(id.substr(id.size() - month.size()), month));
+}
+
 /// Whether a colon at this provider sets apart what doesn't change the model: a size or
 /// quantization at Ollama, the host behind Hugging Face's router. OpenRouter's suffixes change the
 /// price (`:free`), so they don't inherit.
@@ -234,6 +241,17 @@ FoundModel find_model(std::string_view provider, std::string_view id) noexcept {
   const auto colon = id.find(':');
   if (colon == std::string_view::npos || !colon_is_a_variant(provider)) return {};
   return {find_by_name_or_date(provider, id.substr(0, colon)).model, Match::variant};
+}
+
+std::string_view wire_id(const FoundModel& found, std::string_view asked) noexcept {
+  if (found.match != Match::alias) return found.match == Match::exact ? found.model->id : asked;
+  const std::string_view id = found.model->id;
+  // `vendor/name` for `name`: the provider doesn't know the short form, snapshot or not.
+  const bool is_short_form = id.size() > asked.size() && id.ends_with(asked);
+  const bool is_more_exact =
+      asked.size() > id.size() && asked.starts_with(id) && !ascii::is_alnum(asked[id.size()]);
+  if (is_short_form) return id;
+  return is_more_exact || asked.ends_with("-latest") || ends_in_snapshot(asked) ? asked : id;
 }
 
 std::vector<FoundModel> providers_offering(std::string_view bare_id) {

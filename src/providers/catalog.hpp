@@ -182,6 +182,10 @@ struct FoundModel {
 /// Cost: two binary searches, no allocation.
 FoundModel find_model(std::string_view provider, std::string_view id) noexcept;
 
+/// The id to send for a model that was asked for as `asked`: the catalog's own, unless `asked` is
+/// more exact (a dated snapshot, a size) or a pointer that the provider moves itself (`-latest`).
+std::string_view wire_id(const FoundModel& found, std::string_view asked) noexcept;
+
 /// Every model that a bare id means, at most one per provider, in the default order of providers.
 std::vector<FoundModel> providers_offering(std::string_view bare_id);
 

@@ -67,6 +67,22 @@ TEST(Catalog, DescendantsInheritTheirBase) {
   EXPECT_EQ(find_model("huggingface", "openai/gpt-oss-120b:fastest").match, Match::variant);
 }
 
+// A snapshot is another model than the id it is listed under, and a size at Ollama even more so.
+TEST(Catalog, SendsTheListedIdUnlessTheNameAskedForIsMoreExact) {
+  const auto sent = [](std::string_view provider, std::string_view asked) {
+    return std::string(wire_id(find_model(provider, asked), asked));
+  };
+  EXPECT_EQ(sent("openai", "gpt-4o"), "gpt-4o");
+  EXPECT_EQ(sent("openai", "gpt-4o-2024-11-20"), "gpt-4o-2024-11-20");
+  EXPECT_EQ(sent("openai", "gpt-5.6-sol-2026-07-30"), "gpt-5.6-sol-2026-07-30");
+  EXPECT_EQ(sent("ollama", "qwen3:14b"), "qwen3:14b");
+  EXPECT_EQ(sent("ollama", "mixtral-8x7b"), "mixtral");
+  EXPECT_EQ(sent("anthropic", "claude-haiku-4.5"), "claude-haiku-4-5");
+  EXPECT_EQ(sent("groq", "gpt-oss-120b"), "openai/gpt-oss-120b");
+  EXPECT_EQ(sent("fireworks", "deepseek-r1-0528"), "accounts/fireworks/models/deepseek-r1-0528");
+  EXPECT_EQ(sent("mistral", "mistral-large-latest"), "mistral-large-latest");
+}
+
 // `:free` at OpenRouter is another price, so it must not inherit the paid one.
 TEST(Catalog, SuffixesThatChangeThePriceDoNotInherit) {
   EXPECT_FALSE(find_model("openrouter", "openai/gpt-oss-120b:free"));

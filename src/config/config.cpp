@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.hpp"
+
+#include <algorithm>
+
+namespace weir::config {
+namespace {
+
+/// The narrower scope wins where it says something.
+template <class T>
+void put_over(std::optional<T>& wide, const std::optional<T>& narrow) {
+  if (narrow) wide = narrow;
+}
+
+}  // namespace
+
+std::string Secret::to_display() const {
+  constexpr std::size_t shown_from = 16;
+  constexpr std::size_t prefix = 5;
+  constexpr std::size_t suffix = 4;
+  if (text_.size() < shown_from) return text_.empty() ? "" : "…";
+  return text_.substr(0, prefix) + "…" + text_.substr(text_.size() - suffix);
+}
+
+Timeouts Timeouts::with(const Timeouts& narrower) const {
+  Timeouts merged = *this;
+  for (std::size_t i = 0; i < timeout_count; ++i) put_over(merged.values_[i], narrower.values_[i]);
+  return merged;
+}
+
+milliseconds attempt_total(const Timeouts& timeouts, bool is_local, std::int64_t output_tokens) {
+  constexpr Timeout id = Timeout::attempt_total;
+  constexpr std::int64_t tokens_per_second = 30;
+  constexpr milliseconds shortest{120'000};
+  constexpr milliseconds longest{540'000};
+  if (timeouts.get(id) || is_local) return timeouts.in_force(id, is_local);
+  const std::int64_t tokens = std::clamp<std::int64_t>(output_tokens, 0, 1'000'000);
+  return std::clamp(spec_of(id).standard + milliseconds(tokens * 1'000 / tokens_per_second),
+                    shortest, longest);
+}
+
+milliseconds content_idle(const Timeouts& timeouts, bool is_local, bool reasons) {
+  if (reasons && !timeouts.get(Timeout::content_idle)) return content_idle_reasoning;
+  return timeouts.in_force(Timeout::content_idle, is_local);
+}
+
+RetrySettings RetrySettings::with(const RetrySettings& narrower) const {
+  RetrySettings merged = *this;
+  put_over(merged.enabled, narrower.enabled);
+  put_over(merged.backoff, narrower.backoff);
+  put_over(merged.max_attempts, narrower.max_attempts);
+  put_over(merged.attempts_per_target, narrower.attempts_per_target);
+  put_over(merged.backoff_base, narrower.backoff_base);
+  put_over(merged.backoff_cap, narrower.backoff_cap);
+  put_over(merged.max_inline_wait, narrower.max_inline_wait);
+  put_over(merged.min_attempt_budget, narrower.min_attempt_budget);
+  put_over(merged.retry_budget_ratio, narrower.retry_budget_ratio);
+  put_over(merged.retry_budget_floor, narrower.retry_budget_floor);
+  put_over(merged.retry_budget_window, narrower.retry_budget_window);
+  return merged;
+}
+
+RetryPolicy decide(const RetrySettings& settings, std::size_t targets) {
+  RetryPolicy policy;
+  policy.enabled = settings.enabled.value_or(true);
+  const bool is_classic = settings.backoff == Backoff::classic;
+  if (is_classic) {
+    policy.jitter = false;
+    policy.attempts_per_target = 5;
+    policy.backoff_base = milliseconds(1'000);
+    policy.max_inline_wait = milliseconds(8'000);
+  }
+  const auto number = [](const std::optional<std::int64_t>& value, int fallback) {
+    return value ? static_cast<int>(*value) : fallback;
+  };
+  policy.attempts_per_target = number(settings.attempts_per_target, policy.attempts_per_target);
+  const int by_targets = static_cast<int>(std::clamp<std::size_t>(targets + 1, 3, 10));
+  policy.max_attempts = number(settings.max_attempts, by_targets);
+  if (is_classic) policy.max_attempts = std::max(policy.max_attempts, 5);
+  policy.backoff_base = settings.backoff_base.value_or(policy.backoff_base);
+  policy.backoff_cap = settings.backoff_cap.value_or(policy.backoff_cap);
+  policy.max_inline_wait = settings.max_inline_wait.value_or(policy.max_inline_wait);
+  policy.min_attempt_budget = settings.min_attempt_budget.value_or(policy.min_attempt_budget);
+  policy.retry_budget_ratio = settings.retry_budget_ratio.value_or(policy.retry_budget_ratio);
+  policy.retry_budget_floor = number(settings.retry_budget_floor, policy.retry_budget_floor);
+  policy.retry_budget_window = settings.retry_budget_window.value_or(policy.retry_budget_window);
+  if (!policy.enabled) {
+    policy.max_attempts = 1;
+    policy.attempts_per_target = 1;
+  }
+  return policy;
+}
+
+const ModelOverride* ProviderConfig::find_model(std::string_view id) const {
+  const auto place = std::lower_bound(
+      models.begin(), models.end(), id,
+      [](const ModelOverride& model, std::string_view wanted) { return model.id < wanted; });
+  if (place != models.end() && place->id == id) return &*place;
+  for (const ModelOverride& model : models) {
+    const auto& aliases = model.aliases;
+    if (std::find(aliases.begin(), aliases.end(), id) != aliases.end()) return &model;
+  }
+  return nullptr;
+}
+
+std::optional<std::size_t> Config::find_provider(std::string_view name) const {
+  for (std::size_t i = 0; i < providers.size(); ++i) {
+    if (providers[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+std::string_view Config::source_of(std::string_view path) const {
+  const auto found = sources.find(path);
+  return found == sources.end() ? std::string_view("default") : found->second;
+}
+
+}  // namespace weir::config

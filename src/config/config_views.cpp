@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration for people: what is in force, and the reference page.
+
+#include <utility>
+
+#include "config/field_table.hpp"
+#include "config/fields.hpp"
+
+namespace weir::config {
+namespace {
+
+// ---- what is in force -----------------------------------------------------------------------
+
+template <class Section>
+void list_set(std::vector<SettingView>& out, const Config& config, const std::string& path,
+              std::span<const Field<Section>> fields, const Section& section) {
+  for (const Field<Section>& field : fields) {
+    const std::string full = path + "." + std::string(field.path);
+    const auto source = config.sources.find(full);
+    if (source == config.sources.end()) continue;
+    out.push_back({full, field.show(section), source->second});
+  }
+}
+
+void list_timeouts(std::vector<SettingView>& out, const Config& config, const std::string& prefix,
+                   const Timeouts& timeouts, bool with_defaults) {
+  for (const TimeoutSpec& spec : timeout_specs) {
+    if (!with_defaults && !timeouts.get(spec.id)) continue;
+    const std::string path = prefix + "timeouts." + std::string(spec.name);
+    out.push_back(
+        {path, show_value(timeouts.in_force(spec.id, false)), std::string(config.source_of(path))});
+  }
+}
+
+std::string show_targets(const RouteConfig& route) {
+  std::string text;
+  for (const TargetRef& target : route.targets) {
+    if (!text.empty()) text += ", ";
+    text += target.target;
+    if (target.weight != 1) text += " (weight " + std::to_string(target.weight) + ")";
+  }
+  return text;
+}
+
+// ---- the reference page ---------------------------------------------------------------------
+
+std::string cell(std::string_view text) {
+  return text.empty() ? "" : "`" + std::string(text) + "`";
+}
+
+template <class Section>
+void append_table(std::string& out, std::span<const Field<Section>> fields, const Section& unset,
+                  bool has_variables) {
+  out += has_variables ? "| Setting | Type | Default | Environment | |\n|---|---|---|---|---|\n"
+                       : "| Setting | Type | |\n|---|---|---|\n";
+  for (const Field<Section>& field : fields) {
+    out.append("| ").append(cell(field.path)).append(" | ");
+    out.append(field.is_list ? "list of " : "").append(field.type).append(" | ");
+    if (has_variables) {
+      out.append(cell(field.show(unset))).append(" | ");
+      out.append(cell(environment_name(field.path))).append(" | ");
+    }
+    out.append(field.doc).append(" |\n");
+  }
+}
+
+void append_timeouts(std::string& out) {
+  out +=
+      "\n## Timeouts\n\n"
+      "Under `timeouts:`, for the whole, a provider or a route; those marked *model* also under "
+      "`providers.<name>.models.<id>`. `0` switches a timeout off where that is allowed. By "
+      "environment: `WEIR_TIMEOUTS_CONNECT` and so on.\n\n"
+      "| Timeout | Default | Local servers | Set for | |\n|---|---|---|---|---|\n";
+  for (const TimeoutSpec& spec : timeout_specs) {
+    out.append("| ").append(cell(spec.name));
+    out.append(" | ").append(show_value(spec.standard));
+    out.append(" | ").append(show_value(spec.local));
+    out.append(" | ").append(spec.scope == TimeoutScope::server               ? "the whole"
+                             : spec.scope == TimeoutScope::provider_and_route ? "provider, route"
+                                                                              : "*model*");
+    out.append(" | ").append(spec.doc).append(spec.may_be_off ? "" : "; can't be off");
+    out += " |\n";
+  }
+}
+
+}  // namespace
+
+std::vector<SettingView> list_settings(const Config& config) {
+  std::vector<SettingView> out;
+  for (const Field<Config>& field : root_fields()) {
+    const std::string path(field.path);
+    out.push_back({path, field.show(config), std::string(config.source_of(path))});
+  }
+  list_timeouts(out, config, "", config.timeouts, true);
+  list_set(out, config, "retries", retry_fields(), config.retries);
+  for (const ProviderConfig& provider : config.providers) {
+    const std::string path = "providers." + provider.name;
+    out.push_back({path, std::string(provider.spec->name) + " at " + provider.base_url,
+                   std::string(config.source_of(path))});
+    list_set(out, config, path, provider_fields(), provider);
+    list_timeouts(out, config, path + ".", provider.timeouts, false);
+    list_set(out, config, path + ".retries", retry_fields(), provider.retries);
+  }
+  for (const RouteConfig& route : config.models) {
+    const std::string path = "models." + route.name;
+    out.push_back({path, show_targets(route), std::string(config.source_of(path))});
+    list_set(out, config, path, route_fields(), route);
+    list_timeouts(out, config, path + ".", route.timeouts, false);
+    list_set(out, config, path + ".retries", retry_fields(), route.retries);
+  }
+  for (const auto& [section, names] :
+       {std::pair("tiers.", &config.tiers), std::pair("tasks.", &config.tasks)}) {
+    for (const auto& [name, target] : *names) {
+      const std::string path = section + name;
+      out.push_back({path, target, std::string(config.source_of(path))});
+    }
+  }
+  return out;
+}
+
+std::string config_reference_markdown() {
+  std::string out =
+      "# Configuration reference\n\n"
+      "Made from the program's own tables by `weir docs`; don't edit. The file is YAML or JSON. "
+      "Durations are written with a unit (`250ms`, `30s`, `1h30m`), sizes too (`64MiB`), shares as "
+      "`20%` or `0.2`. Any value may be `env:NAME`, a secret also `file:PATH`. Every setting of "
+      "the first table and of `timeouts` and `retries` can be given by an environment variable, "
+      "which goes over the file; lists are separated by commas there.\n\n"
+      "## The whole\n\n";
+  append_table(out, root_fields(), Config{}, true);
+  append_timeouts(out);
+  out +=
+      "\n## Retries\n\nUnder `retries:`, for the whole, a provider or a route; or `retries: off`. "
+      "By environment: `WEIR_RETRIES=off`, `WEIR_RETRIES_MAX_ATTEMPTS` and so on.\n\n";
+  append_table(out, retry_fields(), RetrySettings{}, false);
+  out +=
+      "\n## Providers\n\nUnder `providers.<name>:`; the name is what clients write before the "
+      "slash. `type` is one of the [providers](providers.md) and may be left out where the name "
+      "says it. Further: `headers` and `params` (maps: sent with each request, unless the client "
+      "sets the parameter), `deployments` (Azure: model to deployment), `timeouts`, `retries`, "
+      "`models`.\n\n";
+  append_table(out, provider_fields(), ProviderConfig{}, false);
+  out +=
+      "\n### Models of a provider\n\nUnder `providers.<name>.models.<id>:`, over what the catalog "
+      "knows. Further: `price` (a map, dollars per million tokens: `input`, `output`, "
+      "`cache_read`, `cache_write`, ...), `capabilities` (a list), `timeouts`.\n\n";
+  append_table(out, model_fields(), ModelOverride{}, false);
+  out +=
+      "\n## Routes\n\nUnder `models.<name>:`, names that clients ask for; one `*` makes a "
+      "wildcard, "
+      "and a `*` in a target stands for the same text. `targets` is a list of routes, tiers, "
+      "`provider/model` or model ids, each a text or `{target: ..., weight: ...}`. Further: "
+      "`timeouts`, `retries`, `params`.\n\n";
+  append_table(out, route_fields(), RouteConfig{}, false);
+  out +=
+      "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
+      "Routes, tiers and tasks share one set of names.\n";
+  return out;
+}
+
+}  // namespace weir::config

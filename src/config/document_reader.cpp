@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/document_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.hpp"
+#include "base/http_url.hpp"
+#include "config/provider_reader.hpp"
+
+namespace weir::config {
+namespace {
+
+constexpr std::size_t name_bytes_max = 200;
+
+/// Route, tier and task names are free, but for what would break a header or a log line.
+bool is_client_name(std::string_view name) {
+  if (name.empty() || name.size() > name_bytes_max) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
+}
+
+std::optional<TargetRef> read_target(const Node& node, const std::string& path,
+                                     SectionReader& reader) {
+  TargetRef ref;
+  if (node.kind == Node::Kind::scalar) {
+    ref.target = node.text;
+    return ref;
+  }
+  static constexpr std::int64_t weight_max = 1'000'000;
+  struct Weighted {
+    std::string target;
+    std::int64_t weight = 1;
+  };
+  static constexpr std::array fields{
+      field<&Weighted::target>("target", "Where to send requests"),
+      field<&Weighted::weight>("weight", "Its share under `weighted`", {0, weight_max}),
+  };
+  Weighted weighted;
+  reader.read(node, path, std::span<const Field<Weighted>>(fields), weighted);
+  if (weighted.target.empty()) {
+    reader.problem(node.place(), path, "needs a target");
+    return std::nullopt;
+  }
+  return TargetRef{std::move(weighted.target), weighted.weight};
+}
+
+void read_targets(const Node& node, const std::string& path, SectionReader& reader,
+                  RouteConfig& route) {
+  const std::span<const Node> nodes =
+      node.kind == Node::Kind::list ? std::span(node.items) : std::span(&node, 1);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const std::string full = path + "[" + std::to_string(i) + "]";
+    reader.note_source(full, nodes[i].place());
+    if (auto target = read_target(nodes[i], full, reader)) {
+      route.targets.push_back(std::move(*target));
+    }
+  }
+}
+
+RouteConfig read_route(const Member& member, const std::string& path, SectionReader& reader) {
+  RouteConfig route;
+  route.name = member.key;
+  const auto targets = [&](const Node& node, const std::string& at) {
+    read_targets(node, at, reader, route);
+  };
+  // `smart: openai/gpt-5` is short for a route with one target.
+  if (member.value.kind != Node::Kind::map) {
+    targets(member.value, path + ".targets");
+  } else {
+    const auto timeouts = [&](const Node& node, const std::string& at) {
+      reader.read_timeouts(node, at, TimeoutScope::provider_and_route, route.timeouts);
+    };
+    const auto retries = [&](const Node& node, const std::string& at) {
+      reader.read_retries(node, at, route.retries);
+    };
+    const auto params = [&](const Node& node, const std::string& at) {
+      read_params(node, at, reader, route.params);
+    };
+    reader.read(
+        member.value, path, route_fields(), route,
+        {{"targets", targets}, {"timeouts", timeouts}, {"retries", retries}, {"params", params}});
+  }
+  if (route.targets.empty()) reader.problem(member.value.place(), path, "has no targets");
+  if (!is_client_name(route.name) || std::count(route.name.begin(), route.name.end(), '*') > 1) {
+    reader.problem(member.value.place(), path,
+                   "a route's name is up to 200 bytes without blanks and with at most one *");
+  }
+  return route;
+}
+
+void read_routes(const Node& node, const std::string& path, SectionReader& reader, Config& config) {
+  if (!reader.expect_map(node, path)) return;
+  for (const Member& member : node.members) {
+    const std::string full = path + "." + member.key;
+    reader.note_source(full, member.value.place());
+    config.models.push_back(read_route(member, full, reader));
+  }
+}
+
+/// `tiers:` and `tasks:`, maps from a name to a name.
+void read_names(const Node& node, const std::string& path, SectionReader& reader,
+                std::vector<std::pair<std::string, std::string>>& out) {
+  if (!reader.expect_map(node, path)) return;
+  for (const Member& member : node.members) {
+    const std::string full = path + "." + member.key;
+    const auto text = reader.text_of(member.value, full);
+    if (!text) continue;
+    if (!is_client_name(member.key) || !is_client_name(*text)) {
+      reader.problem(member.value.place(), full, "names are up to 200 bytes without blanks");
+      continue;
+    }
+    reader.note_source(full, member.value.place());
+    out.emplace_back(member.key, *text);
+  }
+}
+
+void read_environment_settings(SectionReader& reader, Config& config) {
+  for (const Field<Config>& row : root_fields()) {
+    reader.read_variable(std::string(row.path), row, config);
+  }
+  for (const Field<RetrySettings>& row : retry_fields()) {
+    reader.read_variable("retries." + std::string(row.path), row, config.retries);
+  }
+  static constexpr auto switch_row = field<&RetrySettings::enabled>("retries", "");
+  reader.read_variable("retries", switch_row, config.retries);
+  reader.read_timeout_variables(config.timeouts);
+}
+
+/// What no single field can tell.
+void check_whole(SectionReader& reader, const Config& config) {
+  if (!parse_host_port(config.listen)) {
+    reader.problem_at("listen", "must be host:port, such as 127.0.0.1:9347");
+  }
+  const bool is_word = config.admin_listen == "same" || config.admin_listen == "off";
+  if (!is_word && !parse_host_port(config.admin_listen)) {
+    reader.problem_at("admin.listen", "must be host:port, same or off");
+  }
+  if (config.tls.cert.empty() != config.tls.key.empty()) {
+    reader.problem_at("tls", "needs both cert and key");
+  }
+  if (config.limits.memory_soft > config.limits.memory_hard) {
+    reader.problem_at("limits.memory_soft", "must not be above limits.memory_hard");
+  }
+  for (const std::string& origin : config.cors_origins) {
+    if (origin == "*" && !config.keys.empty()) {
+      reader.problem_at("cors_origins", "must name the origins: * is not allowed with keys");
+    }
+  }
+}
+
+}  // namespace
+
+void read_document(const Node& root, SectionReader& reader, Config& config) {
+  std::vector<std::pair<const Member*, std::string>> provider_entries;
+  const auto providers = [&](const Node& node, const std::string& path) {
+    if (!reader.expect_map(node, path)) return;
+    for (const Member& member : node.members) {
+      provider_entries.emplace_back(&member, path + "." + member.key);
+    }
+  };
+  const auto routes = [&](const Node& node, const std::string& path) {
+    read_routes(node, path, reader, config);
+  };
+  const auto tiers = [&](const Node& node, const std::string& path) {
+    read_names(node, path, reader, config.tiers);
+  };
+  const auto tasks = [&](const Node& node, const std::string& path) {
+    read_names(node, path, reader, config.tasks);
+  };
+  const auto timeouts = [&](const Node& node, const std::string& path) {
+    reader.read_timeouts(node, path, TimeoutScope::server, config.timeouts);
+  };
+  const auto retries = [&](const Node& node, const std::string& path) {
+    reader.read_retries(node, path, config.retries);
+  };
+  reader.read(root, "", root_fields(), config,
+              {{"providers", providers},
+               {"models", routes},
+               {"tiers", tiers},
+               {"tasks", tasks},
+               {"timeouts", timeouts},
+               {"retries", retries}});
+  read_environment_settings(reader, config);
+  check_whole(reader, config);
+  // Providers come last: whether an address is our own depends on where we listen.
+  for (const auto& [member, path] : provider_entries) {
+    reader.note_source(path, member->value.place());
+    config.providers.push_back(read_provider(*member, path, reader, config));
+  }
+}
+
+}  // namespace weir::config

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/fields.hpp"
+
+#include <array>
+
+#include "base/ascii.hpp"
+#include "config/field_table.hpp"
+
+namespace weir::config {
+namespace {
+
+constexpr std::int64_t kib = 1 << 10;
+constexpr std::int64_t mib = 1 << 20;
+constexpr std::int64_t gib = 1 << 30;
+constexpr std::int64_t second = 1'000;
+constexpr std::int64_t hour = 3'600'000;
+constexpr std::int64_t million = 1'000'000;
+constexpr std::int64_t tokens_max = std::int64_t{1} << 40;
+
+// clang-format off
+constexpr std::array root_table{
+    field<&Config::listen>("listen", "Where applications connect: host:port"),
+    field<&Config::admin_listen>("admin.listen", "Where the dashboard, the admin API and the metrics are: host:port, `same` or `off`"),
+    field<&Config::threads>("threads", "Event loops; 0 is one per core", {0, 1'024}),
+    field<&Config::data_dir>("data_dir", "Ledger, keys and history; empty is the user's data directory"),
+    field<&Config::keys>("keys", "Keys that clients may use; needed unless only loopback is listened on"),
+    field<&Config::hosts>("hosts", "Host names under which a keyless or admin listener may be called, besides localhost and addresses"),
+    field<&Config::cors_origins>("cors_origins", "Origins of web pages that may call"),
+    field<&Config::trusted_proxies>("trusted_proxies", "Addresses whose X-Forwarded-For is believed"),
+    field<&Config::env_providers>("env_providers", "Add the providers whose keys are in the environment, besides those of the file"),
+    field<&Config::prefer>("prefer", "`free` puts providers with a free tier first in the default order"),
+    field<&Config::default_model>("default_model", "Used when a request names no model; empty is `auto`"),
+    field<&Config::failover>("failover", "Whether another target is tried when one fails"),
+    field<&Config::strategy>("strategy", "How routes choose among their targets unless they say themselves"),
+    field<&Config::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
+    field<&Config::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
+    field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
+    field<&Config::unpriced>("unpriced", "Cloud models without a known price: `book` them at their provider's dearest, or `reject` them"),
+    field<&Config::detect_local>("detect_local", "Look at the usual local ports when there is no configuration file"),
+    field<&Config::tls, &TlsConfig::cert>("tls.cert", "PEM file with the listener's certificate chain"),
+    field<&Config::tls, &TlsConfig::key>("tls.key", "PEM file with its private key"),
+    field<&Config::log, &LogConfig::level>("log.level", "Least level that is logged"),
+    field<&Config::log, &LogConfig::format>("log.format", "`auto` is text on a terminal and JSON elsewhere"),
+    field<&Config::access_log>("access_log", "Log a line per request; the ledger has them anyway"),
+    field<&Config::expose_target>("expose_target", "Tell clients the target in x-weir-target"),
+    field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
+    field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),
+    field<&Config::drain_timeout>("drain_timeout", "On SIGTERM, let running requests end within this", {0, hour}),
+    field<&Config::limits, &Limits::max_connections>("limits.max_connections", "Client connections; 0 is half of the open-file limit", {0, million}),
+    field<&Config::limits, &Limits::max_connections_per_ip>("limits.max_connections_per_ip", "Connections of one public address; 0 is no limit", {0, million}),
+    field<&Config::limits, &Limits::max_inflight>("limits.max_inflight", "Requests being worked on", {1, million}),
+    field<&Config::limits, &Limits::max_inflight_per_key>("limits.max_inflight_per_key", "The same for one client key; 0 is no limit", {0, million}),
+    field<&Config::limits, &Limits::provider_max_inflight>("limits.provider_max_inflight", "The same for one provider; 0 is no limit", {0, million}),
+    field<&Config::limits, &Limits::queue_length>("limits.queue_length", "Requests waiting for one target", {0, million}),
+    field<&Config::limits, &Limits::queue_wait>("limits.queue_wait", "Longest wait in that queue", {0, hour}),
+    field<&Config::limits, &Limits::memory>("limits.memory", "Memory the process may use; 0 is the container's or the machine's", {0, 1024 * gib}),
+    field<&Config::limits, &Limits::memory_soft>("limits.memory_soft", "Share of it at which caches shrink and queues close", {1, 1'000}),
+    field<&Config::limits, &Limits::memory_hard>("limits.memory_hard", "Share of it at which new work is refused", {1, 1'000}),
+    field<&Config::limits, &Limits::request_line>("limits.request_line", "Request line", {256, mib}),
+    field<&Config::limits, &Limits::header_field>("limits.header_field", "One header field", {256, mib}),
+    field<&Config::limits, &Limits::header_bytes>("limits.header_bytes", "All header fields", {kib, 16 * mib}),
+    field<&Config::limits, &Limits::header_count>("limits.header_count", "Number of header fields", {10, 10'000}),
+    field<&Config::limits, &Limits::body_bytes_max>("limits.body_bytes_max", "JSON body of a request, also when unpacked", {kib, gib}),
+    field<&Config::limits, &Limits::multipart_bytes_max>("limits.multipart_bytes_max", "Multipart body of a request", {kib, 16 * gib}),
+    field<&Config::limits, &Limits::json_depth>("limits.json_depth", "Nesting of JSON in a request", {8, 256}),
+    field<&Config::limits, &Limits::upstream_header_bytes>("limits.upstream_header_bytes", "Header of a provider's answer", {kib, 16 * mib}),
+    field<&Config::limits, &Limits::upstream_body_bytes_max>("limits.upstream_body_bytes_max", "JSON body of a provider's answer", {kib, 4 * gib}),
+    field<&Config::limits, &Limits::event_bytes_max>("limits.event_bytes_max", "One event of a provider's stream", {kib, gib}),
+    field<&Config::limits, &Limits::upstream_interim_responses>("limits.upstream_interim_responses", "1xx answers before a provider's real one", {0, 1'000}),
+    field<&Config::limits, &Limits::hops_max>("limits.hops_max", "Gateways of this kind a request may pass", {1, 16}),
+    field<&Config::stream, &StreamSettings::early_commit>("stream.early_commit", "Begin a stream's answer after this long without content, so that proxies in front wait on", {0, hour}),
+    field<&Config::stream, &StreamSettings::heartbeat>("stream.heartbeat", "Send a comment after this long without content", {second, hour}),
+    field<&Config::stream, &StreamSettings::recovery>("stream.recovery", "Go on with the next target when a begun stream breaks"),
+    field<&Config::stream, &StreamSettings::recovery_attempts>("stream.recovery_attempts", "How often per request", {0, 10}),
+};
+
+constexpr std::array retry_table{
+    field<&RetrySettings::enabled>("enabled", "`retries: off` makes exactly one attempt; default on"),
+    field<&RetrySettings::backoff>("backoff", "`classic` is 5 attempts per target after 1, 2, 4 and 8 s; default jitter"),
+    field<&RetrySettings::max_attempts>("max_attempts", "Attempts per request; default max(3, targets + 1)", {1, 10}),
+    field<&RetrySettings::attempts_per_target>("attempts_per_target", "Of these at one target; default 2", {1, 10}),
+    field<&RetrySettings::backoff_base>("backoff_base", "First wait at most; doubles each time; default 250ms", {1, hour}),
+    field<&RetrySettings::backoff_cap>("backoff_cap", "Longest wait; default 8s", {1, hour}),
+    field<&RetrySettings::max_inline_wait>("max_inline_wait", "Longest Retry-After that is waited for; default 5s", {0, hour}),
+    field<&RetrySettings::min_attempt_budget>("min_attempt_budget", "No attempt starts with less of request_total left; default 1s", {0, hour}),
+    field<&RetrySettings::retry_budget_ratio>("retry_budget_ratio", "Retries per first visit of a provider; default 20%", {0, 1'000}),
+    field<&RetrySettings::retry_budget_floor>("retry_budget_floor", "Retries that are always allowed within the window; default 10", {0, million}),
+    field<&RetrySettings::retry_budget_window>("retry_budget_window", "Default 10s", {second, hour}),
+};
+
+constexpr std::array provider_table{
+    field<&ProviderConfig::enabled>("enabled", "Off keeps the entry but sends nothing there"),
+    field<&ProviderConfig::dialect>("dialect", "What the server speaks, where it differs from its type"),
+    field<&ProviderConfig::mock>("mock", "Answer by itself: same name, same models, same prices, no call"),
+    field<&ProviderConfig::local>("local", "Runs on own machines: tokens cost nothing, timeouts are long"),
+    field<&ProviderConfig::allow_private>("allow_private", "May connect to private addresses although added over the admin API"),
+    field<&ProviderConfig::api_keys>("api_key", "The key; default: the environment variable of its type"),
+    field<&ProviderConfig::api_keys>("api_keys", "Several keys, used in turn"),
+    field<&ProviderConfig::base_url>("base_url", "Address of the API; default: the type's own"),
+    field<&ProviderConfig::organization>("organization", "OpenAI: organization the requests count for"),
+    field<&ProviderConfig::project>("project", "OpenAI: project the requests count for"),
+    field<&ProviderConfig::deployment>("deployment", "Azure: the deployment for any model"),
+    field<&ProviderConfig::api_version>("api_version", "Azure: a date selects the classic URLs with this version"),
+    field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
+    field<&ProviderConfig::proxy>("proxy", "URL of an HTTP proxy, or `none`; default: HTTPS_PROXY and HTTP_PROXY"),
+    field<&ProviderConfig::limits, &ProviderLimits::requests_per_minute>("limits.requests_per_minute", "Requests sent per minute; 0 is no limit"),
+    field<&ProviderConfig::limits, &ProviderLimits::requests_per_day>("limits.requests_per_day", "Requests sent per day; 0 is no limit"),
+    field<&ProviderConfig::limits, &ProviderLimits::tokens_per_minute>("limits.tokens_per_minute", "Input and output tokens per minute; 0 is no limit", {0, tokens_max}),
+    field<&ProviderConfig::limits, &ProviderLimits::tokens_per_day>("limits.tokens_per_day", "Input and output tokens per day; 0 is no limit", {0, tokens_max}),
+    field<&ProviderConfig::limits, &ProviderLimits::burst>("limits.burst", "Requests at once; 0 is what a minute allows", {0, million}),
+    field<&ProviderConfig::limits, &ProviderLimits::concurrency>("limits.concurrency", "Requests in flight; 0 is no limit", {0, million}),
+};
+
+constexpr std::array model_table{
+    field<&ModelOverride::context>("context", "Window in tokens, input and output together", {1, tokens_max}),
+    field<&ModelOverride::max_output>("max_output", "Most output tokens of one answer", {1, tokens_max}),
+    field<&ModelOverride::aliases>("alias", "Other names clients may use"),
+};
+
+constexpr std::array route_table{
+    field<&RouteConfig::strategy>("strategy", "How one of the targets is chosen"),
+    field<&RouteConfig::failover>("failover", "Whether another target is tried when one fails"),
+    field<&RouteConfig::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
+    field<&RouteConfig::stream_recovery>("stream_recovery", "Go on with the next target when a begun stream breaks"),
+    field<&RouteConfig::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
+    field<&RouteConfig::early_commit>("early_commit", "Begin a stream's answer after this long without content", {0, hour}),
+    field<&RouteConfig::unknown_params>("unknown_params", "Members of a request that Weir does not know"),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Field<Config>> root_fields() { return root_table; }
+std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
+std::span<const Field<ProviderConfig>> provider_fields() { return provider_table; }
+std::span<const Field<ModelOverride>> model_fields() { return model_table; }
+std::span<const Field<RouteConfig>> route_fields() { return route_table; }
+
+std::string environment_name(std::string_view path) {
+  std::string name = "WEIR_";
+  for (const char c : path) {
+    const bool is_lower = c >= 'a' && c <= 'z';
+    name += c == '.' ? '_' : is_lower ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+}  // namespace weir::config

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/loader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/ascii.hpp"
+#include "base/http_url.hpp"
+#include "config/document_reader.hpp"
+#include "config/resolve.hpp"
+#include "config/tree.hpp"
+
+namespace weir::config {
+namespace {
+
+constexpr std::array file_names{"weir.yaml", "weir.yml", "weir.json"};
+
+/// `dir/weir.yaml` with `production` is `dir/weir.production.yaml`.
+std::string overlay_name(const std::string& file, std::string_view stage) {
+  const auto slash = file.rfind('/');
+  const auto dot = file.rfind('.');
+  const bool has_ending = dot != std::string::npos && (slash == std::string::npos || dot > slash);
+  const auto at = has_ending ? dot : file.size();
+  return file.substr(0, at) + "." + std::string(stage) + file.substr(at);
+}
+
+bool is_stage_name(std::string_view stage) {
+  for (const char c : stage) {
+    if (!ascii::is_alnum(c) && c != '-' && c != '_') return false;
+  }
+  return !stage.empty();
+}
+
+std::vector<std::string> usual_places(const Environment& environment) {
+  std::vector<std::string> folders{"."};
+  if (const auto xdg = environment.get("XDG_CONFIG_HOME")) {
+    folders.push_back(std::string(*xdg) + "/weir");
+  } else if (const auto home = environment.get("HOME")) {
+    folders.push_back(std::string(*home) + "/.config/weir");
+  }
+  folders.emplace_back("/etc/weir");
+  std::vector<std::string> places;
+  for (const std::string& folder : folders) {
+    for (const char* name : file_names) {
+      places.push_back(folder == "." ? std::string(name) : folder + "/" + name);
+    }
+  }
+  return places;
+}
+
+/// One run of the loader.
+class Loading {
+ public:
+  Loading(const Environment& environment, const Files& files)
+      : environment_(environment),
+        files_(files),
+        reader_(environment_, files, loaded_.config.sources, loaded_.problems) {}
+
+  /// The tree of the named or found file with its overlay; nothing when there is no file.
+  std::optional<Node> read_files(const std::string& named) {
+    std::string file = named;
+    if (file.empty()) file = environment_.get("WEIR_CONFIG").value_or("");
+    std::optional<Node> root = file.empty() ? find_file(file) : read_file(file, true);
+    if (!root) return std::nullopt;
+    if (const auto stage = environment_.get("WEIR_ENV")) add_overlay(*root, file, *stage);
+    return root;
+  }
+
+  Loaded finish(const Node& root, bool with_environment_providers) {
+    read_document(root, reader_, loaded_.config);
+    if (with_environment_providers || loaded_.config.env_providers) {
+      add_environment_providers(reader_, loaded_.config, loaded_.notes);
+    }
+    add_mock_provider(loaded_.config);
+    check_names();
+    return std::move(loaded_);
+  }
+
+  Node parse(std::string_view file, std::string_view text) {
+    loaded_.files.emplace_back(file);
+    return parse_tree(file, text, loaded_.problems);
+  }
+
+  void add_problem(std::string place, std::string text) {
+    loaded_.problems.push_back({std::move(place), "", std::move(text)});
+  }
+
+ private:
+  std::optional<Node> find_file(std::string& found) {
+    for (const std::string& place : usual_places(environment_)) {
+      if (auto root = read_file(place, false)) {
+        found = place;
+        return root;
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Nothing when the file is not there, which is a problem only where it `must_exist`.
+  std::optional<Node> read_file(const std::string& file, bool must_exist) {
+    const auto text = files_.read(file, config_bytes_max);
+    if (text) return parse(file, *text);
+    const bool is_missing = text.error().kind() == ErrorKind::not_found;
+    if (!is_missing || must_exist) add_problem(file, text.error().message);
+    return std::nullopt;
+  }
+
+  void add_overlay(Node& root, const std::string& file, std::string_view stage) {
+    if (!is_stage_name(stage)) {
+      add_problem("env WEIR_ENV", "must be a word such as production");
+      return;
+    }
+    const std::string overlay = overlay_name(file, stage);
+    if (auto tree = read_file(overlay, false)) {
+      merge(root, std::move(*tree));
+    } else {
+      loaded_.notes.push_back("there is no " + overlay + " for WEIR_ENV=" + std::string(stage));
+    }
+  }
+
+  /// Routes, tiers, tasks and their targets. Only a configuration that is right so far is looked
+  /// at: a broken provider would make every route to it a problem of its own.
+  void check_names() {
+    if (!loaded_.problems.empty()) return;
+    const auto snapshot = std::make_shared<const Config>(loaded_.config);
+    const auto resolver = Resolver::make(snapshot, {}, loaded_.problems);
+    if (!resolver || loaded_.config.default_model.empty()) return;
+    const auto target = resolver->resolve(loaded_.config.default_model);
+    if (!target) reader_.problem_at("default_model", target.error().message);
+  }
+
+  const Environment& environment_;
+  const Files& files_;
+  Loaded loaded_;
+  SectionReader reader_;
+};
+
+Node empty_map() {
+  Node node;
+  node.kind = Node::Kind::map;
+  return node;
+}
+
+}  // namespace
+
+std::string Problem::message() const {
+  std::string text_out;
+  for (const std::string* part : {&place, &path}) {
+    if (!part->empty()) text_out.append(*part).append(": ");
+  }
+  return text_out + text;
+}
+
+std::string Loaded::report() const {
+  std::string text;
+  for (const Problem& problem : problems) text.append(problem.message()).append("\n");
+  return text;
+}
+
+Loaded load(const LoadOptions& options, Environment environment, const Files& files) {
+  std::optional<Problem> env_file_problem;
+  if (!options.env_file.empty()) {
+    const auto text = files.read(options.env_file, config_bytes_max);
+    const Result<> added = text ? environment.add_env_file(options.env_file, *text) : text.error();
+    if (!text) env_file_problem = Problem{options.env_file, "", text.error().message};
+    if (text && !added) env_file_problem = Problem{"", "", added.error().message};
+  }
+  Loading loading(environment, files);
+  if (env_file_problem) loading.add_problem(env_file_problem->place, env_file_problem->text);
+  const std::optional<Node> root = loading.read_files(options.config_file);
+  return loading.finish(root ? *root : empty_map(), !root);
+}
+
+Loaded load_text(std::string_view file, std::string_view text, const Environment& environment,
+                 const Files& files) {
+  Loading loading(environment, files);
+  const Node root = loading.parse(file, text);
+  return loading.finish(root, false);
+}
+
+Loaded config_from_environment(const Environment& environment, const Files& files) {
+  return Loading(environment, files).finish(empty_map(), true);
+}
+
+// ---- addresses ------------------------------------------------------------------------------
+
+bool is_own_address(const Config& config, std::string_view base_url) {
+  const auto url = parse_http_url(base_url);
+  if (!url) return false;
+  for (const std::string* text : {&config.listen, &config.admin_listen}) {
+    const auto own = parse_host_port(*text);
+    if (!own || own->port != url->port) continue;
+    const bool is_local_listener = own->is_any() || own->is_loopback();
+    if (own->host == url->host || (url->is_loopback() && is_local_listener)) return true;
+  }
+  return false;
+}
+
+std::vector<LocalCandidate> local_candidates(const Config& config) {
+  std::vector<LocalCandidate> candidates;
+  for (const providers::ProviderSpec* spec : providers::providers_in_order(false)) {
+    if (spec->local_port == 0 || config.find_provider(spec->name)) continue;
+    auto url = providers::normalize_base_url(
+        *spec, "http://127.0.0.1:" + std::to_string(spec->local_port));
+    if (!url || is_own_address(config, *url)) continue;
+    const bool is_taken = std::any_of(
+        config.providers.begin(), config.providers.end(), [&](const ProviderConfig& provider) {
+          const auto used = parse_http_url(provider.base_url);
+          return used && used->is_loopback() && used->port == spec->local_port;
+        });
+    if (!is_taken) candidates.push_back({spec, std::move(*url)});
+  }
+  return candidates;
+}
+
+void add_local_provider(Config& config, const LocalCandidate& candidate) {
+  ProviderConfig provider;
+  provider.name = candidate.spec->name;
+  provider.spec = candidate.spec;
+  provider.api = candidate.spec;
+  provider.dialect = candidate.spec->dialect;
+  provider.local = true;
+  provider.base_url = candidate.base_url;
+  provider.address_is_operators = true;
+  config.sources.insert_or_assign("providers." + provider.name, "found at " + provider.base_url);
+  config.providers.push_back(std::move(provider));
+}
+
+std::string data_directory(const Config& config, const Environment& environment, bool is_root) {
+  if (!config.data_dir.empty()) return config.data_dir;
+  if (is_root) return "/var/lib/weir";
+  if (const auto xdg = environment.get("XDG_DATA_HOME")) return std::string(*xdg) + "/weir";
+  if (const auto home = environment.get("HOME")) return std::string(*home) + "/.local/share/weir";
+  return "./weir-data";
+}
+
+}  // namespace weir::config
