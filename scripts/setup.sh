@@ -31,8 +31,9 @@ command_of() {
 # Prints those of the named packages that are not installed.
 missing_of() {
   local installed package command
-  installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-    sed -n 's/ installed$//p' | tr '\n' ' ') "
+  # dpkg-query fails when it doesn't know one of them; what it prints of the others still counts.
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null) || true
+  installed=" $(sed -n 's/ installed$//p' <<<"$installed" | tr '\n' ' ') "
   for package in "$@"; do
     [[ $installed == *" $package "* ]] && continue
     command=$(command_of "$package")
