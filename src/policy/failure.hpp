@@ -70,16 +70,20 @@ enum class CooldownScope : std::uint8_t {
   key,                    ///< this key with every model
 };
 
-/// Lengths for the 1st, 2nd, 3rd and later cooldowns in a row, where the provider names none.
-using CooldownLadder = std::array<std::chrono::seconds, 4>;
+/// How long a cooldown lasts where the provider names no wait.
+struct CooldownLadder {
+  std::array<std::chrono::seconds, 4> lengths{};  ///< for the 1st, 2nd, 3rd and later in a row
+  std::int32_t jitter_permille = 0;               ///< of the length, either way
+};
 
 namespace ladders {
 using std::chrono::seconds;
 inline constexpr CooldownLadder none{};
-inline constexpr CooldownLadder rate{seconds(5), seconds(30), seconds(120), seconds(600)};
-inline constexpr CooldownLadder key{seconds(60), seconds(300), seconds(3600), seconds(3600)};
-inline constexpr CooldownLadder ten_minutes{seconds(600), seconds(600), seconds(600), seconds(600)};
-inline constexpr CooldownLadder hour{seconds(3600), seconds(3600), seconds(3600), seconds(3600)};
+inline constexpr CooldownLadder rate{{seconds(5), seconds(30), seconds(120), seconds(600)}, 200};
+inline constexpr CooldownLadder key{{seconds(60), seconds(300), seconds(3600), seconds(3600)}};
+inline constexpr CooldownLadder ten_minutes{
+    {seconds(600), seconds(600), seconds(600), seconds(600)}};
+inline constexpr CooldownLadder hour{{seconds(3600), seconds(3600), seconds(3600), seconds(3600)}};
 }  // namespace ladders
 
 /// One row of the failure table.
@@ -144,7 +148,7 @@ namespace detail {
 constexpr bool is_sound(const FailureTraits& row) {
   const bool fails = row.failure != FailureClass::ok;
   const bool cools = row.cooldown != CooldownScope::none;
-  return !row.name.empty() && cools == (row.ladder[0].count() > 0) &&
+  return !row.name.empty() && cools == (row.ladder.lengths[0].count() > 0) &&
          fails == (row.breaker != BreakerEffect::success) &&
          // What we never sent to a provider, or what it refused outright, it can't bill.
          (!row.maybe_billed || row.counts_as_attempt) &&
