@@ -27,6 +27,7 @@ ToolCall read_tool_call(json::Value value, const json::Path& path, json::Problem
     const json::Path function_path = reader.path("function");
     json::ObjectReader inner(*function, function_path, problem);
     call.name = inner.required_string("name");
+    inner.skip("index");  // its place in the list says the same
     call.arguments = read_arguments(inner);
     keep_unread_of(inner, "function", call.extra);
   } else {
@@ -90,15 +91,11 @@ void write_tool_call(json::Writer& json, const ToolCall& call, std::int64_t inde
   if (!call.id.empty()) json.member("id", call.id);
   if (keeps_extra) write_extra_except(json, call.extra, "function");
   json.key("function").begin_object();
-  const std::string* function = keeps_extra ? call.extra.find("function") : nullptr;
-  if (function != nullptr) {
-    write_members_of(json, *function);
-  } else {
-    json.member("index", index);
-  }
   std::string arguments;
   append_arguments_object(arguments, call.arguments);
-  json.member("name", call.name).key("arguments").raw(arguments);
+  json.member("index", index).member("name", call.name).key("arguments").raw(arguments);
+  const std::string* others = keeps_extra ? call.extra.find("function") : nullptr;
+  if (others != nullptr) write_members_of(json, *others);
   json.end_object().end_object();
 }
 

@@ -60,7 +60,7 @@ class HistoryWriter {
     std::vector<const Extra*> extras;
     std::string_view tool_name;
     std::string_view call_id;
-    bool has_message = false;  ///< more than thoughts: a message that begins a turn goes elsewhere
+    bool has_message = false;  ///< more than thoughts: a message that begins a turn is another
   };
 
   void begin(std::string_view role) {
@@ -108,7 +108,6 @@ class HistoryWriter {
       notes_.drop("reasoning");
       return {};
     }
-    if (open_.has_message) begin("assistant");
     join_assistant();
     open_.thinking += reasoning.text;
     return {};

@@ -20,7 +20,7 @@ std::vector<Item> read_items(json::Value list, const json::Path& path, json::Pro
 /// How an item of an answer is written.
 struct OutputStyle {
   std::string_view id;                    ///< used when the item has none
-  std::string_view status = "completed";  ///< used when the item has none of its own
+  std::string_view status = "completed";  ///< of items of other dialects
   bool is_own = false;          ///< the item came from this dialect: unknown members go back
   std::string_view logprobs{};  ///< for the first text, a JSON array; empty = none
 };

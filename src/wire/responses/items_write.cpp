@@ -14,9 +14,11 @@ std::string_view first_of(const std::string& own, std::string_view other) {
 }
 
 void write_status(json::Writer& json, const Extra& extra, const OutputStyle& style) {
-  const bool has_own = style.is_own && extra.find("status") != nullptr;
-  if (!has_own && !style.status.empty()) json.member("status", style.status);
-  if (style.is_own) write_extra(json, extra);
+  if (style.is_own) {
+    write_extra(json, extra);
+  } else {
+    json.member("status", style.status);
+  }
 }
 
 void write_item(json::Writer& json, const Message& message, const OutputStyle& style) {

@@ -424,10 +424,11 @@ void write_reasoning(json::Writer& json, const ChatRequest& request, const Model
   if (is_own) write_extra(reasoning, settings.extra);
   reasoning.end_object();
   if (!is_own) drop_extra(notes, settings.extra);
-  if (object == "{}") return;
-  if (traits.reasons || is_own) {
+  const bool is_written = object != "{}" && (traits.reasons || is_own);
+  const bool is_asked = object != "{}" || settings.enabled.value_or(false);
+  if (is_written) {
     json.key("reasoning").raw(object);
-  } else if (effort != Effort::none) {
+  } else if (is_asked && !traits.reasons && effort != Effort::none) {
     notes.drop(field_names(request.origin).reasoning);
   }
 }

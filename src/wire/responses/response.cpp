@@ -59,11 +59,17 @@ std::string output_of(const ChatResponse& response, const Choice& choice) {
   std::string output;
   json::Writer json(output);
   json.begin_array();
+  const bool is_cut = status_of(choice.finish) == "incomplete";
   std::size_t index = 0;
   for (const Item& item : choice.output) {
     if (!is_output(item, is_own)) continue;
     const std::string id = derived_item_id(id_prefix(item), response.id, index++);
-    write_output_item(json, item, {.id = id, .is_own = is_own, .logprobs = logprobs});
+    const bool is_cut_here = is_cut && &item == &choice.output.back();
+    write_output_item(json, item,
+                      {.id = id,
+                       .status = is_cut_here ? "incomplete" : "completed",
+                       .is_own = is_own,
+                       .logprobs = logprobs});
     if (std::holds_alternative<Message>(item)) logprobs = {};
   }
   json.end_array();
