@@ -138,8 +138,10 @@ TEST_F(WatchFrame, TellsContentFromTheFirstEmptyDelta) {
 }
 
 TEST_F(WatchFrame, ReadsFinishUsageAndTheEnd) {
-  EXPECT_EQ(watch(R"({"choices":[{"finish_reason":null},{"finish_reason":"length"}]})").finish,
-            Finish::length);
+  const auto finish = watch(
+      R"({"choices":[{"finish_reason":null},{"finish_reason":"length"},{"finish_reason":"stop"}]})");
+  EXPECT_EQ(finish.finish, Finish::length);
+  EXPECT_EQ(finish.finishes, 2U);
   const auto usage = watch(R"({"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}})");
   EXPECT_TRUE(usage.is_usage_only);
   EXPECT_EQ(usage.usage.value().input, 3);
