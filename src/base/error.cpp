@@ -11,6 +11,7 @@ using C = ErrorCode;
 
 // Anthropic has no 402, 409 or 5xx codes of ours; the nearest of its own types is given, with the
 // status its SDKs expect. 529 is its "overloaded".
+// clang-format off
 constexpr std::array error_table{
     ErrorTraits{C::invalid_request, "invalid_request", invalid_request, 400, "invalid_request_error", 400, "invalid_request_error", "INVALID_ARGUMENT", false},
     ErrorTraits{C::invalid_json, "invalid_json", invalid_request, 400, "invalid_request_error", 400, "invalid_request_error", "INVALID_ARGUMENT", false},
@@ -44,7 +45,7 @@ constexpr std::array error_table{
     ErrorTraits{C::upstream_error, "upstream_error", upstream_unavailable, 502, "server_error", 502, "api_error", "INTERNAL", true},
     ErrorTraits{C::upstream_malformed, "upstream_malformed", upstream_protocol, 502, "server_error", 502, "api_error", "INTERNAL", true},
     ErrorTraits{C::upstream_auth, "upstream_auth", upstream_rejected, 502, "server_error", 502, "api_error", "INTERNAL", false},
-    ErrorTraits{C::upstream_rejected, "upstream_rejected", upstream_rejected, 400, "invalid_request_error", 400, "invalid_request_error", "INVALID_ARGUMENT", false},
+    ErrorTraits{C::upstream_rejected, "invalid_request", upstream_rejected, 400, "invalid_request_error", 400, "invalid_request_error", "INVALID_ARGUMENT", false},
     ErrorTraits{C::all_targets_unavailable, "all_targets_unavailable", unavailable, 503, "service_unavailable_error", 529, "overloaded_error", "UNAVAILABLE", true},
     ErrorTraits{C::overloaded, "overloaded", unavailable, 503, "service_unavailable_error", 529, "overloaded_error", "UNAVAILABLE", true},
     ErrorTraits{C::ledger_unavailable, "ledger_unavailable", unavailable, 503, "service_unavailable_error", 529, "overloaded_error", "UNAVAILABLE", true},
@@ -56,6 +57,7 @@ constexpr std::array error_table{
     ErrorTraits{C::http_version, "http_version", invalid_request, 505, "invalid_request_error", 505, "invalid_request_error", "INVALID_ARGUMENT", false},
     ErrorTraits{C::loop_detected, "loop_detected", invalid_request, 508, "invalid_request_error", 508, "invalid_request_error", "INVALID_ARGUMENT", false},
 };
+// clang-format on
 
 constexpr bool rows_stand_in_order_of_their_code() {
   for (std::size_t i = 0; i < error_table.size(); ++i) {
@@ -65,12 +67,24 @@ constexpr bool rows_stand_in_order_of_their_code() {
 }
 static_assert(rows_stand_in_order_of_their_code(), "error_table: one row per code, in its order");
 
-constexpr std::array<std::string_view, 18> kind_names{
-    "invalid_request",   "unauthenticated",  "forbidden",           "not_found",
-    "too_large",         "context_too_long", "content_filtered",    "rate_limited",
-    "budget_exhausted",  "upstream_rejected", "upstream_quota",     "upstream_rate_limited",
-    "upstream_unavailable", "upstream_protocol", "deadline_exceeded", "cancelled",
-    "unavailable",       "internal"};
+constexpr std::array<std::string_view, 18> kind_names{"invalid_request",
+                                                      "unauthenticated",
+                                                      "forbidden",
+                                                      "not_found",
+                                                      "too_large",
+                                                      "context_too_long",
+                                                      "content_filtered",
+                                                      "rate_limited",
+                                                      "budget_exhausted",
+                                                      "upstream_rejected",
+                                                      "upstream_quota",
+                                                      "upstream_rate_limited",
+                                                      "upstream_unavailable",
+                                                      "upstream_protocol",
+                                                      "deadline_exceeded",
+                                                      "cancelled",
+                                                      "unavailable",
+                                                      "internal"};
 
 }  // namespace
 

@@ -41,6 +41,8 @@ struct UpstreamPool::Idle final : Alarm {
   void on_alarm() override { connection->stream->close(); }
 };
 
+UpstreamPool::UpstreamPool(Loop& loop) : loop_(loop) {}
+
 UpstreamPool::~UpstreamPool() { WEIR_ASSERT(count_ == 0 && closing_.empty()); }
 
 std::unique_ptr<UpstreamConnection> UpstreamPool::take(std::string_view key) {

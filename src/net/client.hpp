@@ -31,7 +31,7 @@ struct UpstreamConnection {
 /// closes goes at once.
 class UpstreamPool final : private BufferedReader::Observer {
  public:
-  explicit UpstreamPool(Loop& loop) : loop_(loop) {}
+  explicit UpstreamPool(Loop& loop);
   ~UpstreamPool() override;
 
   /// An idle connection to the origin called `key`; null when there is none.

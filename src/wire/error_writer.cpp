@@ -61,6 +61,8 @@ void append_ollama(json::Writer& json, const Error& error, std::string_view requ
 }  // namespace
 
 int status_of(Dialect dialect, const Error& error) noexcept {
+  const bool is_refusal = error.upstream_status >= 400 && error.upstream_status < 500;
+  if (error.code == ErrorCode::upstream_rejected && is_refusal) return error.upstream_status;
   return dialect == Dialect::anthropic ? traits(error.code).anthropic_status
                                        : traits(error.code).status;
 }

@@ -46,6 +46,7 @@ struct FrameWatch {
       false;  ///< an OpenAI usage chunk with no choice, to be hidden if not asked for
   std::optional<Usage> usage;
   Finish finish = Finish::none;  ///< of the first choice that finishes in this frame
+  std::uint32_t finishes = 0;    ///< choices that finish in this frame
   std::optional<UpstreamFault> fault;
 };
 

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/attempt.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/ascii.hpp"
+#include "net/http/content_coding.hpp"
+#include "net/http/head_writer.hpp"
+#include "net/http/retry_after.hpp"
+#include "policy/classify.hpp"
+#include "wire/fault.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+using policy::FailureClass;
+
+/// Ends the exchange when a time is over.
+class Guard final : public net::Alarm {
+ public:
+  Guard(net::Loop& loop, net::Exchange& exchange, bool& is_late)
+      : loop_(loop), exchange_(exchange), is_late_(is_late) {}
+  /// Zero or less: no limit.
+  void restart(net::Duration time) {
+    if (time > net::Duration::zero()) {
+      loop_.arm_coarse(*this, loop_.now() + time);
+    } else {
+      disarm();
+    }
+  }
+
+ private:
+  void on_alarm() override {
+    is_late_ = true;
+    exchange_.close();
+  }
+  net::Loop& loop_;
+  net::Exchange& exchange_;
+  bool& is_late_;
+};
+
+FailureClass class_of(net::ExchangeError error) {
+  switch (error) {
+    case net::ExchangeError::none:
+      return FailureClass::ok;
+    case net::ExchangeError::connect:
+      return FailureClass::connect;
+    case net::ExchangeError::certificate:
+      return FailureClass::certificate;
+    case net::ExchangeError::reset_early:
+      return FailureClass::reset_early;
+    case net::ExchangeError::reset_sent:
+      return FailureClass::reset_sent;
+    case net::ExchangeError::timeout_sent:
+      return FailureClass::timeout_sent;
+    case net::ExchangeError::malformed:
+      return FailureClass::malformed;
+    case net::ExchangeError::cut:
+      return FailureClass::cut;
+    case net::ExchangeError::stalled:
+      return FailureClass::stalled;
+    case net::ExchangeError::cancelled:
+      return FailureClass::client;
+  }
+  return FailureClass::client;
+}
+
+std::string_view media_type_of(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return content_type;
+}
+
+bool is_json_type(std::string_view content_type) {
+  const auto type = media_type_of(content_type);
+  // A server that says nothing is believed until its body proves otherwise.
+  return type.empty() || ascii::equals_ignoring_case(type, "application/json") ||
+         type.ends_with("+json") || ascii::equals_ignoring_case(type, "text/json");
+}
+
+bool is_stream_type(std::string_view content_type) {
+  const auto type = media_type_of(content_type);
+  return ascii::equals_ignoring_case(type, "text/event-stream") ||
+         ascii::equals_ignoring_case(type, "application/x-ndjson") ||
+         ascii::equals_ignoring_case(type, "application/ndjson") ||
+         ascii::equals_ignoring_case(type, "application/jsonl");
+}
+
+AttemptEnd malformed(std::string reason) {
+  AttemptEnd end;
+  end.set(FailureClass::malformed);
+  end.error = Error(ErrorCode::upstream_malformed, std::move(reason));
+  return end;
+}
+
+}  // namespace
+
+void AttemptEnd::set(FailureClass failure) {
+  const policy::FailureTraits& row = policy::traits(failure);
+  verdict = {};
+  verdict.failure = failure;
+  verdict.code = row.code;
+  verdict.same_target = row.same_target;
+  verdict.next_target = row.next_target;
+  verdict.cooldown = row.cooldown;
+}
+
+std::int64_t cost_of(const Target& target, const wire::Usage& usage, std::int64_t unix_ms) {
+  if (usage.cost_nanousd) return *usage.cost_nanousd;
+  if (!target.is_priced) return 0;
+  providers::PriceList prices = target.prices;
+  if (target.catalog != nullptr) {
+    const providers::PriceConditions conditions{
+        .input_tokens = usage.input_total(),
+        .at = std::chrono::sys_seconds(std::chrono::seconds(unix_ms / 1000)),
+        .batch = false};
+    // What the operator states goes over what holds in the catalog today.
+    prices = providers::prices_at(*target.catalog, conditions).with(target.prices);
+  }
+  CostSum sum;
+  const auto add = [&](std::int64_t tokens, providers::PriceKind kind) {
+    if (const auto price = prices.of(kind)) sum.add(tokens, *price);
+  };
+  using enum providers::PriceKind;
+  const std::int64_t audio = std::clamp<std::int64_t>(usage.input_audio, 0, usage.input);
+  add(usage.input - audio, input);
+  add(audio, audio_input);
+  add(usage.input_cache_read, cache_read);
+  add(usage.input_cache_write, cache_write);
+  add(usage.input_cache_write_1h, cache_write_1h);
+  add(usage.output_total(), output);
+  return sum.total().value_or(NanoUsd()).count();
+}
+
+Attempt::Attempt(Call& call, Operation& operation, const Target& target, Delivery& delivery,
+                 ExchangeFactory& exchanges, const WallClock& wall, const AttemptLimits& limits)
+    : call_(call),
+      operation_(operation),
+      target_(target),
+      delivery_(delivery),
+      exchanges_(exchanges),
+      wall_(wall),
+      limits_(limits) {}
+
+void Attempt::make_head(const Outgoing& outgoing) {
+  const Upstream& upstream = *target_.upstream;
+  if (upstream.origin.uses_absolute_form()) {
+    head_.append("POST http://").append(upstream.authority);
+    head_.append(outgoing.path).append(" HTTP/1.1\r\n");
+  } else {
+    head_.append("POST ").append(outgoing.path).append(" HTTP/1.1\r\n");
+  }
+  head_.append(upstream.fields);
+  head_.append(operation_.is_stream() ? "accept: text/event-stream, application/x-ndjson\r\n"
+                                      : "accept: application/json\r\n");
+  head_.append("x-weir-hops: ").append(std::to_string(call_.hops + 1)).append("\r\n");
+  head_.append("content-type: application/json\r\ncontent-length: ");
+  head_.append(std::to_string(outgoing.body.size())).append("\r\n\r\n");
+}
+
+// T-14: grows with the answer that was asked for.
+net::Duration Attempt::attempt_total() const {
+  const TargetTimeouts& timeouts = target_.timeouts;
+  if (timeouts.attempt_total_max <= milliseconds::zero()) return net::Duration::zero();
+  const milliseconds wanted =
+      std::chrono::seconds(60) + milliseconds(operation_.output_tokens_wanted() * 1000 / 30);
+  return std::clamp(wanted, std::min(timeouts.attempt_total_min, timeouts.attempt_total_max),
+                    timeouts.attempt_total_max);
+}
+
+AttemptEnd Attempt::failed(net::ExchangeError error, std::string reason) const {
+  AttemptEnd end;
+  end.set(class_of(error));
+  if (is_late_ && !call_.cancellation.is_cancelled()) {
+    end.set(delivery_.may_fail_over() ? FailureClass::timeout_sent : FailureClass::stalled);
+    reason = "no answer in time";
+  }
+  if (reason.empty()) reason = std::string(name(error));
+  end.error = Error(end.verdict.code, target_.upstream->name + ": " + std::move(reason));
+  return end;
+}
+
+AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
+  policy::UpstreamReply reply;
+  reply.provider = target_.upstream->type;
+  reply.status = fault.status != 0 ? fault.status : status_;
+  reply.type = fault.type;
+  reply.code = fault.code;
+  reply.message = fault.message;
+  reply.reason = fault.reason;
+  reply.param = fault.param;
+  reply.retry_after = retry_after_;
+  if (!reply.retry_after && fault.retry_after_ms) {
+    reply.retry_after = milliseconds(*fault.retry_after_ms);
+  }
+  reply.should_retry = should_retry_;
+  AttemptEnd end;
+  end.verdict = policy::classify(reply);
+  std::string message = fault.message.substr(0, 512);
+  if (message.empty()) message = "status " + std::to_string(reply.status);
+  // What a provider says about our key is not the client's business.
+  if (end.verdict.code == ErrorCode::upstream_auth) message = "the gateway's key was refused";
+  end.error = Error(end.verdict.code, target_.upstream->name + ": " + message, fault.param);
+  end.error.upstream_status = reply.status;
+  end.error.retry_after = end.verdict.wait;
+  return end;
+}
+
+void Attempt::remember_fields() {
+  const auto& fields = exchange_->head().fields;
+  const auto text = [&](std::string_view name) {
+    return std::string(fields.find(name).value_or(std::string_view()));
+  };
+  content_type_ = text("content-type");
+  content_encoding_ = text("content-encoding");
+  status_ = exchange_->head().status;
+  const auto now = net::http::WallTime(milliseconds(wall_.unix_ms()));
+  if (const auto ms = fields.find("retry-after-ms")) {
+    retry_after_ = net::http::parse_retry_after_ms(*ms);
+  }
+  if (const auto value = fields.find("retry-after"); value && !retry_after_) {
+    const auto date = net::http::parse_http_date(text("date"), now);
+    retry_after_ = net::http::parse_retry_after(*value, date ? net::http::WallTime(*date) : now);
+  }
+  if (const auto word = fields.find("x-should-retry")) should_retry_ = *word == "true";
+}
+
+net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline) {
+  AttemptEnd end;
+  Result<Outgoing> prepared = operation_.prepare(target_);
+  if (!prepared) {
+    end.set(prepared.error().code == ErrorCode::unsupported_capability ? FailureClass::local
+                                                                       : FailureClass::request);
+    end.error = std::move(prepared).error();
+    co_return end;
+  }
+  const Outgoing outgoing = std::move(*prepared);
+  notes.dropped = outgoing.dropped;
+  make_head(outgoing);
+
+  exchange_ = exchanges_.make(target_, call_.cancellation);
+  relay_ = operation_.make_relay(target_);
+  Guard guard(call_.loop, *exchange_, is_late_);
+  const net::Duration left = deadline - call_.loop.now();
+  const bool is_stream = operation_.is_stream();
+  const net::Duration limit =
+      is_stream ? net::Duration(target_.timeouts.first_content) : attempt_total();
+  const net::Duration allowed = limit > net::Duration::zero() ? std::min(limit, left) : left;
+  guard.restart(allowed);
+  content_deadline_ = call_.loop.now() + allowed;
+
+  net::ExchangeTimeouts timeouts;
+  timeouts.connect = target_.upstream->connect_timeouts;
+  timeouts.write_stall = target_.upstream->request_write_stall;
+  timeouts.first_byte = is_stream ? net::Duration(target_.timeouts.first_byte) : left;
+  const net::ExchangeLimits limits;
+  const net::ExchangeResult sent =
+      co_await exchange_->send("POST", head_, outgoing.body, timeouts, limits);
+  if (!sent) {
+    end = failed(sent.error, sent.reason);
+    co_return end;
+  }
+  remember_fields();
+  if (status_ >= 300) {
+    end = co_await read_refusal();
+  } else if (is_stream) {
+    guard.disarm();
+    end = co_await read_stream(std::move(notes));
+  } else {
+    end = co_await read_whole(std::move(notes));
+  }
+  if (end.is_ok() || status_ >= 300) {
+    exchange_->finish(target_.upstream->pool_idle);
+  }
+  co_return end;
+}
+
+net::Task<AttemptEnd> Attempt::collect(std::string& body, std::size_t bytes_max) {
+  AttemptEnd end;
+  const auto coding = net::http::parse_content_coding(content_encoding_);
+  if (!coding) {
+    end = malformed("the answer has an unknown content-encoding");
+    co_return end;
+  }
+  std::optional<net::http::BodyInflater> inflater;
+  if (*coding != net::http::ContentCoding::identity) {
+    inflater.emplace(*coding, net::http::InflateLimits{.bytes_max = bytes_max});
+  }
+  for (;;) {
+    const net::Exchange::Piece piece = co_await exchange_->read(target_.timeouts.stream_idle);
+    if (piece.error != net::ExchangeError::none) {
+      end = failed(piece.error, {});
+      co_return end;
+    }
+    Result<> unpacked;
+    if (inflater) {
+      unpacked = inflater->feed(piece.bytes, body);
+      if (unpacked && piece.is_last) unpacked = inflater->finish();
+    } else {
+      body.append(piece.bytes);
+    }
+    if (!unpacked || body.size() > bytes_max) {
+      end = malformed(unpacked ? "the answer is too large" : unpacked.error().message);
+      co_return end;
+    }
+    if (piece.is_last) co_return end;
+  }
+}
+
+net::Task<AttemptEnd> Attempt::read_refusal() {
+  std::string body;
+  if (status_ < 400) {
+    AttemptEnd end;
+    end.set(FailureClass::redirect);
+    end.error = Error(ErrorCode::upstream_error, target_.upstream->name + ": answered " +
+                                                     std::to_string(status_) +
+                                                     ", and redirects are not followed");
+    exchange_->close();
+    co_return end;
+  }
+  AttemptEnd collected = co_await collect(body, limits_.error_body_bytes_max);
+  // A refusal is a refusal, whatever is wrong with its body.
+  if (collected.failure() == FailureClass::client) co_return collected;
+  if (!collected.is_ok()) exchange_->close();
+  const wire::UpstreamFault fault = wire::read_fault(status_, body);
+  collected = faulted(fault);
+  co_return collected;
+}
+
+net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
+  std::string body;
+  if (!is_json_type(content_type_)) {
+    AttemptEnd end = malformed(target_.upstream->name + ": answered with " + content_type_ +
+                               " in place of JSON");
+    co_return end;
+  }
+  AttemptEnd end = co_await collect(body, limits_.body_bytes_max);
+  if (end.failure() == FailureClass::cut || end.failure() == FailureClass::stalled) {
+    end.error.message = target_.upstream->name + ": the answer broke off";
+  }
+  if (!end.is_ok()) co_return end;
+
+  std::string out;
+  const Result<> relayed = relay_->whole(body, out);
+  if (!relayed) {
+    end = malformed(target_.upstream->name + ": " + relayed.error().message);
+    co_return end;
+  }
+  end.facts = relay_->facts();
+  if (end.facts.fault) {
+    end = faulted(*end.facts.fault);
+    co_return end;
+  }
+  end.first_content_at = call_.loop.now();
+  if (end.facts.usage) {
+    notes.cost = to_usd_text(NanoUsd(cost_of(target_, *end.facts.usage, wall_.unix_ms())));
+  }
+  const bool is_taken =
+      co_await delivery_.whole(200, operation_.media_type(), std::move(notes), out);
+  if (!is_taken) end.set(FailureClass::client);
+  co_return end;
+}
+
+net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes) {
+  AttemptEnd end;
+  if (!is_stream_type(content_type_)) {
+    std::string body;
+    end = co_await collect(body, limits_.error_body_bytes_max);
+    if (end.failure() == FailureClass::client) co_return end;
+    json::Document document;
+    if (document.parse(body) && wire::is_fault(document.root())) {
+      end = faulted(wire::read_fault(status_, body));
+    } else {
+      end = malformed(target_.upstream->name + ": answered with " + content_type_ +
+                      " in place of a stream");
+    }
+    co_return end;
+  }
+
+  const TargetTimeouts& timeouts = target_.timeouts;
+  Guard content_guard(call_.loop, *exchange_, is_late_);  // T-11, then T-13
+  Guard total_guard(call_.loop, *exchange_, is_late_);    // T-17
+  content_guard.restart(content_deadline_ - call_.loop.now());
+  std::string out;
+  std::uint64_t content_seen = 0;
+  bool is_last = false;
+  for (;;) {
+    const net::Exchange::Piece piece = co_await exchange_->read(timeouts.stream_idle);
+    is_last = piece.is_last;
+    Result<> relayed;
+    if (piece.error == net::ExchangeError::none) {
+      if (!piece.bytes.empty()) relayed = relay_->feed(piece.bytes, out);
+      if (relayed && piece.is_last) relayed = relay_->end(out);
+    } else if (relay_->facts().is_complete) {
+      // The answer is whole; how the connection ended no longer matters.
+      relayed = relay_->end(out);
+    }
+    const RelayFacts& facts = relay_->facts();
+    if (facts.fault) {
+      end = faulted(*facts.fault);
+    } else if (!relayed) {
+      end = malformed(target_.upstream->name + ": " + relayed.error().message);
+    } else if (piece.error != net::ExchangeError::none && !facts.is_complete) {
+      end = failed(piece.error, "the stream broke off");
+    } else if (piece.is_last && !facts.is_complete) {
+      end = failed(net::ExchangeError::cut, "the stream ended before its end");
+    }
+    if (facts.has_content && end.failure() != FailureClass::malformed && !out.empty()) {
+      bool is_taken = true;
+      if (delivery_.may_fail_over()) {
+        // A stream that fails with its first content has not begun for the client.
+        if (!end.is_ok()) break;
+        end.first_content_at = call_.loop.now();
+        total_guard.restart(timeouts.stream_total);
+        is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
+      } else {
+        is_taken = co_await delivery_.more(out);
+      }
+      out.clear();
+      if (!is_taken) end.set(FailureClass::client);
+    }
+    if (!end.is_ok()) break;
+    if (facts.content_bytes != content_seen) {
+      content_seen = facts.content_bytes;
+      content_guard.restart(timeouts.content_idle);
+    }
+    if (facts.is_terminated || piece.is_last || piece.error != net::ExchangeError::none) break;
+    // S-9.4: after the last finish reason, usage and the terminator get two seconds.
+    if (facts.is_complete) content_guard.restart(std::chrono::seconds(2));
+  }
+  end.facts = relay_->facts();
+  if (end.is_ok() && !delivery_.may_fail_over()) {
+    relay_->finish(out);
+    const bool is_taken = co_await delivery_.finish(out);
+    if (!is_taken) end.set(FailureClass::client);
+    // The body's own end usually stands right behind the terminator; with it the connection can
+    // serve again. What else comes is thrown away with the connection.
+    if (is_taken && !is_last) static_cast<void>(co_await exchange_->read(milliseconds(40)));
+  } else if (end.is_ok()) {
+    end = malformed(target_.upstream->name + ": the stream held no answer");
+  } else if (end.failure() != FailureClass::client && !delivery_.may_fail_over()) {
+    // S-9.2: the error in the client's own dialect, no terminator, and a proper end of the body.
+    out.clear();
+    relay_->fail(end.error, call_.request_id, out);
+    const bool is_taken = co_await delivery_.finish(out);
+    static_cast<void>(is_taken);
+  }
+  co_return end;
+}
+
+}  // namespace weir::pipeline

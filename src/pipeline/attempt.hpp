@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "net/exchange.hpp"
+#include "pipeline/call.hpp"
+#include "pipeline/delivery.hpp"
+#include "policy/classify.hpp"
+
+namespace weir::pipeline {
+
+/// Makes the exchange that an attempt talks through: HTTP, or the mock's.
+class ExchangeFactory {
+ public:
+  virtual ~ExchangeFactory() = default;
+  virtual std::unique_ptr<net::Exchange> make(const Target& target,
+                                              net::Cancellation& cancellation) = 0;
+};
+
+/// The wall clock, for what is written down and shown.
+class WallClock {
+ public:
+  virtual ~WallClock() = default;
+  [[nodiscard]] virtual std::int64_t unix_ms() const = 0;
+};
+
+struct AttemptLimits {
+  std::size_t error_body_bytes_max = 64 * 1024;
+  std::size_t body_bytes_max = std::size_t{256} << 20;
+};
+
+/// How one attempt ended.
+struct AttemptEnd {
+  AttemptEnd() { set(policy::FailureClass::ok); }
+
+  policy::Classified verdict;
+  Error error;  ///< unless ok
+  RelayFacts facts;
+  std::optional<net::TimePoint> first_content_at;
+
+  [[nodiscard]] bool is_ok() const { return verdict.failure == policy::FailureClass::ok; }
+  [[nodiscard]] policy::FailureClass failure() const { return verdict.failure; }
+  /// Sets the verdict that the table has for `failure`.
+  void set(policy::FailureClass failure);
+};
+
+/// One attempt: says the request to one target and brings its answer to the client, as far as it
+/// goes. Decides nothing about what comes next.
+class Attempt {
+ public:
+  Attempt(Call& call, Operation& operation, const Target& target, Delivery& delivery,
+          ExchangeFactory& exchanges, const WallClock& wall, const AttemptLimits& limits);
+
+  /// `number` counts from 1; `deadline` is T-15's. `notes` goes into the answer's header.
+  net::Task<AttemptEnd> run(AnswerNotes notes, net::TimePoint deadline);
+
+ private:
+  void make_head(const Outgoing& outgoing);
+  [[nodiscard]] net::Duration attempt_total() const;
+  net::Task<AttemptEnd> read_refusal();
+  net::Task<AttemptEnd> read_whole(AnswerNotes notes);
+  net::Task<AttemptEnd> read_stream(AnswerNotes notes);
+  net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);
+  [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
+  [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;
+  void remember_fields();
+
+  Call& call_;
+  Operation& operation_;
+  const Target& target_;
+  Delivery& delivery_;
+  ExchangeFactory& exchanges_;
+  const WallClock& wall_;
+  const AttemptLimits& limits_;
+  std::unique_ptr<net::Exchange> exchange_;
+  std::unique_ptr<Relay> relay_;
+  std::string head_;
+  int status_ = 0;
+  bool is_late_ = false;
+  net::TimePoint content_deadline_;
+  // Header fields of the answer that are needed once its buffer is gone.
+  std::string content_type_;
+  std::string content_encoding_;
+  std::optional<milliseconds> retry_after_;
+  std::optional<bool> should_retry_;
+};
+
+/// Cost of `usage` at `target`'s prices, in nano-dollars; the provider's own figure wins.
+std::int64_t cost_of(const Target& target, const wire::Usage& usage, std::int64_t unix_ms);
+
+}  // namespace weir::pipeline

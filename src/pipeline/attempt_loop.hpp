@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "base/random.hpp"
+#include "pipeline/attempt.hpp"
+
+namespace weir::pipeline {
+
+/// Says whether a target may be used now, and learns how attempts ended: circuit breakers,
+/// cooldowns, retry budgets. Shared by all threads.
+class TargetGate {
+ public:
+  virtual ~TargetGate() = default;
+
+  struct Permit {
+    bool is_granted = true;
+    std::string reason;         ///< why not
+    milliseconds remaining{0};  ///< until it may be granted; 0 = unknown
+    std::uint64_t token = 0;    ///< given back with the result
+  };
+  virtual Permit permit(const Target& target, net::TimePoint now) = 0;
+  /// Every granted permit is reported exactly once.
+  virtual void report(const Target& target, const Permit& permit, const policy::Classified& verdict,
+                      net::TimePoint now) = 0;
+  /// True when one more attempt may be made at a provider that already failed this request.
+  virtual bool may_retry(const Upstream& upstream, net::TimePoint now) = 0;
+  /// A request visits the provider for the first time.
+  virtual void note_first_visit(const Upstream& upstream, net::TimePoint now) = 0;
+};
+
+/// The one loop that tries targets: every endpoint, streamed or not, goes through here.
+///
+/// Fails over only while the client has seen nothing; joining a second answer to a begun one is
+/// stream recovery's own, stricter work.
+class AttemptLoop {
+ public:
+  AttemptLoop(ExchangeFactory& exchanges, TargetGate& gate, const WallClock& wall, Random& random,
+              AttemptLimits limits)
+      : exchanges_(exchanges), gate_(gate), wall_(wall), random_(random), limits_(limits) {}
+
+  /// Answers `call` through `delivery`, whatever happens.
+  net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
+
+ private:
+  class Plan;
+  net::Task<CallResult> answer_refused(Call& call, Delivery& delivery, CallResult result);
+  void count(const Target& target, const AttemptEnd& end, net::TimePoint started,
+             net::TimePoint ended, std::int64_t cost_nanousd);
+
+  ExchangeFactory& exchanges_;
+  TargetGate& gate_;
+  const WallClock& wall_;
+  Random& random_;
+  AttemptLimits limits_;
+};
+
+}  // namespace weir::pipeline

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "pipeline/relay.hpp"
+#include "pipeline/route.hpp"
+#include "weir/result.hpp"
+
+namespace weir::pipeline {
+
+/// What a client may ask for beside the request itself, by header or library option.
+struct CallOptions {
+  std::vector<std::string> prefer;  ///< providers to be tried first, in this order
+  bool no_failover = false;
+  bool no_retry = false;
+  std::optional<milliseconds> timeout;  ///< shortens T-15
+};
+
+/// A request made ready for one target.
+struct Outgoing {
+  std::string_view path;  ///< of the target; empty: it has no such operation
+  std::string body;
+  std::vector<std::string> dropped;  ///< hints this target can't take
+};
+
+/// What is asked of the providers: a chat, a legacy completion, embeddings. Knows how to say it to
+/// each target and how to read the answer; the attempt loop knows neither.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  /// Nothing when the target can take the request; otherwise the capability it lacks.
+  [[nodiscard]] virtual std::optional<std::string> lacks(const Target& target) const = 0;
+  /// True when a capability the request needs is not known of the target: it is tried last.
+  [[nodiscard]] virtual bool is_uncertain(const Target& target) const = 0;
+  /// The target that really serves: some models take tools only through another API.
+  [[nodiscard]] virtual const Target& variant_of(const Target& target) const { return target; }
+  /// Errors: `unsupported_capability` (this target can't say it), `invalid_request` (no target
+  /// can).
+  virtual Result<Outgoing> prepare(const Target& target) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Relay> make_relay(const Target& target) const = 0;
+
+  [[nodiscard]] virtual bool is_stream() const = 0;
+  /// The dialect that a whole or streamed answer of this target is written in.
+  [[nodiscard]] virtual wire::Dialect upstream_dialect(const Target& target) const = 0;
+  /// Media type of the client's answer.
+  [[nodiscard]] virtual std::string_view media_type() const = 0;
+  /// Output tokens asked for; 0 = not said.
+  [[nodiscard]] virtual std::int64_t output_tokens_wanted() const = 0;
+  /// Our estimate of the input, in tokens.
+  [[nodiscard]] virtual std::int64_t input_tokens_estimate() const = 0;
+  /// Equal for requests that begin alike, so that they can be sent where that beginning is cached.
+  [[nodiscard]] virtual std::uint64_t prefix_hash() const = 0;
+};
+
+/// One request on its way. Lives as long as its task.
+struct Call {
+  net::Loop& loop;
+  net::Cancellation& cancellation;
+  std::string request_id;
+  std::shared_ptr<const Route> route;
+  CallOptions options;
+  int hops = 0;  ///< gateways passed before this one
+  bool shows_target = true;
+};
+
+enum class Outcome : std::uint8_t {
+  completed,
+  rejected,          ///< never dispatched
+  failed,            ///< no target gave an answer
+  aborted_upstream,  ///< broke after the first content
+  cancelled_client,
+};
+std::string_view name(Outcome outcome) noexcept;
+
+/// How a call ended.
+struct CallResult {
+  Outcome outcome = Outcome::rejected;
+  Error error;  ///< unless completed
+  std::string target;
+  std::string provider;
+  int attempts = 0;
+  std::optional<wire::Usage> usage;
+  std::int64_t cost_nanousd = 0;
+  milliseconds first_content{0};
+  milliseconds duration{0};
+};
+
+}  // namespace weir::pipeline

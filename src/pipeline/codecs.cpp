@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/codecs.hpp"
+
+#include <array>
+
+#include "wire/anthropic/codec.hpp"
+#include "wire/gemini/codec.hpp"
+#include "wire/ollama/codec.hpp"
+#include "wire/openai/codec.hpp"
+#include "wire/responses/codec.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+constexpr std::string_view sse_media_type = "text/event-stream";
+constexpr std::string_view ndjson_media_type = "application/x-ndjson";
+
+// One row per dialect, in the order of the enumeration.
+constexpr std::array<Codec, wire::dialect_count> codecs{{
+    {wire::openai::decode_request, wire::openai::encode_request, wire::openai::decode_response,
+     wire::openai::encode_response, wire::openai::make_stream_decoder,
+     wire::openai::make_stream_encoder, sse_media_type},
+    {wire::responses::decode_request, wire::responses::encode_request,
+     wire::responses::decode_response, wire::responses::encode_response,
+     wire::responses::make_stream_decoder, wire::responses::make_stream_encoder, sse_media_type},
+    {wire::anthropic::decode_request, wire::anthropic::encode_request,
+     wire::anthropic::decode_response, wire::anthropic::encode_response,
+     wire::anthropic::make_stream_decoder, wire::anthropic::make_stream_encoder, sse_media_type},
+    {wire::gemini::decode_request, wire::gemini::encode_request, wire::gemini::decode_response,
+     wire::gemini::encode_response, wire::gemini::make_stream_decoder,
+     wire::gemini::make_stream_encoder, sse_media_type},
+    {wire::ollama::decode_request, wire::ollama::encode_request, wire::ollama::decode_response,
+     wire::ollama::encode_response, wire::ollama::make_stream_decoder,
+     wire::ollama::make_stream_encoder, ndjson_media_type},
+}};
+
+}  // namespace
+
+const Codec& codec_of(wire::Dialect dialect) noexcept {
+  return codecs[static_cast<std::size_t>(dialect)];
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/delivery.hpp"
+
+#include "base/assert.hpp"
+#include "net/http/head_writer.hpp"
+#include "wire/error_writer.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) {
+    if (!out.empty()) out.append(", ");
+    out.append(name);
+  }
+  return out;
+}
+
+void append_if_set(std::string& out, std::string_view name, std::string_view value) {
+  if (!value.empty()) net::http::append_field(out, name, value);
+}
+
+}  // namespace
+
+void Delivery::start_fields(std::string_view media_type, const AnswerNotes& notes) {
+  fields_.clear();
+  using net::http::append_field;
+  append_field(fields_, "content-type", media_type);
+  append_field(fields_, "x-weir-request-id", request_id_);
+  append_field(fields_, dialect_ == wire::Dialect::anthropic ? "request-id" : "x-request-id",
+               request_id_);
+  append_if_set(fields_, "x-weir-target", notes.target);
+  append_field(fields_, "x-weir-attempts", static_cast<std::uint64_t>(notes.attempts));
+  append_if_set(fields_, "x-weir-cost", notes.cost);
+  append_if_set(fields_, "x-weir-dropped", joined(notes.dropped));
+  append_if_set(fields_, "x-weir-warning", joined(notes.warnings));
+}
+
+net::Task<bool> Delivery::whole(int status, std::string_view media_type, AnswerNotes notes,
+                                std::string_view body) {
+  WEIR_ASSERT(may_fail_over());
+  state_ = State::done;
+  start_fields(media_type, notes);
+  const bool is_taken = co_await channel_.respond(status, fields_, body);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::commit(std::string_view media_type, AnswerNotes notes,
+                                 std::string_view first) {
+  WEIR_ASSERT(may_fail_over());
+  state_ = State::streaming;
+  start_fields(media_type, notes);
+  fields_.append("cache-control: no-cache\r\n");
+  bool is_taken = co_await channel_.begin(200, fields_);
+  if (is_taken && !first.empty()) is_taken = co_await channel_.write(first);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::more(std::string_view bytes) {
+  WEIR_ASSERT(state_ == State::streaming);
+  const bool is_taken = co_await channel_.write(bytes);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::finish(std::string_view last) {
+  WEIR_ASSERT(state_ == State::streaming);
+  state_ = State::done;
+  bool is_taken = true;
+  if (!last.empty()) is_taken = co_await channel_.write(last);
+  if (is_taken) is_taken = co_await channel_.end();
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::refuse(const Error& error, AnswerNotes notes) {
+  WEIR_ASSERT(may_fail_over());
+  state_ = State::done;
+  start_fields("application/json", notes);
+  if (error.retry_after) {
+    const auto seconds = (error.retry_after->count() + 999) / 1000;
+    net::http::append_field(fields_, "retry-after", static_cast<std::uint64_t>(seconds));
+  }
+  // An SDK that retries what the gateway has already retried multiplies the load.
+  net::http::append_field(fields_, "x-should-retry", error.retry_after ? "true" : "false");
+  std::string body;
+  wire::append_error_body(body, dialect_, error, request_id_);
+  const int status = wire::status_of(dialect_, error);
+  const bool is_taken = co_await channel_.respond(status, fields_, body);
+  co_return is_taken;
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "weir/result.hpp"
+#include "wire/codec.hpp"
+
+namespace weir::pipeline {
+
+/// What a relay has learnt of an answer while it passed.
+struct RelayFacts {
+  std::optional<wire::Usage> usage;
+  wire::Finish finish = wire::Finish::none;
+  bool has_content = false;                  ///< something of the answer itself has come
+  bool is_complete = false;                  ///< by the dialect's own rule
+  bool is_terminated = false;                ///< nothing more is awaited
+  std::uint64_t content_bytes = 0;           ///< text, reasoning and arguments that have come
+  std::optional<wire::UpstreamFault> fault;  ///< the upstream said that it failed
+};
+
+/// Turns an upstream's successful answer into what the client reads. One per attempt.
+class Relay {
+ public:
+  virtual ~Relay() = default;
+
+  /// A whole answer. Errors: `upstream_malformed`. With `facts().fault` set, `out` is of no use.
+  virtual Result<> whole(std::string_view body, std::string& out) = 0;
+
+  /// The next bytes of a stream; appends what the client gets. Errors: `upstream_malformed`.
+  virtual Result<> feed(std::string_view bytes, std::string& out) = 0;
+  /// The upstream's body ended.
+  virtual Result<> end(std::string& out) = 0;
+  /// Appends the normal end of the client's stream.
+  virtual void finish(std::string& out) = 0;
+  /// Appends the error that ends the client's stream.
+  virtual void fail(const Error& error, std::string_view request_id, std::string& out) = 0;
+
+  [[nodiscard]] const RelayFacts& facts() const noexcept { return facts_; }
+
+ protected:
+  RelayFacts facts_;
+};
+
+/// How the client's answer is to look.
+struct RelayOptions {
+  wire::Dialect client = wire::Dialect::openai_chat;
+  wire::Dialect upstream = wire::Dialect::openai_chat;
+  wire::Quirks quirks = 0;
+  std::string_view request_id;
+  std::string_view model;    ///< the target's, where the upstream names none
+  std::int64_t created = 0;  ///< Unix seconds
+  bool wants_stream_usage = false;
+  std::int64_t choices = 1;  ///< asked for: a stream is complete when all have finished
+};
+
+/// Answers of the client's own dialect: passed on as they are, watched on the way.
+std::unique_ptr<Relay> make_passthrough_relay(const RelayOptions& options);
+/// Answers of another dialect: decoded and encoded anew.
+std::unique_ptr<Relay> make_translating_relay(const RelayOptions& options);
+
+}  // namespace weir::pipeline

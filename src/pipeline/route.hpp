@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/exchange.hpp"
+#include "policy/backoff.hpp"
+#include "providers/catalog.hpp"
+#include "wire/codec.hpp"
+
+/// What a request may be sent to, as the attempt loop needs it: plain data, made from a
+/// configuration snapshot and never changed.
+namespace weir::pipeline {
+
+using std::chrono::milliseconds;
+
+/// Yes, no, or not known: an unknown capability may be tried, last.
+enum class Tri : std::uint8_t { no, yes, unknown };
+
+/// What a model can take; each by its own source (catalog, configuration, detection).
+struct ModelCapabilities {
+  Tri streaming = Tri::unknown;
+  Tri tools = Tri::unknown;
+  Tri parallel_tools = Tri::unknown;
+  Tri vision = Tri::unknown;
+  Tri audio = Tri::unknown;
+  Tri json_mode = Tri::unknown;
+  Tri json_schema = Tri::unknown;
+  Tri reasoning = Tri::unknown;
+  Tri embeddings = Tri::unknown;
+};
+
+/// Running figures of one provider entry or one target; written by every thread, so each member is
+/// its own atomic.
+struct TrafficCounters {
+  std::atomic<std::uint64_t> attempts{0};
+  std::atomic<std::uint64_t> successes{0};
+  std::atomic<std::uint64_t> failures{0};  ///< by the provider's or the network's fault
+  std::atomic<std::uint64_t> refusals{0};  ///< by the caller's fault
+  std::atomic<std::uint64_t> input_tokens{0};
+  std::atomic<std::uint64_t> output_tokens{0};
+  std::atomic<std::int64_t> cost_nanousd{0};
+  std::atomic<std::int64_t> first_content_us{0};  ///< moving average
+  std::atomic<std::int64_t> latency_us{0};        ///< moving average of whole answers
+  std::atomic<std::int64_t> last_used_ms{0};      ///< Unix time
+  std::atomic<std::int64_t> last_success_ms{0};
+  std::atomic<std::int64_t> last_failure_ms{0};
+  std::atomic<std::int32_t> in_flight{0};
+};
+
+/// One configured provider.
+struct Upstream {
+  std::string name;
+  std::string type;  ///< the table row: openai, azure, custom, ...
+  bool is_local = false;
+  bool is_mock = false;
+  net::Origin origin;
+  std::string pool_key;   ///< equal for entries that may share connections
+  std::string authority;  ///< for the Host field and, behind a proxy, the target
+  std::string fields;     ///< header lines sent with each request: host, key, fixed ones
+  wire::Quirks quirks = 0;
+  net::ConnectTimeouts connect_timeouts;
+  milliseconds request_write_stall{15'000};
+  milliseconds pool_idle{50'000};
+  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+};
+
+/// Waits of one target, decided over all scopes (route over model over provider over defaults).
+struct TargetTimeouts {
+  milliseconds first_byte{60'000};          ///< T-10
+  milliseconds first_content{120'000};      ///< T-11
+  milliseconds stream_idle{60'000};         ///< T-12
+  milliseconds content_idle{180'000};       ///< T-13
+  milliseconds attempt_total_min{120'000};  ///< T-14 is between these two, growing with the output
+  milliseconds attempt_total_max{540'000};
+  milliseconds stream_total{3'600'000};  ///< T-17
+};
+
+/// One provider and one model of it.
+struct Target {
+  std::shared_ptr<const Upstream> upstream;
+  std::string name;   ///< provider/model, as shown
+  std::string model;  ///< id on the wire
+  wire::Dialect dialect = wire::Dialect::openai_chat;
+  std::string chat_path;  ///< URL path with query; empty: no such operation here
+  std::string chat_stream_path;
+  std::string completions_path;
+  std::string embeddings_path;
+  wire::ModelTraits traits;
+  ModelCapabilities capabilities;
+  std::int64_t context_tokens = 0;            ///< 0 = unknown
+  const providers::Model* catalog = nullptr;  ///< for prices by condition; null = not listed
+  providers::PriceList prices;
+  bool is_priced = false;
+  std::string notice;  ///< said with each answer: the model was retired, use another
+  std::int64_t weight = 1;
+  TargetTimeouts timeouts;
+  /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
+  std::vector<std::pair<std::string, std::string>> params;
+  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  /// Set where Chat Completions does not take function tools: the same model on the Responses API.
+  std::shared_ptr<const Target> with_tools;
+};
+
+enum class Strategy : std::uint8_t {
+  priority,
+  round_robin,
+  weighted,
+  least_recently_used,
+  least_latency,
+  least_cost,
+  least_busy,
+  health,
+  sticky,
+};
+
+struct Step {
+  Strategy strategy = Strategy::priority;
+  std::vector<std::shared_ptr<const Target>> targets;
+};
+
+struct RetryPolicy {
+  bool is_enabled = true;
+  int max_attempts = 3;
+  int attempts_per_target = 2;
+  policy::BackoffOptions backoff;
+};
+
+/// What a name means.
+struct Route {
+  std::string name;
+  std::vector<Step> steps;
+  bool failover = true;
+  bool content_filter_failover = false;
+  RetryPolicy retries;
+  milliseconds request_total{590'000};  ///< T-15
+  std::shared_ptr<std::atomic<std::uint64_t>> turn =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
+
+  [[nodiscard]] std::size_t target_count() const {
+    std::size_t count = 0;
+    for (const Step& step : steps) count += step.targets.size();
+    return count;
+  }
+};
+
+}  // namespace weir::pipeline

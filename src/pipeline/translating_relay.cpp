@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "json/document.hpp"
+#include "pipeline/codecs.hpp"
+#include "pipeline/relay.hpp"
+#include "wire/fault.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+std::uint64_t content_bytes_of(const wire::ChatResponse& response) {
+  std::uint64_t bytes = 0;
+  for (const auto& choice : response.choices) {
+    for (const auto& item : choice.output) {
+      if (const auto* message = std::get_if<wire::Message>(&item)) {
+        for (const auto& part : message->parts) bytes += part.text.size();
+      } else if (const auto* call = std::get_if<wire::ToolCall>(&item)) {
+        bytes += call->arguments.size();
+      } else if (const auto* reasoning = std::get_if<wire::Reasoning>(&item)) {
+        bytes += reasoning->text.size();
+      }
+    }
+  }
+  return bytes;
+}
+
+/// The decoder of one dialect feeds the encoder of another; the events between them are watched.
+class TranslatingRelay final : public Relay, private wire::EventSink {
+ public:
+  explicit TranslatingRelay(const RelayOptions& options) : options_(options) {}
+
+  Result<> whole(std::string_view body, std::string& out) override {
+    json::Document document;
+    if (const auto parsed = document.parse(body); !parsed) {
+      return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
+    }
+    if (wire::is_fault(document.root())) {
+      facts_.fault = wire::read_fault(200, body);
+      return {};
+    }
+    WEIR_TRY_ASSIGN(response,
+                    codec_of(options_.upstream).decode_response(document.root(), options_.quirks));
+    facts_.usage = response.usage;
+    facts_.content_bytes = content_bytes_of(response);
+    for (const auto& choice : response.choices) {
+      if (facts_.finish == wire::Finish::none) facts_.finish = choice.finish;
+    }
+    facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
+    if (response.id.empty()) response.id = options_.request_id;
+    if (response.model.empty()) response.model = options_.model;
+    if (response.created == 0) response.created = options_.created;
+    codec_of(options_.client).encode_response(response, out);
+    return {};
+  }
+
+  Result<> feed(std::string_view bytes, std::string& out) override {
+    start();
+    out_ = &out;
+    WEIR_TRY(decoder_->feed(bytes, *this));
+    look_at_decoder();
+    return {};
+  }
+
+  Result<> end(std::string& out) override {
+    start();
+    out_ = &out;
+    WEIR_TRY(decoder_->end(*this));
+    look_at_decoder();
+    return {};
+  }
+
+  void finish(std::string& out) override {
+    start();
+    encoder_->finish(out);
+  }
+
+  void fail(const Error& error, std::string_view request_id, std::string& out) override {
+    start();
+    encoder_->fail(error, request_id, out);
+  }
+
+ private:
+  void start() {
+    if (decoder_) return;
+    decoder_ = codec_of(options_.upstream).make_stream_decoder(options_.quirks);
+    wire::StreamOptions stream{.id = options_.request_id,
+                               .model = options_.model,
+                               .created = options_.created,
+                               .wants_usage = options_.wants_stream_usage};
+    encoder_ = codec_of(options_.client).make_stream_encoder(stream);
+  }
+
+  void look_at_decoder() {
+    facts_.is_complete = decoder_->is_complete();
+    facts_.is_terminated = decoder_->is_terminated();
+  }
+
+  void on_event(const wire::StreamEvent& event) override {
+    using enum wire::StreamEvent::Type;
+    if (event.type == error) {
+      if (event.fault != nullptr) facts_.fault = *event.fault;
+      return;
+    }
+    if (event.type == usage && event.usage != nullptr) facts_.usage = *event.usage;
+    if (event.type == finish && facts_.finish == wire::Finish::none) facts_.finish = event.finish;
+    if (wire::is_content(event)) {
+      facts_.has_content = true;
+      if (event.type != reasoning_signature && event.type != reasoning_encrypted) {
+        facts_.content_bytes += event.text.size();
+      }
+    }
+    encoder_->encode(event, *out_);
+  }
+
+  RelayOptions options_;
+  std::unique_ptr<wire::StreamDecoder> decoder_;
+  std::unique_ptr<wire::StreamEncoder> encoder_;
+  std::string* out_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Relay> make_translating_relay(const RelayOptions& options) {
+  return std::make_unique<TranslatingRelay>(options);
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.hpp"
+#include "json/document.hpp"
+#include "net/server.hpp"
+#include "pipeline/attempt_loop.hpp"
+#include "server/routes.hpp"
+#include "server/snapshot.hpp"
+
+namespace weir::server {
+
+class Admin;
+
+/// What every thread's front shares and none changes on the hot path.
+struct Shared {
+  const pipeline::WallClock& wall;
+  /// Requests to the administration; null while there is none.
+  Admin* admin = nullptr;
+};
+
+/// A JSON document lent out for one request: its index is large enough to be worth keeping.
+class DocumentLease {
+ public:
+  using Spares = std::vector<std::unique_ptr<json::Document>>;
+  explicit DocumentLease(Spares& spares) : spares_(spares) {
+    if (spares.empty()) {
+      document_ = std::make_unique<json::Document>();
+    } else {
+      document_ = std::move(spares.back());
+      spares.pop_back();
+    }
+  }
+  ~DocumentLease() {
+    constexpr std::size_t kept_max = 64;
+    if (spares_.size() < kept_max) spares_.push_back(std::move(document_));
+  }
+  DocumentLease(const DocumentLease&) = delete;
+  DocumentLease& operator=(const DocumentLease&) = delete;
+  json::Document* operator->() { return document_.get(); }
+
+ private:
+  Spares& spares_;
+  std::unique_ptr<json::Document> document_;
+};
+
+/// Answers the requests of one thread: reads them, says whose they are and what they want, and
+/// hands model calls to the attempt loop.
+class Front final : public net::RequestHandler {
+ public:
+  Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared, Surface surface,
+        Random& random);
+
+  /// The configuration for requests from now on.
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  void set_draining() { is_draining_ = true; }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+
+  net::Task<void> handle(net::ServerExchange& exchange) override;
+  void describe(const Error& error, std::string& fields, std::string& body) override;
+
+ private:
+  struct Request;
+  [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head) const;
+  [[nodiscard]] Result<> authorize(const RouteSpec& route,
+                                   const net::http::RequestHead& head) const;
+  net::Task<void> dispatch(Request& request);
+  net::Task<void> refuse(Request& request, Error error);
+  net::Task<void> respond_text(Request& request, int status, std::string_view text);
+  net::Task<void> ask_admin(Request& request);
+  [[nodiscard]] Result<std::unique_ptr<pipeline::Operation>> make_operation(const Request& request,
+                                                                            json::Value root,
+                                                                            std::string& model);
+  net::Task<void> call_model(Request& request);
+  net::Task<void> list_models(Request& request);
+  net::Task<void> get_model(Request& request);
+  [[nodiscard]] std::string make_request_id();
+  [[nodiscard]] Result<pipeline::CallOptions> read_options(
+      const net::http::RequestHead& head) const;
+
+  net::Loop& loop_;
+  pipeline::AttemptLoop& attempts_;
+  const Shared& shared_;
+  Surface surface_;
+  Random& random_;
+  std::vector<std::unique_ptr<json::Document>> spare_documents_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::size_t in_flight_ = 0;
+  bool is_draining_ = false;
+};
+
+}  // namespace weir::server

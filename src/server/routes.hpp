@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "net/http/target.hpp"
+
+namespace weir::server {
+
+/// What an HTTP path is for.
+enum class Endpoint : std::uint8_t {
+  chat_completions,
+  completions,
+  embeddings,
+  list_models,
+  get_model,
+  livez,
+  readyz,
+  metrics,
+  list_providers,
+  add_provider,
+  set_provider,
+  remove_provider,
+  reset_provider,
+  list_routes,
+  set_route,
+  remove_route,
+  show_config,
+  save_config,
+  reload,
+};
+
+/// Who may call it.
+enum class Permission : std::uint8_t {
+  open,         ///< anyone
+  call_models,  ///< client keys, where there are any
+  read_admin,   ///< the admin token; on loopback anyone, until keys of users exist
+  write_admin,  ///< the admin token
+};
+
+/// On which listener it stands.
+enum class Surface : std::uint8_t { client, admin, both };
+
+struct RouteSpec {
+  Endpoint endpoint;
+  std::string_view method;
+  /// Segments; `{}` takes one, decoded, `{*}` at the end takes one or more, joined by slashes.
+  std::string_view pattern;
+  Permission permission;
+  Surface surface;
+};
+
+/// Every path the program answers. A path that isn't here does not exist; one without a permission
+/// can't be written.
+std::span<const RouteSpec> route_specs() noexcept;
+
+struct RouteMatch {
+  const RouteSpec* route = nullptr;  ///< null: no such path, or not with this method
+  bool is_other_method = false;      ///< the path exists, with another method
+  std::string argument;              ///< what `{}` or `{*}` took
+};
+
+/// Finds the route of a request. `is_admin`: it came in on the admin listener.
+RouteMatch match_route(std::string_view method, const net::http::Target& target, Surface surface);
+
+}  // namespace weir::server

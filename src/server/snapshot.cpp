@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/snapshot.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.hpp"
+#include "base/http_url.hpp"
+#include "net/http/head_writer.hpp"
+
+namespace weir::server {
+namespace {
+
+/// Names are the clients' to choose: beyond this many built routes the oldest memory is given up.
+constexpr std::size_t routes_kept_max = 10'000;
+
+std::string proxy_of(const config::ProviderConfig& provider, const HttpUrl& url,
+                     const config::Environment& environment) {
+  if (provider.proxy == "none") return {};
+  if (!provider.proxy.empty()) return provider.proxy;
+  if (url.is_loopback()) return {};
+  for (const char* name : {"NO_PROXY", "no_proxy"}) {
+    std::string_view list = environment.get(name).value_or("");
+    while (!list.empty()) {
+      std::string_view entry = list.substr(0, list.find(','));
+      list.remove_prefix(std::min(list.size(), entry.size() + 1));
+      while (entry.starts_with(' ')) entry.remove_prefix(1);
+      while (entry.ends_with(' ')) entry.remove_suffix(1);
+      if (entry.starts_with('.')) entry.remove_prefix(1);
+      if (entry == "*" || url.host == entry) return {};
+      const bool is_suffix = !entry.empty() && url.host.size() > entry.size() &&
+                             std::string_view(url.host).ends_with(entry) &&
+                             url.host[url.host.size() - entry.size() - 1] == '.';
+      if (is_suffix) return {};
+    }
+  }
+  const auto names = url.is_tls ? std::array{"HTTPS_PROXY", "https_proxy"}
+                                : std::array{"http_proxy", "HTTP_PROXY"};
+  for (const char* name : names) {
+    if (const auto value = environment.get(name)) return std::string(*value);
+  }
+  return {};
+}
+
+void append_key_field(std::string& out, providers::Auth auth, std::string_view key) {
+  if (key.empty() || auth == providers::Auth::none) return;
+  std::string value;
+  if (auth == providers::Auth::bearer || auth == providers::Auth::optional_bearer)
+    value = "Bearer ";
+  value.append(key);
+  net::http::append_field(out, providers::header_name(auth), value);
+}
+
+/// The header lines that go with every request to the provider.
+std::string fields_of(const config::ProviderConfig& provider, const std::string& authority) {
+  std::string out;
+  using net::http::append_field;
+  append_field(out, "host", authority);
+  append_field(out, "user-agent", "weir");
+  if (!provider.api_keys.empty()) {
+    append_key_field(out, provider.spec->auth, provider.api_keys.front().reveal());
+  }
+  if (!provider.spec->header.name.empty()) {
+    append_field(out, provider.spec->header.name, provider.spec->header.value);
+  }
+  if (!provider.organization.empty())
+    append_field(out, "openai-organization", provider.organization);
+  if (!provider.project.empty()) append_field(out, "openai-project", provider.project);
+  for (const auto& [name, value] : provider.headers) append_field(out, name, value.reveal());
+  return out;
+}
+
+Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::ProviderConfig& provider,
+                                                          const config::Environment& environment) {
+  auto upstream = std::make_shared<pipeline::Upstream>();
+  upstream->name = provider.name;
+  upstream->type = provider.spec->name;
+  upstream->is_local = provider.local;
+  upstream->is_mock = provider.mock || provider.spec->name == providers::mock_provider;
+  upstream->quirks = provider.spec->quirks;
+  using config::Timeout;
+  upstream->connect_timeouts.dns = provider.timeouts.in_force(Timeout::dns, provider.local);
+  upstream->connect_timeouts.connect = provider.timeouts.in_force(Timeout::connect, provider.local);
+  upstream->request_write_stall =
+      provider.timeouts.in_force(Timeout::request_write_stall, provider.local);
+  upstream->pool_idle = provider.timeouts.in_force(Timeout::pool_idle, provider.local);
+  if (upstream->is_mock) return upstream;
+
+  WEIR_TRY_ASSIGN(url, parse_http_url(provider.base_url));
+  net::Origin& origin = upstream->origin;
+  origin.host = url.host;
+  origin.port = url.port;
+  origin.is_tls = url.is_tls;
+  origin.allows_private = provider.allow_private || provider.address_is_operators || provider.local;
+  origin.ca_file = provider.ca_file;
+  const std::string proxy = proxy_of(provider, url, environment);
+  if (!proxy.empty()) {
+    WEIR_TRY_ASSIGN(proxy_url, parse_http_url(proxy));
+    origin.proxy_host = proxy_url.host;
+    origin.proxy_port = proxy_url.port;
+  }
+  const bool is_v6 = origin.host.find(':') != std::string::npos;
+  upstream->authority = is_v6 ? "[" + origin.host + "]" : origin.host;
+  const std::uint16_t usual_port = origin.is_tls ? 443 : 80;
+  if (origin.port != usual_port) upstream->authority += ":" + std::to_string(origin.port);
+  upstream->pool_key = std::string(origin.is_tls ? "https://" : "http://") + upstream->authority +
+                       "|" + origin.ca_file + "|" + proxy;
+  upstream->fields = fields_of(provider, upstream->authority);
+  return upstream;
+}
+
+pipeline::Tri tri(const std::optional<providers::Capabilities>& known,
+                  providers::Capability capability) {
+  if (!known) return pipeline::Tri::unknown;
+  return providers::has(*known, capability) ? pipeline::Tri::yes : pipeline::Tri::no;
+}
+
+pipeline::ModelCapabilities capabilities_of(const config::ModelFacts& facts) {
+  using providers::Capability;
+  pipeline::ModelCapabilities can;
+  can.streaming = tri(facts.capabilities, Capability::streaming);
+  can.tools = tri(facts.capabilities, Capability::tools);
+  can.parallel_tools = tri(facts.capabilities, Capability::parallel_tools);
+  can.vision = tri(facts.capabilities, Capability::vision);
+  can.audio = tri(facts.capabilities, Capability::audio);
+  can.json_mode = tri(facts.capabilities, Capability::json_mode);
+  can.json_schema = tri(facts.capabilities, Capability::json_schema);
+  can.reasoning = tri(facts.capabilities, Capability::reasoning);
+  can.embeddings = tri(facts.capabilities, Capability::embeddings);
+  return can;
+}
+
+pipeline::TargetTimeouts timeouts_of(const config::ProviderConfig& provider,
+                                     const config::Resolution& route,
+                                     const config::ModelFacts& facts) {
+  config::Timeouts set = provider.timeouts;
+  if (facts.override_ != nullptr) set = set.with(facts.override_->timeouts);
+  set = set.with(route.timeouts);
+  using config::Timeout;
+  const auto value = [&](Timeout id) { return set.in_force(id, provider.local); };
+  pipeline::TargetTimeouts timeouts;
+  timeouts.first_byte = value(Timeout::first_byte);
+  timeouts.first_content = value(Timeout::first_content);
+  timeouts.stream_idle = value(Timeout::stream_idle);
+  timeouts.content_idle = config::content_idle(set, provider.local, facts.traits.reasons);
+  timeouts.stream_total = value(Timeout::stream_total);
+  timeouts.attempt_total_min = config::attempt_total(set, provider.local, 0);
+  timeouts.attempt_total_max = config::attempt_total(set, provider.local, 1'000'000);
+  return timeouts;
+}
+
+pipeline::RetryPolicy retries_of(const config::Config& config, const config::Resolution& route) {
+  const config::RetryPolicy decided =
+      config::decide(config.retries.with(route.retries), route.target_count());
+  pipeline::RetryPolicy policy;
+  policy.is_enabled = decided.enabled;
+  policy.max_attempts = decided.max_attempts;
+  policy.attempts_per_target = decided.attempts_per_target;
+  policy.backoff.base = decided.backoff_base;
+  policy.backoff.cap = decided.backoff_cap;
+  policy.backoff.jitter = decided.jitter;
+  policy.backoff.inline_wait_max = decided.max_inline_wait;
+  policy.backoff.attempt_budget_min = decided.min_attempt_budget;
+  return policy;
+}
+
+/// The deployment that stands for `model` at Azure, else the model's own id.
+std::string wire_model(const config::ProviderConfig& provider, const std::string& model) {
+  const auto found = provider.deployments.find(model);
+  if (found != provider.deployments.end()) return found->second;
+  if (!provider.deployment.empty()) return provider.deployment;
+  return model;
+}
+
+pipeline::Strategy strategy_of(config::Strategy strategy) {
+  // Both enumerations list the same strategies in the same order.
+  static_assert(static_cast<int>(config::Strategy::sticky) ==
+                static_cast<int>(pipeline::Strategy::sticky));
+  return static_cast<pipeline::Strategy>(strategy);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::make(
+    std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
+    const Snapshot* previous) {
+  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(resolver)));
+  if (previous != nullptr) {
+    const std::lock_guard lock(previous->mutex_);
+    snapshot->counters_ = previous->counters_;
+  }
+  for (const auto& provider : snapshot->config().providers) {
+    auto upstream = make_upstream(provider, environment);
+    if (!upstream) {
+      Error error = std::move(upstream).error();
+      error.message = "provider " + provider.name + ": " + error.message;
+      return error;
+    }
+    (*upstream)->counters = snapshot->counters_of(provider.name);
+    snapshot->upstreams_.push_back(*std::move(upstream));
+  }
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::string& name) const {
+  auto& counters = counters_[name];
+  if (!counters) counters = std::make_shared<pipeline::TrafficCounters>();
+  return counters;
+}
+
+Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view name) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = routes_.find(name); found != routes_.end()) return found->second;
+  }
+  WEIR_TRY_ASSIGN(resolution, resolver_->resolve(name));
+  const std::lock_guard lock(mutex_);
+  if (routes_.size() >= routes_kept_max) routes_.clear();
+  auto route = build(*resolution);
+  routes_.emplace(name, route);
+  return route;
+}
+
+std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution& found) const {
+  auto route = std::make_shared<pipeline::Route>();
+  route->name = found.name;
+  route->failover = found.failover;
+  route->content_filter_failover = found.content_filter_failover;
+  route->retries = retries_of(config(), found);
+  const auto timeouts = config().timeouts.with(found.timeouts);
+  route->request_total = timeouts.in_force(config::Timeout::request_total, false);
+  for (const auto& step : found.steps) {
+    pipeline::Step built;
+    built.strategy = strategy_of(step.strategy);
+    for (const auto& target : step.targets) {
+      built.targets.push_back(build(found, target, target.facts.responses_only));
+    }
+    route->steps.push_back(std::move(built));
+  }
+  return route;
+}
+
+std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution& route,
+                                                        const config::Target& found,
+                                                        bool as_responses) const {
+  const config::ProviderConfig& provider = config().providers[found.provider];
+  auto target = std::make_shared<pipeline::Target>();
+  target->upstream = upstreams_[found.provider];
+  target->name = found.name;
+  target->model = wire_model(provider, found.model);
+  target->dialect = target->upstream->is_mock ? wire::Dialect::openai_chat : provider.dialect;
+  if (as_responses) target->dialect = wire::Dialect::openai_responses;
+  set_paths(*target, provider, target->model);
+  target->traits = found.facts.traits;
+  target->capabilities = capabilities_of(found.facts);
+  target->context_tokens = found.facts.context_tokens;
+  target->catalog = found.facts.catalog;
+  target->prices = found.facts.prices;
+  target->is_priced = found.facts.prices.is_known();
+  if (target->catalog != nullptr) target->notice = providers::retirement_notice(*target->catalog);
+  target->weight = found.weight;
+  target->timeouts = timeouts_of(provider, route, found.facts);
+  for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
+  for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
+  target->counters = counters_of(found.name);
+  const bool is_chat = target->dialect == wire::Dialect::openai_chat && !target->upstream->is_mock;
+  if (is_chat && found.facts.chat_tools == providers::ChatTools::never) {
+    target->with_tools = build(route, found, true);
+  }
+  return target;
+}
+
+void Snapshot::set_paths(pipeline::Target& target, const config::ProviderConfig& provider,
+                         std::string_view model) const {
+  if (target.upstream->is_mock) {
+    target.chat_path = target.chat_stream_path = "/v1/chat/completions";
+    target.embeddings_path = "/v1/embeddings";
+    return;
+  }
+  const providers::Endpoint endpoint{provider.base_url, provider.api_version};
+  const auto url = parse_http_url(provider.base_url);
+  WEIR_ASSERT(url.has_value());
+  const auto path = [&](providers::Operation operation) {
+    const std::string rest = providers::operation_path(*provider.spec, endpoint, operation, model);
+    return rest.empty() ? rest : url->path + rest;
+  };
+  using providers::Operation;
+  if (target.dialect == wire::Dialect::openai_responses) {
+    target.chat_path = target.chat_stream_path = path(Operation::responses);
+  } else {
+    target.chat_path = path(Operation::chat);
+    target.chat_stream_path = path(Operation::chat_stream);
+  }
+  target.completions_path = path(Operation::completions);
+  target.embeddings_path = path(Operation::embeddings);
+}
+
+}  // namespace weir::server

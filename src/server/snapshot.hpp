@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/environment.hpp"
+#include "config/resolve.hpp"
+#include "pipeline/route.hpp"
+
+namespace weir::server {
+
+/// One configuration, made ready to serve: names become routes whose targets know their origin, key
+/// and waits. Immutable to its users; requests in flight keep the snapshot they began with.
+class Snapshot {
+ public:
+  /// Counters and connections of `previous` (may be null) go on where a provider or target keeps
+  /// its name. Errors: `invalid_request` for a base URL or proxy that can't be used.
+  static Result<std::shared_ptr<const Snapshot>> make(
+      std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
+      const Snapshot* previous);
+
+  /// The route that `name` means, built at first use. Errors: `model_unavailable` with the nearest
+  /// names. For any thread.
+  [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> route(std::string_view name) const;
+
+  [[nodiscard]] const config::Resolver& resolver() const { return *resolver_; }
+  [[nodiscard]] const config::Config& config() const { return resolver_->config(); }
+  /// In the order of `config().providers`.
+  [[nodiscard]] const std::vector<std::shared_ptr<const pipeline::Upstream>>& upstreams() const {
+    return upstreams_;
+  }
+
+ private:
+  using Counters = std::map<std::string, std::shared_ptr<pipeline::TrafficCounters>, std::less<>>;
+
+  explicit Snapshot(std::shared_ptr<const config::Resolver> resolver)
+      : resolver_(std::move(resolver)) {}
+  [[nodiscard]] std::shared_ptr<const pipeline::Route> build(const config::Resolution& found) const;
+  [[nodiscard]] std::shared_ptr<const pipeline::Target> build(const config::Resolution& route,
+                                                              const config::Target& found,
+                                                              bool as_responses) const;
+  void set_paths(pipeline::Target& target, const config::ProviderConfig& provider,
+                 std::string_view model) const;
+  [[nodiscard]] std::shared_ptr<pipeline::TrafficCounters> counters_of(
+      const std::string& name) const;
+
+  std::shared_ptr<const config::Resolver> resolver_;
+  std::vector<std::shared_ptr<const pipeline::Upstream>> upstreams_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<const pipeline::Route>, std::less<>> routes_;
+  mutable Counters counters_;
+};
+
+}  // namespace weir::server

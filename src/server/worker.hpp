@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "net/asio_connector.hpp"
+#include "net/asio_loop.hpp"
+#include "net/client.hpp"
+#include "net/listener.hpp"
+#include "net/server.hpp"
+#include "pipeline/attempt_loop.hpp"
+#include "server/front.hpp"
+
+namespace weir::server {
+
+class SystemClock final : public pipeline::WallClock {
+ public:
+  [[nodiscard]] std::int64_t unix_ms() const override;
+};
+
+/// What all workers share.
+struct WorkerContext {
+  const pipeline::WallClock& wall;
+  pipeline::TargetGate& gate;
+  net::TlsClientContexts& tls;
+  const Shared& shared;
+  net::ServerTimeouts timeouts;
+  net::ServerLimits limits;
+  std::size_t connections_max = 0;                          ///< per worker
+  std::shared_ptr<boost::asio::ssl::context> listener_tls;  ///< null: plain
+};
+
+/// One thread: its loop, its listeners, its connections and everything they need.
+class Worker {
+ public:
+  Worker(const WorkerContext& context, std::uint64_t seed);
+  ~Worker();
+
+  /// Before `start`. Errors: the address can't be listened on.
+  Result<> listen(const net::ListenAddress& address, Surface surface);
+  void start();
+  void join();
+
+  // For any thread.
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// Takes no new connection and no new request; what runs goes on.
+  void drain();
+  /// Ends everything and lets `join` return.
+  void stop();
+
+ private:
+  class Exchanges;
+  net::Task<void> serve(net::Socket socket, Surface surface);
+  void accept(net::Socket socket, Surface surface);
+  void finish_if_idle();
+
+  const WorkerContext& context_;
+  net::AsioLoop loop_;
+  SeededRandom random_;
+  net::AsioConnector connector_;
+  net::UpstreamPool pool_;
+  net::ClientContext client_;
+  std::unique_ptr<Exchanges> exchanges_;
+  pipeline::AttemptLoop attempts_;
+  Front client_front_;
+  Front admin_front_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::set<net::ServerConnection*> connections_;
+  net::TaskSet tasks_;
+  bool is_draining_ = false;
+  bool is_stopping_ = false;
+  bool is_finished_when_idle_ = false;
+  std::thread thread_;
+};
+
+}  // namespace weir::server
