@@ -132,6 +132,9 @@ void read_members(UpstreamFault& fault, json::Value error) {
   }
   if (const auto metadata = error.find("metadata")) {
     fault.reason = member_text(*metadata, "error_type");
+    // OpenRouter's moderation has no name of its own, only the list of what it found.
+    const auto findings = metadata->find("reasons");
+    if (fault.reason.empty() && findings && findings->is_array()) fault.reason = "moderation";
   }
   if (const auto inner = error.find("innererror")) fault.reason = member_text(*inner, "code");
   if (fault.reason.empty()) fault.reason = member_text(error, "error_type");

@@ -72,6 +72,8 @@ TEST(ReadFault, ReadsValidationListsWithTheFirstPlace) {
 TEST(ReadFault, FindsTheFinerCodeWhereverItHides) {
   EXPECT_EQ(read_fault(429, R"({"error":{"message":"m","metadata":{"error_type":"a"}}})").reason,
             "a");
+  EXPECT_EQ(read_fault(403, R"({"error":{"message":"m","metadata":{"reasons":["hate"]}}})").reason,
+            "moderation");
   EXPECT_EQ(read_fault(429, R"({"error":{"message":"m","details":{"error_code":"b"}}})").reason,
             "b");
   EXPECT_EQ(read_fault(400, R"({"error":{"message":"m","innererror":{"code":"c"}}})").reason, "c");
