@@ -135,6 +135,8 @@ TEST_F(WatchFrame, TellsContentFromTheFirstEmptyDelta) {
   EXPECT_TRUE(watch(R"({"choices":[{"delta":{"tool_calls":[{"index":0}]}}]})").is_content);
   EXPECT_TRUE(watch(R"({"choices":[{"delta":{},"finish_reason":"stop"}]})").is_content);
   EXPECT_FALSE(watch(R"({"choices":[],"prompt_filter_results":[]})").is_content);
+  EXPECT_TRUE(watch(R"({"choices":[{"text":"a"}]})").is_content);
+  EXPECT_FALSE(watch(R"({"choices":[{"text":""}]})").is_content);
 }
 
 TEST_F(WatchFrame, ReadsFinishUsageAndTheEnd) {
