@@ -10,13 +10,13 @@ namespace {
 
 constexpr int decimals = 9;
 constexpr std::int64_t nano_per_usd = 1'000'000'000;
-constexpr Wide tokens_per_price = 1'000'000;
-constexpr Wide total_max = (Wide{1} << 62) - 1;
+constexpr Int128 tokens_per_price = 1'000'000;
+constexpr Int128 total_max = (Int128{1} << 62) - 1;
 
 /// Rounds half to even, so that sums of many bills lean neither way.
-constexpr Wide divide_half_even(Wide value, Wide divisor) {
-  const Wide quotient = value / divisor;
-  const Wide twice_rest = 2 * (value % divisor);
+constexpr Int128 divide_half_even(Int128 value, Int128 divisor) {
+  const Int128 quotient = value / divisor;
+  const Int128 twice_rest = 2 * (value % divisor);
   const bool rounds_up = twice_rest > divisor || (twice_rest == divisor && quotient % 2 != 0);
   return quotient + (rounds_up ? 1 : 0);
 }
@@ -33,7 +33,7 @@ std::optional<NanoUsd> parse_usd(std::string_view text) {
   while (fraction.ends_with('0')) fraction.remove_suffix(1);
   if (whole.size() > 10 || fraction.size() > decimals) return std::nullopt;
 
-  Wide nano = 0;
+  Int128 nano = 0;
   for (const char digit : whole) {
     if (!ascii::is_digit(digit)) return std::nullopt;
     nano = nano * 10 + (digit - '0');
@@ -48,8 +48,8 @@ std::optional<NanoUsd> parse_usd(std::string_view text) {
 }
 
 std::string to_usd_text(NanoUsd amount) {
-  const Wide count = amount.count();
-  const Wide magnitude = count < 0 ? -count : count;
+  const Int128 count = amount.count();
+  const Int128 magnitude = count < 0 ? -count : count;
   std::string text = count < 0 ? "-" : "";
   text += std::to_string(static_cast<std::int64_t>(magnitude / nano_per_usd));
   std::string fraction = std::to_string(static_cast<std::int64_t>(magnitude % nano_per_usd));
@@ -66,7 +66,7 @@ std::optional<TokenPrice> TokenPrice::parse_usd_per_million(std::string_view tex
 }
 
 std::optional<NanoUsd> CostSum::total() const noexcept {
-  const Wide rounded = divide_half_even(products_, tokens_per_price);
+  const Int128 rounded = divide_half_even(products_, tokens_per_price);
   if (rounded > total_max) return std::nullopt;
   return NanoUsd(static_cast<std::int64_t>(rounded));
 }

@@ -62,7 +62,8 @@ class TokenPrice {
   std::int64_t nano_ = 0;
 };
 
-__extension__ typedef __int128 Wide;
+/// Standard C++ has no name for it, hence the word that keeps -Wpedantic quiet.
+__extension__ typedef __int128 Int128;
 
 /// The bill of one attempt: products are summed exactly and rounded once, half to even (S-11.3).
 /// Rounding each kind of token by itself would make the sum differ from the provider's.
@@ -71,14 +72,14 @@ class CostSum {
   /// Adds `tokens` at `price`. A negative count adds nothing.
   constexpr void add(std::int64_t tokens, TokenPrice price) noexcept {
     if (tokens <= 0) return;
-    products_ += static_cast<Wide>(tokens) * price.nano_per_million();
+    products_ += static_cast<Int128>(tokens) * price.nano_per_million();
   }
 
   /// The sum in whole nano-dollars; nothing when it reaches 2⁶².
   [[nodiscard]] std::optional<NanoUsd> total() const noexcept;
 
  private:
-  Wide products_ = 0;  ///< nano-dollars times 10⁶; up to 2¹³ additions can't overflow
+  Int128 products_ = 0;  ///< nano-dollars times 10⁶; up to 2¹³ additions can't overflow
 };
 
 /// The cost of one kind of token alone; see `CostSum`.

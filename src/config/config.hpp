@@ -74,17 +74,17 @@ enum class Choice : std::uint8_t { automatic, on, off };
 /// Settings of the attempt loop; what is not set comes from the wider scope (route over provider
 /// over the file's own section over the defaults).
 struct RetrySettings {
-  std::optional<bool> enabled;  ///< `retries: off` is exactly one attempt
-  std::optional<Backoff> backoff;
-  std::optional<std::int64_t> max_attempts;  ///< unset: max(3, targets + 1)
-  std::optional<std::int64_t> attempts_per_target;
-  std::optional<milliseconds> backoff_base;
-  std::optional<milliseconds> backoff_cap;
-  std::optional<milliseconds> max_inline_wait;
-  std::optional<milliseconds> min_attempt_budget;
-  std::optional<Ratio> retry_budget_ratio;
-  std::optional<std::int64_t> retry_budget_floor;
-  std::optional<milliseconds> retry_budget_window;
+  std::optional<bool> enabled{};  ///< `retries: off` is exactly one attempt
+  std::optional<Backoff> backoff{};
+  std::optional<std::int64_t> max_attempts{};  ///< unset: max(3, targets + 1)
+  std::optional<std::int64_t> attempts_per_target{};
+  std::optional<milliseconds> backoff_base{};
+  std::optional<milliseconds> backoff_cap{};
+  std::optional<milliseconds> max_inline_wait{};
+  std::optional<milliseconds> min_attempt_budget{};
+  std::optional<Ratio> retry_budget_ratio{};
+  std::optional<std::int64_t> retry_budget_floor{};
+  std::optional<milliseconds> retry_budget_window{};
 
   /// These settings with what `narrower` sets put over them.
   [[nodiscard]] RetrySettings with(const RetrySettings& narrower) const;

@@ -51,8 +51,8 @@ class Files {
 const Files& disk();
 
 struct LoadOptions {
-  std::string config_file;  ///< `--config`; empty: look at the usual places
-  std::string env_file;     ///< `--env-file`; empty: none
+  std::string config_file{};  ///< `--config`; empty: look at the usual places
+  std::string env_file{};     ///< `--env-file`; empty: none
 };
 
 /// Finds the configuration file (`config_file`, WEIR_CONFIG, ./weir.yaml, $XDG_CONFIG_HOME/weir/,

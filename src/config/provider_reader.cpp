@@ -181,23 +181,23 @@ class ProviderCompletion {
         path_(std::move(path)),
         provider_(provider) {}
 
-  void find_type(std::string_view type) {
+  /// False, with a problem, when there is no such type; the rest then has nothing to go by.
+  bool find_type(std::string_view type) {
     const bool is_free_form = type.empty() && !provider_.base_url.empty();
     const std::string_view wanted = type.empty() ? std::string_view(provider_.name) : type;
     provider_.spec = find_provider(wanted);
-    if (!provider_.spec && is_free_form) {
-      provider_.spec = find_provider(providers::custom_provider);
-    }
-    if (provider_.spec) return;
+    if (provider_.spec) return true;
+    provider_.spec = find_provider(providers::custom_provider);
+    provider_.api = provider_.spec;
+    if (is_free_form) return true;
     NearestNames nearest(wanted, 1);
     for (const ProviderSpec& spec : providers::provider_specs()) nearest.offer(spec.name);
     const auto names = std::move(nearest).take();
     std::string text = "unknown provider type '" + std::string(wanted) + "'";
-    if (!names.empty()) text += " (did you mean " + names.front() + "?)";
-    if (names.empty()) text += "; say `type:`, for example custom";
+    text += names.empty() ? "; say `type:`, for example custom"
+                          : " (did you mean " + names.front() + "?)";
     reader_.problem_at(type.empty() ? path_ : path_ + ".type", std::move(text));
-    // Going on with some row lets the rest of the entry be checked too.
-    provider_.spec = find_provider(providers::custom_provider);
+    return false;
   }
 
   void apply_row(bool has_dialect, bool has_local) {
@@ -251,7 +251,9 @@ class ProviderCompletion {
   }
 
   void check_key() {
-    if (!needs_key() || !provider_.api_keys.empty()) return;
+    const bool is_told =
+        reader_.has_problem_at(path_ + ".api_key") || reader_.has_problem_at(path_ + ".api_keys");
+    if (is_told || !needs_key() || !provider_.api_keys.empty()) return;
     reader_.problem_at(path_, "needs api_key" + alternatives(provider_.spec->key_env));
   }
 
@@ -269,9 +271,10 @@ class ProviderCompletion {
   [[nodiscard]] bool needs_key() const {
     const bool is_optional = provider_.api->auth == providers::Auth::none ||
                              provider_.api->auth == providers::Auth::optional_bearer;
+    // Azure has no address but the operator's own, so that it tells nothing there.
+    const bool is_always_written = provider_.spec->base_url.find('{') != std::string_view::npos;
     const bool has_written_address =
-        !config_.source_of(path_ + ".base_url").starts_with("default") &&
-        !needs_own_address(*provider_.spec);
+        config_.source_of(path_ + ".base_url") != "default" && !is_always_written;
     return provider_.enabled && !provider_.mock && !is_optional && !has_written_address;
   }
 
@@ -325,7 +328,7 @@ void complete(SectionReader& reader, const Config& config, const std::string& pa
     return config.source_of(path + "." + key) != "default";
   };
   ProviderCompletion completion(reader, config, path, provider);
-  completion.find_type(type);
+  if (!completion.find_type(type)) return;
   completion.apply_row(is_set("dialect"), is_set("local"));
   completion.take_environment();
   completion.check_key();

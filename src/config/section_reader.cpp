@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/section_reader.hpp"
 
+#include <algorithm>
+
 namespace weir::config {
 namespace {
 
@@ -18,6 +20,11 @@ bool SectionReader::expect_map(const Node& node, const std::string& path) {
 void SectionReader::problem_at(const std::string& path, std::string text) {
   const auto source = sources_.find(path);
   problem(source == sources_.end() ? "" : source->second, path, std::move(text));
+}
+
+bool SectionReader::has_problem_at(std::string_view path) const {
+  return std::any_of(problems_.begin(), problems_.end(),
+                     [&](const Problem& problem) { return problem.path == path; });
 }
 
 void SectionReader::unknown_key(const Node& node, const std::string& path, std::string_view key,
@@ -101,8 +108,8 @@ std::optional<std::vector<std::string>> SectionReader::texts_of(const Node& node
                                                                 std::string_view type) {
   const bool fits = node.kind == Node::Kind::scalar || (is_list && node.kind == Node::Kind::list);
   if (!fits) {
-    problem(node.place(), path,
-            "expected " + std::string(type) + ", found " + std::string(name(node.kind)));
+    const std::string expected = is_list ? "a list" : std::string(type);
+    problem(node.place(), path, "expected " + expected + ", found " + std::string(name(node.kind)));
     return std::nullopt;
   }
   std::vector<std::string> values;

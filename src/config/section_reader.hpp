@@ -73,6 +73,7 @@ class SectionReader {
   }
   /// A problem with the value that stands at `path`.
   void problem_at(const std::string& path, std::string text);
+  [[nodiscard]] bool has_problem_at(std::string_view path) const;
   void unknown_key(const Node& node, const std::string& path, std::string_view key,
                    NearestNames nearest);
   void note_source(const std::string& path, std::string source) {

@@ -249,7 +249,7 @@ std::string_view wire_id(const FoundModel& found, std::string_view asked) noexce
   // `vendor/name` for `name`: the provider doesn't know the short form, snapshot or not.
   const bool is_short_form = id.size() > asked.size() && id.ends_with(asked);
   const bool is_more_exact =
-      asked.size() > id.size() && asked.starts_with(id) && !ascii::is_alnum(asked[id.size()]);
+      asked.size() > id.size() && asked.starts_with(id) && asked[id.size()] == ':';
   if (is_short_form) return id;
   return is_more_exact || asked.ends_with("-latest") || ends_in_snapshot(asked) ? asked : id;
 }

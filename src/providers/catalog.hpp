@@ -195,7 +195,7 @@ std::vector<std::string> nearest_names(std::string_view id, std::size_t count_ma
 /// Under which conditions a request is priced.
 struct PriceConditions {
   std::int64_t input_tokens = 0;
-  std::chrono::sys_seconds at;  ///< wall time, for announced changes and off-peak hours
+  std::chrono::sys_seconds at{};  ///< wall time, for announced changes and off-peak hours
   bool batch = false;
 };
 

@@ -158,8 +158,8 @@ enum class Operation : std::uint8_t {
 
 /// Where requests to one configured provider go.
 struct Endpoint {
-  std::string_view base_url;     ///< normalized
-  std::string_view api_version;  ///< Azure: a date means the classic URLs with this version
+  std::string_view base_url{};     ///< normalized
+  std::string_view api_version{};  ///< Azure: a date means the classic URLs with this version
 };
 
 /// The URL's part behind the base URL for `operation` on `model`, with query. Empty when the

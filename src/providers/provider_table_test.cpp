@@ -37,7 +37,8 @@ TEST(ProviderTable, TheDefaultOrderIsTheDocumentedOne) {
   for (const ProviderSpec& local : provider_specs()) {
     if (!local.is_local) continue;
     for (const ProviderSpec& cloud : provider_specs()) {
-      if (!cloud.is_local) EXPECT_GT(local.order, cloud.order) << local.name << cloud.name;
+      if (cloud.is_local) continue;
+      EXPECT_GT(local.order, cloud.order) << local.name << ' ' << cloud.name;
     }
   }
 }

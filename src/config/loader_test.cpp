@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/loader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "config/fields.hpp"
+#include "config/test_support.hpp"
+
+namespace weir::config {
+namespace {
+
+using test::load_yaml;
+using test::MemoryFiles;
+
+const ProviderConfig& provider(const Loaded& loaded, std::string_view name) {
+  const auto index = loaded.config.find_provider(name);
+  EXPECT_TRUE(index) << name << '\n' << loaded.report();
+  return loaded.config.providers.at(index.value_or(0));
+}
+
+constexpr std::string_view example = R"(
+listen: 127.0.0.1:9347
+admin: { listen: 127.0.0.1:9348 }
+threads: 2
+data_dir: ./weir-data
+keys: [env:WEIR_KEY]
+providers:
+  openai:    { type: openai, api_key: env:OPENAI_API_KEY, limits: { requests_per_minute: 5000, tokens_per_minute: 2000000, burst: 100 } }
+  anthropic: { type: anthropic, api_key: env:ANTHROPIC_API_KEY }
+  local:     { type: ollama, base_url: http://localhost:11434 }
+models:
+  smart:
+    strategy: priority
+    targets: [openai/gpt-5.6-sol, anthropic/claude-sonnet-5, local/qwen3:8b]
+  cheap:
+    strategy: least_cost
+    targets: [openai/gpt-5.6-luna, local/qwen3:8b]
+tiers: { reasoning: smart, fast: cheap, local: local/qwen3:8b }
+tasks: { quick_decision: fast, market_analysis: reasoning }
+)";
+
+const Environment example_environment{
+    {"WEIR_KEY", "client-key"}, {"OPENAI_API_KEY", "sk-openai"}, {"ANTHROPIC_API_KEY", "sk-ant"}};
+
+TEST(Loader, ReadsTheDocumentedExample) {
+  const Loaded loaded = load_yaml(example, example_environment);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const Config& config = loaded.config;
+  EXPECT_EQ(config.threads, 2);
+  EXPECT_EQ(config.keys.at(0).reveal(), "client-key");
+  EXPECT_EQ(provider(loaded, "openai").api_keys.at(0).reveal(), "sk-openai");
+  EXPECT_EQ(provider(loaded, "openai").limits.tokens_per_minute, 2'000'000);
+  EXPECT_EQ(provider(loaded, "openai").base_url, "https://api.openai.com/v1");
+  EXPECT_TRUE(provider(loaded, "local").local);
+  EXPECT_EQ(config.models.at(0).targets.size(), 3u);
+  EXPECT_EQ(config.models.at(1).strategy, Strategy::least_cost);
+  EXPECT_EQ(config.tasks.at(0), (std::pair<std::string, std::string>{"quick_decision", "fast"}));
+}
+
+TEST(Loader, TellsWhereEveryValueComesFrom) {
+  Environment environment = example_environment;
+  environment.set("WEIR_THREADS", "4");
+  const Loaded loaded = load_yaml(example, environment);
+  EXPECT_EQ(loaded.config.threads, 4);
+  EXPECT_EQ(loaded.config.source_of("threads"), "env WEIR_THREADS");
+  EXPECT_EQ(loaded.config.source_of("listen"), "weir.yaml:2");
+  EXPECT_EQ(loaded.config.source_of("providers.openai.limits.burst"), "weir.yaml:8");
+  EXPECT_EQ(loaded.config.source_of("access_log"), "default");
+}
+
+TEST(Loader, ReportsEveryProblemWithPlacePathAndNearestName) {
+  const Loaded loaded = load_yaml(
+      "lisen: 127.0.0.1:1\n"
+      "threads: many\n"
+      "log: {levle: info}\n"
+      "drain_timeout: 25\n"
+      "keys: {a: b}\n"
+      "providers:\n"
+      "  opnai: {api_key: x}\n"
+      "  openai: {api_key: env:NOT_SET, timeouts: {conect: 3s, connect: 0, client_headers: 1s}}\n");
+  const std::vector<std::string> expected{
+      "weir.yaml:1: lisen: unknown key 'lisen' (did you mean listen?)",
+      "weir.yaml:2: threads: must be a whole number",
+      "weir.yaml:3: log.levle: unknown key 'levle' (did you mean level?)",
+      "weir.yaml:4: drain_timeout: must be a duration with a unit, such as 250ms, 30s, 5m or 1h30m",
+      "weir.yaml:5: keys: expected a list, found a map",
+      "weir.yaml:7: providers.opnai: unknown provider type 'opnai' (did you mean openai?)",
+      "weir.yaml:8: providers.openai.api_key: the environment variable NOT_SET is not set",
+      "weir.yaml:8: providers.openai.timeouts.conect: unknown key 'conect' (did you mean connect?)",
+      "weir.yaml:8: providers.openai.timeouts.connect: must be at least 1ms",
+      "weir.yaml:8: providers.openai.timeouts.client_headers: unknown key 'client_headers'",
+  };
+  std::vector<std::string> found;
+  for (const Problem& problem : loaded.problems) found.push_back(problem.message());
+  EXPECT_EQ(found, expected);
+}
+
+TEST(Loader, EveryScalarSettingHasAVariable) {
+  const Environment environment{{"WEIR_LISTEN", "127.0.0.1:1"},
+                                {"WEIR_DEFAULT_MODEL", "mock"},
+                                {"WEIR_FAILOVER", "off"},
+                                {"WEIR_LIMITS_BODY_BYTES_MAX", "1MiB"},
+                                {"WEIR_LOG_LEVEL", "debug"},
+                                {"WEIR_TIMEOUTS_CONNECT", "2s"},
+                                {"WEIR_RETRIES", "off"},
+                                {"WEIR_RETRIES_BACKOFF", "classic"},
+                                {"WEIR_PREFER", "free"},
+                                {"WEIR_KEYS", "one, two"},
+                                {"WEIR_STREAM_EARLY_COMMIT", "off"}};
+  const Loaded loaded = config_from_environment(environment, MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const Config& config = loaded.config;
+  EXPECT_EQ(config.listen, "127.0.0.1:1");
+  EXPECT_EQ(config.default_model, "mock");
+  EXPECT_FALSE(config.failover);
+  EXPECT_EQ(config.limits.body_bytes_max.bytes, 1 << 20);
+  EXPECT_EQ(config.log.level, LogLevel::debug);
+  EXPECT_EQ(config.timeouts.get(Timeout::connect), milliseconds(2'000));
+  EXPECT_EQ(config.retries.enabled, false);
+  EXPECT_EQ(config.retries.backoff, Backoff::classic);
+  EXPECT_EQ(config.prefer, Prefer::free);
+  ASSERT_EQ(config.keys.size(), 2u);
+  EXPECT_EQ(config.keys[1].reveal(), "two");
+  EXPECT_EQ(config.stream.early_commit.after, std::nullopt);
+}
+
+TEST(Loader, AWrongVariableIsNamed) {
+  const Loaded loaded = config_from_environment({{"WEIR_FAILOVER", "maybe"}}, MemoryFiles{});
+  EXPECT_EQ(loaded.report(),
+            "env WEIR_FAILOVER: failover: must be one of true, false, on, off, yes, no\n");
+}
+
+TEST(Loader, SecretsCanComeFromFiles) {
+  const MemoryFiles files{{"/run/key", "sk-from-file\n"}, {"/run/empty", "\n"}};
+  const Loaded good = load_yaml("providers: {openai: {api_key: 'file:/run/key'}}", {}, files);
+  ASSERT_TRUE(good.ok()) << good.report();
+  EXPECT_EQ(provider(good, "openai").api_keys.at(0).reveal(), "sk-from-file");
+  EXPECT_FALSE(load_yaml("keys: ['file:/run/none']", {}, files).ok());
+  EXPECT_FALSE(load_yaml("keys: ['file:/run/empty']", {}, files).ok());
+}
+
+TEST(Loader, NoOutputHoldsASecret) {
+  const Loaded loaded = load_yaml(
+      "keys: [sk-weir-abcdefghijklmnop]\n"
+      "providers: {openai: {api_key: sk-openai-abcdefghijklmnop, headers: {x-a: hush-hush-hush}}}");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  for (const SettingView& setting : list_settings(loaded.config)) {
+    EXPECT_EQ(setting.value.find("abcdefghijkl"), std::string::npos) << setting.path;
+    EXPECT_EQ(setting.value.find("hush"), std::string::npos) << setting.path;
+  }
+}
+
+TEST(Loader, LaysTheOverlayOfTheStageOverTheFile) {
+  const MemoryFiles files{{"weir.yaml", "threads: 1\nlog: {level: info, format: json}\n"},
+                          {"weir.production.yaml", "log: {level: warn}\n"}};
+  const Loaded loaded = load({}, {{"WEIR_ENV", "production"}}, files);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(loaded.config.threads, 1);
+  EXPECT_EQ(loaded.config.log.level, LogLevel::warn);
+  EXPECT_EQ(loaded.config.log.format, LogFormat::json);
+  EXPECT_EQ(loaded.config.source_of("log.level"), "weir.production.yaml:1");
+  EXPECT_EQ(loaded.files, (std::vector<std::string>{"weir.yaml", "weir.production.yaml"}));
+  EXPECT_FALSE(load({}, {{"WEIR_ENV", "../etc"}}, files).ok());
+}
+
+TEST(Loader, LooksInTheDocumentedPlacesInOrder) {
+  const MemoryFiles files{{"/etc/weir/weir.yaml", "threads: 1"},
+                          {"/home/u/.config/weir/weir.yaml", "threads: 2"},
+                          {"/xdg/weir/weir.json", "{\"threads\": 3}"},
+                          {"weir.yaml", "threads: 4"},
+                          {"/a.yaml", "threads: 5"},
+                          {"/b.yaml", "threads: 6"}};
+  const auto threads = [&](const MemoryFiles& in, const LoadOptions& options,
+                           const Environment& environment) {
+    return load(options, environment, in).config.threads;
+  };
+  EXPECT_EQ(threads(files, {.config_file = "/b.yaml"}, {{"WEIR_CONFIG", "/a.yaml"}}), 6);
+  EXPECT_EQ(threads(files, {}, {{"WEIR_CONFIG", "/a.yaml"}}), 5);
+  EXPECT_EQ(threads(files, {}, {{"XDG_CONFIG_HOME", "/xdg"}}), 4);
+  const MemoryFiles no_local{{"/etc/weir/weir.yaml", "threads: 1"},
+                             {"/home/u/.config/weir/weir.yaml", "threads: 2"},
+                             {"/xdg/weir/weir.json", "{\"threads\": 3}"}};
+  EXPECT_EQ(threads(no_local, {}, {{"XDG_CONFIG_HOME", "/xdg"}}), 3);
+  EXPECT_EQ(threads(no_local, {}, {{"HOME", "/home/u"}}), 2);
+  EXPECT_EQ(threads(no_local, {}, {}), 1);
+}
+
+TEST(Loader, ANamedFileMustExist) {
+  const Loaded loaded = load({.config_file = "/none.yaml"}, {}, MemoryFiles{});
+  EXPECT_EQ(loaded.report(), "/none.yaml: there is no such file\n");
+}
+
+TEST(Loader, AnEnvFileGivesVariables) {
+  const MemoryFiles files{{".env", "OPENAI_API_KEY=sk-env-file\n"}};
+  const Loaded loaded = load({.env_file = ".env"}, {}, files);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(provider(loaded, "openai").api_keys.at(0).reveal(), "sk-env-file");
+  EXPECT_FALSE(load({.env_file = "gone.env"}, {}, files).ok());
+}
+
+TEST(Loader, ChecksWhatOnlyTheWholeTells) {
+  EXPECT_FALSE(load_yaml("tls: {cert: a.pem}").ok());
+  EXPECT_FALSE(load_yaml("listen: nowhere").ok());
+  EXPECT_FALSE(load_yaml("limits: {memory_soft: 95%}").ok());
+  EXPECT_FALSE(load_yaml("keys: [abc]\ncors_origins: ['*']").ok());
+  EXPECT_TRUE(load_yaml("admin: {listen: same}").ok());
+  EXPECT_FALSE(load_yaml("default_model: no-such-model").ok());
+}
+
+TEST(Loader, ReadsFactsAboutAProvidersModels) {
+  const Loaded loaded = load_yaml(
+      "providers:\n"
+      "  mine:\n"
+      "    base_url: https://llm.example.com\n"
+      "    models:\n"
+      "      big-1: {alias: [big, bigger], price: {input: 2.5, output: 10}, context: 32000,\n"
+      "              capabilities: [chat, tools], timeouts: {first_content: 5m}}\n"
+      "    params: {temperature: 0.2, stop: ['a', 'b']}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const ProviderConfig& mine = provider(loaded, "mine");
+  EXPECT_EQ(mine.spec->name, "custom");
+  EXPECT_EQ(mine.base_url, "https://llm.example.com/v1");
+  const ModelOverride* big = mine.find_model("bigger");
+  ASSERT_NE(big, nullptr);
+  EXPECT_EQ(big->id, "big-1");
+  EXPECT_EQ(big->prices.of(providers::PriceKind::input), TokenPrice::parse_usd_per_million("2.5"));
+  EXPECT_TRUE(has(*big->capabilities, providers::Capability::tools));
+  EXPECT_EQ(big->timeouts.get(Timeout::first_content), milliseconds(300'000));
+  ASSERT_EQ(mine.params.size(), 2u);
+  EXPECT_EQ(mine.params[0].json, "0.2");
+  EXPECT_EQ(mine.params[1].json, R"(["a","b"])");
+
+  const Loaded bad = load_yaml(
+      "providers: {mine: {base_url: 'https://h', models: {m: {price: {inptu: 1, output: x},\n"
+      "  capabilities: [tolls]}}, headers: {Host: evil}, params: {model: x}}}");
+  EXPECT_EQ(bad.problems.size(), 5u) << bad.report();
+}
+
+// A key goes only to the address it was meant for.
+TEST(Loader, AnOwnAddressGetsNoKeyFromTheEnvironment) {
+  const Loaded loaded = load_yaml("providers: {openai: {base_url: 'https://proxy.example.com'}}",
+                                  {{"OPENAI_API_KEY", "sk-openai"}});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_TRUE(provider(loaded, "openai").api_keys.empty());
+}
+
+TEST(Loader, AnEntryWithoutKeyTakesTheOneOfItsType) {
+  const Loaded loaded = load_yaml("providers: {main: {type: openai}}",
+                                  {{"OPENAI_API_KEY", "sk-openai"}, {"OPENAI_ORG_ID", "org-1"}});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(provider(loaded, "main").api_keys.at(0).reveal(), "sk-openai");
+  EXPECT_EQ(provider(loaded, "main").organization, "org-1");
+  EXPECT_EQ(loaded.config.source_of("providers.main.api_key"), "env OPENAI_API_KEY");
+}
+
+TEST(Loader, MockAndDisabledEntriesNeedNoKey) {
+  EXPECT_TRUE(load_yaml("providers: {openai: {mock: true}}").ok());
+  EXPECT_TRUE(load_yaml("providers: {openai: {enabled: false}}").ok());
+  EXPECT_EQ(load_yaml("providers: {openai: {}}").report(),
+            "weir.yaml:1: providers.openai: needs api_key, or OPENAI_API_KEY in the environment\n");
+}
+
+TEST(Loader, AForeignDialectBringsItsOwnPathsAndAuthentication) {
+  const Loaded loaded = load_yaml(
+      "providers:\n"
+      "  ds: {type: deepseek, dialect: anthropic, base_url: 'https://api.deepseek.com/anthropic',\n"
+      "       api_key: k}\n"
+      "  r: {type: custom, dialect: responses, base_url: 'https://h/v1'}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const ProviderConfig& ds = provider(loaded, "ds");
+  EXPECT_EQ(ds.spec->name, "deepseek");
+  EXPECT_EQ(ds.api->auth, providers::Auth::x_api_key);
+  EXPECT_EQ(ds.base_url, "https://api.deepseek.com/anthropic");
+  EXPECT_EQ(provider(loaded, "r").api->responses_path, "/responses");
+}
+
+// ---- the environment alone ------------------------------------------------------------------
+
+TEST(EnvironmentProviders, AreThoseWithAKeyOrAnAddressInTheDefaultOrder) {
+  const Loaded loaded = config_from_environment({{"OLLAMA_URL", "http://gpu:11434"},
+                                                 {"GROQ_API_KEY", "g"},
+                                                 {"GOOGLE_API_KEY", "x"},
+                                                 {"OPENAI_API_KEY", "o"},
+                                                 {"VLLM_URL", "http://gpu:8000"},
+                                                 {"AZURE_OPENAI_API_KEY", "a"},
+                                                 {"AZURE_OPENAI_ENDPOINT", "https://x.example"},
+                                                 {"AZURE_OPENAI_DEPLOYMENT", "prod"}},
+                                                MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  std::vector<std::string> names;
+  for (const ProviderConfig& entry : loaded.config.providers) names.push_back(entry.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"azure", "openai", "gemini", "groq", "ollama", "vllm",
+                                             "mock"}));
+  EXPECT_EQ(provider(loaded, "azure").deployment, "prod");
+  EXPECT_EQ(provider(loaded, "azure").base_url, "https://x.example/openai/v1");
+  EXPECT_EQ(provider(loaded, "vllm").base_url, "http://gpu:8000/v1");
+  EXPECT_EQ(loaded.config.source_of("providers.gemini.api_key"), "env GOOGLE_API_KEY");
+}
+
+TEST(EnvironmentProviders, AreAddedToAFileOnlyWhenAskedFor) {
+  const Environment environment{{"OPENAI_API_KEY", "o"}, {"GROQ_API_KEY", "g"}};
+  EXPECT_FALSE(load_yaml("threads: 1", environment).config.find_provider("openai"));
+  const Loaded asked =
+      load_yaml("env_providers: true\nproviders: {mine: {type: openai}}", environment);
+  ASSERT_TRUE(asked.ok()) << asked.report();
+  EXPECT_TRUE(asked.config.find_provider("groq"));
+  EXPECT_FALSE(asked.config.find_provider("openai")) << "there under the name mine";
+}
+
+TEST(EnvironmentProviders, AKeyWithoutItsEndpointIsSaidAndLeftOut) {
+  const Loaded loaded = config_from_environment({{"AZURE_OPENAI_API_KEY", "a"}}, MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_FALSE(loaded.config.find_provider("azure"));
+  EXPECT_EQ(loaded.notes.size(), 1u);
+}
+
+TEST(EnvironmentProviders, AzuresVersionSelectsTheClassicUrls) {
+  const Loaded loaded = config_from_environment({{"AZURE_OPENAI_API_KEY", "a"},
+                                                 {"AZURE_OPENAI_ENDPOINT", "https://x.example"},
+                                                 {"OPENAI_API_VERSION", "2024-10-21"}},
+                                                MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(provider(loaded, "azure").base_url, "https://x.example/openai");
+  EXPECT_EQ(provider(loaded, "azure").api_version, "2024-10-21");
+}
+
+// Users set these variables so that their programs reach us; following them would be a loop.
+TEST(NoLoops, OwnAddressesInTheEnvironmentAreDropped) {
+  const Loaded loaded = config_from_environment({{"OPENAI_API_KEY", "o"},
+                                                 {"OPENAI_BASE_URL", "http://localhost:9347/v1"},
+                                                 {"ANTHROPIC_API_KEY", "a"},
+                                                 {"ANTHROPIC_BASE_URL", "http://127.0.0.1:9347"},
+                                                 {"OLLAMA_HOST", "127.0.0.1:9347"}},
+                                                MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(provider(loaded, "openai").base_url, "https://api.openai.com/v1");
+  EXPECT_EQ(provider(loaded, "anthropic").base_url, "https://api.anthropic.com");
+  EXPECT_FALSE(loaded.config.find_provider("ollama"));
+}
+
+TEST(NoLoops, AListenerOnAllAddressesIsReachedThroughLoopback) {
+  Config config;
+  config.listen = "0.0.0.0:9347";
+  EXPECT_TRUE(is_own_address(config, "http://localhost:9347/v1"));
+  EXPECT_TRUE(is_own_address(config, "http://127.0.0.1:9348"));
+  EXPECT_FALSE(is_own_address(config, "http://localhost:9349/v1"));
+  EXPECT_FALSE(is_own_address(config, "http://other:9347/v1"));
+}
+
+TEST(NoLoops, AFileThatNamesOurOwnAddressIsRefused) {
+  EXPECT_FALSE(load_yaml("providers: {a: {type: custom, base_url: 'http://localhost:9347'}}").ok());
+}
+
+TEST(LocalServers, AreLookedForOnTheUsualPortsThatAreNotTaken) {
+  const Loaded loaded =
+      load_yaml("listen: 127.0.0.1:8000\nproviders: {mine: {base_url: 'http://localhost:1234'}}");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  Config config = loaded.config;
+  std::vector<std::string> found;
+  for (const LocalCandidate& candidate : local_candidates(config)) {
+    found.push_back(candidate.base_url);
+  }
+  EXPECT_NE(std::find(found.begin(), found.end(), "http://127.0.0.1:11434"), found.end());
+  for (const std::string& url : found) {
+    EXPECT_EQ(url.find(":8000"), std::string::npos) << "our own port";
+    EXPECT_EQ(url.find(":1234"), std::string::npos) << "LM Studio's port is taken by `mine`";
+  }
+  add_local_provider(config, local_candidates(config).front());
+  EXPECT_TRUE(config.find_provider("ollama"));
+  EXPECT_EQ(config.source_of("providers.ollama"), "found at http://127.0.0.1:11434");
+}
+
+TEST(DataDirectory, FollowsTheHabitsOfTheSystem) {
+  Config config;
+  const Environment home{{"HOME", "/home/u"}};
+  EXPECT_EQ(data_directory(config, home, false), "/home/u/.local/share/weir");
+  EXPECT_EQ(data_directory(config, {{"XDG_DATA_HOME", "/d"}}, false), "/d/weir");
+  EXPECT_EQ(data_directory(config, home, true), "/var/lib/weir");
+  config.data_dir = "./here";
+  EXPECT_EQ(data_directory(config, home, true), "./here");
+}
+
+// ---- what is made of the settings -----------------------------------------------------------
+
+TEST(RetryPolicy, FollowsTheNumberOfTargets) {
+  EXPECT_EQ(decide({}, 1).max_attempts, 3);
+  EXPECT_EQ(decide({}, 4).max_attempts, 5);
+  EXPECT_EQ(decide({}, 50).max_attempts, 10);
+  EXPECT_EQ(decide({.max_attempts = 2}, 4).max_attempts, 2);
+}
+
+TEST(RetryPolicy, ClassicAndOffArePresets) {
+  const RetryPolicy classic = decide({.backoff = Backoff::classic}, 1);
+  EXPECT_FALSE(classic.jitter);
+  EXPECT_EQ(classic.attempts_per_target, 5);
+  EXPECT_EQ(classic.max_attempts, 5);
+  EXPECT_EQ(classic.backoff_base, milliseconds(1'000));
+  EXPECT_EQ(classic.max_inline_wait, milliseconds(8'000));
+  EXPECT_EQ(decide({.enabled = false, .max_attempts = 5}, 3).max_attempts, 1);
+}
+
+TEST(TimeoutsTest, AnAttemptMayTakeLongerTheMoreOutputIsAskedFor) {
+  Timeouts timeouts;
+  EXPECT_EQ(attempt_total(timeouts, false, 0), milliseconds(120'000));
+  EXPECT_EQ(attempt_total(timeouts, false, 3'000), milliseconds(160'000));
+  EXPECT_EQ(attempt_total(timeouts, false, 1'000'000), milliseconds(540'000));
+  EXPECT_EQ(attempt_total(timeouts, true, 0), milliseconds(540'000));
+  timeouts.set(Timeout::attempt_total, milliseconds(5'000));
+  EXPECT_EQ(attempt_total(timeouts, false, 3'000), milliseconds(5'000));
+}
+
+TEST(TimeoutsTest, ReasoningModelsMayThinkLonger) {
+  Timeouts timeouts;
+  EXPECT_EQ(content_idle(timeouts, false, false), milliseconds(180'000));
+  EXPECT_EQ(content_idle(timeouts, false, true), milliseconds(600'000));
+  timeouts.set(Timeout::content_idle, milliseconds(1'000));
+  EXPECT_EQ(content_idle(timeouts, false, true), milliseconds(1'000));
+}
+
+TEST(ReferencePage, NamesEverySettingWithItsDefaultAndVariable) {
+  const std::string page = config_reference_markdown();
+  EXPECT_NE(page.find("| `listen` | text | `127.0.0.1:9347` | `WEIR_LISTEN` |"), std::string::npos);
+  EXPECT_NE(page.find("| `limits.body_bytes_max` | size | `64MiB` |"), std::string::npos);
+  EXPECT_NE(page.find("| `connect` | 5s |"), std::string::npos);
+  EXPECT_NE(page.find("`limits.requests_per_minute`"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir::config
