@@ -5,11 +5,11 @@
 
 say() { echo "== $*" >&2; }
 
-# configure <preset>: only when its tree has no build files yet; ninja configures anew by itself
-# when a CMake file changed.
+# configure <preset>: only the first time and after a change of the presets; ninja configures anew
+# by itself when a CMake file changed.
 configure() {
-  local preset=$1 log
-  [[ -f build/$preset/build.ninja ]] && return
+  local preset=$1 stamp=build/$1/.configured log
+  [[ $stamp -nt CMakePresets.json ]] && return
   say "configuring $preset"
   mkdir -p build
   log=build/$preset-configure.log
@@ -17,6 +17,7 @@ configure() {
     cat "$log" >&2
     return 1
   fi
+  touch "$stamp"
 }
 
 # build <preset> [target...]: configures and builds. On a terminal one line shows the progress;
