@@ -362,7 +362,7 @@ def file_length(file: File) -> Iterator[Finding]:
            ("scripts/a.sh", "cd /root/" + "weir\n"), ("src/a.cpp", '"/wo' + 'rk/x"\n')],
       good=[("docs/a.md", "/etc/weir/weir.yaml, ~/weir, /home/you/weir, /var/lib/weir, docs/home/a, http://x/work/y\n")])
 def no_machine_paths(file: File) -> Iterator[Finding]:
-    pattern = re.compile(r"(?<![\w./~-])/(?:home/(?!u/|user/|you/)[\w.-]|Users/\w|root/\w|work/\w|builds?/\w)")
+    pattern = re.compile(r"(?<![\w./~-])/(?:home/(?!u\b|user\b|you\b)[\w.-]|Users/\w|root/\w|work/\w|builds?/\w)")
     for number, line in enumerate(file.lines, 1):
         if found := pattern.search(line):
             yield number, f"a path of somebody's machine ({found[0]}...)"
