@@ -46,8 +46,6 @@ class Operation {
   [[nodiscard]] virtual std::unique_ptr<Relay> make_relay(const Target& target) const = 0;
 
   [[nodiscard]] virtual bool is_stream() const = 0;
-  /// The dialect that a whole or streamed answer of this target is written in.
-  [[nodiscard]] virtual wire::Dialect upstream_dialect(const Target& target) const = 0;
   /// Media type of the client's answer.
   [[nodiscard]] virtual std::string_view media_type() const = 0;
   /// Output tokens asked for; 0 = not said.

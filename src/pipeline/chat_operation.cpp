@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/hash.hpp"
 #include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
 #include "wire/openai/passthrough.hpp"
@@ -156,12 +157,8 @@ std::int64_t ChatOperation::input_tokens_estimate() const {
 }
 
 std::uint64_t ChatOperation::prefix_hash() const {
-  constexpr std::size_t prefix_bytes = 1024;
   const auto messages = root_.find("messages");
-  const std::string_view text = (messages ? messages->raw() : root_.raw()).substr(0, prefix_bytes);
-  std::uint64_t hash = 1469598103934665603ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash;
+  return prefix_hash_of(messages ? messages->raw() : root_.raw());
 }
 
 }  // namespace weir::pipeline

@@ -26,9 +26,6 @@ class ChatOperation final : public Operation {
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return peek_.stream; }
-  [[nodiscard]] wire::Dialect upstream_dialect(const Target& target) const override {
-    return target.dialect;
-  }
   [[nodiscard]] std::string_view media_type() const override;
   [[nodiscard]] std::int64_t output_tokens_wanted() const override {
     return peek_.output_tokens_max.value_or(0);

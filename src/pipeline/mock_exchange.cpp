@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
 
@@ -270,8 +271,7 @@ std::vector<std::string> stream_of(const Question& question, const Reply& reply,
 
 /// Eight numbers that depend on the text alone, of length one.
 void append_vector(json::Writer& json, std::string_view text) {
-  std::uint64_t hash = 1469598103934665603ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  const std::uint64_t hash = hash_of(text);
   json.begin_array();
   for (int i = 0; i < 8; ++i) {
     // Each bit chooses a sign; 0.353553 is 1/sqrt(8).

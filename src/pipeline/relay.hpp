@@ -56,6 +56,7 @@ struct RelayOptions {
   std::int64_t created = 0;  ///< Unix seconds
   bool wants_stream_usage = false;
   std::int64_t choices = 1;  ///< asked for: a stream is complete when all have finished
+  bool is_legacy_completion = false;  ///< the client reads `text_completion` objects
 };
 
 /// Answers of the client's own dialect: passed on as they are, watched on the way.

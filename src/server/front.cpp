@@ -11,8 +11,11 @@
 #include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
 #include "pipeline/chat_operation.hpp"
+#include "pipeline/completion_operation.hpp"
+#include "pipeline/embedding_operation.hpp"
 #include "server/admin.hpp"
 #include "wire/error_writer.hpp"
+#include "wire/openai/models.hpp"
 #include "wire/openai/passthrough.hpp"
 
 namespace weir::server {
@@ -98,10 +101,10 @@ bool is_true(std::string_view value) {
   return ascii::equals_ignoring_case(value, "true") || value == "1";
 }
 
-void append_model(json::Writer& json, std::string_view id, std::string_view owner,
-                  std::int64_t created) {
-  json.begin_object().member("id", id).member("object", "model").member("created", created);
-  json.member("owned_by", owner).end_object();
+/// Who has a model: the provider its name starts with, ourselves for routes.
+std::string_view owner_of(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  return slash == std::string_view::npos ? "weir" : name.substr(0, slash);
 }
 
 /// Hop header of the rule against loops; other gateways' hops count too when they are Weir's.
@@ -123,7 +126,12 @@ struct Front::Request {
 
 Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared,
              Surface surface, Random& random)
-    : loop_(loop), attempts_(attempts), shared_(shared), surface_(surface), random_(random) {}
+    : loop_(loop),
+      attempts_(attempts),
+      shared_(shared),
+      surface_(surface),
+      random_(random),
+      started_at_(shared.wall.unix_ms() / 1000) {}
 
 std::string Front::make_request_id() {
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
@@ -317,10 +325,27 @@ Result<std::unique_ptr<pipeline::Operation>> Front::make_operation(const Request
                                                                    json::Value root,
                                                                    std::string& model) {
   const std::int64_t now = shared_.wall.unix_ms() / 1000;
-  WEIR_TRY_ASSIGN(peek, wire::openai::peek_request(root));
-  model = peek.model;
-  std::unique_ptr<pipeline::Operation> operation = std::make_unique<pipeline::ChatOperation>(
-      wire::Dialect::openai_chat, root, std::move(peek), request.id, now);
+  std::unique_ptr<pipeline::Operation> operation;
+  switch (request.route->endpoint) {
+    case Endpoint::completions: {
+      WEIR_TRY_ASSIGN(made, pipeline::CompletionOperation::make(root, request.id, now));
+      model = made->model();
+      operation = std::move(made);
+      break;
+    }
+    case Endpoint::embeddings: {
+      WEIR_TRY_ASSIGN(made, pipeline::EmbeddingOperation::make(root));
+      model = made->model();
+      operation = std::move(made);
+      break;
+    }
+    default: {
+      WEIR_TRY_ASSIGN(peek, wire::openai::peek_request(root));
+      model = peek.model;
+      operation = std::make_unique<pipeline::ChatOperation>(wire::Dialect::openai_chat, root,
+                                                            std::move(peek), request.id, now);
+    }
+  }
   return operation;
 }
 
@@ -363,13 +388,12 @@ net::Task<void> Front::call_model(Request& request) {
 }
 
 net::Task<void> Front::list_models(Request& request) {
+  const std::vector<std::string> names = request.snapshot->resolver().listed_names();
+  std::vector<wire::openai::ModelEntry> entries;
+  entries.reserve(names.size());
+  for (const std::string& name : names) entries.push_back({name, owner_of(name), started_at_});
   std::string body;
-  json::Writer json(body);
-  json.begin_object().member("object", "list").key("data").begin_array();
-  for (const std::string& name : request.snapshot->resolver().listed_names()) {
-    append_model(json, name, "weir", 0);
-  }
-  json.end_array().end_object();
+  wire::openai::encode_models(entries, body);
   const net::IoResult written =
       co_await request.exchange.respond(200, "content-type: application/json\r\n", body);
   static_cast<void>(written);
@@ -382,8 +406,7 @@ net::Task<void> Front::get_model(Request& request) {
     co_return;
   }
   std::string body;
-  json::Writer json(body);
-  append_model(json, request.argument, "weir", 0);
+  wire::openai::encode_model({request.argument, owner_of(request.argument), started_at_}, body);
   const net::IoResult written =
       co_await request.exchange.respond(200, "content-type: application/json\r\n", body);
   static_cast<void>(written);

@@ -88,6 +88,7 @@ class Front final : public net::RequestHandler {
   const Shared& shared_;
   Surface surface_;
   Random& random_;
+  std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
   std::vector<std::unique_ptr<json::Document>> spare_documents_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::size_t in_flight_ = 0;

@@ -58,10 +58,10 @@ std::string fields_of(const config::ProviderConfig& provider, const std::string&
   append_field(out, "host", authority);
   append_field(out, "user-agent", "weir");
   if (!provider.api_keys.empty()) {
-    append_key_field(out, provider.spec->auth, provider.api_keys.front().reveal());
+    append_key_field(out, provider.api->auth, provider.api_keys.front().reveal());
   }
-  if (!provider.spec->header.name.empty()) {
-    append_field(out, provider.spec->header.name, provider.spec->header.value);
+  if (!provider.api->header.name.empty()) {
+    append_field(out, provider.api->header.name, provider.api->header.value);
   }
   if (!provider.organization.empty())
     append_field(out, "openai-organization", provider.organization);
@@ -130,28 +130,27 @@ pipeline::ModelCapabilities capabilities_of(const config::ModelFacts& facts) {
   return can;
 }
 
-pipeline::TargetTimeouts timeouts_of(const config::ProviderConfig& provider,
-                                     const config::Resolution& route,
-                                     const config::ModelFacts& facts) {
-  config::Timeouts set = provider.timeouts;
-  if (facts.override_ != nullptr) set = set.with(facts.override_->timeouts);
-  set = set.with(route.timeouts);
+pipeline::TargetTimeouts timeouts_of(const config::Config& config, const config::Resolution& route,
+                                     const config::Target& target) {
+  const config::Timeouts set = config::timeouts_for(config, route, target);
+  const bool is_local = config.providers[target.provider].local;
   using config::Timeout;
-  const auto value = [&](Timeout id) { return set.in_force(id, provider.local); };
+  const auto value = [&](Timeout id) { return set.in_force(id, is_local); };
   pipeline::TargetTimeouts timeouts;
   timeouts.first_byte = value(Timeout::first_byte);
   timeouts.first_content = value(Timeout::first_content);
   timeouts.stream_idle = value(Timeout::stream_idle);
-  timeouts.content_idle = config::content_idle(set, provider.local, facts.traits.reasons);
+  timeouts.content_idle = config::content_idle(set, is_local, target.facts.traits.reasons);
   timeouts.stream_total = value(Timeout::stream_total);
-  timeouts.attempt_total_min = config::attempt_total(set, provider.local, 0);
-  timeouts.attempt_total_max = config::attempt_total(set, provider.local, 1'000'000);
+  timeouts.attempt_total_min = config::attempt_total(set, is_local, 0);
+  timeouts.attempt_total_max = config::attempt_total(set, is_local, 1'000'000);
   return timeouts;
 }
 
+/// The loop is the route's: it is decided by the settings in force for its first target.
 pipeline::RetryPolicy retries_of(const config::Config& config, const config::Resolution& route) {
   const config::RetryPolicy decided =
-      config::decide(config.retries.with(route.retries), route.target_count());
+      config::retries_for(config, route, route.steps.front().targets.front());
   pipeline::RetryPolicy policy;
   policy.is_enabled = decided.enabled;
   policy.max_attempts = decided.max_attempts;
@@ -259,7 +258,7 @@ std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution
   target->is_priced = found.facts.prices.is_known();
   if (target->catalog != nullptr) target->notice = providers::retirement_notice(*target->catalog);
   target->weight = found.weight;
-  target->timeouts = timeouts_of(provider, route, found.facts);
+  target->timeouts = timeouts_of(config(), route, found);
   for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
   target->counters = counters_of(found.name);
@@ -281,7 +280,7 @@ void Snapshot::set_paths(pipeline::Target& target, const config::ProviderConfig&
   const auto url = parse_http_url(provider.base_url);
   WEIR_ASSERT(url.has_value());
   const auto path = [&](providers::Operation operation) {
-    const std::string rest = providers::operation_path(*provider.spec, endpoint, operation, model);
+    const std::string rest = providers::operation_path(*provider.api, endpoint, operation, model);
     return rest.empty() ? rest : url->path + rest;
   };
   using providers::Operation;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/completion_operation.hpp"
+
+#include "base/hash.hpp"
+#include "json/object_reader.hpp"
+#include "pipeline/codecs.hpp"
+#include "wire/openai/completions.hpp"
+#include "wire/openai/passthrough.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+/// Several prompts are a list of texts or of token lists; a list of numbers is one prompt.
+std::size_t prompts_in(json::Value prompt) {
+  if (!prompt.is_array() || prompt.size() == 0) return 1;
+  return (*prompt.elements().begin()).is_number() ? 1 : prompt.size();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Value root,
+                                                                       std::string_view request_id,
+                                                                       std::int64_t unix_seconds) {
+  std::unique_ptr<CompletionOperation> operation(
+      new CompletionOperation(root, request_id, unix_seconds));
+  json::Problem problem;
+  const json::Path path;
+  json::ObjectReader reader(root, path, problem);
+  operation->model_ = reader.required_string("model");
+  operation->is_stream_ = reader.boolean("stream").value_or(false);
+  operation->output_tokens_ = reader.integer("max_tokens", 0).value_or(0);
+  operation->choices_ = reader.integer("n", 1, 128).value_or(1);
+  if (const auto options = reader.object("stream_options")) {
+    const json::Path options_path = reader.path("stream_options");
+    json::ObjectReader options_reader(*options, options_path, problem);
+    operation->wants_stream_usage_ = options_reader.boolean("include_usage").value_or(false);
+  }
+  if (const auto prompt = reader.value("prompt"); prompt && !prompt->is_null()) {
+    operation->prompts_ = prompts_in(*prompt);
+    operation->prompt_bytes_ = prompt->raw().size();
+    operation->choices_ *= static_cast<std::int64_t>(operation->prompts_);
+  }
+  WEIR_TRY(problem.result());
+  return operation;
+}
+
+// OpenAI's own endpoint takes its few old models only; other servers complete with any model.
+bool CompletionOperation::is_native(const Target& target) {
+  if (target.completions_path.empty() || target.dialect != wire::Dialect::openai_chat) return false;
+  const bool is_openai = target.upstream->type == "openai" || target.upstream->type == "azure";
+  const bool is_chat_model =
+      target.catalog != nullptr &&
+      providers::has(target.catalog->capabilities, providers::Capability::chat);
+  return !(is_openai && is_chat_model);
+}
+
+std::optional<std::string> CompletionOperation::lacks(const Target& target) const {
+  if (is_native(target)) return std::nullopt;
+  if (target.chat_path.empty()) return "no completions here";
+  if (prompts_ > 1) return "several prompts in one request";
+  return std::nullopt;
+}
+
+Result<Outgoing> CompletionOperation::prepare(const Target& target) {
+  Outgoing outgoing;
+  if (is_native(target)) {
+    outgoing.path = target.completions_path;
+    const wire::RequestPatch patch{.model = target.model,
+                                   .adds_stream_usage = is_stream_ && !wants_stream_usage_};
+    wire::openai::patch_request(root_, patch, outgoing.body);
+    return outgoing;
+  }
+  WEIR_TRY_ASSIGN(requests, wire::openai::decode_completion_request(root_));
+  wire::ChatRequest& request = requests.front();
+  request.wants_stream_usage = request.stream;
+  const wire::EncodeOptions options{
+      .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
+  outgoing.path = is_stream_ ? target.chat_stream_path : target.chat_path;
+  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
+  outgoing.dropped = std::move(notes.dropped);
+  return outgoing;
+}
+
+std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) const {
+  const RelayOptions options{.client = wire::Dialect::openai_chat,
+                             .upstream = target.dialect,
+                             .quirks = target.upstream->quirks,
+                             .request_id = request_id_,
+                             .model = target.model,
+                             .created = unix_seconds_,
+                             .wants_stream_usage = wants_stream_usage_,
+                             .choices = choices_,
+                             .is_legacy_completion = true};
+  return is_native(target) ? make_passthrough_relay(options) : make_translating_relay(options);
+}
+
+std::string_view CompletionOperation::media_type() const {
+  return is_stream_ ? "text/event-stream" : "application/json";
+}
+
+std::int64_t CompletionOperation::input_tokens_estimate() const {
+  return static_cast<std::int64_t>(prompt_bytes_) / 4 + 8;
+}
+
+std::uint64_t CompletionOperation::prefix_hash() const {
+  const auto prompt = root_.find("prompt");
+  return prefix_hash_of(prompt ? prompt->raw() : std::string_view());
+}
+
+}  // namespace weir::pipeline

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "json/document.hpp"
+#include "pipeline/call.hpp"
+
+namespace weir::pipeline {
+
+/// A legacy completion (`POST /v1/completions`): as it is for targets that have the endpoint, as a
+/// chat of one user message for those that only chat.
+class CompletionOperation final : public Operation {
+ public:
+  /// Reads what policy needs of `root`, which outlives the operation. Errors: `invalid_request`.
+  static Result<std::unique_ptr<CompletionOperation>> make(json::Value root,
+                                                           std::string_view request_id,
+                                                           std::int64_t unix_seconds);
+
+  [[nodiscard]] const std::string& model() const { return model_; }
+  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
+  Result<Outgoing> prepare(const Target& target) override;
+  [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  [[nodiscard]] bool is_stream() const override { return is_stream_; }
+  [[nodiscard]] std::string_view media_type() const override;
+  [[nodiscard]] std::int64_t output_tokens_wanted() const override { return output_tokens_; }
+  [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::uint64_t prefix_hash() const override;
+
+ private:
+  CompletionOperation(json::Value root, std::string_view request_id, std::int64_t unix_seconds)
+      : root_(root), request_id_(request_id), unix_seconds_(unix_seconds) {}
+  [[nodiscard]] static bool is_native(const Target& target);
+
+  json::Value root_;
+  std::string_view request_id_;
+  std::int64_t unix_seconds_;
+  std::string model_;
+  bool is_stream_ = false;
+  bool wants_stream_usage_ = false;
+  std::int64_t output_tokens_ = 0;
+  std::int64_t choices_ = 1;  ///< over all prompts
+  std::size_t prompts_ = 1;
+  std::size_t prompt_bytes_ = 0;
+};
+
+}  // namespace weir::pipeline

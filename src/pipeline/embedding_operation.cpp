@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/embedding_operation.hpp"
+
+#include "base/hash.hpp"
+#include "wire/fault.hpp"
+#include "wire/gemini/embeddings.hpp"
+#include "wire/ollama/embeddings.hpp"
+#include "wire/openai/passthrough.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+/// OpenAI itself and Azure know everything a client may ask, base64 too: their text goes through.
+bool passes_through(const Target& target) {
+  return target.upstream->type == "openai" || target.upstream->type == "azure";
+}
+
+Result<wire::EmbeddingsResponse> decode(wire::Dialect dialect, json::Value root) {
+  switch (dialect) {
+    case wire::Dialect::gemini:
+      return wire::gemini::decode_embeddings_response(root);
+    case wire::Dialect::ollama:
+      return wire::ollama::decode_embeddings_response(root);
+    default:
+      return wire::openai::decode_embeddings_response(root);
+  }
+}
+
+class EmbeddingRelay final : public Relay {
+ public:
+  EmbeddingRelay(const Target& target, wire::openai::EmbeddingFormat format,
+                 std::int64_t input_estimate)
+      : target_(target), format_(format), input_estimate_(input_estimate) {}
+
+  Result<> whole(std::string_view body, std::string& out) override {
+    json::Document document;
+    if (const auto parsed = document.parse(body); !parsed) {
+      return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
+    }
+    if (wire::is_fault(document.root())) {
+      facts_.fault = wire::read_fault(200, body);
+      return {};
+    }
+    facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
+    wire::Usage usage;
+    if (passes_through(target_)) {
+      const auto data = document.root().find("data");
+      if (!data || !data->is_array()) {
+        return Error(ErrorCode::upstream_malformed, "the upstream's answer holds no vectors");
+      }
+      const auto watch = wire::openai::watch_response(document.root(), target_.upstream->quirks);
+      facts_.usage = watch.usage;
+      out.append(body);
+      return {};
+    }
+    WEIR_TRY_ASSIGN(response, decode(target_.dialect, document.root()));
+    if (response.model.empty()) response.model = target_.model;
+    // Gemini counts nothing here: our own estimate is booked and shown.
+    if (!response.input_tokens) response.input_tokens = input_estimate_;
+    usage.input = *response.input_tokens;
+    facts_.usage = usage;
+    wire::openai::encode_embeddings_response(response, format_, out);
+    return {};
+  }
+
+  // Embeddings are never streamed; the attempt loop does not call these.
+  Result<> feed(std::string_view, std::string&) override { return not_streamed(); }
+  Result<> end(std::string&) override { return not_streamed(); }
+  void finish(std::string&) override {}
+  void fail(const Error&, std::string_view, std::string&) override {}
+
+ private:
+  static Error not_streamed() { return {ErrorCode::internal_error, "embeddings are not streamed"}; }
+
+  const Target& target_;
+  wire::openai::EmbeddingFormat format_;
+  std::int64_t input_estimate_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EmbeddingOperation>> EmbeddingOperation::make(json::Value root) {
+  WEIR_TRY_ASSIGN(call, wire::openai::decode_embeddings_request(root));
+  return std::unique_ptr<EmbeddingOperation>(new EmbeddingOperation(root, std::move(call)));
+}
+
+std::optional<std::string> EmbeddingOperation::lacks(const Target& target) const {
+  if (target.embeddings_path.empty()) return "no embeddings here";
+  if (target.capabilities.embeddings == Tri::no) return "embeddings";
+  return std::nullopt;
+}
+
+bool EmbeddingOperation::is_uncertain(const Target& target) const {
+  return target.capabilities.embeddings == Tri::unknown;
+}
+
+Result<Outgoing> EmbeddingOperation::prepare(const Target& target) {
+  Outgoing outgoing;
+  outgoing.path = target.embeddings_path;
+  if (passes_through(target)) {
+    wire::openai::patch_request(root_, {.model = target.model}, outgoing.body);
+    return outgoing;
+  }
+  wire::EncodeNotes notes;
+  switch (target.dialect) {
+    case wire::Dialect::gemini: {
+      WEIR_TRY_ASSIGN(told, wire::gemini::encode_embeddings_request(call_.request, target.model,
+                                                                    outgoing.body));
+      notes = std::move(told);
+      break;
+    }
+    case wire::Dialect::ollama: {
+      WEIR_TRY_ASSIGN(told, wire::ollama::encode_embeddings_request(call_.request, target.model,
+                                                                    outgoing.body));
+      notes = std::move(told);
+      break;
+    }
+    default:
+      notes = wire::openai::encode_embeddings_request(call_.request, target.model,
+                                                      target.upstream->quirks, outgoing.body);
+  }
+  for (const auto& member : call_.extra.members) notes.drop(member.key);
+  outgoing.dropped = std::move(notes.dropped);
+  return outgoing;
+}
+
+std::unique_ptr<Relay> EmbeddingOperation::make_relay(const Target& target) const {
+  return std::make_unique<EmbeddingRelay>(target, call_.format, input_tokens_estimate());
+}
+
+std::int64_t EmbeddingOperation::input_tokens_estimate() const {
+  std::size_t bytes = 0;
+  for (const auto& input : call_.request.inputs) bytes += input.text.size() + input.tokens.size();
+  return static_cast<std::int64_t>(bytes) / 4 + 1;
+}
+
+}  // namespace weir::pipeline

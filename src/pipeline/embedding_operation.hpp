@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "json/document.hpp"
+#include "pipeline/call.hpp"
+#include "wire/openai/embeddings.hpp"
+
+namespace weir::pipeline {
+
+/// Embeddings (`POST /v1/embeddings`) from any target that has them, as floats or base64.
+class EmbeddingOperation final : public Operation {
+ public:
+  /// `root` outlives the operation. Errors: `invalid_request`.
+  static Result<std::unique_ptr<EmbeddingOperation>> make(json::Value root);
+
+  [[nodiscard]] const std::string& model() const { return call_.request.model; }
+  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] bool is_uncertain(const Target& target) const override;
+  Result<Outgoing> prepare(const Target& target) override;
+  [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  [[nodiscard]] bool is_stream() const override { return false; }
+  [[nodiscard]] std::string_view media_type() const override { return "application/json"; }
+  [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 0; }
+  [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
+
+ private:
+  EmbeddingOperation(json::Value root, wire::openai::EmbeddingsCall call)
+      : root_(root), call_(std::move(call)) {}
+
+  json::Value root_;
+  wire::openai::EmbeddingsCall call_;
+};
+
+}  // namespace weir::pipeline
