@@ -101,15 +101,24 @@ class Cancellation {
   Cancellation() = default;
   Cancellation(const Cancellation&) = delete;
   Cancellation& operator=(const Cancellation&) = delete;
-  ~Cancellation() { WEIR_ASSERT(first_ == nullptr); }
+  ~Cancellation() {
+    WEIR_ASSERT(first_ == nullptr);
+    if (is_gone_ != nullptr) *is_gone_ = true;
+  }
 
+  /// Tells everything that waits. A waiter may resume the very coroutine that owns this object and
+  /// run it to its end, so this object may be gone when the call returns.
   void cancel() {
+    if (is_cancelled_) return;
     is_cancelled_ = true;
-    while (first_ != nullptr) {
+    bool is_gone = false;
+    is_gone_ = &is_gone;
+    while (!is_gone && first_ != nullptr) {
       Cancellable& waiting = *first_;
       remove(waiting);
       waiting.on_cancel();
     }
+    if (!is_gone) is_gone_ = nullptr;
   }
   [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_; }
 
@@ -134,6 +143,7 @@ class Cancellation {
 
  private:
   Cancellable* first_ = nullptr;
+  bool* is_gone_ = nullptr;  ///< set while `cancel` runs
   bool is_cancelled_ = false;
 };
 
