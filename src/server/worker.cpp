@@ -1,48 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/worker.hpp"
 
-#include <chrono>
-
-#include "pipeline/mock_exchange.hpp"
-
 namespace weir::server {
-
-std::int64_t SystemClock::unix_ms() const {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
-/// Real upstreams over HTTP, the mock in the process.
-class Worker::Exchanges final : public pipeline::ExchangeFactory {
- public:
-  Exchanges(net::ClientContext& client, const pipeline::WallClock& wall)
-      : client_(client), wall_(wall) {}
-
-  std::unique_ptr<net::Exchange> make(const pipeline::Target& target,
-                                      net::Cancellation& cancellation) override {
-    const pipeline::Upstream& upstream = *target.upstream;
-    if (upstream.is_mock) {
-      return pipeline::make_mock_exchange(client_.loop, cancellation, wall_.unix_ms() / 1000);
-    }
-    return std::make_unique<net::HttpExchange>(client_, upstream.origin, upstream.pool_key,
-                                               cancellation);
-  }
-
- private:
-  net::ClientContext& client_;
-  const pipeline::WallClock& wall_;
-};
 
 Worker::Worker(const WorkerContext& context, std::uint64_t seed)
     : context_(context),
-      random_(seed),
-      connector_(loop_, context.tls),
-      pool_(loop_),
-      client_{loop_, connector_, pool_},
-      exchanges_(std::make_unique<Exchanges>(client_, context.wall)),
-      attempts_(*exchanges_, context.gate, context.wall, random_, {}),
-      client_front_(loop_, attempts_, context.shared, Surface::client, random_),
-      admin_front_(loop_, attempts_, context.shared, Surface::admin, random_) {}
+      engine_({context.wall, context.gate, context.tls}, seed),
+      loop_(engine_.loop()),
+      client_front_(loop_, engine_.attempts(), context.shared, Surface::client, engine_.random()),
+      admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()) {}
 
 Worker::~Worker() { join(); }
 
@@ -131,8 +97,7 @@ void Worker::stop() {
 
 void Worker::finish_if_idle() {
   if (!is_finished_when_idle_ || !connections_.empty()) return;
-  pool_.close();
-  loop_.stop();
+  engine_.finish();
 }
 
 }  // namespace weir::server

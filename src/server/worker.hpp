@@ -5,20 +5,12 @@
 #include <set>
 #include <thread>
 
-#include "net/asio_connector.hpp"
-#include "net/asio_loop.hpp"
-#include "net/client.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
-#include "pipeline/attempt_loop.hpp"
+#include "server/engine.hpp"
 #include "server/front.hpp"
 
 namespace weir::server {
-
-class SystemClock final : public pipeline::WallClock {
- public:
-  [[nodiscard]] std::int64_t unix_ms() const override;
-};
 
 /// What all workers share.
 struct WorkerContext {
@@ -51,19 +43,13 @@ class Worker {
   void stop();
 
  private:
-  class Exchanges;
   net::Task<void> serve(net::Socket socket, Surface surface);
   void accept(net::Socket socket, Surface surface);
   void finish_if_idle();
 
   const WorkerContext& context_;
-  net::AsioLoop loop_;
-  SeededRandom random_;
-  net::AsioConnector connector_;
-  net::UpstreamPool pool_;
-  net::ClientContext client_;
-  std::unique_ptr<Exchanges> exchanges_;
-  pipeline::AttemptLoop attempts_;
+  Engine engine_;
+  net::AsioLoop& loop_;
   Front client_front_;
   Front admin_front_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

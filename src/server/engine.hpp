@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/random.hpp"
+#include "net/asio_connector.hpp"
+#include "net/asio_loop.hpp"
+#include "net/client.hpp"
+#include "pipeline/attempt_loop.hpp"
+
+namespace weir::server {
+
+class SystemClock final : public pipeline::WallClock {
+ public:
+  [[nodiscard]] std::int64_t unix_ms() const override;
+};
+
+/// What the engines of all threads share.
+struct EngineContext {
+  const pipeline::WallClock& wall;
+  pipeline::TargetGate& gate;
+  net::TlsClientContexts& tls;
+};
+
+/// Providers that live in the process of a program that links the library. For any thread.
+class EmbeddedProviders {
+ public:
+  virtual ~EmbeddedProviders() = default;
+  /// Null when the target is none of them.
+  virtual std::unique_ptr<net::Exchange> make(const pipeline::Target& target, net::Loop& loop,
+                                              net::Cancellation& cancellation) = 0;
+};
+
+/// Calls providers from one thread: its loop, its connections and the attempt loop over them. The
+/// program's workers and the library's threads each own one.
+class Engine {
+ public:
+  Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded = nullptr);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  [[nodiscard]] net::AsioLoop& loop() { return loop_; }
+  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] pipeline::AttemptLoop& attempts() { return attempts_; }
+
+  /// Connects to `upstream` ahead of its first request and keeps the connection for it. Errors:
+  /// `upstream_unreachable`.
+  net::Task<Result<>> warm(std::shared_ptr<const pipeline::Upstream> upstream,
+                           net::Cancellation& cancellation);
+
+  /// Closes idle connections and lets the loop's `run` return once nothing is left to do. On the
+  /// loop's thread.
+  void finish();
+
+ private:
+  class Exchanges;
+
+  net::AsioLoop loop_;
+  SeededRandom random_;
+  net::AsioConnector connector_;
+  net::UpstreamPool pool_;
+  net::ClientContext client_;
+  std::unique_ptr<Exchanges> exchanges_;
+  pipeline::AttemptLoop attempts_;
+};
+
+}  // namespace weir::server
