@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Sourced by the scripts: building a preset, running its tests. Works from the repository's root.
+# Sourced by the scripts, which set -euo pipefail: building a preset, running its tests. Works from
+# the repository's root.
 # shellcheck shell=bash
 
 say() { echo "== $*" >&2; }
@@ -29,7 +30,7 @@ build() {
   if [[ -t 2 ]]; then
     (cd "build/$preset" && NINJA_STATUS="building $preset [%f/%t] " ninja "$@" >&2)
   else
-    (cd "build/$preset" && ninja --quiet "$@" >&2)
+    (cd "build/$preset" && ninja --quiet "$@") 2>&1 | sed '/^ninja: no work to do/d' >&2
   fi
 }
 
