@@ -17,14 +17,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
-import gzip
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
 import urllib.parse
+import zlib
 from typing import Any, Awaitable, Callable
 
 import answers
@@ -330,11 +331,12 @@ def endless_headers(bytes_max: int = 4 << 20) -> Fault:
 
 def gzip_bomb(bytes_unpacked: int = 1 << 30) -> Fault:
     """A small body that unpacks to a string of zeros far beyond any answer."""
-    zeros = b"0" * (1 << 20)
-    packer = gzip.zlib.compressobj(9, gzip.zlib.DEFLATED, 31)
-    packed = packer.compress(b'{"id":"')
-    packed += b"".join(packer.compress(zeros) for _ in range(bytes_unpacked >> 20))
-    packed += packer.compress(b'"}') + packer.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    begin = packer.compress(b'{"id":"') + packer.flush(zlib.Z_FULL_FLUSH)
+    # After a full flush a block stands on its own, so one is made and repeated; the checksum at
+    # the end would be wrong, but nobody should ever get there.
+    block = packer.compress(b"0" * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed = begin + block * (bytes_unpacked >> 20) + packer.compress(b'"}') + packer.flush()
 
     async def play(exchange: Exchange) -> None:
         headers = {"content-type": "application/json", "content-encoding": "gzip"}
@@ -367,10 +369,16 @@ def shared_loop() -> Loop:
 
 
 class Upstream:
-    def __init__(self, dialect: str = "openai", key: str = "sk-upstream-0123456789abcdef"):
+    def __init__(
+        self,
+        dialect: str = "openai",
+        key: str = "sk-upstream-0123456789abcdef",
+        tls: ssl.SSLContext | None = None,
+    ):
         self.dialect_name = dialect
         self.dialect = answers.DIALECTS[dialect]
         self.key = key
+        self.tls = tls
         self.port = 0
         self.models = ["m", "n"]
         self.received: list[Received] = []
@@ -393,7 +401,7 @@ class Upstream:
 
         async def listen() -> None:
             self._server = await asyncio.start_server(
-                self._serve, "127.0.0.1", self.port, limit=HEAD_BYTES_MAX, backlog=1024
+                self._serve, "127.0.0.1", self.port, ssl=self.tls, limit=HEAD_BYTES_MAX, backlog=1024
             )
             self.port = self._server.sockets[0].getsockname()[1]
 
@@ -416,7 +424,8 @@ class Upstream:
     @property
     def base_url(self) -> str:
         path = {"openai": "/v1", "responses": "/v1", "gemini": "/v1beta"}
-        return f"http://127.0.0.1:{self.port}{path.get(self.dialect_name, '')}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}{path.get(self.dialect_name, '')}"
 
     @property
     def provider(self) -> dict[str, Any]:

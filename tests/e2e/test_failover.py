@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider breaks; the client must not notice, or be told the truth when nobody is left."""
+
+import concurrent.futures
+import time
+
+import pytest
+
+import upstream as fault
+from answers import DIALECTS
+from harness import Client, Weir, free_port, user
+from upstream import Upstream
+
+TEXT = "one two three four five"
+
+# Ends of an attempt that lead to the next target, whatever was asked.
+FAILURES = {
+    "reset before reading": fault.reset_before_reading(),
+    "reset after reading": fault.reset(),
+    "closed without an answer": fault.hang_up(),
+    "500": fault.status(500),
+    "502 in HTML": fault.status(502, body=b"<html>bad gateway</html>", content_type="text/html"),
+    "503": fault.status(503),
+    "529": fault.status(529),
+    "429 with a long wait": fault.status(429, retry_after="60"),
+    "429 with a code of quota": fault.status(
+        429, body=b'{"error":{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}}'
+    ),
+    "401": fault.status(401),
+    "403": fault.status(403),
+    "402": fault.status(402),
+    "302": fault.status(302, location="http://127.0.0.1:1/elsewhere"),
+    "model not found": fault.status(
+        404, body=b'{"error":{"message":"no such model","code":"model_not_found"}}'
+    ),
+    "HTML with 200": fault.ok_with(b"<html>please log in</html>", "text/html"),
+    "garbage with 200": fault.ok_with(b'{"id": "chatcmpl-1", "choices": [', "application/json"),
+    "empty with 200": fault.ok_with(b""),
+    "error object with 200": fault.ok_with(
+        b'{"error":{"message":"overloaded","type":"server_error","code":503}}'
+    ),
+    "no HTTP at all": fault.raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+    "endless headers": fault.endless_headers(),
+}  # fmt: skip
+WHOLE_ONLY = {
+    "body cut": fault.cut_at_byte(40),
+    "body shorter than its length": fault.wrong_length(+100),
+    "gzip bomb": fault.gzip_bomb(),
+}
+STREAM_ONLY = {
+    "cut before content": fault.cut_after(0),
+    "reset before content": fault.cut_after(0, by_reset=True),
+    "broken line before content": fault.broken_event_after(0),
+    "error event before content": fault.error_event_after(0),
+}
+
+
+@pytest.fixture
+def backup():
+    with Upstream("openai") as upstream:
+        yield upstream
+        assert upstream.violations == []
+
+
+@pytest.fixture
+def broken():
+    with Upstream("openai") as upstream:
+        yield upstream
+        assert upstream.violations == []
+
+
+def two_targets(first: Upstream, second: Upstream, **settings) -> Weir:
+    providers = {"a": first.provider, "b": second.provider}
+    models = {"smart": {"strategy": "priority", "targets": ["a/m", "b/m"]}}
+    return Weir({"providers": providers, "models": models, **settings})
+
+
+
+@pytest.fixture
+def pair(broken, backup):
+    with two_targets(broken, backup) as weir:
+        yield weir, broken, backup
+
+
+@pytest.mark.parametrize("name", [*FAILURES, *WHOLE_ONLY])
+def test_before_an_answer_the_next_target_is_asked(pair, name):
+    weir, broken, backup = pair
+    broken.always((FAILURES | WHOLE_ONLY)[name])
+    answer = weir.chat("smart", TEXT)
+    assert answer.status == 200, answer.body
+    assert answer.json["choices"][0]["message"]["content"] == "echo: " + TEXT
+    assert answer.headers["x-weir-target"] == "b/m"
+    assert len(broken.calls) in (1, 2) and len(backup.calls) == 1
+
+
+@pytest.mark.parametrize("name", [*FAILURES, *STREAM_ONLY])
+def test_before_the_first_content_of_a_stream_the_next_target_is_asked(pair, name):
+    weir, broken, backup = pair
+    broken.always((FAILURES | STREAM_ONLY)[name])
+    stream = weir.stream("smart", TEXT)
+    assert (stream.text, stream.errors, stream.has_done) == ("echo: " + TEXT, [], True)
+    assert stream.headers["x-weir-target"] == "b/m"
+    assert len(broken.calls) in (1, 2) and len(backup.calls) == 1
+
+
+def test_nobody_listens_at_the_first_target(backup):
+    nobody = {"type": "openai", "base_url": f"http://127.0.0.1:{free_port()}/v1", "api_key": "x"}
+    config = {
+        "providers": {"a": nobody, "b": backup.provider},
+        "models": {"smart": {"targets": ["a/m", "b/m"]}},
+    }
+    with Weir(config) as weir:
+        answer = weir.chat("smart", TEXT)
+        assert (answer.status, answer.headers["x-weir-target"]) == (200, "b/m")
+        assert weir.stream("smart", TEXT).has_done
+        alone = weir.chat("a/m", TEXT)
+        assert (alone.status, alone.error["code"]) == (502, "upstream_unreachable")
+        assert alone.headers["x-should-retry"] == "false"
+
+
+CUTS_AFTER_CONTENT = {
+    "cut": fault.cut_after(2),
+    "reset": fault.cut_after(2, by_reset=True),
+    "no terminator": fault.no_terminator(),
+    "broken line": fault.broken_event_after(2),
+    "error event": fault.error_event_after(2),
+}
+
+
+@pytest.mark.parametrize("name", CUTS_AFTER_CONTENT)
+def test_after_content_the_stream_ends_with_one_error_and_no_done(broken, backup, name):
+    broken.always(CUTS_AFTER_CONTENT[name])
+    with two_targets(broken, backup, stream={"recovery": "off"}) as weir:
+        stream = weir.stream("smart", TEXT)
+        assert stream.text.startswith("echo: one ")
+        assert ("echo: " + TEXT).startswith(stream.text)
+        assert len(stream.errors) == 1 and not stream.has_done
+        assert stream.errors[0]["request_id"] == stream.headers["x-weir-request-id"]
+        assert stream.errors[0]["code"]
+        assert stream.events[-1]["error"], "the error is the last event"
+        assert backup.calls == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_end_without_the_dialects_own_terminator_is_never_a_clean_end(dialect):
+    with Upstream(dialect) as upstream:
+        upstream.always(fault.no_terminator())
+        with Weir({"providers": {"up": upstream.provider}, "stream": {"recovery": "off"}}) as weir:
+            stream = weir.stream("up/m", TEXT)
+            assert len(stream.errors) == 1 and not stream.has_done
+            assert stream.finish == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_from_every_dialect_to_every_other(dialect):
+    """The first target of each dialect fails in its own words; the next answers in another."""
+    names = list(DIALECTS)
+    other = names[(names.index(dialect) + 1) % len(names)]
+    with Upstream(dialect) as first, Upstream(other) as second:
+        first.script(fault.status(500), fault.status(500))
+        with two_targets(first, second) as weir:
+            answer = weir.chat("smart", TEXT)
+            assert answer.status == 200, answer.body
+            assert answer.json["choices"][0]["message"]["content"] == "echo: " + TEXT
+            first.script(fault.error_event_after(0), fault.error_event_after(0))
+            stream = weir.stream("smart", TEXT)
+            assert (stream.text, stream.has_done, stream.errors) == ("echo: " + TEXT, True, [])
+
+
+# What the client is told when nobody is left -------------------------------------------------------
+
+LAST_WORDS = {
+    "reset": (fault.reset(), 502, "upstream_error"),
+    "500": (fault.status(500), 502, "upstream_error"),
+    "garbage": (fault.ok_with(b"{", "application/json"), 502, "upstream_malformed"),
+    "HTML": (fault.ok_with(b"<html>", "text/html"), 502, "upstream_malformed"),
+    "401": (fault.status(401), 502, "upstream_auth"),
+    "403": (fault.status(403), 502, "upstream_auth"),
+    "429": (fault.status(429, retry_after="17"), 429, "upstream_rate_limited"),
+    "400": (fault.status(400, "bad temperature"), 400, "invalid_request"),
+    "redirect": (fault.status(307, location="http://127.0.0.1:1/"), 502, None),
+}
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("name", LAST_WORDS)
+def test_the_last_word_is_an_error_of_its_own_kind(broken, name, is_stream):
+    broken.always(LAST_WORDS[name][0])
+    _, status, code = LAST_WORDS[name]
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT, stream=is_stream)
+        assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+        if code:
+            assert answer.error["code"] == code
+        assert int(answer.headers["x-weir-attempts"]) == len(broken.calls)
+        assert ("retry-after" in answer.headers) == (answer.status in (429, 503))
+        if answer.status == 429:
+            assert 1 <= int(answer.headers["retry-after"]) <= 17
+        wanted = "true" if "retry-after" in answer.headers else "false"
+        assert answer.headers["x-should-retry"] == wanted
+
+
+def test_overloaded_everywhere_is_503_with_a_time_to_come_back(broken):
+    broken.always(fault.status(503))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT)
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 0
+
+
+def test_a_faulty_request_is_asked_once_and_never_elsewhere(pair):
+    weir, broken, backup = pair
+    broken.always(fault.status(400, "messages.0: not like this"))
+    answer = weir.chat("smart", TEXT)
+    assert answer.status == 400
+    assert "not like this" in answer.error["message"]
+    assert (len(broken.calls), len(backup.calls)) == (1, 0)
+
+
+def test_the_context_error_keeps_its_name(broken):
+    body = (
+        b'{"error":{"message":"too long","type":"invalid_request_error","param":"messages",'
+        b'"code":"context_length_exceeded"}}'
+    )
+    broken.always(fault.status(400, body=body))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT)
+        assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
+
+
+def test_upstream_texts_lose_secrets_before_the_client_sees_them(broken):
+    broken.always(fault.status(400, f"key {broken.key} has no credit"))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT)
+        assert broken.key.encode() not in answer.body
+        assert broken.key not in weir.log()
+
+
+# How often -----------------------------------------------------------------------------------------
+
+
+def test_one_target_is_tried_again_after_a_server_error(broken):
+    broken.script(fault.status(500))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT)
+        assert (answer.status, answer.headers["x-weir-attempts"]) == (200, "2")
+
+
+def test_a_short_retry_after_is_waited_for_when_nobody_else_is_there(broken):
+    broken.script(fault.status(429, retry_after="1"))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        begin = time.monotonic()
+        answer = weir.chat("a/m", TEXT)
+        assert answer.status == 200
+        assert 1.0 <= time.monotonic() - begin < 5.0
+
+
+def test_the_client_may_forbid_retries_and_failover(pair):
+    weir, broken, backup = pair
+    broken.always(fault.status(500))
+    once = weir.chat("smart", TEXT, headers={"x-weir-no-retry": "true"})
+    assert (once.status, once.headers["x-weir-attempts"]) == (502, "1")
+    before = len(broken.calls)
+    alone = weir.chat("smart", TEXT, headers={"x-weir-no-failover": "true"})
+    assert alone.status == 502
+    assert len(broken.calls) > before and backup.calls == []
+
+
+def test_the_client_may_prefer_a_provider(pair):
+    weir, _, _ = pair
+    answer = weir.chat("smart", TEXT, headers={"x-weir-prefer": "b"})
+    assert answer.headers["x-weir-target"] == "b/m"
+
+
+def test_a_server_that_closed_its_idle_connection_costs_no_request(broken):
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        assert weir.chat("a/m", TEXT).status == 200
+        broken.kill()
+        broken.start()
+        answer = weir.chat("a/m", TEXT)
+        assert (answer.status, answer.headers["x-weir-attempts"]) == (200, "1")
+
+
+def test_a_stalled_attempt_ends_at_its_time_and_the_next_target_answers(broken, backup):
+    broken.always(fault.stall())
+    with two_targets(broken, backup, timeouts={"first_byte": "300ms"}) as weir:
+        stream = weir.stream("smart", TEXT, headers={"x-weir-no-retry": "false"})
+        assert (stream.text, stream.has_done) == ("echo: " + TEXT, True)
+        assert broken.calls[0].caller_gone.wait(5)
+
+
+def test_the_request_as_a_whole_has_a_time(broken):
+    broken.always(fault.stall())
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        begin = time.monotonic()
+        answer = weir.chat("a/m", TEXT, headers={"x-weir-timeout-ms": "1000"})
+        assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
+        assert 1.0 <= time.monotonic() - begin < 3.0
+
+
+# Under load ----------------------------------------------------------------------------------------
+
+
+def test_a_provider_killed_in_the_middle_of_a_load_costs_no_request(pair):
+    weir, first, second = pair
+    requests, threads, killed_at = 300, 8, 100
+    first.always(fault.delay(0.005))
+    second.always(fault.delay(0.005))
+
+    def run(worker: int) -> list[tuple[int, str]]:
+        seen = []
+        with Client(weir.port) as client:
+            for number in range(worker, requests, threads):
+                body = {"model": "smart", "messages": user(f"number {number}")}
+                answer = client.request("POST", "/v1/chat/completions", body)
+                text = answer.json["choices"][0]["message"]["content"] if answer.status == 200 else ""
+                seen.append((answer.status, "right" if text == f"echo: number {number}" else text))
+                if number == killed_at:
+                    first.kill()
+        return seen
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        results = [result for worker in pool.map(run, range(threads)) for result in worker]
+    assert results == [(200, "right")] * requests
+    assert len(first.calls) >= killed_at / 2 and len(second.calls) >= 1

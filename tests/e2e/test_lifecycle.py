@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, changing, leaving and stopping, with requests under way."""
+
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import upstream as fault
+from harness import Client, Weir, eventually, run_weir, user
+from upstream import Upstream
+
+NOTICE_SECONDS_MAX = 0.25  # from a client's leaving to the end of the upstream connection
+
+
+@pytest.fixture
+def upstream():
+    with Upstream("openai") as made:
+        yield made
+        assert made.violations == []
+
+
+@pytest.fixture
+def weir(upstream):
+    with Weir({"providers": {"up": upstream.provider}}) as running:
+        yield running
+
+
+def chat_bytes(text: str, **members) -> bytes:
+    body = json.dumps({"model": "up/m", "messages": user(text), **members}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
+
+
+# A client that leaves ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_reset", [False, True])
+@pytest.mark.parametrize("phase", ["before the answer", "within a stream", "before a stream"])
+def test_a_client_that_leaves_ends_the_call_upstream(weir, upstream, phase, by_reset):
+    upstream.script(fault.stall(events=1 if phase == "within a stream" else None))
+    wire = socket.create_connection(("127.0.0.1", weir.port), timeout=10)
+    wire.sendall(chat_bytes("one two", stream=phase != "before the answer"))
+    call = eventually(lambda: upstream.calls[0] if upstream.calls else None)
+    if phase == "within a stream":
+        seen = b""
+        while b"echo: " not in seen:
+            seen += wire.recv(4096)
+    if by_reset:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    left_at = time.monotonic()
+    wire.close()
+    assert call.caller_gone.wait(5)
+    assert call.gone_at - left_at <= NOTICE_SECONDS_MAX
+    assert len(upstream.calls) == 1  # nothing is tried for somebody who is gone
+
+
+def test_a_client_that_leaves_between_two_attempts_ends_the_call(upstream):
+    retries = {"backoff_base": "5s", "backoff_cap": "5s"}
+    with Weir({"providers": {"up": upstream.provider}, "retries": retries}) as weir:
+        upstream.always(fault.status(500))
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", weir.port), timeout=10) as wire:
+                wire.sendall(chat_bytes("one"))
+                before = len(upstream.calls)
+                eventually(lambda: len(upstream.calls) > before)
+        assert weir.get("/livez").status == 200
+
+
+def test_many_that_leave_at_any_point_leave_nothing_behind(weir, upstream):
+    upstream.always(fault.pace(0.002))
+
+    def descriptors() -> int:
+        return len(os.listdir(f"/proc/{weir.process.pid}/fd"))
+
+    assert weir.stream("up/m", "warm up").has_done
+    before = descriptors()
+    request = chat_bytes("one two three four", stream=True)
+    for size in range(0, len(request), 7):
+        with socket.create_connection(("127.0.0.1", weir.port), timeout=10) as wire:
+            wire.sendall(request[:size])
+    for size in range(1, 60):
+        with socket.create_connection(("127.0.0.1", weir.port), timeout=10) as wire:
+            wire.sendall(request)
+            wire.recv(size)
+    eventually(lambda: descriptors() <= before + 8)  # some idle upstream connections may stay
+    assert weir.stream("up/m", "still here").has_done
+
+
+# Reload --------------------------------------------------------------------------------------------
+
+
+def reload(weir: Weir) -> None:
+    weir.signal(signal.SIGHUP)
+
+
+def test_a_reload_takes_the_new_file_and_breaks_nothing_that_runs(weir, upstream):
+    upstream.script(fault.pace(0.05))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(weir.stream, "up/m", "one two three four five six")
+        eventually(lambda: upstream.calls)
+        with Upstream("anthropic") as other:
+            weir.write_config({"providers": {"new": other.provider}})
+            reload(weir)
+            eventually(lambda: weir.chat("new/m", "hello").status == 200)
+            assert weir.chat("up/m", "hello").status == 404
+            stream = running.result(timeout=10)
+    assert stream.text == "echo: one two three four five six" and stream.has_done
+
+
+def test_a_reload_of_an_invalid_file_changes_nothing_and_says_where(weir, upstream):
+    broken = {"providers": {"up": {**upstream.provider, "api_kee": "x"}}}
+    weir.write_config(broken)
+    line = next(
+        number
+        for number, text in enumerate(weir.config_file.read_text().splitlines(), 1)
+        if "api_kee" in text
+    )
+    reload(weir)
+    eventually(lambda: f"weir.yaml:{line}" in weir.log())
+    assert "api_key" in weir.log()  # the nearest known name
+    assert upstream.key not in weir.log()
+    assert weir.chat("up/m", "hello").status == 200
+
+
+def test_a_reload_when_the_file_is_gone_changes_nothing(weir):
+    weir.config_file.unlink()
+    reload(weir)
+    eventually(lambda: "weir.yaml" in weir.log())
+    assert weir.chat("up/m", "hello").status == 200
+
+
+def test_reloads_under_load_fail_no_request(weir, upstream):
+    is_over = threading.Event()
+
+    def load() -> list[int]:
+        seen = []
+        with Client(weir.port) as client:
+            body = {"model": "up/m", "messages": user("hello")}
+            while not is_over.is_set():
+                seen.append(client.request("POST", "/v1/chat/completions", body).status)
+        return seen
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(load) for _ in range(4)]
+        for _ in range(30):
+            before = len(upstream.calls)
+            reload(weir)
+            eventually(lambda: len(upstream.calls) > before + 4)
+        is_over.set()
+        statuses = [status for worker in workers for status in worker.result()]
+    assert set(statuses) == {200} and len(statuses) > 100
+
+
+# Stop ----------------------------------------------------------------------------------------------
+
+
+def test_sigterm_lets_running_requests_finish_and_takes_no_new_ones(weir, upstream):
+    upstream.script(fault.pace(0.1), fault.delay(0.8))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        stream = pool.submit(weir.stream, "up/m", "one two three four five six")
+        eventually(lambda: len(upstream.calls) == 1)
+        whole = pool.submit(weir.chat, "up/m", "hello")
+        eventually(lambda: len(upstream.calls) == 2)
+        idle = weir.client()
+        assert idle.request("GET", "/livez").status == 200
+        weir.signal(signal.SIGTERM)
+
+        def refuses() -> bool:
+            try:
+                socket.create_connection(("127.0.0.1", weir.port), timeout=1).close()
+            except OSError:
+                return True
+            return False
+
+        eventually(refuses, 2)
+        assert stream.result(timeout=10).has_done
+        assert whole.result(timeout=10).status == 200
+    assert weir.process.wait(10) == 0
+
+
+def test_sigterm_ends_an_idle_program_at_once(weir):
+    client = weir.client()
+    assert client.request("GET", "/livez").status == 200
+    begin = time.monotonic()
+    assert weir.stop() == 0
+    assert time.monotonic() - begin < 2.0
+
+
+def test_a_port_that_is_taken_is_an_error_and_not_shared(upstream, weir):
+    second = Weir(None)
+    second.port = weir.port
+    second.write_config({"providers": {"up": upstream.provider}})
+    run = run_weir("serve", "--config", str(second.config_file), folder=second.folder)
+    assert run.returncode not in (0, None)
+    assert str(weir.port) in run.stderr
+
+
+# Keys ----------------------------------------------------------------------------------------------
+
+
+def test_with_keys_every_model_call_needs_one(upstream):
+    key = "sk-client-0123456789abcdef"
+    with Weir({"providers": {"up": upstream.provider}, "keys": [key, "sk-second-key-9876"]}) as weir:
+        for header in (
+            {"authorization": f"Bearer {key}"},
+            {"authorization": "Bearer sk-second-key-9876"},
+            {"x-api-key": key},
+            {"api-key": key},
+        ):
+            assert weir.chat("up/m", "hello", headers=header).status == 200, header
+        before = len(upstream.calls)
+        for header in (
+            {},
+            {"authorization": "Bearer " + key[:-1]},
+            {"authorization": "Bearer " + key + "x"},
+            {"authorization": "Bearer "},
+            {"authorization": f"Basic {key}"},
+        ):
+            answer = weir.chat("up/m", "hello", headers=header)
+            assert (answer.status, answer.error["code"]) == (401, "invalid_api_key"), header
+            assert key.encode() not in answer.body
+        assert weir.get("/v1/models").status == 401
+        assert weir.get("/livez").status == 200
+        assert len(upstream.calls) == before
+        assert key not in weir.log()
+        assert upstream.calls[0].header("authorization") == f"Bearer {upstream.key}"
+
+
+# Without a configuration ---------------------------------------------------------------------------
+
+
+def test_without_a_file_the_environment_makes_the_providers(upstream):
+    weir = Weir(None)
+    weir.environment = {
+        "WEIR_LISTEN": f"127.0.0.1:{weir.port}",
+        "WEIR_ADMIN_LISTEN": f"127.0.0.1:{weir.admin_port}",
+        "WEIR_DETECT_LOCAL": "off",
+        "OPENAI_API_KEY": upstream.key,
+        "OPENAI_BASE_URL": upstream.base_url,
+    }
+    with weir:
+        assert weir.chat("openai/m", "hello").status == 200
+        assert weir.chat("auto", "hello").headers["x-weir-target"].startswith("openai/")
+        assert weir.chat("mock/mock", "hello").status == 200
