@@ -7,6 +7,7 @@
 #include "base/hash.hpp"
 #include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
+#include "pipeline/needs.hpp"
 #include "wire/openai/passthrough.hpp"
 
 namespace weir::pipeline {
@@ -20,8 +21,6 @@ constexpr wire::Quirks reading_quirks = wire::Quirk::reasoning_outside_completio
 /// What reasoning models refuse, by OpenAI's names.
 constexpr std::array<std::string_view, 6> sampling_members{
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens", "stop"};
-
-constexpr std::int64_t image_tokens_estimate = 800;
 
 }  // namespace
 
@@ -48,31 +47,15 @@ ChatOperation::ChatOperation(wire::Dialect client, json::Value root, wire::Reque
       unix_seconds_(unix_seconds) {}
 
 std::optional<std::string> ChatOperation::lacks(const Target& target) const {
-  const ModelCapabilities& can = target.capabilities;
-  if (target.chat_path.empty()) return "no chat here";
-  if (peek_.stream && can.streaming == Tri::no) return "streaming";
-  if (peek_.uses_tools && can.tools == Tri::no) return "tools";
-  if (peek_.images > 0 && can.vision == Tri::no) return "images";
-  if (peek_.uses_audio && can.audio == Tri::no) return "audio";
-  if (peek_.uses_json_schema && can.json_schema == Tri::no) return "json_schema";
-  if (target.context_tokens > 0 &&
-      input_tokens_estimate() / 2 + output_tokens_wanted() > target.context_tokens) {
-    // Half of a rough estimate: certain that it can't fit, not merely likely.
-    return "the context window is too small";
-  }
-  return std::nullopt;
+  return lacking(peek_, target);
 }
 
 bool ChatOperation::is_uncertain(const Target& target) const {
-  const ModelCapabilities& can = target.capabilities;
-  return (peek_.uses_tools && can.tools == Tri::unknown) ||
-         (peek_.images > 0 && can.vision == Tri::unknown) ||
-         (peek_.uses_audio && can.audio == Tri::unknown) ||
-         (peek_.uses_json_schema && can.json_schema == Tri::unknown);
+  return needs_unknown(peek_, target);
 }
 
 const Target& ChatOperation::variant_of(const Target& target) const {
-  return peek_.uses_tools && target.with_tools ? *target.with_tools : target;
+  return serving_variant(peek_, target);
 }
 
 bool ChatOperation::needs_rewriting(const Target& target) const {
@@ -153,7 +136,7 @@ std::string_view ChatOperation::media_type() const {
 }
 
 std::int64_t ChatOperation::input_tokens_estimate() const {
-  return static_cast<std::int64_t>(peek_.text_bytes) / 4 + peek_.images * image_tokens_estimate + 8;
+  return pipeline::input_tokens_estimate(peek_);
 }
 
 std::uint64_t ChatOperation::prefix_hash() const {

@@ -6,6 +6,7 @@
 #include "pipeline/codecs.hpp"
 #include "wire/openai/completions.hpp"
 #include "wire/openai/passthrough.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -15,6 +16,18 @@ std::size_t prompts_in(json::Value prompt) {
   if (!prompt.is_array() || prompt.size() == 0) return 1;
   return (*prompt.elements().begin()).is_number() ? 1 : prompt.size();
 }
+
+/// Clients of this endpoint read `text_completion` objects.
+class TextCompletions final : public AnswerForm {
+ public:
+  void encode_response(const wire::ChatResponse& response, std::string& out) const override {
+    wire::openai::encode_completion_response({&response, 1}, out);
+  }
+  [[nodiscard]] std::unique_ptr<wire::StreamEncoder> make_stream_encoder(
+      const wire::StreamOptions& options) const override {
+    return wire::openai::make_completion_stream_encoder(options);
+  }
+};
 
 }  // namespace
 
@@ -26,6 +39,7 @@ Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Val
   json::Problem problem;
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
+  wire::refuse_routing_members(root, problem);
   operation->model_ = reader.required_string("model");
   operation->is_stream_ = reader.boolean("stream").value_or(false);
   operation->output_tokens_ = reader.integer("max_tokens", 0).value_or(0);
@@ -82,6 +96,7 @@ Result<Outgoing> CompletionOperation::prepare(const Target& target) {
 }
 
 std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) const {
+  static const TextCompletions form;
   const RelayOptions options{.client = wire::Dialect::openai_chat,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
@@ -90,7 +105,7 @@ std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) con
                              .created = unix_seconds_,
                              .wants_stream_usage = wants_stream_usage_,
                              .choices = choices_,
-                             .is_legacy_completion = true};
+                             .form = &form};
   return is_native(target) ? make_passthrough_relay(options) : make_translating_relay(options);
 }
 

@@ -46,6 +46,16 @@ class Relay {
   RelayFacts facts_;
 };
 
+/// A form of answer that is no dialect's chat: legacy completions, or the values a program that
+/// links the library gets.
+class AnswerForm {
+ public:
+  virtual ~AnswerForm() = default;
+  virtual void encode_response(const wire::ChatResponse& response, std::string& out) const = 0;
+  [[nodiscard]] virtual std::unique_ptr<wire::StreamEncoder> make_stream_encoder(
+      const wire::StreamOptions& options) const = 0;
+};
+
 /// How the client's answer is to look.
 struct RelayOptions {
   wire::Dialect client = wire::Dialect::openai_chat;
@@ -55,8 +65,8 @@ struct RelayOptions {
   std::string_view model;    ///< the target's, where the upstream names none
   std::int64_t created = 0;  ///< Unix seconds
   bool wants_stream_usage = false;
-  std::int64_t choices = 1;  ///< asked for: a stream is complete when all have finished
-  bool is_legacy_completion = false;  ///< the client reads `text_completion` objects
+  std::int64_t choices = 1;          ///< asked for: a stream is complete when all have finished
+  const AnswerForm* form = nullptr;  ///< null: the client's dialect; outlives the relay
 };
 
 /// Answers of the client's own dialect: passed on as they are, watched on the way.

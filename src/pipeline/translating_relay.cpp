@@ -3,7 +3,6 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
 #include "wire/fault.hpp"
-#include "wire/openai/completions.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -49,8 +48,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     if (response.id.empty()) response.id = options_.request_id;
     if (response.model.empty()) response.model = options_.model;
     if (response.created == 0) response.created = options_.created;
-    if (options_.is_legacy_completion) {
-      wire::openai::encode_completion_response({&response, 1}, out);
+    if (options_.form != nullptr) {
+      options_.form->encode_response(response, out);
     } else {
       codec_of(options_.client).encode_response(response, out);
     }
@@ -91,9 +90,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
                                .model = options_.model,
                                .created = options_.created,
                                .wants_usage = options_.wants_stream_usage};
-    encoder_ = options_.is_legacy_completion
-                   ? wire::openai::make_completion_stream_encoder(stream)
-                   : codec_of(options_.client).make_stream_encoder(stream);
+    encoder_ = options_.form != nullptr ? options_.form->make_stream_encoder(stream)
+                                        : codec_of(options_.client).make_stream_encoder(stream);
   }
 
   void look_at_decoder() {

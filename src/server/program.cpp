@@ -64,18 +64,8 @@ Program::Program(Options options, config::Loaded loaded)
 Program::~Program() { join(); }
 
 Result<std::shared_ptr<const Snapshot>> Program::make_snapshot(config::Config config) {
-  std::vector<config::Problem> problems;
-  auto shared_config = std::make_shared<const config::Config>(std::move(config));
-  std::shared_ptr<const config::Resolver> resolver =
-      config::Resolver::make(std::move(shared_config), {}, problems);
-  if (!resolver || !problems.empty()) {
-    std::string text;
-    for (const auto& problem : problems) text += problem.message() + "\n";
-    if (text.empty()) text = "the configuration can't be used";
-    return Error(ErrorCode::invalid_request, text);
-  }
   const auto previous = snapshot();
-  return Snapshot::make(std::move(resolver), options_.environment, previous.get());
+  return Snapshot::make(std::move(config), options_.environment, previous.get());
 }
 
 std::shared_ptr<const Snapshot> Program::snapshot() const {

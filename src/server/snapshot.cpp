@@ -201,6 +201,20 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
+Result<std::shared_ptr<const Snapshot>> Snapshot::make(config::Config config,
+                                                       const config::Environment& environment,
+                                                       const Snapshot* previous) {
+  std::vector<config::Problem> problems;
+  auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
+                                         {}, problems);
+  if (!resolver) {
+    std::string text;
+    for (const auto& problem : problems) text += problem.message() + "\n";
+    return Error(ErrorCode::invalid_request, std::move(text));
+  }
+  return make(std::move(resolver), environment, previous);
+}
+
 std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::string& name) const {
   auto& counters = counters_[name];
   if (!counters) counters = std::make_shared<pipeline::TrafficCounters>();

@@ -24,6 +24,11 @@ class Snapshot {
       std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
       const Snapshot* previous);
 
+  /// The same from a configuration as it was read. Errors also: routes that mean nothing.
+  static Result<std::shared_ptr<const Snapshot>> make(config::Config config,
+                                                      const config::Environment& environment,
+                                                      const Snapshot* previous);
+
   /// The route that `name` means, built at first use. Errors: `model_unavailable` with the nearest
   /// names. For any thread.
   [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> route(std::string_view name) const;

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "pipeline/route.hpp"
+#include "wire/passthrough.hpp"
+
+/// What a chat needs of a target, whichever way it came in.
+namespace weir::pipeline {
+
+/// Nothing when `target` can take the request; otherwise the capability it lacks.
+std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target);
+
+/// True when a capability the request needs is not known of the target.
+bool needs_unknown(const wire::RequestPeek& request, const Target& target);
+
+/// The target that really serves: some models take tools only through another API.
+const Target& serving_variant(const wire::RequestPeek& request, const Target& target);
+
+/// Our estimate of the input, in tokens.
+std::int64_t input_tokens_estimate(const wire::RequestPeek& request);
+
+}  // namespace weir::pipeline
