@@ -101,4 +101,10 @@ constexpr FieldNames field_names(Dialect client) {
   return {};
 }
 
+/// What the client called the end-user id.
+constexpr std::string_view user_field(const ChatRequest& request) {
+  if (request.origin == Dialect::anthropic) return "metadata.user_id";
+  return request.is_user_old_name ? "user" : "safety_identifier";
+}
+
 }  // namespace weir::wire

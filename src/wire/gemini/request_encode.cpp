@@ -49,7 +49,7 @@ class RequestEncoder {
     if (!request_.sampling.logit_bias.empty()) notes_.drop(field_names(request_.origin).logit_bias);
     if (request_.parallel_tool_calls == false) notes_.drop("parallel_tool_calls");
     if (!request_.verbosity.empty()) notes_.drop("verbosity");
-    if (!request_.user.empty()) notes_.drop("user");
+    if (!request_.user.empty()) notes_.drop(user_field(request_));
     if (!request_.prompt_cache_key.empty()) notes_.drop("prompt_cache_key");
     if (!request_.metadata.empty()) notes_.drop("metadata");
     if (request_.store) notes_.drop("store");

@@ -257,6 +257,7 @@ TEST(GeminiRequest, WritesSettingsAndNamesTheHintsItDrops) {
   request.top_logprobs = 30;
   request.parallel_tool_calls = false;
   request.user = "u";
+  request.is_user_old_name = true;
   request.service_tier = "default";
   const auto encoded = encode(request);
   EXPECT_EQ(member(encoded, "generationConfig"),

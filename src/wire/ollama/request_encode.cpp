@@ -347,7 +347,7 @@ void note_dropped(const ChatRequest& request, EncodeNotes& notes) {
       {!request.sampling.logit_bias.empty(), field_names(request.origin).logit_bias},
       {request.parallel_tool_calls == false, "parallel_tool_calls"},
       {!request.verbosity.empty(), "verbosity"},
-      {!request.user.empty(), "user"},
+      {!request.user.empty(), user_field(request)},
       {!request.service_tier.empty(), "service_tier"},
       {!request.prompt_cache_key.empty(), "prompt_cache_key"},
       {!request.metadata.empty(), "metadata"},

@@ -11,6 +11,7 @@
 #include "wire/openai/parts.hpp"
 #include "wire/openai/reasoning.hpp"
 #include "wire/openai/tools.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
 namespace {
@@ -292,19 +293,24 @@ void read_metadata(json::ObjectReader& root, ChatRequest& request) {
   json::append_compact(request.metadata, metadata->raw());
 }
 
-/// `safety_identifier` replaced `user`. Which of them it was is seen from what is kept.
+/// `safety_identifier` replaced `user`. A client that says both means the new one; the old one is
+/// then only kept.
 void read_user(json::ObjectReader& root, ChatRequest& request) {
-  const auto user = root.value("user");
-  const auto identifier = root.value("safety_identifier");
-  request.user = root.string("user").value_or("");
-  auto safety_identifier = root.string("safety_identifier");
-  if (!safety_identifier) return;
-  if (characters(*safety_identifier) > safety_identifier_max) {
+  auto old_name = root.string("user");
+  auto identifier = root.string("safety_identifier");
+  if (!identifier) {
+    request.user = old_name.value_or("");
+    request.is_user_old_name = old_name.has_value();
+    return;
+  }
+  if (characters(*identifier) > safety_identifier_max) {
     root.fail("safety_identifier", "takes at most 64 characters");
   }
-  request.user = std::move(*safety_identifier);
-  request.extra.members.push_back({"safety_identifier", std::string(identifier->raw())});
-  if (user) request.extra.members.push_back({"user", std::string(user->raw())});
+  request.user = std::move(*identifier);
+  if (!old_name) return;
+  auto& kept = request.extra.members.emplace_back();
+  kept.key = "user";
+  json::append_string(kept.json, *old_name);
 }
 
 void read_stream(json::ObjectReader& root, ChatRequest& request) {
@@ -345,6 +351,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   json::Problem problem;
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
+  refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::openai_chat;
   request.model = reader.required_string("model");

@@ -461,9 +461,7 @@ class RequestWriter {
     write_text_hint("verbosity", request_.verbosity, speaks_openai());
     write_text_hint("service_tier", request_.service_tier, speaks_openai());
     write_text_hint("prompt_cache_key", request_.prompt_cache_key, speaks_openai());
-    const bool has_kept_user = is_native_ && request_.extra.find("safety_identifier") != nullptr;
-    const bool takes_user = !has_quirk(Quirk::no_user);
-    if (!has_kept_user || !takes_user) write_text_hint("user", request_.user, takes_user);
+    write_user();
     const bool takes_metadata = !has_quirk(Quirk::no_metadata);
     if (!request_.metadata.empty()) {
       if (takes_metadata && speaks_openai()) {
@@ -477,6 +475,17 @@ class RequestWriter {
       json_.member("store", *request_.store);
     } else if (request_.store.value_or(false)) {
       notes_.drop("store");
+    }
+  }
+
+  /// Compatible servers know the old name only; a client of OpenAI's own keeps to the one it used.
+  void write_user() {
+    if (request_.user.empty()) return;
+    const bool is_new_name = is_native_ && !request_.is_user_old_name;
+    if (has_quirk(Quirk::no_user)) {
+      notes_.drop(user_field(request_));
+    } else {
+      json_.member(is_new_name ? "safety_identifier" : "user", request_.user);
     }
   }
 
@@ -494,8 +503,8 @@ class RequestWriter {
 
   void write_kept_members() {
     for (const auto& member : request_.extra.members) {
-      const bool is_user = member.key == "safety_identifier" || member.key == "user";
-      if (member.key == "stream_options" || (is_user && has_quirk(Quirk::no_user))) continue;
+      const bool is_refused = member.key == "user" && has_quirk(Quirk::no_user);
+      if (member.key == "stream_options" || is_refused) continue;
       json_.key(member.key).raw(member.json);
     }
   }

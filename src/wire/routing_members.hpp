@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "json/document.hpp"
+#include "json/object_reader.hpp"
+
+namespace weir::wire {
+
+/// Refuses a request body that would tell a gateway where to send it or with whose key
+/// (`api_base`, `api_key`, ...), on top or inside `extra_body`: sets `invalid_request` with the
+/// member's path. What stands deeper (tool schemas, arguments, metadata) is the client's own.
+void refuse_routing_members(json::Value root, json::Problem& problem);
+
+}  // namespace weir::wire
