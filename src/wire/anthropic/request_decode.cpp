@@ -6,6 +6,7 @@
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/content.hpp"
 #include "wire/members.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::anthropic {
 namespace {
@@ -191,6 +192,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   json::Problem problem;
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
+  refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::anthropic;
   request.model = reader.required_string("model");

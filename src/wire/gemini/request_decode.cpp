@@ -7,6 +7,7 @@
 #include "wire/gemini/content.hpp"
 #include "wire/gemini/proto.hpp"
 #include "wire/gemini/schema.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::gemini {
 namespace {
@@ -36,6 +37,7 @@ class RequestDecoder {
     request_.origin = Dialect::gemini;
     const json::Path path;
     ProtoReader reader(root, path, problem_);
+    refuse_routing_members(root, problem_);
     read_system(reader);
     read_contents(reader);
     read_tools(reader);

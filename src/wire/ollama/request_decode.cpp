@@ -8,6 +8,7 @@
 #include "wire/members.hpp"
 #include "wire/ollama/codec.hpp"
 #include "wire/ollama/message.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::ollama {
 namespace {
@@ -257,6 +258,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   const json::Path path;
   json::Problem problem;
   json::ObjectReader reader(root, path, problem);
+  refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::ollama;
   // Old clients say `name`.

@@ -14,6 +14,7 @@
 #include "json/writer.hpp"
 #include "wire/members.hpp"
 #include "wire/openai/usage.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
 namespace {
@@ -143,6 +144,7 @@ Result<EmbeddingsCall> decode_embeddings_request(json::Value root) {
   json::Problem problem;
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
+  refuse_routing_members(root, problem);
   EmbeddingsCall call;
   call.request.model = reader.required_string("model");
   read_input(reader, call.request);

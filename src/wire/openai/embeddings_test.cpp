@@ -47,6 +47,14 @@ TEST(EmbeddingsRequest, TakesAtMost2048Inputs) {
   EXPECT_EQ(encoded_input(list + ",\"a\"]"), "input: refused");
 }
 
+// E-5: these go through to OpenAI as they came, so they must be stopped here.
+TEST(EmbeddingsRequest, RefusesMembersThatRoute) {
+  const auto refused_at = [](std::string_view text) { return decode_text(text).error().param; };
+  EXPECT_EQ(refused_at(R"({"model":"m","input":"a","api_base":"x"})"), "api_base");
+  EXPECT_EQ(refused_at(R"({"model":"m","input":"a","extra_body":{"api_key":"x"}})"),
+            "extra_body.api_key");
+}
+
 TEST(EmbeddingsRequest, ReadsTheFormatAndKeepsWhatItDoesNotKnow) {
   const auto call = decode_text(R"({"model":"m","input":"a","encoding_format":"base64",
                                     "dimensions":8,"user":"u","task":"x"})");

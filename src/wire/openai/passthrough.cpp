@@ -10,18 +10,10 @@
 #include "json/writer.hpp"
 #include "wire/fault.hpp"
 #include "wire/openai/usage.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
 namespace {
-
-constexpr std::array<std::string_view, 6> routing_members{
-    "api_base", "base_url", "custom_host", "user_config", "api_key", "extra_headers"};
-
-void refuse_routing(json::ObjectReader& reader) {
-  for (const auto member : routing_members) {
-    if (reader.value(member)) reader.fail(member, "is not taken from a request");
-  }
-}
 
 /// Bytes of a string between its quotes, escapes as they stand; near enough for an estimate.
 std::size_t text_bytes(std::optional<json::Value> value) {
@@ -185,12 +177,7 @@ Result<RequestPeek> peek_request(json::Value root) {
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
   RequestPeek peek;
-  refuse_routing(reader);
-  if (const auto extra_body = reader.value("extra_body"); extra_body && extra_body->is_object()) {
-    const json::Path extra_path = reader.path("extra_body");
-    json::ObjectReader extra(*extra_body, extra_path, problem);
-    refuse_routing(extra);
-  }
+  refuse_routing_members(root, problem);
   peek.model = reader.required_string("model");
   peek_messages(reader, peek);
   peek_tools(reader, peek);

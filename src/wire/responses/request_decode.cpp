@@ -5,6 +5,7 @@
 #include "wire/members.hpp"
 #include "wire/responses/codec.hpp"
 #include "wire/responses/items.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::responses {
 namespace {
@@ -212,6 +213,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   const json::Path path;
   json::Problem problem;
   json::ObjectReader reader(root, path, problem);
+  refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::openai_responses;
   request.model = reader.required_string("model");
