@@ -57,7 +57,7 @@ class PassthroughRelay final : public Relay {
   Result<> drain(std::string& out) {
     wire::SseParser::Event event;
     while (!facts_.is_terminated && !facts_.fault && parser_.next(event)) {
-      WEIR_TRY(take(event.data, out));
+      WEIR_TRY(take(event, out));
     }
     if (parser_.is_overflowing()) {
       return Error(ErrorCode::upstream_malformed, "an event of the stream is too large");
@@ -65,7 +65,12 @@ class PassthroughRelay final : public Relay {
     return {};
   }
 
-  Result<> take(std::string_view data, std::string& out) {
+  Result<> take(const wire::SseParser::Event& event, std::string& out) {
+    const std::string_view data = event.data;
+    if (event.type == "error") {
+      facts_.fault = wire::read_fault(0, data);
+      return {};
+    }
     const wire::FrameWatch watch = wire::openai::watch_frame(data, document_, options_.quirks);
     if (watch.fault && watch.fault->code == traits(ErrorCode::upstream_malformed).name) {
       return Error(ErrorCode::upstream_malformed, watch.fault->message);
