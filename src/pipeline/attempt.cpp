@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/ascii.hpp"
+#include "base/redact.hpp"
 #include "net/http/content_coding.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/http/retry_after.hpp"
@@ -15,6 +16,8 @@ namespace weir::pipeline {
 namespace {
 
 using policy::FailureClass;
+
+constexpr std::size_t fault_param_bytes_max = 128;
 
 /// Ends the exchange when a time is over.
 class Guard final : public net::Alarm {
@@ -197,11 +200,12 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   reply.should_retry = should_retry_;
   AttemptEnd end;
   end.verdict = policy::classify(reply);
-  std::string message = fault.message.substr(0, 512);
+  std::string message = redacted_message(fault.message);
   if (message.empty()) message = "status " + std::to_string(reply.status);
   // What a provider says about our key is not the client's business.
   if (end.verdict.code == ErrorCode::upstream_auth) message = "the gateway's key was refused";
-  end.error = Error(end.verdict.code, target_.upstream->name + ": " + message, fault.param);
+  end.error = Error(end.verdict.code, target_.upstream->name + ": " + message,
+                    redacted_message(fault.param, fault_param_bytes_max));
   end.error.upstream_status = reply.status;
   end.error.retry_after = end.verdict.wait;
   return end;
@@ -331,8 +335,8 @@ net::Task<AttemptEnd> Attempt::read_refusal() {
 net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
   std::string body;
   if (!is_json_type(content_type_)) {
-    AttemptEnd end = malformed(target_.upstream->name + ": answered with " + content_type_ +
-                               " in place of JSON");
+    AttemptEnd end = malformed(target_.upstream->name + ": answered with " +
+                               redacted_message(content_type_) + " in place of JSON");
     co_return end;
   }
   AttemptEnd end = co_await collect(body, limits_.body_bytes_max);
@@ -372,7 +376,7 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes) {
     if (document.parse(body) && wire::is_fault(document.root())) {
       end = faulted(wire::read_fault(status_, body));
     } else {
-      end = malformed(target_.upstream->name + ": answered with " + content_type_ +
+      end = malformed(target_.upstream->name + ": answered with " + redacted_message(content_type_) +
                       " in place of a stream");
     }
     co_return end;
