@@ -268,7 +268,7 @@ std::vector<std::string> Resolver::listed_names() const {
   return names;
 }
 
-Error Resolver::unknown(std::string_view name) const {
+Error Resolver::unknown(std::string_view name, const std::vector<std::string>& more) const {
   constexpr std::size_t shown_max = 100;
   constexpr std::size_t suggestions_max = 3;
   std::string text = "there is no model or route '" + std::string(name.substr(0, shown_max)) + "'";
@@ -279,6 +279,7 @@ Error Resolver::unknown(std::string_view name) const {
     return Error(ErrorCode::route_unknown, std::move(text), "model");
   }
   NearestNames nearest(name, suggestions_max);
+  for (const std::string& known : more) nearest.offer(known);
   for (const std::string& known : listed_names()) {
     nearest.offer(known);
     const auto slash = known.find('/');

@@ -129,7 +129,9 @@ class Resolver {
   [[nodiscard]] bool offers(std::size_t provider, std::string_view model) const;
   [[nodiscard]] const std::vector<std::string>* detected_at(std::size_t provider) const;
   [[nodiscard]] std::vector<Target> builtin_targets(std::string_view name) const;
-  [[nodiscard]] Error unknown(std::string_view name) const;
+  /// Names the nearest of all listed names and of `more`.
+  [[nodiscard]] Error unknown(std::string_view name,
+                              const std::vector<std::string>& more = {}) const;
 
   std::shared_ptr<const Config> config_;
   DetectedModels detected_;

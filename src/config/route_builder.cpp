@@ -190,7 +190,9 @@ bool RouteBuilder::add_target(StepAssembly& steps, const TargetRef& target, Stra
   auto targets = resolver_.model_targets(target.target);
   if (targets.empty()) targets = resolver_.builtin_targets(target.target);
   if (targets.empty()) {
-    problem(path, resolver_.unknown(target.target).message);
+    std::vector<std::string> routes;  // the resolver knows only those that are built already
+    for (const auto& [name, definition] : definitions_) routes.push_back(name);
+    problem(path, resolver_.unknown(target.target, routes).message);
     return false;
   }
   steps.add(std::move(targets), target.weight);

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/delivery.hpp"
 
+#include <chrono>
+#include <optional>
+
 #include "base/assert.hpp"
 #include "net/http/head_writer.hpp"
 #include "wire/error_writer.hpp"
 
 namespace weir::pipeline {
 namespace {
+
+/// 429 and 503 always say when to come back, also where the upstream did not.
+constexpr std::chrono::milliseconds retry_after_default{1'000};
 
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
@@ -76,15 +82,18 @@ net::Task<bool> Delivery::refuse(const Error& error, AnswerNotes notes) {
   WEIR_ASSERT(may_fail_over());
   state_ = State::done;
   start_fields("application/json", notes);
-  if (error.retry_after) {
-    const auto seconds = (error.retry_after->count() + 999) / 1000;
+  const int status = wire::status_of(dialect_, error);
+  std::optional<std::chrono::milliseconds> wait = error.retry_after;
+  if (!wait && (status == 429 || status == 503)) wait = retry_after_default;
+  if (wait) {
+    const auto seconds = (wait->count() + 999) / 1000;
     net::http::append_field(fields_, "retry-after", static_cast<std::uint64_t>(seconds));
   }
   // An SDK that retries what the gateway has already retried multiplies the load.
-  net::http::append_field(fields_, "x-should-retry", error.retry_after ? "true" : "false");
+  const bool should_retry = wait && traits(error.code).retryable;
+  net::http::append_field(fields_, "x-should-retry", should_retry ? "true" : "false");
   std::string body;
   wire::append_error_body(body, dialect_, error, request_id_);
-  const int status = wire::status_of(dialect_, error);
   const bool is_taken = co_await channel_.respond(status, fields_, body);
   co_return is_taken;
 }

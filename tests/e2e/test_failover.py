@@ -200,12 +200,21 @@ def test_the_last_word_is_an_error_of_its_own_kind(broken, name, is_stream):
         assert answer.headers["x-should-retry"] == wanted
 
 
+def test_a_quota_that_is_used_up_tells_sdks_to_stay_away(broken):
+    broken.always(FAILURES["429 with a code of quota"])
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        answer = weir.chat("a/m", TEXT)
+        assert (answer.status, answer.error["code"]) == (429, "upstream_quota")
+        assert answer.headers["x-should-retry"] == "false"
+        assert len(broken.calls) == 1
+
+
 def test_overloaded_everywhere_is_503_with_a_time_to_come_back(broken):
     broken.always(fault.status(503))
     with Weir({"providers": {"a": broken.provider}}) as weir:
         answer = weir.chat("a/m", TEXT)
         assert answer.status == 503
-        assert int(answer.headers["retry-after"]) >= 0
+        assert int(answer.headers["retry-after"]) >= 1
 
 
 def test_a_faulty_request_is_asked_once_and_never_elsewhere(pair):
