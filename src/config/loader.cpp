@@ -10,6 +10,7 @@
 #include "base/ascii.hpp"
 #include "base/http_url.hpp"
 #include "config/document_reader.hpp"
+#include "config/edits.hpp"
 #include "config/resolve.hpp"
 #include "config/tree.hpp"
 
@@ -69,13 +70,18 @@ class Loading {
     return root;
   }
 
-  Loaded finish(const Node& root, bool with_environment_providers) {
-    read_document(root, reader_, loaded_.config);
-    if (with_environment_providers || loaded_.config.env_providers) {
-      add_environment_providers(reader_, loaded_.config, loaded_.notes);
+  Loaded finish(Node root, bool with_environment_providers, const LoadOptions& options = {}) {
+    Config& config = loaded_.config;
+    apply_edits(root, options.edits, loaded_.problems);
+    read_document(root, reader_, config);
+    if (with_environment_providers || config.env_providers) {
+      add_environment_providers(reader_, config, loaded_.notes);
     }
-    add_mock_provider(loaded_.config);
+    if (with_environment_providers && config.detect_local) add_found(options.local_servers);
+    remove_edited(options.edits);
+    add_mock_provider(config);
     check_names();
+    name_edits();
     return std::move(loaded_);
   }
 
@@ -132,6 +138,40 @@ class Loading {
     if (!target) reader_.problem_at("default_model", target.error().message);
   }
 
+  void add_found(const std::vector<LocalServer>& servers) {
+    const auto candidates = local_candidates(loaded_.config);
+    for (const LocalServer& server : servers) {
+      const bool is_free =
+          std::any_of(candidates.begin(), candidates.end(),
+                      [&](const LocalServer& candidate) { return candidate.spec == server.spec; });
+      if (is_free) add_local_provider(loaded_.config, server);
+    }
+  }
+
+  /// Providers of the environment and local servers are in no tree that an edit could change.
+  void remove_edited(const std::vector<Edit>& edits) {
+    std::erase_if(loaded_.config.providers, [&](const ProviderConfig& provider) {
+      const auto last = std::find_if(edits.rbegin(), edits.rend(), [&](const Edit& edit) {
+        return edit.section == "providers" && edit.name == provider.name;
+      });
+      return last != edits.rend() && last->json.empty();
+    });
+    // An address that came over the network is not one that the operator wrote down (N-2).
+    for (ProviderConfig& provider : loaded_.config.providers) {
+      const auto source = loaded_.config.source_of("providers." + provider.name + ".base_url");
+      if (source.starts_with(edit_source)) provider.address_is_operators = false;
+    }
+  }
+
+  /// An edit has no lines worth telling.
+  void name_edits() {
+    const auto shorten = [](std::string& place) {
+      if (place.starts_with(edit_source)) place = edit_source;
+    };
+    for (auto& [path, source] : loaded_.config.sources) shorten(source);
+    for (Problem& problem : loaded_.problems) shorten(problem.place);
+  }
+
   const Environment& environment_;
   const Files& files_;
   Loaded loaded_;
@@ -170,8 +210,9 @@ Loaded load(const LoadOptions& options, Environment environment, const Files& fi
   }
   Loading loading(environment, files);
   if (env_file_problem) loading.add_problem(env_file_problem->place, env_file_problem->text);
-  const std::optional<Node> root = loading.read_files(options.config_file);
-  return loading.finish(root ? *root : empty_map(), !root);
+  std::optional<Node> root = loading.read_files(options.config_file);
+  const bool has_file = root.has_value();
+  return loading.finish(has_file ? *std::move(root) : empty_map(), !has_file, options);
 }
 
 Loaded load_text(std::string_view file, std::string_view text, const Environment& environment,
@@ -199,8 +240,8 @@ bool is_own_address(const Config& config, std::string_view base_url) {
   return false;
 }
 
-std::vector<LocalCandidate> local_candidates(const Config& config) {
-  std::vector<LocalCandidate> candidates;
+std::vector<LocalServer> local_candidates(const Config& config) {
+  std::vector<LocalServer> candidates;
   for (const providers::ProviderSpec* spec : providers::providers_in_order(false)) {
     if (spec->local_port == 0 || config.find_provider(spec->name)) continue;
     auto url = providers::normalize_base_url(
@@ -216,14 +257,14 @@ std::vector<LocalCandidate> local_candidates(const Config& config) {
   return candidates;
 }
 
-void add_local_provider(Config& config, const LocalCandidate& candidate) {
+void add_local_provider(Config& config, const LocalServer& server) {
   ProviderConfig provider;
-  provider.name = candidate.spec->name;
-  provider.spec = candidate.spec;
-  provider.api = candidate.spec;
-  provider.dialect = candidate.spec->dialect;
+  provider.name = server.spec->name;
+  provider.spec = server.spec;
+  provider.api = server.spec;
+  provider.dialect = server.spec->dialect;
   provider.local = true;
-  provider.base_url = candidate.base_url;
+  provider.base_url = server.base_url;
   provider.address_is_operators = true;
   config.sources.insert_or_assign("providers." + provider.name, "found at " + provider.base_url);
   config.providers.push_back(std::move(provider));

@@ -50,9 +50,26 @@ class Files {
 /// The real file system.
 const Files& disk();
 
+/// A change of one entry, laid over what the files say; see `edits.hpp`.
+struct Edit {
+  std::string section;    ///< `providers` or `models`; empty: a setting of the whole
+  std::string name;       ///< of the entry, or the setting's key
+  bool replaces = false;  ///< what the files say about the entry no longer counts
+  std::string json;       ///< what is laid over it, null for what goes; empty: the entry goes
+};
+
+/// A local server that answered when it was asked.
+struct LocalServer {
+  const providers::ProviderSpec* spec = nullptr;
+  std::string base_url;
+};
+
 struct LoadOptions {
   std::string config_file{};  ///< `--config`; empty: look at the usual places
   std::string env_file{};     ///< `--env-file`; empty: none
+  std::vector<Edit> edits{};  ///< made while the program ran
+  /// Become providers where there is no file and none of their kind or address.
+  std::vector<LocalServer> local_servers{};
 };
 
 /// Finds the configuration file (`config_file`, WEIR_CONFIG, ./weir.yaml, $XDG_CONFIG_HOME/weir/,
@@ -69,17 +86,11 @@ Loaded load_text(std::string_view file, std::string_view text, const Environment
 /// and the WEIR_* settings.
 Loaded config_from_environment(const Environment& environment, const Files& files = disk());
 
-/// A local server that may be running; `Config` doesn't know it yet.
-struct LocalCandidate {
-  const providers::ProviderSpec* spec;
-  std::string base_url;
-};
-
 /// The usual local addresses worth a look: not our own, and not those of a configured provider.
-std::vector<LocalCandidate> local_candidates(const Config& config);
+std::vector<LocalServer> local_candidates(const Config& config);
 
-/// Adds the server found at `candidate` as a provider named like its kind.
-void add_local_provider(Config& config, const LocalCandidate& candidate);
+/// Adds `server` as a provider named like its kind.
+void add_local_provider(Config& config, const LocalServer& server);
 
 /// True when `base_url` leads to one of our own listeners.
 bool is_own_address(const Config& config, std::string_view base_url);

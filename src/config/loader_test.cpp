@@ -360,7 +360,7 @@ TEST(LocalServers, AreLookedForOnTheUsualPortsThatAreNotTaken) {
   ASSERT_TRUE(loaded.ok()) << loaded.report();
   Config config = loaded.config;
   std::vector<std::string> found;
-  for (const LocalCandidate& candidate : local_candidates(config)) {
+  for (const LocalServer& candidate : local_candidates(config)) {
     found.push_back(candidate.base_url);
   }
   EXPECT_NE(std::find(found.begin(), found.end(), "http://127.0.0.1:11434"), found.end());

@@ -91,7 +91,7 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Provider
   origin.host = url.host;
   origin.port = url.port;
   origin.is_tls = url.is_tls;
-  origin.allows_private = provider.allow_private || provider.address_is_operators || provider.local;
+  origin.allows_private = provider.allow_private || provider.address_is_operators;
   origin.ca_file = provider.ca_file;
   const std::string proxy = proxy_of(provider, url, environment);
   if (!proxy.empty()) {
@@ -182,12 +182,13 @@ pipeline::Strategy strategy_of(config::Strategy strategy) {
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::make(
     std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
-    const Snapshot* previous) {
-  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(resolver)));
+    shared_state::Gate& gate, const Snapshot* previous) {
+  std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(resolver), gate));
   if (previous != nullptr) {
     const std::lock_guard lock(previous->mutex_);
     snapshot->counters_ = previous->counters_;
   }
+  std::vector<std::shared_ptr<pipeline::Upstream>> upstreams;
   for (const auto& provider : snapshot->config().providers) {
     auto upstream = make_upstream(provider, environment);
     if (!upstream) {
@@ -196,13 +197,19 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
       return error;
     }
     (*upstream)->counters = snapshot->counters_of(provider.name);
-    snapshot->upstreams_.push_back(*std::move(upstream));
+    upstreams.push_back(*std::move(upstream));
+  }
+  // Only now, when nothing can fail any more: the gate lets go of what an old key ran into.
+  for (auto& upstream : upstreams) {
+    gate.attach(*upstream);
+    snapshot->upstreams_.push_back(std::move(upstream));
   }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::make(config::Config config,
                                                        const config::Environment& environment,
+                                                       shared_state::Gate& gate,
                                                        const Snapshot* previous) {
   std::vector<config::Problem> problems;
   auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
@@ -212,7 +219,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(config::Config config,
     for (const auto& problem : problems) text += problem.message() + "\n";
     return Error(ErrorCode::invalid_request, std::move(text));
   }
-  return make(std::move(resolver), environment, previous);
+  return make(std::move(resolver), environment, gate, previous);
 }
 
 std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::string& name) const {
@@ -276,6 +283,7 @@ std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution
   for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
   target->counters = counters_of(found.name);
+  gate_.attach(*target);
   const bool is_chat = target->dialect == wire::Dialect::openai_chat && !target->upstream->is_mock;
   if (is_chat && found.facts.chat_tools == providers::ChatTools::never) {
     target->with_tools = build(route, found, true);
