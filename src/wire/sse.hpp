@@ -30,25 +30,40 @@ class SseParser {
   /// An event grew over the limit; nothing more will come.
   [[nodiscard]] bool is_overflowing() const noexcept { return is_overflowing_; }
   /// Bytes held back for an event that is not complete.
-  [[nodiscard]] std::size_t held_bytes() const noexcept { return buffer_.size() - at_ + data_.size(); }
+  [[nodiscard]] std::size_t held_bytes() const noexcept {
+    return buffer_.size() - at_ + data_size();
+  }
   /// The body ended: closes a last event that lacks its blank line. `next` may then give it.
   void finish();
 
  private:
   bool take_line(std::string_view& line);
   void read_field(std::string_view line);
+  void add_data(std::string_view line);
+  /// Copies a data line out of the buffer, because that will change.
+  void keep_data();
+  void give(Event& event);
+  [[nodiscard]] std::size_t data_size() const noexcept {
+    return data_line_.empty() ? data_.size() : data_line_.size();
+  }
 
   std::size_t event_bytes_max_;
-  std::string buffer_;   ///< unread input, from `at_` on
+  std::string buffer_;  ///< unread input, from `at_` on
   std::size_t at_ = 0;
-  std::size_t scan_ = 0; ///< where the search for the next line end goes on
+  // No LF stands in [at_, line_feed_), no CR in [at_, carriage_return_). Two searches, each of
+  // which goes on where it stopped: CR is rare, and then nearly free.
+  std::size_t line_feed_ = 0;
+  std::size_t carriage_return_ = 0;
   std::string type_;
+  /// The data, once it has two lines or a line that outlived its buffer; until then the one line
+  /// of most events stands in `data_line_`, a view of the buffer.
   std::string data_;
+  std::string_view data_line_;
   std::string given_type_;
   std::string given_data_;
   bool has_data_ = false;
-  bool is_started_ = false;      ///< past a possible byte-order mark
-  bool skips_line_feed_ = false; ///< the last line ended in CR: an LF right after belongs to it
+  bool is_started_ = false;       ///< past a possible byte-order mark
+  bool skips_line_feed_ = false;  ///< the last line ended in CR: an LF right after belongs to it
   bool is_finished_ = false;
   bool is_overflowing_ = false;
 };

@@ -40,7 +40,8 @@ TEST(SseParser, GivesTheSameEventsHoweverTheInputIsCut) {
   const std::string_view whole = stream;
   for (std::size_t a = 0; a <= whole.size(); ++a) {
     for (std::size_t b = a; b <= whole.size(); ++b) {
-      ASSERT_EQ(parse_pieces({whole.substr(0, a), whole.substr(a, b - a), whole.substr(b)}), expected)
+      ASSERT_EQ(parse_pieces({whole.substr(0, a), whole.substr(a, b - a), whole.substr(b)}),
+                expected)
           << a << " " << b;
     }
   }
@@ -51,6 +52,27 @@ TEST(SseParser, GivesTheSameEventsHoweverTheInputIsCut) {
 
 TEST(SseParser, GivesAnEventWithoutItsBlankLineAtTheEnd) {
   EXPECT_EQ(parse_pieces({"data: a\n"}), (Events{{"", "a"}}));
+}
+
+// The first line of an event is not copied while its buffer stays; here it has to move.
+TEST(SseParser, KeepsALineOfAnEventThatOutlivesItsBuffer) {
+  const std::string filler(5000, 'f');
+  const std::string begun = "data: " + filler + "\n\nevent: late\ndata: first\n";
+  EXPECT_EQ(parse_pieces({begun, filler + ": \n", "data: second\n\n"}),
+            (Events{{"", filler}, {"late", "first\nsecond"}}));
+  EXPECT_EQ(parse_pieces({begun, "\n"}), (Events{{"", filler}, {"late", "first"}}));
+}
+
+TEST(SseParser, CountsTheBytesItHolds) {
+  SseParser parser;
+  SseParser::Event event;
+  parser.feed("data: 12345\ndat");
+  EXPECT_FALSE(parser.next(event));
+  EXPECT_EQ(parser.held_bytes(), 8u);
+  parser.feed("a: 6\n\n");
+  ASSERT_TRUE(parser.next(event));
+  EXPECT_EQ(event.data, "12345\n6");
+  EXPECT_EQ(parser.held_bytes(), 0u);
 }
 
 TEST(SseParser, StopsAtAnEventOverTheLimit) {
