@@ -16,7 +16,7 @@ build_packages=(
   libsodium-dev libsqlite3-dev zlib1g-dev libbrotli-dev libzstd-dev libgtest-dev
   ca-certificates curl git procps
 )
-test_packages=(nodejs npm python3 python3-venv)
+test_packages=(nodejs npm openssl python3 python3-pytest python3-venv)
 lint_packages=(clang-format-19 clang-tidy-19 python3)
 bench_packages=(nginx python3 util-linux)
 

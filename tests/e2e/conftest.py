@@ -44,6 +44,8 @@ def shared_gateway(all_upstreams):
 def gateway(shared_gateway, upstreams):
     """A gateway whose providers are named like the dialect they speak."""
     yield shared_gateway
+    status = shared_gateway.process.poll()
+    assert status is None, f"weir ended with status {status}:\n{shared_gateway.log()}"
 
 
 @pytest.fixture(params=list(DIALECTS))

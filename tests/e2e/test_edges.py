@@ -326,12 +326,10 @@ def test_a_request_that_goes_in_a_circle_is_stopped():
         assert int(answer.headers["x-weir-attempts"]) == 1
 
 
-def test_an_expensive_mistake_in_the_body_costs_no_memory(gateway):
-    """64 MiB announced and sent as one string without end: refused, and the program lives on."""
-    size = 8 << 20
-    body = b'{"model":"' + b"a" * size
+def test_a_large_body_without_an_end_to_its_string_is_refused_briefly(gateway):
+    body = b'{"model":"' + b"a" * (8 << 20)
     head = POST + HOST + b"Content-Length: %d\r\n\r\n" % len(body)
-    answers = gateway.raw(head, body, b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
-    assert answers[0].status == 400
+    end = b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    answers = gateway.raw(head, body, end)
+    assert [answer.status for answer in answers] == [400, 200]
     assert len(answers[0].body) < 2000
-    assert gateway.get("/livez").status == 200

@@ -2,6 +2,8 @@
 """A provider breaks; the client must not notice, or be told the truth when nobody is left."""
 
 import concurrent.futures
+import pathlib
+import re
 import time
 
 import pytest
@@ -12,6 +14,8 @@ from harness import Client, Weir, free_port, user
 from upstream import Upstream
 
 TEXT = "one two three four five"
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 # Ends of an attempt that lead to the next target, whatever was asked.
 FAILURES = {
@@ -41,10 +45,24 @@ FAILURES = {
     ),
     "no HTTP at all": fault.raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
     "endless headers": fault.endless_headers(),
+    "endless interim answers": fault.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50),
+    "another protocol": fault.raw(
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+    ),
+    "two lengths": fault.raw(HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}"),
+    "length and chunks": fault.raw(
+        HEAD + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    ),
+    "bad chunk size": fault.raw(HEAD + b"transfer-encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
+    "folded header": fault.raw(HEAD + b"x-a: a\r\n b\r\ncontent-length: 2\r\n\r\n{}"),
+    "coding that is not what it says": fault.raw(
+        HEAD + b"content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"
+    ),
 }  # fmt: skip
 WHOLE_ONLY = {
     "body cut": fault.cut_at_byte(40),
     "body shorter than its length": fault.wrong_length(+100),
+    "body longer than its length": fault.wrong_length(-5),
     "gzip bomb": fault.gzip_bomb(),
 }
 STREAM_ONLY = {
@@ -101,6 +119,20 @@ def test_before_the_first_content_of_a_stream_the_next_target_is_asked(pair, nam
     assert (stream.text, stream.errors, stream.has_done) == ("echo: " + TEXT, [], True)
     assert stream.headers["x-weir-target"] == "b/m"
     assert len(broken.calls) in (1, 2) and len(backup.calls) == 1
+
+
+def test_a_bomb_costs_no_memory(broken):
+    def peak_kib() -> int:
+        status = pathlib.Path(f"/proc/{weir.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+    with Weir({"providers": {"a": broken.provider}, "threads": 1}) as weir:
+        assert weir.chat("a/m", TEXT).status == 200
+        before = peak_kib()
+        for bomb in (fault.gzip_bomb(1 << 30), fault.endless_headers(64 << 20)):
+            broken.always(bomb)
+            assert weir.chat("a/m", TEXT).error["code"] == "upstream_malformed"
+        assert peak_kib() - before < 64 << 10
 
 
 def test_nobody_listens_at_the_first_target(backup):
