@@ -12,6 +12,7 @@
 #include "wire/anthropic/turns.hpp"
 #include "wire/field_names.hpp"
 #include "wire/members.hpp"
+#include "wire/portability.hpp"
 
 namespace weir::wire::anthropic {
 namespace {
@@ -126,10 +127,7 @@ Result<> RequestEncoder::refuse_what_changes_the_answer() const {
   if (request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0) {
     return unsupported("the target tells no log probabilities", fields_.logprobs);
   }
-  if (!request_.previous_response_id.empty()) {
-    return unsupported("the target keeps no earlier answers", "previous_response_id");
-  }
-  return {};
+  return check_portable(request_, Dialect::anthropic);
 }
 
 void RequestEncoder::drop_hints() {

@@ -8,6 +8,7 @@
 #include "wire/gemini/generation_config.hpp"
 #include "wire/gemini/proto.hpp"
 #include "wire/gemini/schema.hpp"
+#include "wire/portability.hpp"
 
 namespace weir::wire::gemini {
 namespace {
@@ -25,9 +26,7 @@ class RequestEncoder {
         is_own_(request.origin == Dialect::gemini) {}
 
   Result<EncodeNotes> run() {
-    if (!request_.previous_response_id.empty()) {
-      return unsupported("Gemini keeps no earlier answers", "previous_response_id");
-    }
+    WEIR_TRY(check_portable(request_, Dialect::gemini));
     json_.begin_object();
     WEIR_TRY(write_contents(json_, request_, options_, notes_));
     WEIR_TRY(write_tools());

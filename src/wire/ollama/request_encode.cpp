@@ -8,6 +8,7 @@
 #include "wire/members.hpp"
 #include "wire/ollama/codec.hpp"
 #include "wire/ollama/message.hpp"
+#include "wire/portability.hpp"
 
 namespace weir::wire::ollama {
 namespace {
@@ -364,9 +365,7 @@ void note_dropped(const ChatRequest& request, EncodeNotes& notes) {
 Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptions& options,
                                    std::string& out) {
   if (request.n != 1) return unsupported("more than one choice", field_names(request.origin).n);
-  if (!request.previous_response_id.empty()) {
-    return unsupported("stored conversations", "previous_response_id");
-  }
+  WEIR_TRY(check_portable(request, Dialect::ollama));
   EncodeNotes notes;
   json::Writer json(out);
   json.begin_object().member("model", options.model).member("stream", request.stream);

@@ -11,6 +11,7 @@
 #include "wire/openai/reasoning.hpp"
 #include "wire/openai/tools.hpp"
 #include "wire/openai/turns.hpp"
+#include "wire/portability.hpp"
 
 namespace weir::wire::openai {
 namespace {
@@ -75,9 +76,7 @@ class RequestWriter {
     if (request_.format.kind == OutputFormat::Kind::opaque && !is_native_) {
       return refusal("this output format has no equivalent", names_.format);
     }
-    if (!request_.previous_response_id.empty()) {
-      return refusal("this target keeps no earlier responses", "previous_response_id");
-    }
+    WEIR_TRY(check_portable(request_, Dialect::openai_chat));
     return check_parts();
   }
 

@@ -7,6 +7,7 @@
 #include "wire/data_url.hpp"
 #include "wire/field_names.hpp"
 #include "wire/members.hpp"
+#include "wire/portability.hpp"
 #include "wire/responses/codec.hpp"
 #include "wire/responses/items.hpp"
 
@@ -516,6 +517,7 @@ bool is_merged_elsewhere(std::string_view key) { return key == "text" || key == 
 Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptions& options,
                                    std::string& out) {
   EncodeNotes notes;
+  WEIR_TRY(check_portable(request, Dialect::openai_responses));
   WEIR_TRY(check_missing(request, notes));
   json::Writer json(out);
   json.begin_object().member("model", options.model);

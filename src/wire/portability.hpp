@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "weir/result.hpp"
+#include "wire/canonical.hpp"
+
+namespace weir::wire {
+
+/// Refuses what a request says in its own dialect only and what can't be left out without changing
+/// the answer: members that stand for content kept at one provider (`conversation`, `prompt`,
+/// `cachedContent`, an earlier response) or for tools there (`mcp_servers`), and names of tools
+/// that `target` does not take. Within one dialect everything passes.
+///
+/// Errors: `unsupported_capability` with the client's name of the member.
+Result<> check_portable(const ChatRequest& request, Dialect target);
+
+}  // namespace weir::wire
