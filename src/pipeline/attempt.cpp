@@ -230,7 +230,8 @@ void Attempt::remember_fields() {
   if (const auto word = fields.find("x-should-retry")) should_retry_ = *word == "true";
 }
 
-net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline) {
+net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
+                                   FirstContentListener& listener) {
   AttemptEnd end;
   Result<Outgoing> prepared = operation_.prepare(target_);
   if (!prepared) {
@@ -270,7 +271,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline) {
     end = co_await read_refusal();
   } else if (is_stream) {
     guard.disarm();
-    end = co_await read_stream(std::move(notes));
+    end = co_await read_stream(std::move(notes), listener);
   } else {
     end = co_await read_whole(std::move(notes));
   }
@@ -366,7 +367,7 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
   co_return end;
 }
 
-net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes) {
+net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, FirstContentListener& listener) {
   AttemptEnd end;
   if (!is_stream_type(content_type_)) {
     std::string body;
@@ -376,8 +377,8 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes) {
     if (document.parse(body) && wire::is_fault(document.root())) {
       end = faulted(wire::read_fault(status_, body));
     } else {
-      end = malformed(target_.upstream->name + ": answered with " + redacted_message(content_type_) +
-                      " in place of a stream");
+      end = malformed(target_.upstream->name + ": answered with " +
+                      redacted_message(content_type_) + " in place of a stream");
     }
     co_return end;
   }
@@ -416,6 +417,7 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes) {
         // A stream that fails with its first content has not begun for the client.
         if (!end.is_ok()) break;
         end.first_content_at = call_.loop.now();
+        listener.on_first_content(*end.first_content_at);
         total_guard.restart(timeouts.stream_total);
         is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
       } else {

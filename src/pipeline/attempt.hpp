@@ -46,6 +46,13 @@ struct AttemptEnd {
   void set(policy::FailureClass failure);
 };
 
+/// Hears of the first content of a stream while the attempt goes on.
+class FirstContentListener {
+ public:
+  virtual ~FirstContentListener() = default;
+  virtual void on_first_content(net::TimePoint now) = 0;
+};
+
 /// One attempt: says the request to one target and brings its answer to the client, as far as it
 /// goes. Decides nothing about what comes next.
 class Attempt {
@@ -53,15 +60,16 @@ class Attempt {
   Attempt(Call& call, Operation& operation, const Target& target, Delivery& delivery,
           ExchangeFactory& exchanges, const WallClock& wall, const AttemptLimits& limits);
 
-  /// `number` counts from 1; `deadline` is T-15's. `notes` goes into the answer's header.
-  net::Task<AttemptEnd> run(AnswerNotes notes, net::TimePoint deadline);
+  /// `deadline` is T-15's. `notes` goes into the answer's header. `listener` outlives the task.
+  net::Task<AttemptEnd> run(AnswerNotes notes, net::TimePoint deadline,
+                            FirstContentListener& listener);
 
  private:
   void make_head(const Outgoing& outgoing);
   [[nodiscard]] net::Duration attempt_total() const;
   net::Task<AttemptEnd> read_refusal();
   net::Task<AttemptEnd> read_whole(AnswerNotes notes);
-  net::Task<AttemptEnd> read_stream(AnswerNotes notes);
+  net::Task<AttemptEnd> read_stream(AnswerNotes notes, FirstContentListener& listener);
   net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);
   [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
   [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;

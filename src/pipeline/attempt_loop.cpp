@@ -46,6 +46,23 @@ policy::Classified unused() {
   return verdict;
 }
 
+/// Tells the gate of the first content, so that a probe is over long before its stream is.
+class ContentNotice final : public FirstContentListener {
+ public:
+  ContentNotice(TargetGate& gate, const Target& target, TargetGate::Permit& permit,
+                net::TimePoint started)
+      : gate_(gate), target_(target), permit_(permit), started_(started) {}
+  void on_first_content(net::TimePoint now) override {
+    gate_.note_first_content(target_, permit_, now - started_, now);
+  }
+
+ private:
+  TargetGate& gate_;
+  const Target& target_;
+  TargetGate::Permit& permit_;
+  net::TimePoint started_;
+};
+
 Error nothing_usable(const std::vector<Candidate>& plan, std::optional<milliseconds> soonest,
                      Random& random) {
   std::string reasons;
@@ -92,7 +109,8 @@ class AttemptLoop::Plan {
   struct Next {
     Candidate* candidate = nullptr;  ///< null: there is none
     milliseconds wait{0};
-    TargetGate::Permit permit;
+    /// Nothing: to be asked for after the wait, with `ask_again`.
+    std::optional<TargetGate::Permit> permit;
   };
 
   Plan(const Call& call, const Operation& operation, TargetGate& gate, Random& random,
@@ -124,7 +142,7 @@ class AttemptLoop::Plan {
     if (may_repeat(end, current)) {
       if (auto again = same(end); again.candidate != nullptr) return again;
     }
-    if (!may_go_on(end)) return {};
+    if (!may_go_on()) return {};
     Next next;
     const auto wait = policy::wait_for_other_target(policy_.backoff, time_left(), random_);
     if (wait) next = untried(*wait);
@@ -132,6 +150,14 @@ class AttemptLoop::Plan {
                                current.visits < policy_.attempts_per_target;
     if (next.candidate == nullptr && may_wait_here) return same(end);
     return next;
+  }
+
+  /// The same target after the wait. Asked before it, the gate would refuse for the very cooldown
+  /// that is waited out, or lend a probe that sleeps.
+  Next ask_again(Next next) {
+    next.permit = gate_.permit(*next.candidate->target, call_.loop.now());
+    if (next.permit->is_granted) return next;
+    return may_go_on() ? untried(milliseconds(0)) : Next{};
   }
 
   [[nodiscard]] Error exhausted() const { return nothing_usable(candidates_, soonest_, random_); }
@@ -154,9 +180,9 @@ class AttemptLoop::Plan {
            untried_count();
   }
 
-  [[nodiscard]] bool may_go_on(const AttemptEnd& end) const {
+  [[nodiscard]] bool may_go_on() const {
     if (!may_fail_over_) return false;
-    switch (end.verdict.next_target) {
+    switch (last_.next_target) {
       case policy::NextTarget::yes:
       case policy::NextTarget::once_unless_streamed:
       case policy::NextTarget::before_commit:
@@ -165,22 +191,22 @@ class AttemptLoop::Plan {
       case policy::NextTarget::by_setting:
         return call_.route->content_filter_failover;
       case policy::NextTarget::no:
-        return end.verdict.try_next_for_parameter;
+        return last_.try_next_for_parameter;
     }
     return false;
   }
 
   Next same(const AttemptEnd& end) {
     const auto now = call_.loop.now();
-    // the upstream's own wish is a floor; one too long sends us on.
-    const auto wait = policy::wait_for_same_target(policy_.backoff, current_->visits,
-                                                   end.verdict.wait, time_left(), random_);
-    if (!wait || !gate_.may_retry(*current_->target->upstream, now)) return {};
-    Next next;
-    next.wait = *wait;
-    next.permit = gate_.permit(*current_->target, now);
-    if (next.permit.is_granted) next.candidate = current_;
-    return next;
+    const Target& target = *current_->target;
+    // the upstream's own wish is a floor, and so is the cooldown that followed from it; one
+    // too long sends us on.
+    const milliseconds floor =
+        std::max(end.verdict.wait.value_or(milliseconds(0)), gate_.refused_for(target, now));
+    const auto wait = policy::wait_for_same_target(policy_.backoff, current_->visits, floor,
+                                                   time_left(), random_);
+    if (!wait || !gate_.may_retry(*target.upstream, now)) return {};
+    return {.candidate = current_, .wait = *wait, .permit = std::nullopt};
   }
 
   [[nodiscard]] milliseconds time_left() const {
@@ -192,22 +218,23 @@ class AttemptLoop::Plan {
     for (Candidate& candidate : candidates_) {
       if (candidate.visits > 0 || !candidate.skipped.empty() || &candidate == current_) continue;
       if (!fits_after_context_error(*candidate.target)) continue;
-      Next next{.candidate = &candidate, .wait = wait, .permit = {}};
-      const bool is_known_provider = was_visited(*candidate.target->upstream);
-      if (is_known_provider && !gate_.may_retry(*candidate.target->upstream, now)) continue;
-      next.permit = gate_.permit(*candidate.target, now);
-      if (!next.permit.is_granted) {
-        const milliseconds remaining = next.permit.remaining;
+      const Upstream& upstream = *candidate.target->upstream;
+      TargetGate::Permit permit = gate_.permit(*candidate.target, now);
+      if (!permit.is_granted) {
+        const milliseconds remaining = permit.remaining;
         if (remaining > milliseconds(0))
           soonest_ = std::min(soonest_.value_or(remaining), remaining);
         continue;
       }
-      if (!is_known_provider) {
-        gate_.note_first_visit(*candidate.target->upstream, now);
-        visited_.push_back(candidate.target->upstream.get());
+      if (!was_visited(upstream)) {
+        gate_.note_first_visit(upstream, now);
+        visited_.push_back(&upstream);
+      } else if (!gate_.may_retry(upstream, now)) {  // last: what is refused anyway costs no budget
+        gate_.report(*candidate.target, permit, unused(), now);
+        continue;
       }
       current_ = &candidate;
-      return next;
+      return {.candidate = &candidate, .wait = wait, .permit = std::move(permit)};
     }
     return {};
   }
@@ -312,14 +339,15 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
     {
       const InFlight in_flight(target);
       Attempt attempt(call, operation, target, delivery, exchanges_, wall_, limits_);
-      end = co_await attempt.run(std::move(notes), deadline);
+      ContentNotice notice(gate_, target, *next.permit, attempt_started);
+      end = co_await attempt.run(std::move(notes), deadline, notice);
     }
     if (end.facts.usage) {
       result.usage = end.facts.usage;
       result.cost_nanousd = cost_of(target, *end.facts.usage, wall_.unix_ms());
     }
     const net::TimePoint ended = call.loop.now();
-    gate_.report(target, next.permit, end.verdict, ended);
+    gate_.report(target, *next.permit, end.verdict, ended);
     count(target, end, attempt_started, ended, result.cost_nanousd);
     result.duration = std::chrono::duration_cast<milliseconds>(ended - started);
     if (end.first_content_at) {
@@ -345,11 +373,14 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
       net::Sleep pause(call.loop, ended + next.wait, call.cancellation);
       const bool has_waited = co_await pause;
       if (!has_waited) {
-        gate_.report(*next.candidate->target, next.permit, unused(), call.loop.now());
+        if (next.permit) {
+          gate_.report(*next.candidate->target, *next.permit, unused(), call.loop.now());
+        }
         result.outcome = Outcome::cancelled_client;
         co_return result;
       }
     }
+    if (!next.permit) next = plan.ask_again(std::move(next));
   }
   if (call.loop.now() >= deadline) {
     result.error = Error(ErrorCode::deadline_exceeded, "the request's time is over");

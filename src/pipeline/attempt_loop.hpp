@@ -5,6 +5,8 @@
 
 #include "base/random.hpp"
 #include "pipeline/attempt.hpp"
+#include "policy/circuit_breaker.hpp"
+#include "policy/cooldown.hpp"
 
 namespace weir::pipeline {
 
@@ -18,9 +20,24 @@ class TargetGate {
     bool is_granted = true;
     std::string reason;         ///< why not
     milliseconds remaining{0};  ///< until it may be granted; 0 = unknown
-    std::uint64_t token = 0;    ///< given back with the result
+    bool has_content = false;   ///< its first content was noted
+    /// The gate's own: what each of those who agreed wants back.
+    struct Tickets {
+      policy::CircuitBreaker::Permit target_breaker;
+      policy::CircuitBreaker::Permit provider_breaker;
+      policy::Cooldown::Permit target_cooldown;
+      policy::Cooldown::Permit key_cooldown;
+    };
+    Tickets tickets;
   };
   virtual Permit permit(const Target& target, net::TimePoint now) = 0;
+  /// How long permits are refused at least; 0 = one may be granted, or nobody can say.
+  virtual milliseconds refused_for(const Target& target, net::TimePoint now) = 0;
+  /// The first content of a stream came, so long after the attempt's start: already a success, so
+  /// that a probe need not wait for the end of an hour's stream (B-6). At most once, before
+  /// `report`.
+  virtual void note_first_content(const Target& target, Permit& permit, net::Duration first_content,
+                                  net::TimePoint now) = 0;
   /// Every granted permit is reported exactly once.
   virtual void report(const Target& target, const Permit& permit, const policy::Classified& verdict,
                       net::TimePoint now) = 0;

@@ -15,6 +15,11 @@
 #include "providers/catalog.hpp"
 #include "wire/codec.hpp"
 
+namespace weir::shared_state {
+struct ProviderState;
+struct TargetState;
+}  // namespace weir::shared_state
+
 /// What a request may be sent to, as the attempt loop needs it: plain data, made from a
 /// configuration snapshot and never changed.
 namespace weir::pipeline {
@@ -70,6 +75,7 @@ struct Upstream {
   milliseconds request_write_stall{15'000};
   milliseconds pool_idle{50'000};
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
 };
 
 /// Waits of one target, decided over all scopes (route over model over provider over defaults).
@@ -105,6 +111,7 @@ struct Target {
   /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
   std::vector<std::pair<std::string, std::string>> params;
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  std::shared_ptr<shared_state::TargetState> state;  ///< the gate's own
   /// Set where Chat Completions does not take function tools: the same model on the Responses API.
   std::shared_ptr<const Target> with_tools;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <thread>
 
 #include <sys/resource.h>
@@ -36,6 +37,11 @@ net::ServerLimits server_limits(const config::Config& config) {
   return limits;
 }
 
+std::uint64_t random_seed() {
+  std::random_device entropy;
+  return (std::uint64_t{entropy()} << 32) | entropy();
+}
+
 /// Raises the soft limit of open files to the hard one and answers it.
 std::size_t raise_file_limit() {
   rlimit limit{};
@@ -57,7 +63,7 @@ Program::Program(Options options, config::Loaded loaded)
     : options_(std::move(options)),
       loaded_(std::move(loaded)),
       notes_(loaded_.notes),
-      gate_({}),
+      gate_({.seed = random_seed()}),
       shared_{wall_, nullptr},
       context_{wall_, gate_, tls_, shared_, {}, {}, 0, nullptr} {}
 
@@ -65,7 +71,7 @@ Program::~Program() { join(); }
 
 Result<std::shared_ptr<const Snapshot>> Program::make_snapshot(config::Config config) {
   const auto previous = snapshot();
-  return Snapshot::make(std::move(config), options_.environment, previous.get());
+  return Snapshot::make(std::move(config), options_.environment, gate_, previous.get());
 }
 
 std::shared_ptr<const Snapshot> Program::snapshot() const {
@@ -75,6 +81,9 @@ std::shared_ptr<const Snapshot> Program::snapshot() const {
 
 void Program::publish(std::shared_ptr<const Snapshot> snapshot) {
   for (auto& worker : workers_) worker->set_snapshot(snapshot);
+  std::set<std::string, std::less<>> providers;
+  for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
+  gate_.keep_only(providers);
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(snapshot);
 }
@@ -106,10 +115,8 @@ Result<> Program::start() {
     admin_address_ = admin;
     if (!config.reuse_port || admin_address_.port == 0) WEIR_TRY(net::probe(admin_address_));
   }
-  std::random_device entropy;
   for (std::size_t i = 0; i < threads; ++i) {
-    const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
-    auto worker = std::make_unique<Worker>(context_, seed);
+    auto worker = std::make_unique<Worker>(context_, random_seed());
     const Surface surface = config.admin_listen == "same" ? Surface::both : Surface::client;
     WEIR_TRY(worker->listen(client_address_, surface));
     if (has_admin && i == 0) WEIR_TRY(worker->listen(admin_address_, Surface::admin));

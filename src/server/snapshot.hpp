@@ -11,6 +11,7 @@
 #include "config/environment.hpp"
 #include "config/resolve.hpp"
 #include "pipeline/route.hpp"
+#include "shared_state/gate.hpp"
 
 namespace weir::server {
 
@@ -19,14 +20,16 @@ namespace weir::server {
 class Snapshot {
  public:
   /// Counters and connections of `previous` (may be null) go on where a provider or target keeps
-  /// its name. Errors: `invalid_request` for a base URL or proxy that can't be used.
+  /// its name, and so does what `gate` knows of it. The gate outlives the snapshot. Errors:
+  /// `invalid_request` for a base URL or proxy that can't be used; nothing has changed then.
   static Result<std::shared_ptr<const Snapshot>> make(
       std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
-      const Snapshot* previous);
+      shared_state::Gate& gate, const Snapshot* previous);
 
   /// The same from a configuration as it was read. Errors also: routes that mean nothing.
   static Result<std::shared_ptr<const Snapshot>> make(config::Config config,
                                                       const config::Environment& environment,
+                                                      shared_state::Gate& gate,
                                                       const Snapshot* previous);
 
   /// The route that `name` means, built at first use. Errors: `model_unavailable` with the nearest
@@ -43,8 +46,8 @@ class Snapshot {
  private:
   using Counters = std::map<std::string, std::shared_ptr<pipeline::TrafficCounters>, std::less<>>;
 
-  explicit Snapshot(std::shared_ptr<const config::Resolver> resolver)
-      : resolver_(std::move(resolver)) {}
+  Snapshot(std::shared_ptr<const config::Resolver> resolver, shared_state::Gate& gate)
+      : resolver_(std::move(resolver)), gate_(gate) {}
   [[nodiscard]] std::shared_ptr<const pipeline::Route> build(const config::Resolution& found) const;
   [[nodiscard]] std::shared_ptr<const pipeline::Target> build(const config::Resolution& route,
                                                               const config::Target& found,
@@ -55,6 +58,7 @@ class Snapshot {
       const std::string& name) const;
 
   std::shared_ptr<const config::Resolver> resolver_;
+  shared_state::Gate& gate_;
   std::vector<std::shared_ptr<const pipeline::Upstream>> upstreams_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<const pipeline::Route>, std::less<>> routes_;

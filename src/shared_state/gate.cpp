@@ -1,25 +1,459 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shared_state/gate.hpp"
 
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/hash.hpp"
+#include "shared_state/gate_state.hpp"
+
 namespace weir::shared_state {
+namespace {
 
-pipeline::TargetGate::Permit Gate::permit(const pipeline::Target&, net::TimePoint) { return {}; }
+using pipeline::milliseconds;
+using policy::BreakerEffect;
+using policy::CircuitBreaker;
+using policy::CooldownScope;
+using policy::FailureClass;
+using State = CircuitBreaker::State;
+using Tickets = pipeline::TargetGate::Permit::Tickets;
 
-void Gate::report(const pipeline::Target&, const Permit&, const policy::Classified&,
-                  net::TimePoint) {}
+/// Writes down what the latest call changed.
+void book(Circuit& circuit, const std::string& name, net::TimePoint now,
+          std::vector<Transition>& out) {
+  for (const auto& change : circuit.breaker.transitions()) {
+    circuit.since = now;
+    circuit.cause = change.cause;
+    if (change.to == State::open) ++circuit.openings;
+    out.push_back({name, change.from, change.to, change.cause});
+  }
+}
 
-policy::RetryBudget& Gate::budget_of(const std::string& provider) {
-  return budgets_.try_emplace(provider, options_).first->second;
+std::string_view refusal_of(State state) {
+  if (state == State::forced_open) return "closed off by an administrator";
+  return state == State::half_open ? "being probed after failures" : "off after failures";
+}
+
+pipeline::TargetGate::Permit refused(std::string_view whose, std::string_view why,
+                                     net::Duration remaining) {
+  pipeline::TargetGate::Permit permit;
+  permit.is_granted = false;
+  permit.reason.append(whose).append(why);
+  // Up: whoever comes when this time is over must not come too early.
+  permit.remaining = std::chrono::ceil<milliseconds>(remaining);
+  return permit;
+}
+
+constexpr std::string_view provider_is = "the provider is ";
+constexpr std::string_view target_is = "the target is ";
+
+/// The four that must agree, under the provider's mutex.
+class Council {
+ public:
+  Council(TargetState& target, net::TimePoint now, std::vector<Transition>& transitions)
+      : target_(target), provider_(*target.provider), now_(now), transitions_(transitions) {
+    provider_.latest = std::max(provider_.latest, now);
+  }
+
+  pipeline::TargetGate::Permit permit() {
+    if (auto known = known_refusal()) return *std::move(known);
+    const auto key = provider_.key.cooldown.permit(now_);
+    if (!key.permit) return refused(provider_is, "coming back slowly", key.remaining);
+    const auto cooling = target_.cooling.cooldown.permit(now_);
+    if (!cooling.permit) {
+      provider_.key.cooldown.give_back(*key.permit);
+      return refused(target_is, "coming back slowly", cooling.remaining);
+    }
+    const auto endpoint = provider_.circuit.breaker.permit(now_, provider_.random);
+    book(provider_.circuit, provider_.name, now_, transitions_);
+    CircuitBreaker::Decision model;
+    if (endpoint.permit) {
+      model = target_.circuit.breaker.permit(now_, provider_.random);
+      book(target_.circuit, target_.name, now_, transitions_);
+    }
+    if (!model.permit) {
+      provider_.key.cooldown.give_back(*key.permit);
+      target_.cooling.cooldown.give_back(*cooling.permit);
+      if (!endpoint.permit) return off(provider_is, provider_.circuit, endpoint.remaining);
+      tell_provider(*endpoint.permit, BreakerEffect::ignored);
+      return off(target_is, target_.circuit, model.remaining);
+    }
+    pipeline::TargetGate::Permit permit;
+    permit.tickets = {*model.permit, *endpoint.permit, *cooling.permit, *key.permit};
+    return permit;
+  }
+
+  /// B-6: what came so far is a success.
+  void note_content(const Tickets& tickets, net::Duration first_content) {
+    tell_target(tickets.target_breaker, BreakerEffect::success, first_content);
+    tell_provider(tickets.provider_breaker, BreakerEffect::success);
+    target_.cooling.cooldown.succeed(tickets.target_cooldown, now_);
+    provider_.key.cooldown.succeed(tickets.key_cooldown, now_);
+  }
+
+  void end(const pipeline::TargetGate::Permit& permit, const policy::Classified& verdict) {
+    const policy::FailureTraits& row = policy::traits(verdict.failure);
+    const Tickets& tickets = permit.tickets;
+    if (!permit.has_content) {
+      tell_target(tickets.target_breaker, row.breaker, {});
+      tell_provider(tickets.provider_breaker,
+                    row.counts_for_provider ? row.breaker : BreakerEffect::ignored);
+    } else if (row.breaker == BreakerEffect::failure) {
+      target_.circuit.breaker.report_late_failure(tickets.target_breaker, now_, provider_.random);
+      book(target_.circuit, target_.name, now_, transitions_);
+    }
+    settle(target_.cooling, tickets.target_cooldown, permit.has_content, verdict,
+           verdict.cooldown == CooldownScope::target ||
+               (verdict.cooldown == CooldownScope::target_if_retry_after && verdict.wait));
+    settle(provider_.key, tickets.key_cooldown, permit.has_content, verdict,
+           verdict.cooldown == CooldownScope::key);
+  }
+
+ private:
+  /// A refusal that needs no asking. Asking would begin a half-open breaker's time, although
+  /// another one keeps the probe from being sent. It lasts as long as the longest of them.
+  [[nodiscard]] std::optional<pipeline::TargetGate::Permit> known_refusal() const {
+    std::optional<pipeline::TargetGate::Permit> longest;
+    const auto offer = [&](std::string_view whose, std::string_view why, net::Duration remaining) {
+      auto refusal = refused(whose, why, remaining);
+      if (!longest || refusal.remaining > longest->remaining) longest = std::move(refusal);
+    };
+    const auto look = [&](std::string_view whose, const Circuit& circuit, const Cooling& cooling) {
+      const State state = circuit.breaker.state();
+      const net::Duration off = circuit.breaker.remaining(now_);
+      const net::Duration cool = cooling.cooldown.remaining(now_);
+      if (state == State::forced_open || off > net::Duration::zero()) {
+        offer(whose, refusal_of(state), off);
+      }
+      if (cool > net::Duration::zero()) {
+        offer(whose, "cooling down after " + std::string(name(cooling.cause)), cool);
+      }
+    };
+    look(provider_is, provider_.circuit, provider_.key);
+    look(target_is, target_.circuit, target_.cooling);
+    return longest;
+  }
+
+  static pipeline::TargetGate::Permit off(std::string_view whose, const Circuit& circuit,
+                                          net::Duration remaining) {
+    return refused(whose, refusal_of(circuit.breaker.state()), remaining);
+  }
+
+  void tell_target(CircuitBreaker::Permit ticket, BreakerEffect effect,
+                   net::Duration first_content) {
+    target_.circuit.breaker.report(ticket, effect, now_, provider_.random, first_content);
+    book(target_.circuit, target_.name, now_, transitions_);
+  }
+
+  void tell_provider(CircuitBreaker::Permit ticket, BreakerEffect effect) {
+    provider_.circuit.breaker.report(ticket, effect, now_, provider_.random);
+    book(provider_.circuit, provider_.name, now_, transitions_);
+  }
+
+  void settle(Cooling& cooling, policy::Cooldown::Permit ticket, bool has_content,
+              const policy::Classified& verdict, bool is_to_blame) {
+    if (is_to_blame) {
+      const policy::CooldownLadder& ladder = policy::traits(verdict.failure).ladder;
+      std::optional<milliseconds> wait = verdict.wait;
+      // Beside a spent day's allowance providers name the wait of their limit per minute.
+      if (verdict.is_daily_limit && wait && *wait < ladder.lengths.front()) wait.reset();
+      cooling.cooldown.begin(ticket, wait, ladder, now_, provider_.random);
+      cooling.cause = verdict.failure;
+    } else if (has_content) {
+      return;  // it was given back with the first content
+    } else if (verdict.failure == FailureClass::ok) {
+      cooling.cooldown.succeed(ticket, now_);
+    } else {
+      cooling.cooldown.give_back(ticket);
+    }
+  }
+
+  TargetState& target_;
+  ProviderState& provider_;
+  net::TimePoint now_;
+  std::vector<Transition>& transitions_;
+};
+
+/// A new state in its place would let the same attempts through.
+bool is_at_rest(const TargetState& target) {
+  const std::lock_guard lock(target.provider->mutex);
+  return target.circuit.breaker.state() == State::closed &&
+         target.cooling.cooldown.remaining(target.provider->latest) == net::Duration::zero();
+}
+
+bool is_set_by_administrator(const TargetState& target) {
+  const std::lock_guard lock(target.provider->mutex);
+  const State state = target.circuit.breaker.state();
+  return state == State::forced_open || state == State::disabled;
+}
+
+CircuitStatus status_of(const Circuit& circuit, net::TimePoint now) {
+  return {.state = circuit.breaker.state(),
+          .since = circuit.since,
+          .cause = circuit.cause,
+          .openings = circuit.openings,
+          .remaining = circuit.breaker.remaining(now)};
+}
+
+CooldownStatus status_of(const Cooling& cooling, net::TimePoint now) {
+  const net::Duration remaining = cooling.cooldown.remaining(now);
+  if (remaining == net::Duration::zero()) return {};
+  return {.remaining = remaining, .cause = cooling.cause};
+}
+
+TargetState& state_of(const pipeline::Target& target) {
+  WEIR_ASSERT(target.state != nullptr);
+  return *target.state;
+}
+
+ProviderState& state_of(const pipeline::Upstream& upstream) {
+  WEIR_ASSERT(upstream.state != nullptr);
+  return *upstream.state;
+}
+
+}  // namespace
+
+Gate::Gate(Options options) : options_(std::move(options)), make_room_at_(options_.targets_kept) {}
+
+Gate::~Gate() = default;
+
+void Gate::attach(pipeline::Upstream& upstream) {
+  const std::lock_guard lock(mutex_);
+  auto& state = providers_[upstream.name];
+  if (!state) {
+    state = std::make_shared<ProviderState>(upstream.name, options_.provider_breaker,
+                                            options_.retry_budget,
+                                            options_.seed ^ hash_of(upstream.name));
+  }
+  upstream.state = state;
+
+  const std::uint64_t fields_hash = hash_of(upstream.fields);
+  const bool is_changed = state->fields_hash && *state->fields_hash != fields_hash;
+  state->fields_hash = fields_hash;
+  if (!is_changed) return;
+  {
+    const std::lock_guard state_lock(state->mutex);
+    state->key.cooldown.clear();
+  }
+  for (const auto& target : targets_of(*state)) {
+    const std::lock_guard state_lock(state->mutex);
+    target->cooling.cooldown.clear();
+  }
+}
+
+void Gate::attach(pipeline::Target& target) {
+  WEIR_ASSERT(target.upstream->state != nullptr);
+  const std::lock_guard lock(mutex_);
+  target.state = target_state(target.name, target.upstream->state);
+}
+
+/// Under the gate's mutex.
+std::shared_ptr<TargetState> Gate::target_state(std::string_view name,
+                                                const std::shared_ptr<ProviderState>& provider) {
+  const auto found = targets_.find(name);
+  // A provider that was away has a new state. Its targets' are new too.
+  if (found != targets_.end() && found->second->provider == provider) return found->second;
+  make_room();
+  auto made = std::make_shared<TargetState>(std::string(name), provider, options_.target_breaker);
+  targets_.insert_or_assign(made->name, made);
+  return made;
+}
+
+/// Under the gate's mutex, which alone hands out pointers: a target that only the map holds can't
+/// be picked up by anyone meanwhile.
+void Gate::make_room() {
+  if (targets_.size() < make_room_at_) return;
+  std::erase_if(targets_, [](const auto& entry) {
+    return entry.second.use_count() == 1 && is_at_rest(*entry.second);
+  });
+  if (targets_.size() >= make_room_at_) {
+    std::erase_if(targets_, [](const auto& entry) {
+      return entry.second.use_count() == 1 && !is_set_by_administrator(*entry.second);
+    });
+  }
+  // Where snapshots hold them all, the search must not be repeated for every new one.
+  make_room_at_ = std::max(options_.targets_kept, 2 * targets_.size());
+}
+
+void Gate::keep_only(const std::set<std::string, std::less<>>& providers) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(targets_, [&](const auto& entry) {
+    return !providers.contains(entry.second->provider->name);
+  });
+  std::erase_if(providers_, [&](const auto& entry) { return !providers.contains(entry.first); });
+}
+
+Gate::Permit Gate::permit(const pipeline::Target& target, net::TimePoint now) {
+  TargetState& state = state_of(target);
+  Transitions transitions;
+  Permit permit;
+  {
+    const std::lock_guard lock(state.provider->mutex);
+    permit = Council(state, now, transitions).permit();
+  }
+  announce(transitions);
+  return permit;
+}
+
+milliseconds Gate::refused_for(const pipeline::Target& target, net::TimePoint now) {
+  TargetState& state = state_of(target);
+  const std::lock_guard lock(state.provider->mutex);
+  net::Duration longest{};
+  for (const Circuit* circuit : {&state.circuit, &state.provider->circuit}) {
+    longest = std::max(longest, circuit->breaker.remaining(now));
+  }
+  for (const Cooling* cooling : {&state.cooling, &state.provider->key}) {
+    longest = std::max(longest, cooling->cooldown.remaining(now));
+  }
+  return std::chrono::ceil<milliseconds>(longest);
+}
+
+void Gate::note_first_content(const pipeline::Target& target, Permit& permit,
+                              net::Duration first_content, net::TimePoint now) {
+  WEIR_ASSERT(!permit.has_content);
+  permit.has_content = true;
+  TargetState& state = state_of(target);
+  Transitions transitions;
+  {
+    const std::lock_guard lock(state.provider->mutex);
+    Council(state, now, transitions).note_content(permit.tickets, first_content);
+  }
+  announce(transitions);
+}
+
+void Gate::report(const pipeline::Target& target, const Permit& permit,
+                  const policy::Classified& verdict, net::TimePoint now) {
+  WEIR_ASSERT(permit.is_granted);
+  TargetState& state = state_of(target);
+  Transitions transitions;
+  {
+    const std::lock_guard lock(state.provider->mutex);
+    Council(state, now, transitions).end(permit, verdict);
+  }
+  announce(transitions);
 }
 
 bool Gate::may_retry(const pipeline::Upstream& upstream, net::TimePoint now) {
-  const std::lock_guard lock(mutex_);
-  return budget_of(upstream.name).try_retry(now);
+  ProviderState& state = state_of(upstream);
+  const std::lock_guard lock(state.mutex);
+  const bool may = state.retry_budget.try_retry(now);
+  if (!may) ++state.retries_refused;
+  return may;
 }
 
 void Gate::note_first_visit(const pipeline::Upstream& upstream, net::TimePoint now) {
+  ProviderState& state = state_of(upstream);
+  const std::lock_guard lock(state.mutex);
+  state.retry_budget.count_first_visit(now);
+}
+
+void Gate::announce(const Transitions& transitions) const {
+  if (!options_.on_transition) return;
+  for (const Transition& transition : transitions) options_.on_transition(transition);
+}
+
+/// What an administrator's name means: a provider, or one target of it.
+struct Gate::Named {
+  std::shared_ptr<ProviderState> provider;
+  std::shared_ptr<TargetState> target;  ///< null: the provider itself
+  std::vector<std::shared_ptr<TargetState>> targets;
+};
+
+std::optional<Gate::Named> Gate::find(std::string_view name) {
   const std::lock_guard lock(mutex_);
-  budget_of(upstream.name).count_first_visit(now);
+  const auto slash = name.find('/');
+  const auto found = providers_.find(name.substr(0, slash));
+  if (found == providers_.end()) return std::nullopt;
+  Named named{.provider = found->second, .target = nullptr, .targets = {}};
+  if (slash == std::string_view::npos) {
+    named.targets = targets_of(*found->second);
+  } else {
+    named.target = target_state(name, found->second);
+    named.targets.push_back(named.target);
+  }
+  return named;
+}
+
+bool Gate::set_breaker(std::string_view name, net::TimePoint now, void (CircuitBreaker::*order)()) {
+  const auto named = find(name);
+  if (!named) return false;
+  Transitions transitions;
+  {
+    const std::lock_guard lock(named->provider->mutex);
+    Circuit& circuit = named->target ? named->target->circuit : named->provider->circuit;
+    (circuit.breaker.*order)();
+    book(circuit, named->target ? named->target->name : named->provider->name, now, transitions);
+  }
+  announce(transitions);
+  return true;
+}
+
+bool Gate::force_open(std::string_view name, net::TimePoint now) {
+  return set_breaker(name, now, &CircuitBreaker::force_open);
+}
+
+bool Gate::disable(std::string_view name, net::TimePoint now) {
+  return set_breaker(name, now, &CircuitBreaker::disable);
+}
+
+bool Gate::reset(std::string_view name, net::TimePoint now) {
+  const auto named = find(name);
+  if (!named) return false;
+  ProviderState& provider = *named->provider;
+  Transitions transitions;
+  if (!named->target) {
+    const std::lock_guard lock(provider.mutex);
+    provider.circuit.breaker.release(now);
+    book(provider.circuit, provider.name, now, transitions);
+    provider.key.cooldown.clear();
+  }
+  // One at a time: nobody may have to wait for all of them.
+  for (const auto& target : named->targets) {
+    const std::lock_guard lock(provider.mutex);
+    target->circuit.breaker.release(now);
+    book(target->circuit, target->name, now, transitions);
+    target->cooling.cooldown.clear();
+  }
+  announce(transitions);
+  return true;
+}
+
+/// Under the gate's mutex. The map is ordered, and all of a provider's targets begin alike.
+std::vector<std::shared_ptr<TargetState>> Gate::targets_of(const ProviderState& provider) const {
+  std::vector<std::shared_ptr<TargetState>> targets;
+  const std::string prefix = provider.name + "/";
+  for (auto entry = targets_.lower_bound(prefix);
+       entry != targets_.end() && entry->first.starts_with(prefix); ++entry) {
+    if (entry->second->provider.get() == &provider) targets.push_back(entry->second);
+  }
+  return targets;
+}
+
+std::vector<ProviderStatus> Gate::status(net::TimePoint now) const {
+  std::vector<ProviderStatus> all;
+  const std::lock_guard lock(mutex_);
+  all.reserve(providers_.size());
+  for (const auto& [name, provider] : providers_) {
+    ProviderStatus status;
+    status.name = name;
+    const auto targets = targets_of(*provider);
+    status.targets.reserve(targets.size());
+    for (const auto& target : targets) {
+      TargetStatus& row = status.targets.emplace_back();
+      row.name = target->name;
+      const std::lock_guard provider_lock(provider->mutex);
+      row.circuit = status_of(target->circuit, now);
+      row.cooldown = status_of(target->cooling, now);
+    }
+    {
+      const std::lock_guard provider_lock(provider->mutex);
+      status.circuit = status_of(provider->circuit, now);
+      status.cooldown = status_of(provider->key, now);
+      status.retries_refused = provider->retries_refused;
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
 }
 
 }  // namespace weir::shared_state
