@@ -64,6 +64,7 @@ class EmbeddingRelay final : public Relay {
   }
 
   // Embeddings are never streamed; the attempt loop does not call these.
+  Result<> whole_as_stream(std::string_view, std::string&) override { return not_streamed(); }
   Result<> feed(std::string_view, std::string&) override { return not_streamed(); }
   Result<> end(std::string&) override { return not_streamed(); }
   void finish(std::string&) override {}

@@ -36,6 +36,13 @@ class PassthroughRelay final : public Relay {
     return {};
   }
 
+  Result<> whole_as_stream(std::string_view body, std::string& out) override {
+    writer_ = make_translating_relay(options_);
+    WEIR_TRY(writer_->whole_as_stream(body, out));
+    facts_ = writer_->facts();
+    return {};
+  }
+
   Result<> feed(std::string_view bytes, std::string& out) override {
     parser_.feed(bytes);
     return drain(out);
@@ -46,7 +53,10 @@ class PassthroughRelay final : public Relay {
     return drain(out);
   }
 
-  void finish(std::string& out) override { out.append("data: [DONE]\n\n"); }
+  void finish(std::string& out) override {
+    if (writer_) return writer_->finish(out);
+    out.append("data: [DONE]\n\n");
+  }
 
   void fail(const Error& error, std::string_view request_id, std::string& out) override {
     // Only the error is written here, so what the encoder would know of the stream is not needed.
@@ -103,6 +113,7 @@ class PassthroughRelay final : public Relay {
   wire::SseParser parser_;
   json::Document document_;
   std::int64_t finished_ = 0;
+  std::unique_ptr<Relay> writer_;  ///< of a stream that the upstream did not write
 };
 
 }  // namespace

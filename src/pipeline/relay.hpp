@@ -31,6 +31,10 @@ class Relay {
   /// A whole answer. Errors: `upstream_malformed`. With `facts().fault` set, `out` is of no use.
   virtual Result<> whole(std::string_view body, std::string& out) = 0;
 
+  /// A whole answer to a request for a stream, as some servers give it: appends the client's stream
+  /// but for its end. Errors: `upstream_malformed`.
+  virtual Result<> whole_as_stream(std::string_view body, std::string& out) = 0;
+
   /// The next bytes of a stream; appends what the client gets. Errors: `upstream_malformed`.
   virtual Result<> feed(std::string_view bytes, std::string& out) = 0;
   /// The upstream's body ended.

@@ -42,5 +42,83 @@ TEST(PassthroughRelay, TakesPlainTextInAnErrorEventForAFaultToo) {
   EXPECT_EQ(relay->facts().fault->message, "overloaded");
 }
 
+constexpr std::string_view whole_answer =
+    R"({"id":"c1","object":"chat.completion","created":5,"model":"up","choices":[{"index":0,)"
+    R"("message":{"role":"assistant","content":"Hi","tool_calls":[{"id":"t1","type":"function",)"
+    R"("function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],)"
+    R"("usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}})";
+
+struct Streamed {
+  std::string text;
+  RelayFacts facts;
+};
+
+Streamed streamed(Relay& relay, std::string_view body) {
+  Streamed result;
+  EXPECT_TRUE(relay.whole_as_stream(body, result.text));
+  relay.finish(result.text);
+  result.facts = relay.facts();
+  return result;
+}
+
+/// How often `part` stands in `text`.
+std::size_t count(std::string_view text, std::string_view part) {
+  std::size_t times = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++times;
+  return times;
+}
+
+// Compatible servers exist that ignore `stream: true`; the answer is there, so the client gets it.
+TEST(PassthroughRelay, MakesAStreamOfAWholeAnswer) {
+  const auto relay = relay_between(Dialect::openai_chat, Dialect::openai_chat, true);
+  const auto [text, facts] = streamed(*relay, whole_answer);
+  EXPECT_TRUE(text.ends_with("data: [DONE]\n\n")) << text;
+  EXPECT_EQ(count(text, R"("content":"Hi")"), 1u) << text;
+  EXPECT_EQ(count(text, R"("name":"f")"), 1u) << text;
+  EXPECT_EQ(count(text, R"("arguments":"{}")"), 1u) << text;
+  EXPECT_EQ(count(text, R"("finish_reason":"tool_calls")"), 1u) << text;
+  EXPECT_EQ(count(text, R"("total_tokens":5)"), 1u) << text;
+  EXPECT_EQ(count(text, R"("id":"c1","object":"chat.completion.chunk","created":5,"model":"up")"),
+            count(text, "data: {"));
+  EXPECT_TRUE(facts.is_complete && facts.is_terminated && facts.has_content);
+  EXPECT_EQ(facts.finish, wire::Finish::tool_calls);
+  ASSERT_TRUE(facts.usage);
+  EXPECT_EQ(facts.usage->input_total(), 3);
+}
+
+TEST(TranslatingRelay, MakesAStreamOfAWholeAnswerInTheClientsDialect) {
+  const auto relay = relay_between(Dialect::openai_chat, Dialect::anthropic);
+  const auto [text, facts] = streamed(*relay, whole_answer);
+  EXPECT_EQ(count(text, "event: message_start"), 1u) << text;
+  EXPECT_EQ(count(text, R"("type":"text_delta","text":"Hi")"), 1u) << text;
+  EXPECT_EQ(count(text, R"("stop_reason":"tool_use")"), 1u) << text;
+  EXPECT_EQ(count(text, "event: message_stop"), 1u) << text;
+  EXPECT_TRUE(facts.is_complete);
+}
+
+TEST(Relay, KeepsNoPlaceForChoicesThatAreNotThere) {
+  const auto relay = relay_between(Dialect::openai_chat, Dialect::openai_chat);
+  const auto [text, facts] = streamed(
+      *relay,
+      R"({"choices":[{"index":4000000000,"message":{"content":"Hi"},"finish_reason":"stop"}]})");
+  EXPECT_EQ(count(text, R"("index":0,"delta":{"content":"Hi"})"), 1u) << text;
+}
+
+TEST(Relay, TellsFaultsAndNonsenseFromWholeAnswersToAStream) {
+  for (const Dialect client : {Dialect::openai_chat, Dialect::gemini}) {
+    std::string out;
+    const auto faulty = relay_between(Dialect::openai_chat, client);
+    ASSERT_TRUE(faulty->whole_as_stream(R"({"error":{"message":"no"}})", out));
+    ASSERT_TRUE(faulty->facts().fault);
+    EXPECT_EQ(faulty->facts().fault->message, "no");
+    for (const std::string_view body : {"<html>", "{}", R"({"choices":7})", ""}) {
+      const auto lost = relay_between(Dialect::openai_chat, client)->whole_as_stream(body, out);
+      ASSERT_FALSE(lost) << body;
+      EXPECT_EQ(lost.error().code, ErrorCode::upstream_malformed) << body;
+    }
+    EXPECT_EQ(out, "");
+  }
+}
+
 }  // namespace
 }  // namespace weir::pipeline

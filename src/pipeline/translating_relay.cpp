@@ -3,6 +3,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
 #include "wire/fault.hpp"
+#include "wire/replay.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -29,30 +30,29 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
   explicit TranslatingRelay(const RelayOptions& options) : options_(options) {}
 
   Result<> whole(std::string_view body, std::string& out) override {
-    json::Document document;
-    if (const auto parsed = document.parse(body); !parsed) {
-      return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
-    }
-    if (wire::is_fault(document.root())) {
-      facts_.fault = wire::read_fault(200, body);
-      return {};
-    }
-    WEIR_TRY_ASSIGN(response,
-                    codec_of(options_.upstream).decode_response(document.root(), options_.quirks));
+    WEIR_TRY_ASSIGN(response, decode(body));
+    if (facts_.fault) return {};
     facts_.usage = response.usage;
     facts_.content_bytes = content_bytes_of(response);
     for (const auto& choice : response.choices) {
       if (facts_.finish == wire::Finish::none) facts_.finish = choice.finish;
     }
     facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
-    if (response.id.empty()) response.id = options_.request_id;
-    if (response.model.empty()) response.model = options_.model;
-    if (response.created == 0) response.created = options_.created;
     if (options_.form != nullptr) {
       options_.form->encode_response(response, out);
     } else {
       codec_of(options_.client).encode_response(response, out);
     }
+    return {};
+  }
+
+  Result<> whole_as_stream(std::string_view body, std::string& out) override {
+    WEIR_TRY_ASSIGN(response, decode(body));
+    if (facts_.fault) return {};
+    start();
+    out_ = &out;
+    wire::replay(response, *this);
+    facts_.is_complete = facts_.is_terminated = true;
     return {};
   }
 
@@ -83,6 +83,24 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
   }
 
  private:
+  /// The whole answer; of no use when it set `facts_.fault`.
+  Result<wire::ChatResponse> decode(std::string_view body) {
+    json::Document document;
+    if (const auto parsed = document.parse(body); !parsed) {
+      return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
+    }
+    if (wire::is_fault(document.root())) {
+      facts_.fault = wire::read_fault(200, body);
+      return wire::ChatResponse();
+    }
+    WEIR_TRY_ASSIGN(response,
+                    codec_of(options_.upstream).decode_response(document.root(), options_.quirks));
+    if (response.id.empty()) response.id = options_.request_id;
+    if (response.model.empty()) response.model = options_.model;
+    if (response.created == 0) response.created = options_.created;
+    return response;
+  }
+
   void start() {
     if (decoder_) return;
     decoder_ = codec_of(options_.upstream).make_stream_decoder(options_.quirks);
