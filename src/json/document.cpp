@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <memory>
 
 #include <simdjson.h>
 
@@ -135,32 +136,43 @@ void append_unescaped(std::string& out, std::string_view inside) {
   }
 }
 
+/// simdjson's structural index. It is needed during a parse only, so each thread has one.
+class StructuralIndex {
+ public:
+  /// Room for a text of `bytes`; false when there is no memory.
+  bool reserve(std::size_t bytes) {
+    if (parser_ && bytes <= capacity_ && (capacity_ <= capacity_kept || bytes > capacity_kept)) {
+      return true;
+    }
+    const std::size_t wanted = std::max<std::size_t>(bytes, 4096);
+    parser_.reset();
+    const auto error =
+        simdjson::get_active_implementation()->create_dom_parser_implementation(wanted, 1, parser_);
+    capacity_ = error ? 0 : wanted;
+    return !error;
+  }
+  simdjson::error_code find(std::string_view text) {
+    return parser_->stage1(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
+                           simdjson::stage1_mode::regular);
+  }
+  [[nodiscard]] const std::uint32_t* data() const { return parser_->structural_indexes.get(); }
+  [[nodiscard]] std::size_t size() const { return parser_->n_structural_indexes; }
+
+ private:
+  // A huge body must not leave its index behind for good.
+  static constexpr std::size_t capacity_kept = std::size_t{4} << 20;
+
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser_;
+  std::size_t capacity_ = 0;
+};
+
+thread_local StructuralIndex structural_index;
+
 std::string_view inside_of(std::string_view quoted) { return quoted.substr(1, quoted.size() - 2); }
 
 }  // namespace
 
 std::string_view name(Kind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
-
-/// simdjson's structural index, kept between parses.
-struct Document::Index {
-  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
-  std::size_t capacity = 0;
-
-  // A huge body must not leave its index behind for good.
-  static constexpr std::size_t capacity_kept = std::size_t{4} << 20;
-
-  bool reserve(std::size_t bytes) {
-    if (parser && bytes <= capacity && (capacity <= capacity_kept || bytes > capacity_kept)) {
-      return true;
-    }
-    const std::size_t wanted = std::max<std::size_t>(bytes, 4096);
-    parser.reset();
-    const auto error =
-        simdjson::get_active_implementation()->create_dom_parser_implementation(wanted, 1, parser);
-    capacity = error ? 0 : wanted;
-    return !error;
-  }
-};
 
 /// Walks the structural index once, checks every token and appends a node per value.
 class Document::Walker {
@@ -169,8 +181,11 @@ class Document::Walker {
       : text_(document.text_),
         nodes_(document.nodes_),
         limits_(limits),
-        structurals_(document.index_->parser->structural_indexes.get()),
-        count_(document.index_->parser->n_structural_indexes) {}
+        structurals_(structural_index.data()),
+        count_(structural_index.size()) {
+    // Half of the tokens are commas and colons.
+    nodes_.reserve(count_ / 2 + 2);
+  }
 
   Result<> run() {
     if (!value(0)) return failure();
@@ -333,34 +348,23 @@ class Document::Walker {
   std::size_t at_ = 0;
 };
 
-Document::Document() : index_(std::make_unique<Index>()) {}
-Document::~Document() = default;
-Document::Document(Document&&) noexcept = default;
-Document& Document::operator=(Document&&) noexcept = default;
-
 Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
   text_ = text;
+  constexpr std::size_t nodes_kept_max = std::size_t{64} << 10;
+  if (nodes_.capacity() > nodes_kept_max) std::vector<Node>().swap(nodes_);
   nodes_.clear();
   if (text.empty()) return Error(ErrorCode::invalid_json, "invalid JSON: the text is empty");
   // Offsets are 32 bits wide and simdjson takes no more than 4 GiB.
   if (text.size() > 0xFFFF'FF00U) return Error(ErrorCode::invalid_json, "JSON text is too large");
-  if (!index_->reserve(text.size())) {
+  if (!structural_index.reserve(text.size())) {
     return Error(ErrorCode::overloaded, "no memory to read the JSON text");
   }
-  const auto stage1 = index_->parser->stage1(reinterpret_cast<const std::uint8_t*>(text.data()),
-                                             text.size(), simdjson::stage1_mode::regular);
+  const auto stage1 = structural_index.find(text);
   if (stage1 != simdjson::SUCCESS) {
     return Error(ErrorCode::invalid_json,
                  std::string("invalid JSON: ") + simdjson::error_message(stage1));
   }
   return Walker(*this, limits).run();
-}
-
-Kind Value::kind() const noexcept { return document_->nodes_[index_].kind; }
-
-std::string_view Value::raw() const noexcept {
-  const auto& node = document_->nodes_[index_];
-  return document_->text_.substr(node.begin, node.end - node.begin);
 }
 
 std::size_t Value::offset() const noexcept { return document_->nodes_[index_].begin; }
@@ -414,44 +418,6 @@ void Value::append_string_to(std::string& out) const {
   }
 }
 
-bool Value::equals(std::string_view content) const {
-  if (!is_string()) return false;
-  if (!document_->nodes_[index_].has_escape) return inside_of(raw()) == content;
-  return as_string() == content;
-}
-
-std::size_t Value::size() const noexcept { return document_->nodes_[index_].count; }
-
-ElementRange Value::elements() const noexcept {
-  WEIR_ASSERT(is_array());
-  return {document_, index_ + 1, document_->nodes_[index_].next};
-}
-
-MemberRange Value::members() const noexcept {
-  WEIR_ASSERT(is_object());
-  return {document_, index_ + 1, document_->nodes_[index_].next};
-}
-
-std::optional<Value> Value::find(std::string_view key) const {
-  if (document_ == nullptr || !is_object()) return std::nullopt;
-  for (const Member member : members()) {
-    if (member.key.equals(key)) return member.value;
-  }
-  return std::nullopt;
-}
-
-ElementRange::iterator& ElementRange::iterator::operator++() {
-  index_ = document_->nodes_[index_].next;
-  return *this;
-}
-
-Member MemberRange::iterator::operator*() const {
-  return {Value(document_, index_), Value(document_, index_ + 1)};
-}
-
-MemberRange::iterator& MemberRange::iterator::operator++() {
-  index_ = document_->nodes_[index_ + 1].next;
-  return *this;
-}
+bool Value::equals_unescaped(std::string_view content) const { return as_string() == content; }
 
 }  // namespace weir::json

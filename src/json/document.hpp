@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "weir/result.hpp"
 
 namespace weir::json {
@@ -34,7 +34,7 @@ class Value {
  public:
   Value() = default;
 
-  [[nodiscard]] Kind kind() const noexcept;
+  [[nodiscard]] inline Kind kind() const noexcept;
   [[nodiscard]] bool is_null() const noexcept { return kind() == Kind::null; }
   [[nodiscard]] bool is_string() const noexcept { return kind() == Kind::string; }
   [[nodiscard]] bool is_object() const noexcept { return kind() == Kind::object; }
@@ -43,7 +43,7 @@ class Value {
   [[nodiscard]] bool is_boolean() const noexcept { return kind() == Kind::boolean; }
 
   /// The exact bytes of this value in the text, quotes and brackets included.
-  [[nodiscard]] std::string_view raw() const noexcept;
+  [[nodiscard]] inline std::string_view raw() const noexcept;
   /// Where `raw()` starts in the text.
   [[nodiscard]] std::size_t offset() const noexcept;
 
@@ -61,18 +61,19 @@ class Value {
   /// Appends the unescaped string to `out`.
   void append_string_to(std::string& out) const;
   /// True for a string with exactly this content.
-  [[nodiscard]] bool equals(std::string_view content) const;
+  [[nodiscard]] inline bool equals(std::string_view content) const;
 
   /// Number of elements or members. 0 for scalars.
-  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] inline std::size_t size() const noexcept;
   /// Precondition: an array.
-  [[nodiscard]] ElementRange elements() const noexcept;
+  [[nodiscard]] inline ElementRange elements() const noexcept;
   /// Precondition: an object.
-  [[nodiscard]] MemberRange members() const noexcept;
+  [[nodiscard]] inline MemberRange members() const noexcept;
   /// The first member called `key`; nothing when absent or when this is no object.
-  [[nodiscard]] std::optional<Value> find(std::string_view key) const;
+  [[nodiscard]] inline std::optional<Value> find(std::string_view key) const;
 
  private:
+  [[nodiscard]] bool equals_unescaped(std::string_view content) const;
   friend class Document;
   friend class ElementRange;
   friend class MemberRange;
@@ -92,7 +93,7 @@ class ElementRange {
   class iterator {
    public:
     Value operator*() const { return {document_, index_}; }
-    iterator& operator++();
+    inline iterator& operator++();
     bool operator==(const iterator& other) const { return index_ == other.index_; }
 
    private:
@@ -117,8 +118,8 @@ class MemberRange {
  public:
   class iterator {
    public:
-    Member operator*() const;
-    iterator& operator++();
+    inline Member operator*() const;
+    inline iterator& operator++();
     bool operator==(const iterator& other) const { return index_ == other.index_; }
 
    private:
@@ -149,10 +150,11 @@ class MemberRange {
 /// because simdjson's On-Demand reader does not check what it skips.
 class Document {
  public:
-  Document();
-  ~Document();
-  Document(Document&&) noexcept;
-  Document& operator=(Document&&) noexcept;
+  Document() = default;
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+  Document(Document&&) noexcept = default;
+  Document& operator=(Document&&) noexcept = default;
 
   /// Parses `text`, which must outlive the values. Reuses memory of the last parse.
   ///
@@ -177,11 +179,61 @@ class Document {
     bool has_escape;  ///< strings only
   };
   class Walker;
-  struct Index;
 
   std::string_view text_;
   std::vector<Node> nodes_;
-  std::unique_ptr<Index> index_;
 };
+
+// What decoders call for every member of every object, so it is worth inlining.
+
+Kind Value::kind() const noexcept { return document_->nodes_[index_].kind; }
+
+std::string_view Value::raw() const noexcept {
+  const auto& node = document_->nodes_[index_];
+  return {document_->text_.data() + node.begin, node.end - node.begin};
+}
+
+bool Value::equals(std::string_view content) const {
+  const auto& node = document_->nodes_[index_];
+  if (node.kind != Kind::string) return false;
+  if (node.has_escape) return equals_unescaped(content);
+  const std::size_t size = node.end - node.begin - 2;
+  return size == content.size() &&
+         std::string_view(document_->text_.data() + node.begin + 1, size) == content;
+}
+
+std::size_t Value::size() const noexcept { return document_->nodes_[index_].count; }
+
+ElementRange Value::elements() const noexcept {
+  WEIR_ASSERT(is_array());
+  return {document_, index_ + 1, document_->nodes_[index_].next};
+}
+
+MemberRange Value::members() const noexcept {
+  WEIR_ASSERT(is_object());
+  return {document_, index_ + 1, document_->nodes_[index_].next};
+}
+
+ElementRange::iterator& ElementRange::iterator::operator++() {
+  index_ = document_->nodes_[index_].next;
+  return *this;
+}
+
+Member MemberRange::iterator::operator*() const {
+  return {Value(document_, index_), Value(document_, index_ + 1)};
+}
+
+MemberRange::iterator& MemberRange::iterator::operator++() {
+  index_ = document_->nodes_[index_ + 1].next;
+  return *this;
+}
+
+std::optional<Value> Value::find(std::string_view key) const {
+  if (document_ == nullptr || !is_object()) return std::nullopt;
+  for (const Member member : members()) {
+    if (member.key.equals(key)) return member.value;
+  }
+  return std::nullopt;
+}
 
 }  // namespace weir::json

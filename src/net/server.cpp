@@ -150,6 +150,7 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
 }
 
 void ServerExchange::append_head(int status, std::string_view fields) {
+  out_.reserve(fields.size() + 128);
   http::append_status_line(out_, status);
   out_.append(fields);
   if (!keeps_alive_) {

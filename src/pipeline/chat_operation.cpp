@@ -80,6 +80,7 @@ Result<Outgoing> ChatOperation::pass_through(const Target& target) {
   const bool adds_usage = peek_.stream && !peek_.wants_stream_usage;
   const wire::RequestPatch patch{.model = target.model, .adds_stream_usage = adds_usage};
   if (target.params.empty()) {
+    outgoing.body.reserve(root_.raw().size() + target.model.size() + 64);
     wire::openai::patch_request(root_, patch, outgoing.body);
     return outgoing;
   }

@@ -31,6 +31,7 @@ void append_if_set(std::string& out, std::string_view name, std::string_view val
 
 void Delivery::start_fields(std::string_view media_type, const AnswerNotes& notes) {
   fields_.clear();
+  fields_.reserve(384);
   using net::http::append_field;
   append_field(fields_, "content-type", media_type);
   append_field(fields_, "x-weir-request-id", request_id_);

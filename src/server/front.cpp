@@ -135,10 +135,13 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
 
 std::string Front::make_request_id() {
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
-  std::string id = "req_";
-  for (int word = 0; word < 2; ++word) {
-    std::uint64_t bits = random_.next();
-    for (int i = 0; i < 12; ++i, bits >>= 5) id.push_back(letters[bits & 31U]);
+  constexpr std::string_view prefix = "req_";
+  std::string id(prefix.size() + 24, '0');
+  std::copy(prefix.begin(), prefix.end(), id.begin());
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < 24; ++i, bits >>= 5) {
+    if (i % 12 == 0) bits = random_.next();
+    id[prefix.size() + i] = letters[bits & 31U];
   }
   return id;
 }
@@ -351,7 +354,7 @@ Result<std::unique_ptr<pipeline::Operation>> Front::make_operation(const Request
 
 net::Task<void> Front::call_model(Request& request) {
   const net::http::RequestHead& head = request.exchange.head();
-  DocumentLease document(spare_documents_);
+  json::Document document;
   Error problem;
   std::string model;
   std::unique_ptr<pipeline::Operation> operation;
@@ -361,8 +364,8 @@ net::Task<void> Front::call_model(Request& request) {
     if (hops_of(head) >= snapshot_->config().limits.hops_max) {
       return Error(ErrorCode::loop_detected, "this request went through too many gateways");
     }
-    WEIR_TRY(document->parse(request.exchange.body()));
-    WEIR_TRY_ASSIGN(made, make_operation(request, document->root(), model));
+    WEIR_TRY(document.parse(request.exchange.body()));
+    WEIR_TRY_ASSIGN(made, make_operation(request, document.root(), model));
     operation = std::move(made);
     WEIR_TRY_ASSIGN(found, request.snapshot->route(model));
     route = found;

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "engine/snapshot.hpp"
 #include "json/document.hpp"
 #include "net/server.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/routes.hpp"
-#include "server/snapshot.hpp"
 
 namespace weir::server {
+
+using engine::Snapshot;
 
 class Admin;
 
@@ -22,31 +24,6 @@ struct Shared {
   const pipeline::WallClock& wall;
   /// Requests to the administration; null while there is none.
   Admin* admin = nullptr;
-};
-
-/// A JSON document lent out for one request: its index is large enough to be worth keeping.
-class DocumentLease {
- public:
-  using Spares = std::vector<std::unique_ptr<json::Document>>;
-  explicit DocumentLease(Spares& spares) : spares_(spares) {
-    if (spares.empty()) {
-      document_ = std::make_unique<json::Document>();
-    } else {
-      document_ = std::move(spares.back());
-      spares.pop_back();
-    }
-  }
-  ~DocumentLease() {
-    constexpr std::size_t kept_max = 64;
-    if (spares_.size() < kept_max) spares_.push_back(std::move(document_));
-  }
-  DocumentLease(const DocumentLease&) = delete;
-  DocumentLease& operator=(const DocumentLease&) = delete;
-  json::Document* operator->() { return document_.get(); }
-
- private:
-  Spares& spares_;
-  std::unique_ptr<json::Document> document_;
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and
@@ -89,7 +66,6 @@ class Front final : public net::RequestHandler {
   Surface surface_;
   Random& random_;
   std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
-  std::vector<std::unique_ptr<json::Document>> spare_documents_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::size_t in_flight_ = 0;
   bool is_draining_ = false;
