@@ -43,6 +43,8 @@ def shared_gateway(all_upstreams):
 @pytest.fixture
 def gateway(shared_gateway, upstreams):
     """A gateway whose providers are named like the dialect they speak."""
+    if shared_gateway.process.poll() is not None:
+        pytest.fail("the shared gateway ended in an earlier test")
     yield shared_gateway
     status = shared_gateway.process.poll()
     assert status is None, f"weir ended with status {status}:\n{shared_gateway.log()}"
