@@ -179,13 +179,10 @@ class Document::Walker {
  public:
   Walker(Document& document, const ParseLimits& limits)
       : text_(document.text_),
-        nodes_(document.nodes_),
+        nodes_(document.nodes_.get()),
         limits_(limits),
         structurals_(structural_index.data()),
-        count_(structural_index.size()) {
-    // Half of the tokens are commas and colons.
-    nodes_.reserve(count_ / 2 + 2);
-  }
+        count_(structural_index.size()) {}
 
   Result<> run() {
     if (!value(0)) return failure();
@@ -210,12 +207,12 @@ class Document::Walker {
   }
 
   std::uint32_t open_node(Kind kind) {
-    nodes_.push_back({static_cast<std::uint32_t>(structurals_[cursor_]), 0, 0, 0, kind, false});
-    return static_cast<std::uint32_t>(nodes_.size() - 1);
+    nodes_[size_] = {structurals_[cursor_], 0, 0, 0, kind, false};
+    return size_++;
   }
   void close_node(std::uint32_t index, std::size_t end) {
     nodes_[index].end = static_cast<std::uint32_t>(end);
-    nodes_[index].next = static_cast<std::uint32_t>(nodes_.size());
+    nodes_[index].next = size_;
   }
 
   bool value(std::uint32_t depth) {
@@ -339,7 +336,8 @@ class Document::Walker {
   }
 
   std::string_view text_;
-  std::vector<Node>& nodes_;
+  Node* nodes_;
+  std::uint32_t size_ = 0;
   const ParseLimits& limits_;
   const std::uint32_t* structurals_;
   std::size_t count_;
@@ -350,9 +348,6 @@ class Document::Walker {
 
 Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
   text_ = text;
-  constexpr std::size_t nodes_kept_max = std::size_t{64} << 10;
-  if (nodes_.capacity() > nodes_kept_max) std::vector<Node>().swap(nodes_);
-  nodes_.clear();
   if (text.empty()) return Error(ErrorCode::invalid_json, "invalid JSON: the text is empty");
   // Offsets are 32 bits wide and simdjson takes no more than 4 GiB.
   if (text.size() > 0xFFFF'FF00U) return Error(ErrorCode::invalid_json, "JSON text is too large");
@@ -363,6 +358,13 @@ Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
   if (stage1 != simdjson::SUCCESS) {
     return Error(ErrorCode::invalid_json,
                  std::string("invalid JSON: ") + simdjson::error_message(stage1));
+  }
+  // Every value has a structural of its own, so there are never more values than those.
+  const std::size_t wanted = structural_index.size() + 1;
+  constexpr std::size_t capacity_kept = std::size_t{64} << 10;
+  if (!nodes_ || wanted > capacity_ || capacity_ > capacity_kept) {
+    nodes_.reset(new Node[wanted]);
+    capacity_ = wanted;
   }
   return Walker(*this, limits).run();
 }

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/assert.hpp"
 #include "weir/result.hpp"
@@ -181,7 +181,8 @@ class Document {
   class Walker;
 
   std::string_view text_;
-  std::vector<Node> nodes_;
+  std::unique_ptr<Node[]> nodes_;  ///< in the order of the text; uninitialised past the last
+  std::size_t capacity_ = 0;
 };
 
 // What decoders call for every member of every object, so it is worth inlining.
