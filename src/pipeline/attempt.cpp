@@ -367,19 +367,43 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
   co_return end;
 }
 
+net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes,
+                                                    FirstContentListener& listener) {
+  Guard guard(call_.loop, *exchange_, is_late_);
+  guard.restart(content_deadline_ - call_.loop.now());
+  const std::size_t bytes_max =
+      is_json_type(content_type_) ? limits_.body_bytes_max : limits_.error_body_bytes_max;
+  std::string body;
+  AttemptEnd end = co_await collect(body, bytes_max);
+  if (!end.is_ok()) co_return end;
+  guard.restart(net::Duration::zero());
+
+  std::string out;
+  const Result<> relayed = relay_->whole_as_stream(body, out);
+  end.facts = relay_->facts();
+  if (end.facts.fault) {
+    end = faulted(*end.facts.fault);
+    co_return end;
+  }
+  if (!relayed || !end.facts.has_content) {
+    end = malformed(target_.upstream->name + ": answered with " + redacted_message(content_type_) +
+                    " in place of a stream");
+    co_return end;
+  }
+  end.first_content_at = call_.loop.now();
+  listener.on_first_content(*end.first_content_at);
+  bool is_taken = co_await delivery_.commit(operation_.media_type(), std::move(notes), out);
+  out.clear();
+  relay_->finish(out);
+  if (is_taken) is_taken = co_await delivery_.finish(out);
+  if (!is_taken) end.set(FailureClass::client);
+  co_return end;
+}
+
 net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, FirstContentListener& listener) {
   AttemptEnd end;
   if (!is_stream_type(content_type_)) {
-    std::string body;
-    end = co_await collect(body, limits_.error_body_bytes_max);
-    if (end.failure() == FailureClass::client) co_return end;
-    json::Document document;
-    if (document.parse(body) && wire::is_fault(document.root())) {
-      end = faulted(wire::read_fault(status_, body));
-    } else {
-      end = malformed(target_.upstream->name + ": answered with " +
-                      redacted_message(content_type_) + " in place of a stream");
-    }
+    end = co_await read_whole_as_stream(std::move(notes), listener);
     co_return end;
   }
 

@@ -70,6 +70,8 @@ class Attempt {
   net::Task<AttemptEnd> read_refusal();
   net::Task<AttemptEnd> read_whole(AnswerNotes notes);
   net::Task<AttemptEnd> read_stream(AnswerNotes notes, FirstContentListener& listener);
+  /// Some servers answer a request for a stream with the whole answer.
+  net::Task<AttemptEnd> read_whole_as_stream(AnswerNotes notes, FirstContentListener& listener);
   net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);
   [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
   [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;
