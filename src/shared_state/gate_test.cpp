@@ -34,7 +34,7 @@ class GateTest : public testing::Test {
   }
 
   /// What a new snapshot of the same configuration does.
-  void attach_all(const std::string& fields = "authorization: Bearer one\r\n") {
+  void attach_all(const std::string& fields = usual_fields) {
     one_a = make_target(gate, "one", "a", fields);
     one_b = make_target(gate, "one", "b", fields);
     two_a = make_target(gate, "two", "a", fields);
@@ -55,6 +55,12 @@ class GateTest : public testing::Test {
   milliseconds open(const pipeline::Target& target) {
     for (int i = 0; i < 5; ++i) call(target, ended(FailureClass::server));
     return ask(target).remaining;
+  }
+  /// Opens the provider's breaker, and no other.
+  void make_unreachable(const std::string& provider) {
+    for (int i = 0; i < 10; ++i) {
+      call(*make_target(gate, provider, std::to_string(i)), ended(FailureClass::connect));
+    }
   }
   TargetStatus status_of(const pipeline::Target& target) {
     for (const ProviderStatus& provider : gate.status(now)) {
@@ -83,6 +89,10 @@ TEST_F(GateTest, B1AFailingTargetIsLeftAloneAndItsNeighboursAreNot) {
 
 // One bad model must not close a router of many; an endpoint that nobody reaches closes them all.
 TEST_F(GateTest, OnlyAnUnreachableEndpointClosesTheWholeProvider) {
+  open(*make_target(gate, "one", "bad"));
+  open(*make_target(gate, "one", "worse"));
+  EXPECT_TRUE(ask(*one_a).is_granted);
+
   for (int i = 0; i < 5; ++i) {
     EXPECT_TRUE(call(*one_a, ended(FailureClass::connect)));
     EXPECT_TRUE(call(*one_b, ended(FailureClass::certificate)));
@@ -104,6 +114,13 @@ TEST_F(GateTest, B10ARefusalTellsWhenTheTargetMayBeAskedAgain) {
   EXPECT_FALSE(ask(*one_a).is_granted);
   now += 1ms;
   EXPECT_TRUE(ask(*one_a).is_granted);
+}
+
+TEST_F(GateTest, B10TheTimeIsRoundedUp) {
+  end(*one_a, ask(*one_a), ended(FailureClass::rate, 20s));
+  now += 300us;
+  EXPECT_EQ(ask(*one_a).remaining, 20s);
+  EXPECT_EQ(gate.refused_for(*one_a, now), 20s);
 }
 
 TEST_F(GateTest, B10TheLongestOfSeveralReasonsCounts) {
@@ -203,6 +220,17 @@ TEST_F(GateTest, K3OfAllWhoWaitForTheEndOfACooldownOneGoes) {
   EXPECT_FALSE(ask(*one_a).is_granted);
 }
 
+TEST_F(GateTest, K3AStreamThatSucceededGivesItsPlaceBackOnce) {
+  end(*one_a, ask(*one_a), ended(FailureClass::rate, 10s));
+  now += 10s;
+  Permit stream = ask(*one_a);
+  gate.note_first_content(*one_a, stream, 1s, now);
+  end(*one_a, stream, ended(FailureClass::ok));
+  EXPECT_TRUE(ask(*one_a).is_granted);
+  EXPECT_TRUE(ask(*one_a).is_granted);
+  EXPECT_FALSE(ask(*one_a).is_granted);
+}
+
 // The probation of a key lends its one slot for an attempt, not for being turned away elsewhere.
 TEST_F(GateTest, WhoeverIsRefusedHoldsNothing) {
   open(*one_a);
@@ -216,6 +244,28 @@ TEST_F(GateTest, WhoeverIsRefusedHoldsNothing) {
   }
   EXPECT_TRUE(ask(*one_b).is_granted);
   EXPECT_EQ(ask(*one_b).reason, "the provider is coming back slowly");
+}
+
+TEST_F(GateTest, WhoeverIsRefusedByTheEndpointHoldsNothingOfTheTarget) {
+  EXPECT_TRUE(call(*one_a, ended(FailureClass::rate, 1s)));
+  make_unreachable("one");
+  now += 15s;
+  const Permit probe = ask(*one_b);
+  ASSERT_TRUE(probe.is_granted);
+  EXPECT_EQ(ask(*one_a).reason, "the provider is being probed after failures");
+  end(*one_b, probe, ended(FailureClass::client));
+  EXPECT_TRUE(ask(*one_a).is_granted);
+}
+
+TEST_F(GateTest, WhoeverIsRefusedByTheTargetHoldsNothingOfTheEndpoint) {
+  open(*one_a);
+  now += 15s;
+  const Permit probe = ask(*one_a);
+  ASSERT_TRUE(probe.is_granted);
+  make_unreachable("one");
+  now += 15s;
+  EXPECT_EQ(ask(*one_a).reason, "the target is being probed after failures");
+  EXPECT_TRUE(ask(*one_b).is_granted);
 }
 
 TEST_F(GateTest, R4RetriesAreBoundedPerProvider) {
@@ -257,7 +307,7 @@ TEST_F(GateTest, H3AProviderThatWasTakenOutComesBackWithoutAPast) {
 TEST_F(GateTest, ANewKeyIsFreeOfWhatTheOldOneRanInto) {
   end(*one_a, ask(*one_a), ended(FailureClass::auth));
   end(*two_a, ask(*two_a), ended(FailureClass::quota));
-  const auto left = make_target(gate, "one", "a", "authorization: Bearer one\r\n");
+  const auto left = make_target(gate, "one", "a");
   EXPECT_FALSE(ask(*left).is_granted);
   attach_all("authorization: Bearer two\r\n");
   EXPECT_TRUE(ask(*one_a).is_granted);

@@ -10,11 +10,14 @@
 
 namespace weir::shared_state {
 
+/// What every provider of these tests sends along.
+inline const std::string usual_fields = "authorization: Bearer one\r\n";
+
 /// The target `provider/model`, attached to `gate` together with an upstream of its own, as each
 /// snapshot makes them anew.
 inline std::shared_ptr<pipeline::Target> make_target(Gate& gate, const std::string& provider,
                                                      const std::string& model,
-                                                     const std::string& fields = {}) {
+                                                     const std::string& fields = usual_fields) {
   auto upstream = std::make_shared<pipeline::Upstream>();
   upstream->name = provider;
   upstream->fields = fields;
