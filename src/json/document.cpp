@@ -363,7 +363,7 @@ Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
   const std::size_t wanted = structural_index.size() + 1;
   constexpr std::size_t capacity_kept = std::size_t{64} << 10;
   if (!nodes_ || wanted > capacity_ || capacity_ > capacity_kept) {
-    nodes_.reset(new Node[wanted]);
+    nodes_ = std::make_unique_for_overwrite<Node[]>(wanted);
     capacity_ = wanted;
   }
   return Walker(*this, limits).run();

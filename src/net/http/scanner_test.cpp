@@ -15,7 +15,8 @@ namespace {
 /// The bytes in an allocation of their exact size, so that AddressSanitizer sees a read past them.
 class ExactCopy {
  public:
-  explicit ExactCopy(std::string_view text) : size_(text.size()), bytes_(new char[text.size()]) {
+  explicit ExactCopy(std::string_view text)
+      : size_(text.size()), bytes_(std::make_unique<char[]>(text.size())) {
     text.copy(bytes_.get(), size_);
   }
   [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
