@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/engine.hpp"
+#include "engine/engine.hpp"
 
 #include <chrono>
 
 #include "pipeline/mock_exchange.hpp"
 
-namespace weir::server {
+namespace weir::engine {
 
 std::int64_t SystemClock::unix_ms() const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -66,4 +66,4 @@ void Engine::finish() {
   loop_.stop();
 }
 
-}  // namespace weir::server
+}  // namespace weir::engine

@@ -10,7 +10,7 @@
 #include "net/client.hpp"
 #include "pipeline/attempt_loop.hpp"
 
-namespace weir::server {
+namespace weir::engine {
 
 class SystemClock final : public pipeline::WallClock {
  public:
@@ -67,4 +67,4 @@ class Engine {
   pipeline::AttemptLoop attempts_;
 };
 
-}  // namespace weir::server
+}  // namespace weir::engine

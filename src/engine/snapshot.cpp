@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/snapshot.hpp"
+#include "engine/snapshot.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "base/http_url.hpp"
 #include "net/http/head_writer.hpp"
 
-namespace weir::server {
+namespace weir::engine {
 namespace {
 
 /// Names are the clients' to choose: beyond this many built routes the oldest memory is given up.
@@ -316,4 +316,4 @@ void Snapshot::set_paths(pipeline::Target& target, const config::ProviderConfig&
   target.embeddings_path = path(Operation::embeddings);
 }
 
-}  // namespace weir::server
+}  // namespace weir::engine

@@ -13,7 +13,7 @@
 #include "pipeline/route.hpp"
 #include "shared_state/gate.hpp"
 
-namespace weir::server {
+namespace weir::engine {
 
 /// One configuration, made ready to serve: names become routes whose targets know their origin, key
 /// and waits. Immutable to its users; requests in flight keep the snapshot they began with.
@@ -65,4 +65,4 @@ class Snapshot {
   mutable Counters counters_;
 };
 
-}  // namespace weir::server
+}  // namespace weir::engine

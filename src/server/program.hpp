@@ -49,7 +49,7 @@ class Program {
   Options options_;
   config::Loaded loaded_;
   std::vector<std::string> notes_;
-  SystemClock wall_;
+  engine::SystemClock wall_;
   shared_state::Gate gate_;
   net::TlsClientContexts tls_;
   std::unique_ptr<Admin> admin_;

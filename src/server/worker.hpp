@@ -5,9 +5,9 @@
 #include <set>
 #include <thread>
 
+#include "engine/engine.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
-#include "server/engine.hpp"
 #include "server/front.hpp"
 
 namespace weir::server {
@@ -48,7 +48,7 @@ class Worker {
   void finish_if_idle();
 
   const WorkerContext& context_;
-  Engine engine_;
+  engine::Engine engine_;
   net::AsioLoop& loop_;
   Front client_front_;
   Front admin_front_;
