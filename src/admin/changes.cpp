@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/changes.hpp"
+
+#include "json/document.hpp"
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
+
+namespace weir::admin {
+namespace {
+
+/// A file's content may become a key only by the word of who can write the configuration file; over
+/// the network it would be a way to read any file of the machine.
+Result<> refuse_files(json::Value value, const json::Path& path) {
+  if (value.is_string() && value.as_string().starts_with("file:")) {
+    return Error(ErrorCode::invalid_request,
+                 "file: references are taken from the configuration file only", path.text());
+  }
+  if (value.is_array()) {
+    std::size_t i = 0;
+    for (const json::Value element : value.elements()) {
+      WEIR_TRY(refuse_files(element, {&path, {}, i++}));
+    }
+  }
+  if (value.is_object()) {
+    for (const json::Member member : value.members()) {
+      const std::string key = member.key.as_string();
+      WEIR_TRY(refuse_files(member.value, {&path, key, 0}));
+    }
+  }
+  return {};
+}
+
+Result<> parse(json::Document& document, std::string_view body) {
+  WEIR_TRY(document.parse(body));
+  return refuse_files(document.root(), {});
+}
+
+Result<> expect_object(const json::Document& document) {
+  if (document.root().is_object()) return {};
+  return Error(ErrorCode::invalid_request,
+               "expected an object, found " + std::string(json::name(document.root().kind())));
+}
+
+/// The object without its member `name`; what stays keeps its bytes.
+std::string without_name(json::Value object) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object();
+  for (const json::Member member : object.members()) {
+    if (!member.key.equals("name")) json.key(member.key.as_string()).raw(member.value.raw());
+  }
+  json.end_object();
+  return out;
+}
+
+}  // namespace
+
+Result<config::Edit> new_provider(std::string_view body) {
+  json::Document document;
+  WEIR_TRY(parse(document, body));
+  json::Problem problem;
+  const json::Path root;
+  json::ObjectReader reader(document.root(), root, problem);
+  std::string name = reader.required_string("name");
+  WEIR_TRY(problem.result());
+  return config::Edit{"providers", std::move(name), true, without_name(document.root())};
+}
+
+Result<config::Edit> provider_change(std::string_view name, std::string_view body) {
+  json::Document document;
+  WEIR_TRY(parse(document, body));
+  WEIR_TRY(expect_object(document));
+  return config::Edit{"providers", std::string(name), false, without_name(document.root())};
+}
+
+Result<config::Edit> whole_route(std::string_view name, std::string_view body) {
+  json::Document document;
+  WEIR_TRY(parse(document, body));
+  return config::Edit{"models", std::string(name), true, std::string(document.root().raw())};
+}
+
+Result<config::Edit> default_model(std::string_view body) {
+  json::Document document;
+  WEIR_TRY(parse(document, body));
+  json::Problem problem;
+  const json::Path root;
+  json::ObjectReader reader(document.root(), root, problem);
+  const std::string model = reader.required_string("model");
+  reader.for_each_unread(
+      [&](const std::string& key, json::Value) { reader.fail(key, "unknown member"); });
+  WEIR_TRY(problem.result());
+  std::string text;
+  json::append_string(text, model);
+  return config::Edit{"", "default_model", true, model.empty() ? std::string() : std::move(text)};
+}
+
+config::Edit removal(std::string_view section, std::string_view name) {
+  return {std::string(section), std::string(name), true, ""};
+}
+
+Result<bool> discards_changes(std::string_view body) {
+  if (body.empty()) return false;
+  json::Document document;
+  WEIR_TRY(document.parse(body));
+  json::Problem problem;
+  const json::Path root;
+  json::ObjectReader reader(document.root(), root, problem);
+  const bool discards = reader.boolean("discard_changes").value_or(false);
+  reader.for_each_unread(
+      [&](const std::string& key, json::Value) { reader.fail(key, "unknown member"); });
+  WEIR_TRY(problem.result());
+  return discards;
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/loader.hpp"
+#include "weir/result.hpp"
+
+/// From the bodies of requests to changes of the configuration. Only their outer shape is looked at
+/// here; names and values of fields are checked by the loader, which has the list of them (V-5).
+///
+/// Errors of all: `invalid_json`, `invalid_request` with the path of the member.
+namespace weir::admin {
+
+/// `{"name": "x", "type": ..., ...}` of a new provider.
+Result<config::Edit> new_provider(std::string_view body);
+/// Fields laid over those of the provider; null takes one away. Its secrets can't be read back, so
+/// a client could not send the whole.
+Result<config::Edit> provider_change(std::string_view name, std::string_view body);
+/// The whole of a route, as in the file: a target, a list of them, or an object.
+Result<config::Edit> whole_route(std::string_view name, std::string_view body);
+/// `{"model": "name"}`; an empty name leads back to `auto`.
+Result<config::Edit> default_model(std::string_view body);
+/// Takes an entry away. `section` is `providers` or `models`.
+config::Edit removal(std::string_view section, std::string_view name);
+
+/// `{"discard_changes": true}`; an empty body means false.
+Result<bool> discards_changes(std::string_view body);
+
+}  // namespace weir::admin

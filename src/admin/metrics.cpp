@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The metrics page, collected anew from the counters at each request: prometheus-cpp writes the
+// format, its own counters would cost the hot path a second set.
+
+#include <algorithm>
+#include <array>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include "admin/views.hpp"
+#include "base/version.hpp"
+
+namespace weir::admin {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::size_t label_values_max = 1'000;
+
+/// What one line per provider shows.
+struct Figures {
+  std::string name;
+  Totals totals;
+  std::int64_t in_flight = 0;
+  double first_content_seconds = 0;
+  double latency_seconds = 0;
+  bool is_open = false;
+  std::uint64_t retries_refused = 0;
+};
+
+bool is_refusing(policy::CircuitBreaker::State state) {
+  using State = policy::CircuitBreaker::State;
+  return state == State::open || state == State::forced_open;
+}
+
+Figures figures_of(const pipeline::Upstream& upstream, const Moment& moment) {
+  constexpr double micro = 1e-6;
+  const pipeline::TrafficCounters& counters = *upstream.counters;
+  Figures figures;
+  figures.name = upstream.name;
+  figures.totals = totals_of(counters);
+  figures.in_flight = counters.in_flight.load(std::memory_order_relaxed);
+  figures.first_content_seconds =
+      static_cast<double>(counters.first_content_us.load(std::memory_order_relaxed)) * micro;
+  figures.latency_seconds =
+      static_cast<double>(counters.latency_us.load(std::memory_order_relaxed)) * micro;
+  const auto status = std::find_if(moment.status.begin(), moment.status.end(),
+                                   [&](const auto& one) { return one.name == upstream.name; });
+  if (status != moment.status.end()) {
+    figures.is_open = is_refusing(status->circuit.state);
+    figures.retries_refused = status->retries_refused;
+  }
+  return figures;
+}
+
+/// Sums only: an average over many providers tells nothing about any.
+void add(Figures& sum, const Figures& one) {
+  sum.totals.attempts += one.totals.attempts;
+  sum.totals.successes += one.totals.successes;
+  sum.totals.failures += one.totals.failures;
+  sum.totals.refusals += one.totals.refusals;
+  sum.totals.input_tokens += one.totals.input_tokens;
+  sum.totals.output_tokens += one.totals.output_tokens;
+  sum.totals.cost_nanousd += one.totals.cost_nanousd;
+  sum.in_flight += one.in_flight;
+  sum.retries_refused += one.retries_refused;
+}
+
+std::vector<Figures> all_figures(const Moment& moment) {
+  std::vector<Figures> all;
+  Figures other;
+  other.name = "other";
+  for (const auto& upstream : moment.upstreams) {
+    if (all.size() < label_values_max) {
+      all.push_back(figures_of(*upstream, moment));
+    } else {
+      add(other, figures_of(*upstream, moment));
+    }
+  }
+  if (moment.upstreams.size() > label_values_max) all.push_back(std::move(other));
+  return all;
+}
+
+using Value = double (*)(const Figures&);
+
+/// One metric with a line per provider. Those with a second label have several rows of one name.
+struct Row {
+  std::string_view name;
+  std::string_view help;
+  MetricType type;
+  Value value;
+  std::string_view label = {};
+  std::string_view label_value = {};
+};
+
+// clang-format off
+constexpr std::array rows{
+    Row{"weir_attempts_total", "Attempts at a provider", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.attempts); }},
+    Row{"weir_failures_total", "Attempts that failed by the provider's or the network's fault", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.failures); }},
+    Row{"weir_refusals_total", "Attempts that the provider refused by the caller's fault", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.refusals); }},
+    Row{"weir_retries_refused_total", "Retries that the retry budget did not allow", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.retries_refused); }},
+    Row{"weir_tokens_total", "Tokens as the provider counted them", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.input_tokens); }, "direction", "input"},
+    Row{"weir_tokens_total", "", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.output_tokens); }, "direction", "output"},
+    Row{"weir_cost_usd_total", "Cost in dollars", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.cost_nanousd) * 1e-9; }},
+    Row{"weir_in_flight", "Attempts under way", MetricType::Gauge,
+        [](const Figures& f) { return static_cast<double>(f.in_flight); }},
+    Row{"weir_latency_seconds", "Moving average of the time to a whole answer", MetricType::Gauge,
+        [](const Figures& f) { return f.latency_seconds; }},
+    Row{"weir_first_content_seconds", "Moving average of the time to the first content", MetricType::Gauge,
+        [](const Figures& f) { return f.first_content_seconds; }},
+    Row{"weir_circuit_open", "1 while the provider's circuit breaker lets nothing through", MetricType::Gauge,
+        [](const Figures& f) { return f.is_open ? 1.0 : 0.0; }},
+};
+// clang-format on
+
+ClientMetric metric_of(MetricType type, double value) {
+  ClientMetric metric;
+  if (type == MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  return metric;
+}
+
+MetricFamily single(std::string name, std::string help, MetricType type, double value) {
+  MetricFamily family;
+  family.name = std::move(name);
+  family.help = std::move(help);
+  family.type = type;
+  family.metric.push_back(metric_of(type, value));
+  return family;
+}
+
+void append_process(std::vector<MetricFamily>& families, const ProcessFacts& process) {
+  families.push_back(single("process_cpu_seconds_total", "CPU time of the process",
+                            MetricType::Counter, process.cpu_seconds));
+  families.push_back(single("process_resident_memory_bytes", "Resident memory", MetricType::Gauge,
+                            static_cast<double>(process.resident_bytes)));
+  families.push_back(single("process_start_time_seconds", "Start, as Unix time", MetricType::Gauge,
+                            static_cast<double>(process.start_unix_ms) * 1e-3));
+  MetricFamily build = single("weir_build_info", "The running version", MetricType::Gauge, 1);
+  build.metric.front().label.push_back({"version", std::string(version())});
+  families.push_back(std::move(build));
+}
+
+}  // namespace
+
+std::string metrics_text(const Moment& moment, const ProcessFacts& process) {
+  const std::vector<Figures> figures = all_figures(moment);
+  std::vector<MetricFamily> families;
+  for (const Row& row : rows) {
+    if (families.empty() || families.back().name != row.name) {
+      families.push_back({std::string(row.name), std::string(row.help), row.type, {}});
+    }
+    for (const Figures& one : figures) {
+      ClientMetric metric = metric_of(row.type, row.value(one));
+      metric.label.push_back({"provider", one.name});
+      if (!row.label.empty()) {
+        metric.label.push_back({std::string(row.label), std::string(row.label_value)});
+      }
+      families.back().metric.push_back(std::move(metric));
+    }
+  }
+  append_process(families, process);
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::server {
+
+/// Takes secrets out of text that is about to be written down: the configured ones wherever they
+/// stand, and whatever looks like a key although we never saw it (rule G-3).
+///
+/// For any thread.
+class Redactor {
+ public:
+  /// The secrets in force from now on; those of less than 8 bytes are passed over, since they would
+  /// tear holes into ordinary words.
+  void set_secrets(std::vector<std::string> secrets);
+
+  /// Cost: linear in the text times the number of secrets.
+  [[nodiscard]] std::string clean(std::string_view text) const;
+
+ private:
+  using Secrets = std::vector<std::string>;
+  [[nodiscard]] std::shared_ptr<const Secrets> secrets() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Secrets> secrets_ = std::make_shared<const Secrets>();
+};
+
+}  // namespace weir::server

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/redactor.hpp"
+
+#include <gtest/gtest.h>
+
+namespace weir::server {
+namespace {
+
+TEST(Redactor, LeavesOfAConfiguredSecretOnlyItsEnds) {
+  Redactor redactor;
+  redactor.set_secrets({"plain-secret-with-no-prefix"});
+  EXPECT_EQ(redactor.clean("a=plain-secret-with-no-prefix,b=plain-secret-with-no-prefix."),
+            "a=plain…efix,b=plain…efix.");
+}
+
+TEST(Redactor, HidesTheLongerSecretWhole) {
+  Redactor redactor;
+  redactor.set_secrets({"shared-begin-1", "shared-begin-1-and-the-rest"});
+  EXPECT_EQ(redactor.clean("shared-begin-1-and-the-rest"), "share…rest");
+}
+
+// Upstream error texts quote keys that we don't have configured, for example the client's own.
+TEST(Redactor, KnowsKeysByTheirLook) {
+  const Redactor redactor;
+  EXPECT_EQ(redactor.clean("Incorrect API key provided: sk-proj-abcdefghijklmnop1234."),
+            "Incorrect API key provided: sk-…1234.");
+}
+
+TEST(Redactor, LeavesOrdinaryTextAlone) {
+  const Redactor redactor;
+  for (const char* text : {"sk-learn is no key", "the risk-averse-strategy-of-everyone-else",
+                           "model gpt-4.1-2025-04-14 at openai", ""}) {
+    EXPECT_EQ(redactor.clean(text), text);
+  }
+}
+
+TEST(Redactor, PassesOverSecretsThatAreShorterThanWords) {
+  Redactor redactor;
+  redactor.set_secrets({"a", "", "test"});
+  EXPECT_EQ(redactor.clean("a test"), "a test");
+}
+
+}  // namespace
+}  // namespace weir::server
