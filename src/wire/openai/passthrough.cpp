@@ -38,7 +38,10 @@ void peek_part(json::Value part, const json::Path& path, json::Problem& problem,
 
 void peek_content(json::ObjectReader& message, RequestPeek& peek) {
   const auto content = message.value("content");
-  if (!content) return;
+  if (!content || content->is_null()) return;
+  if (!content->is_string() && !content->is_array()) {
+    return message.fail("content", "must be a string or an array of parts");
+  }
   peek.text_bytes += text_bytes(content);
   if (!content->is_array()) return;
   const json::Path path = message.path("content");
@@ -58,6 +61,8 @@ void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
     const json::Path element{&path, {}, i++};
     json::ObjectReader message(value, element, root.problem());
     peek_content(message, peek);
+    const auto role = message.value("role");
+    if (!role || !role->is_string()) message.fail("role", "is required");
     if (const auto calls = message.array("tool_calls")) {
       peek.text_bytes += calls->raw().size();
       peek.uses_tools = true;
@@ -112,6 +117,20 @@ struct Splice {
   std::size_t removed;
   std::string text;
 };
+
+/// Names the target's model, also where the client left its choice to the gateway.
+Splice model_splice(json::Value root, std::string_view model) {
+  Splice splice{root.offset() + 1, 0, {}};
+  if (const auto member = root.find("model")) {
+    splice = {member->offset(), member->raw().size(), {}};
+    json::append_string(splice.text, model);
+    return splice;
+  }
+  splice.text = "\"model\":";
+  json::append_string(splice.text, model);
+  splice.text.push_back(',');  // a request has its messages or its input, so more follows
+  return splice;
+}
 
 /// Asks for usage in the stream, whatever `stream_options` is so far.
 Splice usage_splice(json::Value root) {
@@ -178,7 +197,7 @@ Result<RequestPeek> peek_request(json::Value root) {
   json::ObjectReader reader(root, path, problem);
   RequestPeek peek;
   refuse_routing_members(root, problem);
-  peek.model = reader.required_string("model");
+  peek.model = reader.string("model").value_or("");
   peek_messages(reader, peek);
   peek_tools(reader, peek);
   peek_format(reader, peek);
@@ -191,11 +210,8 @@ void patch_request(json::Value root, const RequestPatch& patch, std::string& out
   std::array<Splice, 2> splices;
   std::size_t count = 0;
   if (!patch.model.empty()) {
-    const auto model = root.find("model");
-    WEIR_ASSERT(model.has_value());
     Splice& splice = splices[count++];
-    splice = {model->offset(), model->raw().size(), {}};
-    json::append_string(splice.text, patch.model);
+    splice = model_splice(root, patch.model);
   }
   if (patch.adds_stream_usage) splices[count++] = usage_splice(root);
   if (count == 2 && splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);

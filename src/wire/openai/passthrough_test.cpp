@@ -90,7 +90,10 @@ TEST(PeekRequest, RefusesMembersThatRouteButNotInsideOtherData) {
 }
 
 TEST(PeekRequest, RefusesWrongTypes) {
-  EXPECT_EQ(refused_at(R"({"messages":[]})"), "model");
+  EXPECT_EQ(refused_at(R"({"model":7,"messages":[]})"), "model");
+  EXPECT_EQ(refused_at(R"({"model":"a","messages":[{"role":"user","content":5}]})"),
+            "messages[0].content");
+  EXPECT_EQ(refused_at(R"({"model":"a","messages":[{"content":"x"}]})"), "messages[0].role");
   EXPECT_EQ(refused_at(R"({"model":"a"})"), "messages");
   EXPECT_EQ(refused_at(R"({"model":"a","messages":[7]})"), "messages[0]");
   EXPECT_EQ(refused_at(R"({"model":"a","messages":[],"n":0})"), "n");
@@ -107,6 +110,8 @@ TEST(PatchRequest, ReplacesTheModelAndLeavesEveryOtherByte) {
 }
 
 TEST(PatchRequest, AsksForUsageWhateverTheOptionsAre) {
+  EXPECT_EQ(patched(R"({"messages":[]})", {.model = "chosen"}),
+            R"(kept:{"model":"chosen","messages":[]})");
   const RequestPatch patch{.model = "b", .adds_stream_usage = true};
   EXPECT_EQ(patched(R"({"model":"a","messages":[]})", patch),
             R"(kept:{"model":"b","messages":[],"stream_options":{"include_usage":true}})");

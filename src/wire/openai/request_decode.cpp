@@ -354,7 +354,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::openai_chat;
-  request.model = reader.required_string("model");
+  request.model = reader.string("model").value_or("");  // the gateway has a default
   read_messages(reader, request);
   read_tools(reader, request);
   read_settings(reader, request);
