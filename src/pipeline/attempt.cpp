@@ -148,6 +148,7 @@ Attempt::Attempt(Call& call, Operation& operation, const Target& target, Deliver
 
 void Attempt::make_head(const Outgoing& outgoing) {
   const Upstream& upstream = *target_.upstream;
+  head_.reserve(upstream.fields.size() + outgoing.path.size() + 256);
   if (upstream.origin.uses_absolute_form()) {
     head_.append("POST http://").append(upstream.authority);
     head_.append(outgoing.path).append(" HTTP/1.1\r\n");
