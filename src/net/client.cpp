@@ -66,11 +66,17 @@ void UpstreamPool::keep(std::string_view key, std::unique_ptr<UpstreamConnection
   idle->connection->reader.stand(this);
 }
 
+void UpstreamPool::discard(std::unique_ptr<UpstreamConnection> connection) {
+  connection->stream->close();
+  if (!connection->reader.is_reading()) return;
+  connection->reader.stand(this);
+  closing_.push_back(std::make_unique<Idle>(std::move(connection)));
+}
+
 void UpstreamPool::close() {
   for (auto& [key, connections] : idle_) {
     for (auto& idle : connections) {
-      idle->connection->stream->close();
-      closing_.push_back(std::move(idle));
+      discard(std::move(idle->connection));
       --count_;
     }
   }
@@ -94,7 +100,12 @@ HttpExchange::HttpExchange(ClientContext& context, const Origin& origin, std::st
                            Cancellation& cancellation)
     : context_(context), origin_(origin), pool_key_(pool_key), cancellation_(cancellation) {}
 
-HttpExchange::~HttpExchange() { close(); }
+HttpExchange::~HttpExchange() { discard(); }
+
+void HttpExchange::discard() {
+  closer_.reset();
+  if (connection_) context_.pool.discard(std::move(connection_));
+}
 
 void HttpExchange::close() {
   is_closed_ = true;
@@ -212,8 +223,7 @@ Task<ExchangeResult> HttpExchange::send(std::string_view method, std::string_vie
                            context_.loop.now() - sent_at <= std::chrono::milliseconds(100));
     if (!was_reused_ || !is_stale) co_return result;
     may_reuse = false;
-    closer_.reset();
-    connection_.reset();
+    discard();
   }
 }
 
@@ -292,8 +302,11 @@ void HttpExchange::finish(Duration idle_max) {
                                head_.framing != http::Framing::until_close &&
                                reader.error() == NetError::none && reader.data().empty() &&
                                idle_max > Duration::zero() && !cancellation_.is_cancelled();
-  if (may_serve_again) context_.pool.keep(pool_key_, std::move(connection_), idle_max);
-  connection_.reset();
+  if (may_serve_again) {
+    context_.pool.keep(pool_key_, std::move(connection_), idle_max);
+  } else {
+    discard();
+  }
 }
 
 }  // namespace weir::net

@@ -39,6 +39,9 @@ class UpstreamPool final : private BufferedReader::Observer {
   /// Keeps a connection for `idle_max` (T-16).
   void keep(std::string_view key, std::unique_ptr<UpstreamConnection> connection,
             Duration idle_max);
+  /// Closes a connection that serves no more. Its read may still be standing; it stays until that
+  /// has told of its end.
+  void discard(std::unique_ptr<UpstreamConnection> connection);
   /// Closes all; those whose read still has to end stay until it did.
   void close();
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
@@ -77,6 +80,7 @@ class HttpExchange final : public Exchange {
   void close() override;
 
  private:
+  void discard();
   Task<ExchangeResult> open(const ConnectTimeouts& timeouts, bool may_reuse);
   Task<ExchangeResult> write(std::string_view head, std::string_view body, Duration stall_max);
   Task<ExchangeResult> read_head(std::string_view method, Duration timeout,
