@@ -16,7 +16,20 @@ constexpr std::array<std::string_view, 7> effort_names{"none", "minimal", "low",
 constexpr std::array<std::string_view, 8> finish_names{
     "none", "stop", "stop_sequence", "length", "tool_calls", "content_filter", "pause", "other"};
 
+constexpr std::array<std::string_view, 4> seal_formats{"", "openai-responses-v1",
+                                                       "anthropic-claude-v1", "google-gemini-v1"};
+
 }  // namespace
+
+std::string_view seal_format(Vendor vendor) noexcept {
+  return seal_formats[static_cast<std::size_t>(vendor)];
+}
+Vendor vendor_of_seal_format(std::string_view format) noexcept {
+  for (std::size_t i = 0; i < seal_formats.size(); ++i) {
+    if (seal_formats[i] == format) return static_cast<Vendor>(i);
+  }
+  return Vendor::unknown;
+}
 
 std::string_view name(Dialect dialect) noexcept {
   return dialect_names[static_cast<std::size_t>(dialect)];

@@ -102,6 +102,13 @@ struct ToolResult {
   bool operator==(const ToolResult&) const = default;
 };
 
+/// Whose models made a signature or an encrypted block, and alone can read it.
+enum class Vendor : std::uint8_t { unknown, openai, anthropic, google };
+/// The name that clients carry beside a seal (`anthropic-claude-v1`, ...), the one OpenRouter uses;
+/// empty for unknown.
+std::string_view seal_format(Vendor vendor) noexcept;
+Vendor vendor_of_seal_format(std::string_view format) noexcept;
+
 /// What a model thought before it answered. Signed or encrypted parts are bound to the model that
 /// made them and must go back to it unchanged.
 struct Reasoning {
@@ -110,6 +117,7 @@ struct Reasoning {
   std::string text;                  ///< plain reasoning text
   std::string signature;  ///< Anthropic's signature, Gemini's thoughtSignature of a thought part
   std::string encrypted;  ///< Responses encrypted_content, Anthropic redacted_thinking data
+  Vendor sealed_by = Vendor::unknown;  ///< of signature and encrypted
   Extra extra;
   bool operator==(const Reasoning&) const = default;
 };
@@ -127,7 +135,7 @@ struct Tool {
   ToolKind kind = ToolKind::function;
   std::string name;
   std::string description;
-  std::string parameters;  ///< raw JSON Schema; empty = none given
+  std::string parameters;          ///< raw JSON Schema; empty = none given
   std::string openapi_parameters;  ///< Gemini: the same as it came, in its OpenAPI subset
   std::optional<bool> strict;
   std::string hosted;  ///< hosted (and custom with a format): the whole tool as raw JSON
@@ -150,7 +158,7 @@ struct OutputFormat {
   Kind kind = Kind::unset;
   std::string name;
   std::string description;
-  std::string schema;  ///< raw JSON Schema; opaque: the whole member as raw JSON
+  std::string schema;          ///< raw JSON Schema; opaque: the whole member as raw JSON
   std::string openapi_schema;  ///< Gemini: the same as it came, in its OpenAPI subset
   std::optional<bool> strict;
   bool operator==(const OutputFormat&) const = default;
@@ -292,12 +300,13 @@ struct StreamEvent {
   std::uint32_t tool = 0;  ///< ordinal of the tool call within its choice, from 0
   ToolKind tool_kind = ToolKind::function;
   std::string_view text{};
-  std::string_view id{};         ///< start: response id; tool_call_begin: call id
-  std::string_view model{};      ///< start
-  std::string_view name{};       ///< tool_call_begin
-  std::string_view signature{};  ///< tool_call_begin; text: Gemini's, of this piece of text
-  std::string_view logprobs{};   ///< text: raw JSON in OpenAI's shape
-  std::int64_t created = 0;      ///< start: Unix seconds
+  std::string_view id{};               ///< start: response id; tool_call_begin: call id
+  std::string_view model{};            ///< start
+  std::string_view name{};             ///< tool_call_begin
+  std::string_view signature{};        ///< tool_call_begin; text: Gemini's, of this piece of text
+  Vendor sealed_by = Vendor::unknown;  ///< reasoning_signature, reasoning_encrypted
+  std::string_view logprobs{};         ///< text: raw JSON in OpenAI's shape
+  std::int64_t created = 0;            ///< start: Unix seconds
   Finish finish = Finish::none;
   std::string_view stop_sequence{};
   const Usage* usage = nullptr;                 ///< usage

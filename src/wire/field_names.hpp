@@ -22,6 +22,10 @@ struct FieldNames {
   std::string_view stop;
   std::string_view format;
   std::string_view reasoning;
+  std::string_view tool_choice = "tool_choice";
+  std::string_view parallel_calls = "parallel_tool_calls";
+  std::string_view service_tier = "service_tier";
+  std::string_view verbosity = "verbosity";
 };
 
 /// Settings that are not listed have one name in every dialect that knows them.
@@ -54,7 +58,8 @@ constexpr FieldNames field_names(Dialect client) {
               .logprobs = "top_logprobs",
               .stop = "stop",
               .format = "text.format",
-              .reasoning = "reasoning"};
+              .reasoning = "reasoning",
+              .verbosity = "text.verbosity"};
     case Dialect::anthropic:
       return {.conversation = "messages",
               .temperature = "temperature",
@@ -68,7 +73,8 @@ constexpr FieldNames field_names(Dialect client) {
               .logprobs = "logprobs",
               .stop = "stop_sequences",
               .format = "output_config.format",
-              .reasoning = "thinking"};
+              .reasoning = "thinking",
+              .parallel_calls = "tool_choice.disable_parallel_tool_use"};
     case Dialect::gemini:
       return {.conversation = "contents",
               .temperature = "generationConfig.temperature",
@@ -82,7 +88,9 @@ constexpr FieldNames field_names(Dialect client) {
               .logprobs = "generationConfig.responseLogprobs",
               .stop = "generationConfig.stopSequences",
               .format = "generationConfig.responseMimeType",
-              .reasoning = "generationConfig.thinkingConfig"};
+              .reasoning = "generationConfig.thinkingConfig",
+              .tool_choice = "toolConfig.functionCallingConfig",
+              .service_tier = "serviceTier"};
     case Dialect::ollama:
       return {.conversation = "messages",
               .temperature = "options.temperature",
@@ -99,6 +107,18 @@ constexpr FieldNames field_names(Dialect client) {
               .reasoning = "think"};
   }
   return {};
+}
+
+/// What the client called its wish for reasoning, where its dialect has several words for it.
+inline std::string_view reasoning_field(const ChatRequest& request) {
+  const ReasoningSettings& wish = request.reasoning;
+  if (request.origin == Dialect::openai_chat) {
+    for (const std::string_view other : {"reasoning", "thinking"}) {
+      if (wish.extra.find(other) != nullptr) return other;
+    }
+  }
+  const bool is_effort_alone = request.origin == Dialect::anthropic && !wish.enabled;
+  return is_effort_alone ? "output_config.effort" : field_names(request.origin).reasoning;
 }
 
 /// What the client called the end-user id.

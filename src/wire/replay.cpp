@@ -44,6 +44,14 @@ class ChoiceReplay {
     sink_.on_event(event);
   }
 
+  void tell_seal(Type type, std::string_view seal, Vendor sealed_by) {
+    if (seal.empty()) return;
+    StreamEvent event = event_of(type);
+    event.text = seal;
+    event.sealed_by = sealed_by;
+    sink_.on_event(event);
+  }
+
   void tell(const Message& message) {
     for (const Part& part : message.parts) {
       if (part.kind == PartKind::text) tell_text(Type::text, part.text);
@@ -56,8 +64,8 @@ class ChoiceReplay {
     if (reasoning.text.empty()) {
       for (const auto& summary : reasoning.summary) tell_text(Type::reasoning, summary);
     }
-    tell_text(Type::reasoning_signature, reasoning.signature);
-    tell_text(Type::reasoning_encrypted, reasoning.encrypted);
+    tell_seal(Type::reasoning_signature, reasoning.signature, reasoning.sealed_by);
+    tell_seal(Type::reasoning_encrypted, reasoning.encrypted, reasoning.sealed_by);
   }
 
   void tell(const ToolCall& call) {

@@ -219,6 +219,7 @@ std::string event_line(const StreamEvent& event) {
   write_set(json, "name", event.name);
   write_set(json, "text", event.text);
   write_set(json, "signature", event.signature);
+  write_set(json, "sealed_by", seal_format(event.sealed_by));
   if (!event.logprobs.empty()) json.key("logprobs").raw(event.logprobs);
   if (event.finish != Finish::none) json.member("finish", name(event.finish));
   write_set(json, "stop_sequence", event.stop_sequence);

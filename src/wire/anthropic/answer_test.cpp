@@ -125,6 +125,13 @@ class Client {
     event.text = text;
     return give(event);
   }
+  Client& seal(std::string_view signature, Vendor sealed_by) {
+    StreamEvent event;
+    event.type = Type::reasoning_signature;
+    event.text = signature;
+    event.sealed_by = sealed_by;
+    return give(event);
+  }
   Client& call(Type type, std::uint32_t tool, std::string_view text = {}) {
     StreamEvent event;
     event.type = type;
@@ -247,9 +254,16 @@ TEST(AnthropicStreamEncoder, IgnoresArgumentsOfCallsThatAreOver) {
 
 TEST(AnthropicStreamEncoder, EndsAThinkingBlockWithItsSignature) {
   Client client;
-  client.tell(Type::reasoning, "A").tell(Type::reasoning_signature, "S").tell(Type::reasoning, "B");
+  client.tell(Type::reasoning, "A").seal("S", Vendor::anthropic).tell(Type::reasoning, "B");
   EXPECT_EQ(client.look(),
             (Words{"message_start", "0+thinking", "0:A", "0:S", "0-", "1+thinking", "1:B"}));
+}
+
+// It would come back in a thinking block, as if Anthropic had made it.
+TEST(AnthropicStreamEncoder, KeepsTheSealsOfOthersToItself) {
+  Client client;
+  client.tell(Type::reasoning, "A").seal("S", Vendor::google).seal("S", Vendor::unknown);
+  EXPECT_EQ(client.look(), (Words{"message_start", "0+thinking", "0:A"}));
 }
 
 TEST(AnthropicStreamEncoder, HoldsTheStopReasonForTheUsage) {

@@ -115,6 +115,7 @@ Reasoning read_thinking(json::Value block, const json::Path& path, json::Problem
   Reasoning reasoning;
   reasoning.text = reader.string("thinking").value_or("");
   reasoning.signature = reader.string("signature").value_or("");
+  reasoning.sealed_by = Vendor::anthropic;
   keep_unread(reader, reasoning.extra);
   return reasoning;
 }
@@ -124,6 +125,7 @@ Reasoning read_redacted(json::Value block, const json::Path& path, json::Problem
   reader.skip("type");
   Reasoning reasoning;
   reasoning.encrypted = reader.required_string("data");
+  reasoning.sealed_by = Vendor::anthropic;
   keep_unread(reader, reasoning.extra);
   return reasoning;
 }

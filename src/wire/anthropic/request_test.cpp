@@ -429,18 +429,22 @@ TEST(AnthropicRequest, StopsThinkingByBudgetInsideAToolLoop) {
   Reasoning thought;
   thought.text = "Hm.";
   thought.signature = "Sig";
+  thought.sealed_by = Vendor::anthropic;
   request.items.insert(request.items.begin() + 1, thought);
   EXPECT_EQ(encode(request, budgeted).at("thinking"),
             R"({"type":"enabled","budget_tokens":24576})");
 }
 
-// A foreign seal is refused by the API, and a thought without one too.
+// A foreign seal is refused by the API, and a thought without one too. Who made it counts, not who
+// carried it here.
 TEST(AnthropicRequest, ReplaysThoughtsOnlyUnderTheirSeal) {
-  const auto replays = [](Dialect origin, std::string signature, std::string encrypted) {
+  const auto replays = [](Dialect origin, Vendor sealed_by, std::string signature,
+                          std::string encrypted) {
     Reasoning thought;
     thought.text = "Hm.";
     thought.signature = std::move(signature);
     thought.encrypted = std::move(encrypted);
+    thought.sealed_by = sealed_by;
     ChatRequest request =
         openai_request({user("A"), thought, said(Role::assistant, "B"), user("C")});
     request.origin = origin;
@@ -449,14 +453,16 @@ TEST(AnthropicRequest, ReplaysThoughtsOnlyUnderTheirSeal) {
     EXPECT_NE(is_there, encoded.has_dropped("reasoning_items"));
     return is_there;
   };
-  EXPECT_TRUE(replays(Dialect::anthropic, "Sig", ""));
-  EXPECT_TRUE(replays(Dialect::anthropic, "", "data"));
-  EXPECT_TRUE(replays(Dialect::openai_chat, "Sig", ""));
-  EXPECT_TRUE(replays(Dialect::openai_responses, "Sig", ""));
-  EXPECT_FALSE(replays(Dialect::openai_responses, "", "gAAAA"));
-  EXPECT_FALSE(replays(Dialect::gemini, "Sig", ""));
-  EXPECT_FALSE(replays(Dialect::anthropic, "", ""));
-  EXPECT_FALSE(replays(Dialect::openai_chat, "", ""));
+  for (const Dialect origin :
+       {Dialect::anthropic, Dialect::openai_chat, Dialect::openai_responses}) {
+    EXPECT_TRUE(replays(origin, Vendor::anthropic, "Sig", ""));
+    EXPECT_TRUE(replays(origin, Vendor::anthropic, "", "data"));
+    EXPECT_FALSE(replays(origin, Vendor::anthropic, "", ""));
+    EXPECT_FALSE(replays(origin, Vendor::google, "Sig", ""));
+    EXPECT_FALSE(replays(origin, Vendor::openai, "", "gAAAA"));
+    EXPECT_FALSE(replays(origin, Vendor::unknown, "Sig", ""));
+  }
+  EXPECT_FALSE(replays(Dialect::gemini, Vendor::google, "Sig", ""));
 }
 
 TEST(AnthropicRequest, TranslatesTheServiceTier) {

@@ -72,11 +72,14 @@ void write_content(json::Writer& json, const Choice& choice, bool is_native) {
       write_call(json, *call, is_native);
     } else if (const auto* reasoning = std::get_if<Reasoning>(&item)) {
       Reasoning shown = *reasoning;
-      // Another provider's seals would come back as Anthropic's own, and be refused by it.
-      if (!is_native) shown.signature.clear();
-      if (!is_native) shown.encrypted.clear();
+      // Another vendor's seals would come back as Anthropic's own, and be refused by it.
+      if (shown.sealed_by != Vendor::anthropic) {
+        shown.signature.clear();
+        shown.encrypted.clear();
+      }
       const bool has_text = !shown.text.empty() || !shown.summary.empty();
-      if (is_native || has_text) write_reasoning(json, shown, is_native);
+      if (is_native || has_text || !shown.encrypted.empty())
+        write_reasoning(json, shown, is_native);
     } else if (const auto* opaque = std::get_if<OpaqueItem>(&item)) {
       if (is_native) json.raw(opaque->json);
     }

@@ -284,6 +284,8 @@ void MessagesStreamDecoder::give_text(json::Value object, std::string_view key, 
   StreamEvent event;
   event.type = type;
   event.text = text_of(object, key, scratch);
+  const bool is_seal = type == Type::reasoning_signature || type == Type::reasoning_encrypted;
+  if (is_seal) event.sealed_by = Vendor::anthropic;
   if (!event.text.empty()) sink.on_event(event);
 }
 

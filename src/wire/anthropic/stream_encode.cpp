@@ -88,6 +88,9 @@ void MessagesStreamEncoder::frame(std::string_view type, std::string& out, Write
 void MessagesStreamEncoder::encode(const StreamEvent& event, std::string& out) {
   using enum StreamEvent::Type;
   if (is_over_ || event.choice != 0) return;  // there is no place for a second answer
+  const bool is_seal = event.type == reasoning_signature || event.type == reasoning_encrypted;
+  // Another vendor's seals would come back as Anthropic's own, and be refused by it.
+  if (is_seal && event.sealed_by != Vendor::anthropic) return;
   Segment piece;
   piece.tool = event.tool;
   piece.text = event.text;

@@ -29,7 +29,6 @@ class Builder {
   Result<> add_call(const ToolCall& call);
   Result<> add_result(const ToolResult& result);
   Result<> add_reasoning(const Reasoning& reasoning);
-  [[nodiscard]] bool may_replay(const Reasoning& reasoning) const;
   /// The last turn if it is of `role`, else a new one. Errors: calls are left without result.
   Result<Turn*> turn_of(Role role);
   [[nodiscard]] Result<> check_results_are_complete() const;
@@ -148,25 +147,10 @@ Result<> Builder::add_result(const ToolResult& result) {
   return {};
 }
 
-/// Only what its own seal covers is taken back. OpenAI's clients carry our seals through the member
-/// that our answers put them into; encrypted thoughts of theirs, and all of Gemini's, are another
-/// vendor's.
-bool Builder::may_replay(const Reasoning& reasoning) const {
-  switch (request_.origin) {
-    case Dialect::anthropic:
-      return !reasoning.signature.empty() || !reasoning.encrypted.empty();
-    case Dialect::openai_chat:
-    case Dialect::openai_responses:
-      return !reasoning.signature.empty() && reasoning.encrypted.empty();
-    case Dialect::gemini:
-    case Dialect::ollama:
-      return false;
-  }
-  return false;
-}
-
+/// Only what Anthropic's own seal covers is taken back, whichever dialect carried it here.
 Result<> Builder::add_reasoning(const Reasoning& reasoning) {
-  if (!may_replay(reasoning)) {
+  const bool is_sealed = !reasoning.signature.empty() || !reasoning.encrypted.empty();
+  if (!is_sealed || reasoning.sealed_by != Vendor::anthropic) {
     notes_.drop("reasoning_items");
     return {};
   }

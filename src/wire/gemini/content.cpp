@@ -65,6 +65,7 @@ class PartsDecoder {
     Reasoning reasoning;
     reasoning.text = std::move(text);
     reasoning.signature = part.string("thoughtSignature").value_or("");
+    reasoning.sealed_by = Vendor::google;
     part.keep_unread(reasoning.extra);
     items_.emplace_back(std::move(reasoning));
   }

@@ -51,8 +51,11 @@ void write_item(json::Writer& json, const Item& item, bool is_own) {
     std::string text = reasoning->text;
     for (const auto& summary : reasoning->summary)
       text.append(text.empty() ? "" : "\n\n").append(summary);
-    if (text.empty() && reasoning->signature.empty()) return;
-    write_thought(json, text, reasoning->signature, is_own ? &reasoning->extra : nullptr);
+    // Another vendor's signature would come back as Google's own.
+    const bool is_signed = reasoning->sealed_by == Vendor::google && !reasoning->signature.empty();
+    if (text.empty() && !is_signed) return;
+    write_thought(json, text, is_signed ? reasoning->signature : std::string_view(),
+                  is_own ? &reasoning->extra : nullptr);
   }
 }
 

@@ -180,6 +180,7 @@ class Decoder final : public StreamDecoder {
     event.text = reasoning.text;
     if (!event.text.empty()) sink.on_event(event);
     event.type = Type::reasoning_signature;
+    event.sealed_by = reasoning.sealed_by;
     event.text = reasoning.signature;
     if (!event.text.empty()) sink.on_event(event);
   }

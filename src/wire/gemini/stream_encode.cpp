@@ -36,7 +36,8 @@ class Encoder final : public StreamEncoder {
         thought(event.choice, event.text, {}, out);
         break;
       case Type::reasoning_signature:
-        thought(event.choice, {}, event.text, out);
+        // Another vendor's signature would come back as Google's own.
+        if (event.sealed_by == Vendor::google) thought(event.choice, {}, event.text, out);
         break;
       case Type::tool_call_begin:
         begin_call(event);

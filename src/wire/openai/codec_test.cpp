@@ -123,6 +123,7 @@ TEST(EncodeRequest, ReplaysReasoningOnlyWhereItIsWanted) {
   Reasoning thought;
   thought.text = "Hm";
   thought.signature = "sig";
+  thought.sealed_by = Vendor::anthropic;
   ChatRequest request = from_anthropic({message_of(Role::user, "q"), thought, call_of("a"),
                                         result_of("a", "1"), message_of(Role::user, "r")});
   const auto plain = encode(request);
@@ -132,7 +133,7 @@ TEST(EncodeRequest, ReplaysReasoningOnlyWhereItIsWanted) {
   const auto replayed = encode(request, with(Quirk::replay_reasoning));
   EXPECT_NE(replayed.messages.find(
                 R"("reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text",)"
-                R"("text":"Hm","signature":"sig"}],"tool_calls")"),
+                R"("text":"Hm","signature":"sig","format":"anthropic-claude-v1"}],"tool_calls")"),
             std::string::npos)
       << replayed.messages;
   EXPECT_TRUE(replayed.dropped.empty());

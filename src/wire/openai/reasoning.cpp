@@ -26,6 +26,7 @@ void read_details(json::Value details, std::vector<Reasoning>& out) {
     out.back().text.append(detail->text);
     out.back().signature = std::move(detail->signature);
     out.back().encrypted = std::move(detail->encrypted);
+    if (detail->sealed_by != Vendor::unknown) out.back().sealed_by = detail->sealed_by;
   }
 }
 
@@ -44,11 +45,17 @@ std::string shown_text(const Reasoning& reasoning) {
   return text;
 }
 
+/// Says whose seal it is, so that what comes back goes to the same vendor only.
+void write_format(json::Writer& json, Vendor sealed_by) {
+  if (sealed_by != Vendor::unknown) json.member("format", seal_format(sealed_by));
+}
+
 }  // namespace
 
 std::optional<ReasoningDetail> read_reasoning_detail(json::Value entry) {
   const std::string type = string_member(entry, "type");
   ReasoningDetail detail;
+  detail.sealed_by = vendor_of_seal_format(string_member(entry, "format"));
   if (type == "reasoning.text") {
     detail.text = string_member(entry, "text");
     detail.signature = string_member(entry, "signature");
@@ -102,19 +109,28 @@ void write_reasoning(json::Writer& json, const std::vector<const Reasoning*>& re
   if (!is_sealed) return;
   json.key("reasoning_details").begin_array();
   for (const Reasoning* item : reasoning) {
-    if (!item->signature.empty()) write_signed_reasoning(json, item->text, item->signature);
-    if (!item->encrypted.empty()) write_encrypted_reasoning(json, item->encrypted);
+    if (!item->signature.empty()) {
+      write_signed_reasoning(json, item->text, item->signature, item->sealed_by);
+    }
+    if (!item->encrypted.empty()) {
+      write_encrypted_reasoning(json, item->encrypted, item->sealed_by);
+    }
   }
   json.end_array();
 }
 
-void write_signed_reasoning(json::Writer& json, std::string_view text, std::string_view signature) {
+void write_signed_reasoning(json::Writer& json, std::string_view text, std::string_view signature,
+                            Vendor sealed_by) {
   json.begin_object().member("type", "reasoning.text");
-  json.member("text", text).member("signature", signature).end_object();
+  json.member("text", text).member("signature", signature);
+  write_format(json, sealed_by);
+  json.end_object();
 }
 
-void write_encrypted_reasoning(json::Writer& json, std::string_view data) {
-  json.begin_object().member("type", "reasoning.encrypted").member("data", data).end_object();
+void write_encrypted_reasoning(json::Writer& json, std::string_view data, Vendor sealed_by) {
+  json.begin_object().member("type", "reasoning.encrypted").member("data", data);
+  write_format(json, sealed_by);
+  json.end_object();
 }
 
 std::string thinking_text(json::Value chunk) {

@@ -26,14 +26,16 @@ void write_reasoning(json::Writer& json, const std::vector<const Reasoning*>& re
                      bool keeps_extra);
 
 /// Writes one element of `reasoning_details`.
-void write_signed_reasoning(json::Writer& json, std::string_view text, std::string_view signature);
-void write_encrypted_reasoning(json::Writer& json, std::string_view data);
+void write_signed_reasoning(json::Writer& json, std::string_view text, std::string_view signature,
+                            Vendor sealed_by);
+void write_encrypted_reasoning(json::Writer& json, std::string_view data, Vendor sealed_by);
 
 /// What one entry of `reasoning_details` holds.
 struct ReasoningDetail {
-  std::string text;       ///< reasoning.text, reasoning.summary
-  std::string signature;  ///< reasoning.text
-  std::string encrypted;  ///< reasoning.encrypted
+  std::string text;                    ///< reasoning.text, reasoning.summary
+  std::string signature;               ///< reasoning.text
+  std::string encrypted;               ///< reasoning.encrypted
+  Vendor sealed_by = Vendor::unknown;  ///< as its `format` says; a piece may leave that out
 };
 /// Nothing for an entry of another type.
 std::optional<ReasoningDetail> read_reasoning_detail(json::Value entry);

@@ -38,6 +38,7 @@ struct OpenChoice {
   std::uint32_t index = 0;
   std::vector<OpenCall> calls;
   std::string last_reasoning;
+  Vendor sealed_by = Vendor::unknown;  ///< as the last `format` said
   bool is_finished = false;
 };
 
@@ -259,6 +260,17 @@ class Decoder final : public StreamDecoder {
     emit(type, choice, text.as_string_view(scratch_), sink, logprobs);
   }
 
+  static void emit_seal(Type type, const OpenChoice& choice, std::string_view seal,
+                        EventSink& sink) {
+    if (seal.empty()) return;
+    StreamEvent event;
+    event.type = type;
+    event.choice = choice.index;
+    event.text = seal;
+    event.sealed_by = choice.sealed_by;
+    sink.on_event(event);
+  }
+
   void on_reasoning(OpenChoice& choice, json::Value delta, EventSink& sink) {
     auto text = string_in(delta, "reasoning_content");
     if (!text) text = string_in(delta, "reasoning");
@@ -270,8 +282,9 @@ class Decoder final : public StreamDecoder {
       if (!detail) continue;
       // OpenRouter writes the same text twice, as `reasoning` and in the details.
       if (!text) emit(Type::reasoning, choice, detail->text, sink);
-      emit(Type::reasoning_signature, choice, detail->signature, sink);
-      emit(Type::reasoning_encrypted, choice, detail->encrypted, sink);
+      if (detail->sealed_by != Vendor::unknown) choice.sealed_by = detail->sealed_by;
+      emit_seal(Type::reasoning_signature, choice, detail->signature, sink);
+      emit_seal(Type::reasoning_encrypted, choice, detail->encrypted, sink);
     }
   }
 

@@ -155,9 +155,9 @@ class Encoder final : public StreamEncoder {
     write_chunk(event.choice, out, [&](json::Writer& delta) {
       delta.key("reasoning_details").begin_array();
       if (event.type == Type::reasoning_signature) {
-        write_signed_reasoning(delta, choice.reasoning, event.text);
+        write_signed_reasoning(delta, choice.reasoning, event.text, event.sealed_by);
       } else {
-        write_encrypted_reasoning(delta, event.text);
+        write_encrypted_reasoning(delta, event.text, event.sealed_by);
       }
       delta.end_array();
     });

@@ -149,6 +149,14 @@ Reasoning read_reasoning(json::ObjectReader& reader) {
   const auto keep_raw = [&](std::string_view key, json::Value value) {
     reasoning.extra.members.push_back({std::string(key), std::string(value.raw())});
   };
+  // Only what we wrote for other vendors' models bears a mark.
+  const auto format = reader.value("format");
+  if (format && format->is_string()) {
+    reasoning.sealed_by = vendor_of_seal_format(format->as_string());
+  } else if (!reasoning.encrypted.empty()) {
+    reasoning.sealed_by = Vendor::openai;
+  }
+  if (format && reasoning.sealed_by == Vendor::unknown) keep_raw("format", *format);
   if (const auto summary = reader.array("summary")) {
     if (auto texts = plain_texts(*summary, "summary_text")) {
       reasoning.summary = *std::move(texts);

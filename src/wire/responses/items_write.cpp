@@ -48,7 +48,7 @@ void write_item(json::Writer& json, const ToolCall& call, const OutputStyle& sty
 }
 
 /// Thoughts of other dialects become a summary, the only form that every client shows. A foreign
-/// signature travels along for clients that send back what they don't know.
+/// seal travels along with its maker's mark, for clients that send back what they don't know.
 void write_item(json::Writer& json, const Reasoning& reasoning, const OutputStyle& style) {
   const Extra& extra = reasoning.extra;
   json.begin_object().member("id", first_of(reasoning.id, style.id)).member("type", "reasoning");
@@ -64,6 +64,10 @@ void write_item(json::Writer& json, const Reasoning& reasoning, const OutputStyl
   }
   if (!reasoning.encrypted.empty()) json.member("encrypted_content", reasoning.encrypted);
   if (!reasoning.signature.empty()) json.member("signature", reasoning.signature);
+  const bool is_sealed = !reasoning.encrypted.empty() || !reasoning.signature.empty();
+  const bool is_foreign =
+      reasoning.sealed_by != Vendor::unknown && reasoning.sealed_by != Vendor::openai;
+  if (is_sealed && is_foreign) json.member("format", seal_format(reasoning.sealed_by));
   if (style.is_own) write_extra(json, extra);
   json.end_object();
 }

@@ -131,10 +131,12 @@ class InputWriter {
     return {};
   }
 
-  /// Encrypted and signed thoughts are bound to the model that made them. A signature shows that
-  /// this was not a model of this dialect, whoever carried it here.
+  /// Encrypted and signed thoughts are bound to the model that made them. A signature, or another
+  /// vendor's mark, shows that this was not a model of this dialect, whoever carried it here.
   Result<> write_item(const Reasoning& reasoning) {
-    if (!is_own_ || !reasoning.signature.empty()) {
+    const bool is_foreign =
+        reasoning.sealed_by != Vendor::unknown && reasoning.sealed_by != Vendor::openai;
+    if (!is_own_ || is_foreign || !reasoning.signature.empty()) {
       notes_.drop("reasoning");
       return {};
     }
@@ -430,7 +432,7 @@ void write_reasoning(json::Writer& json, const ChatRequest& request, const Model
   if (is_written) {
     json.key("reasoning").raw(object);
   } else if (is_asked && !traits.reasons && effort != Effort::none) {
-    notes.drop(field_names(request.origin).reasoning);
+    notes.drop(reasoning_field(request));
   }
 }
 
@@ -482,16 +484,18 @@ void write_sampling(json::Writer& json, const ChatRequest& request, const ModelT
   if (request.top_logprobs) json.member("top_logprobs", *request.top_logprobs);
 }
 
-/// Other providers have tiers of the same name with another meaning, so only OpenAI's go on.
-void write_tier(json::Writer& json, const ChatRequest& request, EncodeNotes& notes) {
-  if (request.service_tier.empty()) return;
+/// Other providers have tiers and metadata of the same name with another meaning, so only OpenAI's
+/// go on.
+void write_tier_and_metadata(json::Writer& json, const ChatRequest& request, EncodeNotes& notes) {
   const bool is_openai =
       request.origin == Dialect::openai_responses || request.origin == Dialect::openai_chat;
-  if (is_openai) {
-    json.member("service_tier", request.service_tier);
-  } else {
-    notes.drop("service_tier");
+  if (!is_openai) {
+    if (!request.service_tier.empty()) notes.drop(field_names(request.origin).service_tier);
+    if (!request.metadata.empty()) notes.drop("metadata");
+    return;
   }
+  if (!request.service_tier.empty()) json.member("service_tier", request.service_tier);
+  if (!request.metadata.empty()) json.key("metadata").raw(request.metadata);
 }
 
 void write_settings(json::Writer& json, const ChatRequest& request) {
@@ -503,7 +507,6 @@ void write_settings(json::Writer& json, const ChatRequest& request) {
     json.member(request.is_user_old_name && is_own ? "user" : "safety_identifier", request.user);
   }
   if (!request.prompt_cache_key.empty()) json.member("prompt_cache_key", request.prompt_cache_key);
-  if (!request.metadata.empty()) json.key("metadata").raw(request.metadata);
   if (request.store || !is_own) json.member("store", request.store.value_or(false));
   if (!request.previous_response_id.empty()) {
     json.member("previous_response_id", request.previous_response_id);
@@ -528,7 +531,7 @@ Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptio
   write_reasoning(json, request, options.traits, notes);
   write_include(json, request, options.traits);
   write_sampling(json, request, options.traits, notes);
-  write_tier(json, request, notes);
+  write_tier_and_metadata(json, request, notes);
   write_settings(json, request);
   if (request.origin == Dialect::openai_responses) {
     for (const auto& member : request.extra.members) {

@@ -212,7 +212,8 @@ class Decoder final : public StreamDecoder {
     const std::string encrypted = item.string("encrypted_content").value_or("");
     if (encrypted.empty()) return;
     ensure_started(sink);
-    sink.on_event({.type = Type::reasoning_encrypted, .text = encrypted});
+    sink.on_event(
+        {.type = Type::reasoning_encrypted, .text = encrypted, .sealed_by = Vendor::openai});
   }
 
   /// A call whose item says that it is incomplete stays open: its arguments were cut off.

@@ -119,11 +119,13 @@ void Encoder::encode(const StreamEvent& event, std::string& out) {
     case Type::reasoning_signature:
       open_reasoning(out);
       reasoning_.signature = event.text;
+      reasoning_.sealed_by = event.sealed_by;
       close_open(out, "completed");
       break;
     case Type::reasoning_encrypted:
       open_reasoning(out);
       reasoning_.encrypted = event.text;
+      reasoning_.sealed_by = event.sealed_by;
       close_open(out, "completed");
       break;
     case Type::tool_call_begin:
