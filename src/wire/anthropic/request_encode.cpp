@@ -136,7 +136,7 @@ void RequestEncoder::drop_hints() {
   if (sampling.frequency_penalty) notes_.drop(fields_.frequency_penalty);
   if (sampling.seed) notes_.drop(fields_.seed);
   if (!sampling.logit_bias.empty()) notes_.drop(fields_.logit_bias);
-  if (!request_.verbosity.empty()) notes_.drop("verbosity");
+  if (!request_.verbosity.empty()) notes_.drop(fields_.verbosity);
   if (!request_.prompt_cache_key.empty()) notes_.drop("prompt_cache_key");
   if (request_.store.value_or(false)) notes_.drop("store");
 }
@@ -522,7 +522,7 @@ void RequestEncoder::write_service_tier() {
   } else if (tier == "default") {
     json_.member("service_tier", "standard_only");
   } else {
-    notes_.drop("service_tier");
+    notes_.drop(fields_.service_tier);
   }
 }
 

@@ -73,7 +73,7 @@ ThinkingPlan plan_thinking(const ChatRequest& request, const ModelTraits& traits
     plan.type = Type::enabled;
     plan.budget_tokens = budget_of(wish, limits);
   } else {
-    notes.drop(field_names(request.origin).reasoning);
+    notes.drop(reasoning_field(request));
   }
   return plan;
 }

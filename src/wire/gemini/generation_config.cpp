@@ -140,7 +140,7 @@ class ConfigEncoder {
     const bool is_asked = asked.enabled || asked.effort || asked.budget_tokens;
     if (!is_own_ && !options_.traits.reasons) {
       const bool is_off = asked.enabled == false || asked.effort == Effort::none;
-      if (is_asked && !is_off) notes_.drop(field_names(request_.origin).reasoning);
+      if (is_asked && !is_off) notes_.drop(reasoning_field(request_));
       return;
     }
     std::string thinking;

@@ -45,13 +45,14 @@ class RequestEncoder {
  private:
   /// Hints that Gemini has no member for.
   void note_unsayable() {
-    if (!request_.sampling.logit_bias.empty()) notes_.drop(field_names(request_.origin).logit_bias);
-    if (request_.parallel_tool_calls == false) notes_.drop("parallel_tool_calls");
-    if (!request_.verbosity.empty()) notes_.drop("verbosity");
+    const FieldNames names = field_names(request_.origin);
+    if (!request_.sampling.logit_bias.empty()) notes_.drop(names.logit_bias);
+    if (request_.parallel_tool_calls == false) notes_.drop(names.parallel_calls);
+    if (!request_.verbosity.empty()) notes_.drop(names.verbosity);
     if (!request_.user.empty()) notes_.drop(user_field(request_));
     if (!request_.prompt_cache_key.empty()) notes_.drop("prompt_cache_key");
     if (!request_.metadata.empty()) notes_.drop("metadata");
-    if (request_.store) notes_.drop("store");
+    if (request_.store == true) notes_.drop("store");
     drop_extra(notes_, request_.extra);
   }
 
@@ -167,7 +168,7 @@ class RequestEncoder {
     } else if (tier == "default" || tier == "standard_only") {
       json_.member("serviceTier", "standard");
     } else {
-      notes_.drop("service_tier");
+      notes_.drop(field_names(request_.origin).service_tier);
     }
   }
 

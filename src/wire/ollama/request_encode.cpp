@@ -192,12 +192,13 @@ class HistoryWriter {
 Result<std::vector<const Tool*>> offered_tools(const ChatRequest& request, EncodeNotes& notes) {
   using Mode = ToolChoice::Mode;
   const ToolChoice& choice = request.tool_choice;
+  const std::string_view field = field_names(request.origin).tool_choice;
   std::vector<const Tool*> offered;
   if (choice.mode == Mode::none) return offered;
-  if (choice.mode == Mode::opaque) return unsupported("this tool choice", "tool_choice");
+  if (choice.mode == Mode::opaque) return unsupported("this tool choice", field);
   const bool must_call =
       choice.mode == Mode::required || (choice.mode == Mode::allowed && choice.is_allowed_required);
-  if (must_call) return unsupported("a tool choice that forces a call", "tool_choice");
+  if (must_call) return unsupported("a tool choice that forces a call", field);
   const auto is_offered = [&](const Tool& tool) {
     if (choice.mode == Mode::named) return tool.name == choice.name;
     if (choice.mode != Mode::allowed) return true;
@@ -211,9 +212,10 @@ Result<std::vector<const Tool*>> offered_tools(const ChatRequest& request, Encod
   }
   if (choice.mode == Mode::named) {
     if (offered.empty()) {
-      return Error(ErrorCode::invalid_request, "no tool is called " + choice.name, "tool_choice");
+      return Error(ErrorCode::invalid_request, "no tool is called " + choice.name,
+                   std::string(field));
     }
-    notes.drop("tool_choice");  // offered alone, but the model may still not call it
+    notes.drop(field);  // offered alone, but the model may still not call it
   }
   return offered;
 }
@@ -294,7 +296,7 @@ void write_think(json::Writer& json, const ChatRequest& request, const ModelTrai
   const bool is_set = settings.enabled || effort || settings.budget_tokens;
   if (!is_set) return;
   if (!traits.reasons && request.origin != Dialect::ollama) {
-    if (is_on) notes.drop(field_names(request.origin).reasoning);
+    if (is_on) notes.drop(reasoning_field(request));
     return;
   }
   if (is_on && effort) {
@@ -344,12 +346,13 @@ void write_options(json::Writer& json, const ChatRequest& request, const ModelTr
 
 /// What Ollama has no word for. Everything here is a hint; what is not was refused before.
 void note_dropped(const ChatRequest& request, EncodeNotes& notes) {
+  const FieldNames names = field_names(request.origin);
   const std::pair<bool, std::string_view> hints[] = {
-      {!request.sampling.logit_bias.empty(), field_names(request.origin).logit_bias},
-      {request.parallel_tool_calls == false, "parallel_tool_calls"},
-      {!request.verbosity.empty(), "verbosity"},
+      {!request.sampling.logit_bias.empty(), names.logit_bias},
+      {request.parallel_tool_calls == false, names.parallel_calls},
+      {!request.verbosity.empty(), names.verbosity},
       {!request.user.empty(), user_field(request)},
-      {!request.service_tier.empty(), "service_tier"},
+      {!request.service_tier.empty(), names.service_tier},
       {!request.prompt_cache_key.empty(), "prompt_cache_key"},
       {!request.metadata.empty(), "metadata"},
       {request.store == true, "store"},

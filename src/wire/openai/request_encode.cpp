@@ -315,7 +315,7 @@ class RequestWriter {
     if (!has_quirk(Quirk::no_parallel_switch)) {
       json_.member("parallel_tool_calls", *request_.parallel_tool_calls);
     } else if (!*request_.parallel_tool_calls) {
-      notes_.drop("parallel_tool_calls");
+      notes_.drop(names_.parallel_calls);
     }
   }
 
@@ -436,30 +436,31 @@ class RequestWriter {
     const auto wanted = effort();
     if (!wanted) {
       if (settings.enabled.value_or(false) && !has_quirk(Quirk::reasoning_effort_hint)) {
-        notes_.drop(names_.reasoning);
+        notes_.drop(reasoning_field(request_));
       }
       return;
     }
     if (has_quirk(Quirk::reasoning_effort_hint)) {
       json_.member("reasoning_effort", name(*wanted));
     } else if (*wanted != Effort::none) {
-      notes_.drop(names_.reasoning);
+      notes_.drop(reasoning_field(request_));
     }
   }
 
-  void write_text_hint(std::string_view name, const std::string& value, bool is_taken) {
+  void write_text_hint(std::string_view name, std::string_view client_name,
+                       const std::string& value) {
     if (value.empty()) return;
-    if (is_taken) {
+    if (speaks_openai()) {
       json_.member(name, value);
     } else {
-      notes_.drop(name);
+      notes_.drop(client_name);
     }
   }
 
   void write_hints() {
-    write_text_hint("verbosity", request_.verbosity, speaks_openai());
-    write_text_hint("service_tier", request_.service_tier, speaks_openai());
-    write_text_hint("prompt_cache_key", request_.prompt_cache_key, speaks_openai());
+    write_text_hint("verbosity", names_.verbosity, request_.verbosity);
+    write_text_hint("service_tier", names_.service_tier, request_.service_tier);
+    write_text_hint("prompt_cache_key", "prompt_cache_key", request_.prompt_cache_key);
     write_user();
     const bool takes_metadata = !has_quirk(Quirk::no_metadata);
     if (!request_.metadata.empty()) {

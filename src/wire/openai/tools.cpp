@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/field_names.hpp"
 #include "wire/members.hpp"
 #include "wire/openai/reasoning.hpp"
 
@@ -241,7 +242,7 @@ ChatRequest narrowed(const ChatRequest& request, EncodeNotes& notes) {
                });
   const bool must_call = choice.mode == Mode::required || choice.mode == Mode::named ||
                          choice.mode == Mode::opaque || choice.is_allowed_required;
-  if (must_call) notes.drop("tool_choice");
+  if (must_call) notes.drop(field_names(request.origin).tool_choice);
   return out;
 }
 
