@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/canonical_operation.hpp"
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "json/document.hpp"
+#include "json/writer.hpp"
+#include "pipeline/codecs.hpp"
+#include "pipeline/needs.hpp"
+
+namespace weir::api {
+namespace {
+
+void count_parts(const std::vector<wire::Part>& parts, wire::RequestPeek& peek) {
+  for (const wire::Part& part : parts) {
+    peek.text_bytes += part.text.size();
+    if (part.kind == wire::PartKind::image) ++peek.images;
+    if (part.kind == wire::PartKind::audio) peek.uses_audio = true;
+    if (part.kind == wire::PartKind::file) peek.uses_files = true;
+  }
+}
+
+/// The value that was set, else the default.
+template <class T>
+void fill(T& value, const T& standard) {
+  if (value == T{}) value = standard;
+}
+
+}  // namespace
+
+wire::RequestPeek peek_of(const wire::ChatRequest& request) {
+  wire::RequestPeek peek;
+  peek.model = request.model;
+  peek.stream = request.stream;
+  peek.output_tokens_max = request.output_tokens_max;
+  peek.user = request.user;
+  for (const wire::Item& item : request.items) {
+    if (const auto* message = std::get_if<wire::Message>(&item)) {
+      count_parts(message->parts, peek);
+    } else if (const auto* result = std::get_if<wire::ToolResult>(&item)) {
+      count_parts(result->parts, peek);
+    } else if (const auto* call = std::get_if<wire::ToolCall>(&item)) {
+      peek.text_bytes += call->arguments.size();
+    } else if (const auto* thought = std::get_if<wire::Reasoning>(&item)) {
+      peek.text_bytes += thought->text.size();
+    }
+  }
+  for (const wire::Tool& tool : request.tools) {
+    peek.text_bytes += tool.description.size() + tool.parameters.size();
+  }
+  peek.uses_tools = !request.tools.empty();
+  peek.uses_json_object = request.format.kind == wire::OutputFormat::Kind::json_object;
+  peek.uses_json_schema = request.format.kind == wire::OutputFormat::Kind::json_schema;
+  peek.asks_reasoning = request.reasoning.effort.has_value();
+  return peek;
+}
+
+Result<> fill_defaults(wire::ChatRequest& request,
+                       const std::vector<std::pair<std::string, std::string>>& params) {
+  if (params.empty()) return {};
+  // The defaults are written in OpenAI's words, so OpenAI's decoder reads them.
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("model", "defaults").key("messages").begin_array().begin_object();
+  json.member("role", "user").member("content", "").end_object().end_array();
+  for (const auto& [name, value] : params) json.key(name).raw(value);
+  json.end_object();
+  json::Document document;
+  WEIR_TRY(document.parse(text));
+  const auto& codec = pipeline::codec_of(wire::Dialect::openai_chat);
+  WEIR_TRY_ASSIGN(standard, codec.decode_request(document.root()));
+  fill(request.output_tokens_max, standard.output_tokens_max);
+  fill(request.sampling.temperature, standard.sampling.temperature);
+  fill(request.sampling.top_p, standard.sampling.top_p);
+  fill(request.sampling.top_k, standard.sampling.top_k);
+  fill(request.sampling.presence_penalty, standard.sampling.presence_penalty);
+  fill(request.sampling.frequency_penalty, standard.sampling.frequency_penalty);
+  fill(request.sampling.seed, standard.sampling.seed);
+  fill(request.sampling.logit_bias, standard.sampling.logit_bias);
+  fill(request.stop, standard.stop);
+  fill(request.format, standard.format);
+  fill(request.reasoning, standard.reasoning);
+  fill(request.parallel_tool_calls, standard.parallel_tool_calls);
+  fill(request.verbosity, standard.verbosity);
+  fill(request.user, standard.user);
+  fill(request.service_tier, standard.service_tier);
+  fill(request.prompt_cache_key, standard.prompt_cache_key);
+  fill(request.store, standard.store);
+  fill(request.metadata, standard.metadata);
+  fill(request.extra, standard.extra);
+  return {};
+}
+
+CanonicalOperation::CanonicalOperation(wire::ChatRequest request, bool is_stream, Answer& answer,
+                                       std::string_view request_id)
+    : request_(std::move(request)), answer_(answer), form_(answer), request_id_(request_id) {
+  request_.stream = request_.wants_stream_usage = is_stream;
+  peek_ = peek_of(request_);
+}
+
+std::optional<std::string> CanonicalOperation::lacks(const pipeline::Target& target) const {
+  return pipeline::lacking(peek_, target);
+}
+
+bool CanonicalOperation::is_uncertain(const pipeline::Target& target) const {
+  return pipeline::needs_unknown(peek_, target);
+}
+
+const pipeline::Target& CanonicalOperation::variant_of(const pipeline::Target& target) const {
+  return pipeline::serving_variant(peek_, target);
+}
+
+Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& target) {
+  answer_.restart();
+  if (std::find(tried_.begin(), tried_.end(), target.name) == tried_.end()) {
+    tried_.push_back(target.name);
+  }
+  const wire::EncodeOptions options{
+      .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
+  pipeline::Outgoing outgoing;
+  outgoing.path = request_.stream ? target.chat_stream_path : target.chat_path;
+  const auto& codec = pipeline::codec_of(target.dialect);
+  const auto encode = [&](const wire::ChatRequest& request) -> Result<> {
+    WEIR_TRY_ASSIGN(notes, codec.encode_request(request, options, outgoing.body));
+    outgoing.dropped = std::move(notes.dropped);
+    return {};
+  };
+  if (target.params.empty()) {
+    WEIR_TRY(encode(request_));
+  } else {
+    wire::ChatRequest filled = request_;
+    WEIR_TRY(fill_defaults(filled, target.params));
+    WEIR_TRY(encode(filled));
+  }
+  return outgoing;
+}
+
+std::unique_ptr<pipeline::Relay> CanonicalOperation::make_relay(
+    const pipeline::Target& target) const {
+  return pipeline::make_translating_relay({.upstream = target.dialect,
+                                           .quirks = target.upstream->quirks,
+                                           .request_id = request_id_,
+                                           .model = target.model,
+                                           .form = &form_});
+}
+
+std::int64_t CanonicalOperation::input_tokens_estimate() const {
+  return pipeline::input_tokens_estimate(peek_);
+}
+
+std::uint64_t CanonicalOperation::prefix_hash() const {
+  for (const wire::Item& item : request_.items) {
+    const auto* message = std::get_if<wire::Message>(&item);
+    if (message != nullptr && !message->parts.empty()) {
+      return prefix_hash_of(message->parts.front().text);
+    }
+  }
+  return 0;
+}
+
+}  // namespace weir::api

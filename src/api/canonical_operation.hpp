@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/answer.hpp"
+#include "pipeline/call.hpp"
+#include "wire/passthrough.hpp"
+
+namespace weir::api {
+
+/// A chat asked by a program that links the library: no text of a client's dialect on this side,
+/// only values.
+class CanonicalOperation final : public pipeline::Operation {
+ public:
+  /// `answer` and `request_id` outlive the operation.
+  CanonicalOperation(wire::ChatRequest request, bool is_stream, Answer& answer,
+                     std::string_view request_id);
+
+  /// Targets that were asked, in order, each once.
+  [[nodiscard]] const std::vector<std::string>& tried() const { return tried_; }
+
+  [[nodiscard]] std::optional<std::string> lacks(const pipeline::Target& target) const override;
+  [[nodiscard]] bool is_uncertain(const pipeline::Target& target) const override;
+  [[nodiscard]] const pipeline::Target& variant_of(const pipeline::Target& target) const override;
+  Result<pipeline::Outgoing> prepare(const pipeline::Target& target) override;
+  [[nodiscard]] std::unique_ptr<pipeline::Relay> make_relay(
+      const pipeline::Target& target) const override;
+  [[nodiscard]] bool is_stream() const override { return request_.stream; }
+  [[nodiscard]] std::string_view media_type() const override { return {}; }
+  [[nodiscard]] std::int64_t output_tokens_wanted() const override {
+    return request_.output_tokens_max.value_or(0);
+  }
+  [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::uint64_t prefix_hash() const override;
+
+ private:
+  wire::ChatRequest request_;
+  wire::RequestPeek peek_;
+  Answer& answer_;
+  ValueForm form_;
+  std::string_view request_id_;
+  std::vector<std::string> tried_;
+};
+
+/// What policy needs to know of a request.
+wire::RequestPeek peek_of(const wire::ChatRequest& request);
+
+/// Gives `request` those of `params` (OpenAI's name and raw JSON) that it does not set itself.
+/// Errors: `invalid_request` for a value that OpenAI's format would not take.
+Result<> fill_defaults(wire::ChatRequest& request,
+                       const std::vector<std::pair<std::string, std::string>>& params);
+
+}  // namespace weir::api

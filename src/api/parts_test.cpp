@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "api/admission.hpp"
+#include "api/answer_pipe.hpp"
+#include "api/canonical_operation.hpp"
+#include "api/convert.hpp"
+#include "api/options_text.hpp"
+#include "api/stream_queue.hpp"
+#include "net/asio_loop.hpp"
+
+namespace weir::api {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Runs coroutines on a loop of its own until all have ended.
+class OnLoop : public ::testing::Test {
+ protected:
+  void run(net::Task<void> task) {
+    tasks_.spawn(run_to_end(std::move(task)));
+    loop_.run();
+  }
+  net::AsioLoop loop_;
+  net::Cancellation cancellation_;
+  net::TaskSet tasks_;
+
+ private:
+  net::Task<void> run_to_end(net::Task<void> task) {
+    co_await std::move(task);
+    loop_.stop();
+  }
+};
+
+class WakeupTest : public OnLoop {
+ protected:
+  net::Task<void> wait(net::Duration timeout, int waits) {
+    Wakeup wakeup(loop_);
+    sender_ = wakeup.sender();
+    if (is_noticed_first_) sender_.notify();
+    if (is_noticed_later_) {
+      notifier_ = std::thread([sender = sender_] { sender.notify(); });
+    }
+    for (int i = 0; i < waits; ++i) {
+      Wakeup::Wait waiting(wakeup, timeout, cancellation_);
+      const bool is_woken = co_await waiting;
+      results_.push_back(is_woken);
+    }
+    if (notifier_.joinable()) notifier_.join();
+  }
+
+  Wakeup::Sender sender_;
+  std::thread notifier_;
+  bool is_noticed_first_ = false;
+  bool is_noticed_later_ = false;
+  std::vector<bool> results_;
+};
+
+TEST_F(WakeupTest, IsWokenByAnotherThread) {
+  is_noticed_later_ = true;
+  run(wait(10s, 1));
+  EXPECT_EQ(results_, std::vector<bool>{true});
+}
+
+TEST_F(WakeupTest, RemembersANoticeThatCameEarly) {
+  is_noticed_first_ = true;
+  run(wait(20ms, 2));
+  EXPECT_EQ(results_, (std::vector<bool>{true, false}));  // one notice, one wait
+}
+
+TEST_F(WakeupTest, EndsAWaitThatIsCancelled) {
+  loop_.post([this] { cancellation_.cancel(); });
+  run(wait(10s, 1));
+  EXPECT_EQ(results_, std::vector<bool>{false});
+}
+
+TEST_F(WakeupTest, TakesNoticesAfterItsEnd) {
+  run(wait(20ms, 1));
+  sender_.notify();
+  Wakeup::Sender().notify();
+}
+
+TEST(AnswerPipe, HoldsTheProviderBackUntilItIsRead) {
+  AnswerPipe pipe({});
+  const std::string block(AnswerPipe::bytes_max, 'x');
+  std::atomic<bool> is_second_in = false;
+  std::thread provider([&] {
+    EXPECT_TRUE(pipe.write(block));
+    EXPECT_TRUE(pipe.write("y"));
+    is_second_in = true;
+    pipe.end();
+  });
+  std::string out;
+  std::size_t read = 0;
+  while (!pipe.take(out)) read += out.size();
+  provider.join();
+  EXPECT_EQ(read + out.size(), block.size() + 1);
+}
+
+TEST(AnswerPipe, LetsAProviderGoWhenNobodyReads) {
+  AnswerPipe pipe({});
+  EXPECT_TRUE(pipe.write(std::string(2 * AnswerPipe::bytes_max, 'x')));
+  std::thread reader([&] { pipe.close(); });
+  EXPECT_FALSE(pipe.write("y"));
+  reader.join();
+  EXPECT_FALSE(pipe.is_wanted());
+}
+
+TEST(Answer, KeepsTheOrderAndTheSignaturesOfAStream) {
+  using enum wire::StreamEvent::Type;
+  Answer answer(true);
+  answer.add({.type = start, .id = "r1", .model = "m"});
+  answer.add({.type = reasoning, .text = "hm "});
+  answer.add({.type = reasoning, .text = "yes"});
+  answer.add({.type = reasoning_signature, .text = "sig"});
+  answer.add({.type = reasoning, .text = "next"});
+  answer.add({.type = text, .text = "I "});
+  answer.add({.type = text, .choice = 1, .text = "another choice"});
+  answer.add({.type = text, .text = "look"});
+  answer.add({.type = tool_call_begin, .tool = 0, .id = "c0", .name = "f"});
+  answer.add({.type = tool_call_begin, .tool = 1, .id = "c1", .name = "g"});
+  answer.add({.type = tool_call_delta, .tool = 0, .text = "{\"a\""});
+  answer.add({.type = tool_call_delta, .tool = 1, .text = "{}"});
+  answer.add({.type = tool_call_delta, .tool = 0, .text = ":1}"});
+  answer.add({.type = tool_call_end, .tool = 0});
+  answer.add({.type = tool_call_end, .tool = 1});
+  answer.add({.type = finish, .finish = wire::Finish::tool_calls});
+  EXPECT_EQ(answer.take_pieces().size(), 7U);
+  EXPECT_TRUE(answer.take_pieces().empty());
+
+  const ChatResponse response = answer.finish();
+  EXPECT_EQ(response.id, "r1");
+  EXPECT_EQ(response.text, "I look");
+  EXPECT_EQ(response.finish, Finish::tool_calls);
+  const std::vector<Item> items{Reasoning{.text = "hm yes", .signature = "sig"},
+                                Reasoning{.text = "next"}, assistant_message("I look"),
+                                ToolCall{.id = "c0", .name = "f", .arguments = "{\"a\":1}"},
+                                ToolCall{.id = "c1", .name = "g", .arguments = "{}"}};
+  EXPECT_EQ(response.items, items);
+}
+
+TEST(Answer, ForgetsWhatAFailedAttemptLeftBehind) {
+  Answer answer(true);
+  answer.add({.type = wire::StreamEvent::Type::text, .text = "broken"});
+  answer.restart();
+  answer.add({.type = wire::StreamEvent::Type::text, .text = "whole"});
+  EXPECT_EQ(answer.take_pieces().size(), 1U);
+  EXPECT_EQ(answer.finish().text, "whole");
+}
+
+TEST(Convert, GivesBackTheSameItems) {
+  const std::vector<Item> items{
+      system_message("s"),
+      Message{.role = Role::user,
+              .parts = {Part::of_text("look"), Part::of_image_url("https://example.com/a.png")}},
+      Reasoning{.text = "t", .summary = {"a"}, .id = "i", .signature = "s", .encrypted = "e"},
+      ToolCall{.id = "c", .name = "f", .arguments = "{}", .signature = "g"},
+      ToolResult{.call_id = "c", .text = "r", .is_error = true}};
+  EXPECT_EQ(to_public(to_canonical(items)), items);
+}
+
+TEST(Convert, RefusesAResultWithoutItsCall) {
+  ChatRequest request;
+  request.items.emplace_back(ToolResult{.call_id = "lost", .text = "r"});
+  EXPECT_EQ(to_canonical(request).error().param, "items");
+}
+
+TEST(FillDefaults, FillsOnlyWhatTheCallerLeftOpen) {
+  wire::ChatRequest request;
+  request.sampling.temperature = 0.1;
+  ASSERT_TRUE(fill_defaults(
+      request, {{"temperature", "0.9"}, {"max_tokens", "100"}, {"custom_switch", "true"}}));
+  EXPECT_EQ(request.sampling.temperature, 0.1);
+  EXPECT_EQ(request.output_tokens_max, 100);
+  ASSERT_EQ(request.extra.members.size(), 1U);
+  EXPECT_EQ(request.extra.members[0].key, "custom_switch");
+  EXPECT_FALSE(fill_defaults(request, {{"temperature", "\"hot\""}}));
+}
+
+TEST(OptionsText, IsReadBackAsItWasMeant) {
+  GatewayOptions options;
+  options.providers.push_back({.name = "near",
+                               .type = "custom",
+                               .base_url = "http://127.0.0.1:9347/v1",
+                               .headers = {{"x-team", "a \"b\" \\ c"}},
+                               .models = {{.id = "m",
+                                           .aliases = {"other"},
+                                           .context_tokens = 1000,
+                                           .capabilities = {{Capability::tools}},
+                                           .input_price = "2.5",
+                                           .output_price = "10"}},
+                               .more = {{"local", "true"}}});
+  options.routes.push_back({.name = "r",
+                            .targets = {{"near/m", 3}},
+                            .strategy = Strategy::weighted,
+                            .may_fail_over = false});
+  options.drain_timeout = 1500ms;
+  const auto text = options_text(options);
+  ASSERT_TRUE(text);
+  const auto config = read_config(*text, {});
+  ASSERT_TRUE(config) << config.error().message;
+  const auto& near = config->providers.front();
+  EXPECT_EQ(near.base_url, "http://127.0.0.1:9347/v1");  // a server on Weir's port is no loop here
+  EXPECT_TRUE(near.local);
+  EXPECT_EQ(near.headers.front().second.reveal(), "a \"b\" \\ c");
+  EXPECT_EQ(near.models.front().context, 1000);
+  const auto& route = config->models.front();
+  EXPECT_EQ(route.strategy, config::Strategy::weighted);
+  EXPECT_EQ(route.targets.front().weight, 3);
+  EXPECT_EQ(route.failover, false);
+  EXPECT_EQ(config->drain_timeout, 1500ms);
+}
+
+}  // namespace
+}  // namespace weir::api
