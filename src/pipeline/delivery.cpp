@@ -42,6 +42,7 @@ void Delivery::start_fields(std::string_view media_type, const AnswerNotes& note
   append_if_set(fields_, "x-weir-cost", notes.cost);
   append_if_set(fields_, "x-weir-dropped", joined(notes.dropped));
   append_if_set(fields_, "x-weir-warning", joined(notes.warnings));
+  append_if_set(fields_, "allow", notes.allow);
 }
 
 net::Task<bool> Delivery::whole(int status, std::string_view media_type, AnswerNotes notes,

@@ -31,6 +31,7 @@ struct AnswerNotes {
   std::string cost;  ///< dollars; empty: not known yet
   std::vector<std::string> dropped;
   std::vector<std::string> warnings;  ///< a retired model, say
+  std::string allow;                  ///< methods that the path takes, where it was another
 };
 
 /// Owns status, content and end of one request's answer. No other code writes to the client, so

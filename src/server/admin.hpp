@@ -12,7 +12,8 @@ namespace weir::server {
 
 struct AdminRequest {
   Endpoint endpoint;
-  std::string_view argument;  ///< what the path's placeholder took
+  std::string_view argument;    ///< what the path's placeholder took
+  std::string_view media_type;  ///< of the body, as the client said; may be empty
   std::string_view body;
 };
 
@@ -23,7 +24,7 @@ struct AdminAnswer {
 };
 
 /// The administration: what the program tells about itself and lets be changed while it runs.
-/// Called on any thread; never on the path of a model call.
+/// `may_enter` is called by any thread, `answer` by one at a time that may wait.
 class Admin {
  public:
   virtual ~Admin() = default;

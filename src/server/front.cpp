@@ -14,6 +14,8 @@
 #include "pipeline/completion_operation.hpp"
 #include "pipeline/embedding_operation.hpp"
 #include "server/admin.hpp"
+#include "server/background.hpp"
+#include "server/log.hpp"
 #include "wire/error_writer.hpp"
 #include "wire/openai/models.hpp"
 #include "wire/openai/passthrough.hpp"
@@ -154,10 +156,12 @@ void Front::describe(const Error& error, std::string& fields, std::string& body)
 
 // V-2 and E-6: on a listener that asks for no key, a page in the user's browser must not be able to
 // call us under a name of its own.
-Result<> Front::may_enter(const net::http::RequestHead& head) const {
+Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* route) const {
   const config::Config& config = snapshot_->config();
-  const bool is_keyless = surface_ != Surface::client || config.keys.empty();
-  if (!is_keyless) return {};
+  const bool is_admin = surface_ == Surface::admin ||
+                        (route != nullptr && (route->permission == Permission::read_admin ||
+                                              route->permission == Permission::write_admin));
+  if (!is_admin && !config.keys.empty()) return {};
   const std::string_view name = host_name(head.host);
   const bool is_known_host =
       is_ip_or_localhost(head.host) ||
@@ -204,35 +208,38 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
   const net::http::RequestHead& head = exchange.head();
   net::http::Target target;
   Result<> allowed = net::http::parse_target(head, target);
-  if (allowed) allowed = may_enter(head);
+  RouteMatch match;
   if (allowed) {
-    RouteMatch match = match_route(head.method, target, surface_);
+    match = match_route(head.method, target, surface_);
     request.route = match.route;
     request.argument = std::move(match.argument);
-    if (match.route == nullptr) {
-      allowed = match.is_other_method
-                    ? Error(ErrorCode::method_not_allowed, "this path does not take this method")
-                    : Error(ErrorCode::route_unknown, "there is nothing at this path");
-    }
+    allowed = may_enter(head, match.route);
+  }
+  if (allowed && match.route == nullptr) {
+    allowed = match.allow.empty()
+                  ? Error(ErrorCode::route_unknown, "there is nothing at this path")
+                  : Error(ErrorCode::method_not_allowed, "this path does not take this method");
   }
   if (allowed) allowed = authorize(*request.route, head);
   if (allowed) allowed = co_await exchange.read_body();
   if (!allowed) {
-    co_await refuse(request, std::move(allowed).error());
+    co_await refuse(request, std::move(allowed).error(), std::move(match.allow));
   } else {
     co_await dispatch(request);
   }
   --in_flight_;
 }
 
-net::Task<void> Front::refuse(Request& request, Error error) {
+net::Task<void> Front::refuse(Request& request, Error error, std::string allow) {
   if (request.exchange.is_client_gone()) co_return;
   HttpChannel channel(request.exchange);
   pipeline::Delivery delivery(channel, wire::Dialect::openai_chat, request.id);
   if (error.code == ErrorCode::invalid_request && request.route == nullptr) {
     request.exchange.close_after();
   }
-  const bool is_taken = co_await delivery.refuse(error, {});
+  pipeline::AnswerNotes notes;
+  if (error.code == ErrorCode::method_not_allowed) notes.allow = std::move(allow);
+  const bool is_taken = co_await delivery.refuse(error, std::move(notes));
   static_cast<void>(is_taken);
 }
 
@@ -268,8 +275,12 @@ net::Task<void> Front::respond_text(Request& request, int status, std::string_vi
 }
 
 net::Task<void> Front::ask_admin(Request& request) {
-  AdminRequest question{request.route->endpoint, request.argument, request.exchange.body()};
-  const AdminAnswer answer = shared_.admin->answer(question);
+  const auto media_type = request.exchange.head().fields.find("content-type");
+  const AdminRequest question{request.route->endpoint, request.argument, media_type.value_or(""),
+                              request.exchange.body()};
+  AdminAnswer answer;
+  InBackground work(*shared_.background, loop_, [&] { answer = shared_.admin->answer(question); });
+  co_await work;
   if (answer.error) {
     co_await refuse(request, *answer.error);
     co_return;
@@ -387,7 +398,29 @@ net::Task<void> Front::call_model(Request& request) {
                       .hops = hops_of(head),
                       .shows_target = request.snapshot->config().expose_target};
   const pipeline::CallResult result = co_await attempts_.run(call, *operation, delivery);
-  static_cast<void>(result);
+  write_down(call, result);
+}
+
+void Front::write_down(const pipeline::Call& call, const pipeline::CallResult& result) const {
+  using pipeline::Outcome;
+  if (shared_.log == nullptr) return;
+  if (result.outcome == Outcome::completed && result.attempts > 1) {
+    shared_.log->info("failover", "answered after another attempt had failed",
+                      {{"request_id", call.request_id},
+                       {"route", call.route->name},
+                       {"target", result.target},
+                       {"attempts", result.attempts}});
+  }
+  if (result.outcome == Outcome::completed || result.outcome == Outcome::cancelled_client) return;
+  shared_.log->warn("call_failed", result.error.message,
+                    {{"request_id", call.request_id},
+                     {"route", call.route->name},
+                     {"target", result.target},
+                     {"outcome", pipeline::name(result.outcome)},
+                     {"error", traits(result.error.code).name},
+                     {"upstream_status", result.error.upstream_status},
+                     {"attempts", result.attempts},
+                     {"duration_ms", result.duration.count()}});
 }
 
 net::Task<void> Front::list_models(Request& request) {

@@ -18,12 +18,17 @@ namespace weir::server {
 using engine::Snapshot;
 
 class Admin;
+class Background;
+class Log;
 
 /// What every thread's front shares and none changes on the hot path.
 struct Shared {
   const pipeline::WallClock& wall;
   /// Requests to the administration; null while there is none.
   Admin* admin = nullptr;
+  /// Where they are answered. Precondition: there is one where there is an administration.
+  Background* background = nullptr;
+  Log* log = nullptr;  ///< null: nothing is written down
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and
@@ -43,17 +48,19 @@ class Front final : public net::RequestHandler {
 
  private:
   struct Request;
-  [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head) const;
+  [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head,
+                                   const RouteSpec* route) const;
   [[nodiscard]] Result<> authorize(const RouteSpec& route,
                                    const net::http::RequestHead& head) const;
   net::Task<void> dispatch(Request& request);
-  net::Task<void> refuse(Request& request, Error error);
+  net::Task<void> refuse(Request& request, Error error, std::string allow = {});
   net::Task<void> respond_text(Request& request, int status, std::string_view text);
   net::Task<void> ask_admin(Request& request);
   [[nodiscard]] Result<std::unique_ptr<pipeline::Operation>> make_operation(const Request& request,
                                                                             json::Value root,
                                                                             std::string& model);
   net::Task<void> call_model(Request& request);
+  void write_down(const pipeline::Call& call, const pipeline::CallResult& result) const;
   net::Task<void> list_models(Request& request);
   net::Task<void> get_model(Request& request);
   [[nodiscard]] std::string make_request_id();

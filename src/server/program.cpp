@@ -2,13 +2,21 @@
 #include "server/program.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <random>
 #include <set>
 #include <thread>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "admin/keys.hpp"
 #include "base/http_url.hpp"
+#include "base/version.hpp"
+#include "config/edits.hpp"
+#include "json/writer.hpp"
+#include "server/administration.hpp"
+#include "store/files.hpp"
 
 namespace weir::server {
 namespace {
@@ -57,82 +65,325 @@ Result<net::ListenAddress> listen_address(const std::string& text) {
   return net::ListenAddress{parsed.host.empty() ? "0.0.0.0" : parsed.host, parsed.port};
 }
 
+/// Whoever reaches it is on this machine.
+bool is_for_this_machine(const std::string& listen) {
+  const auto address = listen_address(listen);
+  return address && net::is_loopback(*address);
+}
+
+Error error_of(const config::Loaded& loaded) {
+  Error error(ErrorCode::invalid_request, loaded.report());
+  while (error.message.ends_with('\n')) error.message.pop_back();
+  error.param = loaded.problems.front().path;
+  return error;
+}
+
+config::DetectedModels detected_models(const std::vector<FoundServer>& servers) {
+  config::DetectedModels models;
+  for (const FoundServer& found : servers) {
+    models.emplace(std::string(found.server.spec->name), found.models);
+  }
+  return models;
+}
+
+/// Where a configuration is written when there was none.
+std::string new_config_file(const config::Environment& environment, bool is_root) {
+  if (is_root) return "/etc/weir/weir.yaml";
+  if (const auto xdg = environment.get("XDG_CONFIG_HOME"))
+    return std::string(*xdg) + "/weir/weir.yaml";
+  if (const auto home = environment.get("HOME"))
+    return std::string(*home) + "/.config/weir/weir.yaml";
+  return "weir.yaml";
+}
+
+constexpr std::size_t config_file_bytes_max = std::size_t{4} << 20;
+
 }  // namespace
 
 Program::Program(Options options, config::Loaded loaded)
     : options_(std::move(options)),
       loaded_(std::move(loaded)),
-      notes_(loaded_.notes),
-      gate_({.seed = random_seed()}),
-      shared_{wall_, nullptr},
-      context_{wall_, gate_, tls_, shared_, {}, {}, 0, nullptr} {}
+      started_unix_ms_(wall_.unix_ms()),
+      log_(loaded_.config.log),
+      gate_({.seed = random_seed(),
+             .on_transition =
+                 [this](const shared_state::Transition& change) {
+                   log_.warn("circuit", "a circuit breaker changed its state",
+                             {{"name", change.name},
+                              {"from", policy::name(change.from)},
+                              {"to", policy::name(change.to)},
+                              {"cause", policy::name(change.cause)}});
+                 }}),
+      data_directory_(
+          config::data_directory(loaded_.config, options_.environment, options_.is_root)),
+      shared_{wall_, nullptr, &background_, &log_},
+      context_{wall_, gate_, tls_, shared_, {}, {}, 0, nullptr, Surface::client},
+      files_(loaded_.files) {
+  for (const FoundServer& found : options_.local_servers) {
+    options_.load.local_servers.push_back(found.server);
+  }
+}
 
 Program::~Program() { join(); }
 
-Result<std::shared_ptr<const Snapshot>> Program::make_snapshot(config::Config config) {
-  const auto previous = snapshot();
-  return Snapshot::make(std::move(config), options_.environment, gate_, previous.get());
-}
-
-std::shared_ptr<const Snapshot> Program::snapshot() const {
-  const std::lock_guard lock(mutex_);
-  return snapshot_;
-}
-
-void Program::publish(std::shared_ptr<const Snapshot> snapshot) {
-  for (auto& worker : workers_) worker->set_snapshot(snapshot);
-  std::set<std::string, std::less<>> providers;
-  for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
-  gate_.keep_only(providers);
-  const std::lock_guard lock(mutex_);
-  snapshot_ = std::move(snapshot);
-}
+// ---- start ----------------------------------------------------------------------------------
 
 Result<> Program::start() {
-  WEIR_TRY_ASSIGN(first, make_snapshot(loaded_.config));
-  const config::Config& config = first->config();
-  context_.timeouts = server_timeouts(config);
-  context_.limits = server_limits(config);
+  const config::Config& config = loaded_.config;
+  const std::size_t threads = config.threads > 0
+                                  ? static_cast<std::size_t>(config.threads)
+                                  : std::max(1U, std::thread::hardware_concurrency());
+  set_limits(config, threads);
   if (!config.tls.cert.empty()) {
     WEIR_TRY_ASSIGN(tls, net::make_tls_server_context(config.tls.cert, config.tls.key));
     context_.listener_tls = tls;
   }
-  const std::size_t threads = config.threads > 0
-                                  ? static_cast<std::size_t>(config.threads)
-                                  : std::max(1U, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>(context_, random_seed()));
+  }
+  WEIR_TRY(open_listeners(config));
+  WEIR_TRY(make_keys(config));
+  WEIR_TRY_ASSIGN(first, make_snapshot(config));
+  publish(first);
+  begin_day();
+  log_.info("start", "weir starts",
+            {{"version", version()},
+             {"pid", static_cast<std::int64_t>(::getpid())},
+             {"threads", static_cast<std::int64_t>(threads)},
+             {"providers", static_cast<std::int64_t>(first->config().providers.size())}});
+  log_.info("listening", "clients",
+            {{"host", client_address_.host}, {"port", client_address_.port}});
+  if (admin_address_) {
+    log_.info("listening", "administration",
+              {{"host", admin_address_->host}, {"port", admin_address_->port}});
+  }
+  for (auto& worker : workers_) worker->start();
+  return {};
+}
+
+void Program::set_limits(const config::Config& config, std::size_t threads) {
+  context_.timeouts = server_timeouts(config);
+  context_.limits = server_limits(config);
   const std::size_t files = raise_file_limit();
   const std::size_t connections = config.limits.max_connections > 0
                                       ? static_cast<std::size_t>(config.limits.max_connections)
                                       : (files > 512 ? (files - 256) / 2 : 128);
   context_.connections_max = std::max<std::size_t>(1, connections / threads);
+  if (config.admin_listen == "same") context_.client_surface = Surface::both;
+}
 
+/// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
+Result<> Program::open_listeners(const config::Config& config) {
   WEIR_TRY_ASSIGN(client, listen_address(config.listen));
   client_address_ = client;
   if (!config.reuse_port || client_address_.port == 0) WEIR_TRY(net::probe(client_address_));
-  const bool has_admin = config.admin_listen != "off" && config.admin_listen != "same";
-  if (has_admin) {
+  if (config.admin_listen == "same") {
+    admin_address_ = client_address_;
+  } else if (config.admin_listen != "off") {
     WEIR_TRY_ASSIGN(admin, listen_address(config.admin_listen));
     admin_address_ = admin;
-    if (!config.reuse_port || admin_address_.port == 0) WEIR_TRY(net::probe(admin_address_));
+    if (!config.reuse_port || admin_address_->port == 0) WEIR_TRY(net::probe(*admin_address_));
+    WEIR_TRY(workers_.front()->listen(*admin_address_, Surface::admin));
   }
-  for (std::size_t i = 0; i < threads; ++i) {
-    auto worker = std::make_unique<Worker>(context_, random_seed());
-    const Surface surface = config.admin_listen == "same" ? Surface::both : Surface::client;
-    WEIR_TRY(worker->listen(client_address_, surface));
-    if (has_admin && i == 0) WEIR_TRY(worker->listen(admin_address_, Surface::admin));
-    workers_.push_back(std::move(worker));
+  for (auto& worker : workers_) {
+    WEIR_TRY(worker->listen(client_address_, context_.client_surface));
   }
-  publish(first);
-  for (auto& worker : workers_) worker->start();
+  return {};
+}
+
+Result<> Program::make_keys(const config::Config& config) {
+  if (config.keys.empty() && !is_for_this_machine(config.listen)) {
+    WEIR_TRY_ASSIGN(
+        key, admin::read_or_create_secret(data_directory_ + "/client-key", admin::make_client_key));
+    client_key_ = key.text;
+    if (key.is_new) new_client_key_ = key.text;
+  }
+  if (!admin_address_) return {};
+  const auto token =
+      admin::read_or_create_secret(data_directory_ + "/admin-token", admin::make_admin_token);
+  if (token) {
+    admin_token_ = token->text;
+  } else {
+    // A gateway that can't be changed at run time still serves.
+    log_.warn("admin_token", "there is no admin token, so nothing can be changed at run time",
+              {{"reason", token.error().message}});
+  }
+  admin_ = std::make_unique<Administration>(*this, admin_token_, net::is_loopback(*admin_address_));
+  shared_.admin = admin_.get();
+  return {};
+}
+
+// ---- configuration --------------------------------------------------------------------------
+
+Result<std::shared_ptr<const engine::Snapshot>> Program::make_snapshot(config::Config config) {
+  if (config.keys.empty() && !client_key_.empty()) config.keys.emplace_back(client_key_);
+  std::vector<config::Problem> problems;
+  auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
+                                         detected_models(options_.local_servers), problems);
+  if (!resolver) {
+    WEIR_ASSERT(!problems.empty());
+    return Error(ErrorCode::invalid_request, problems.front().message(), problems.front().path);
+  }
+  const auto previous = snapshot();
+  return engine::Snapshot::make(std::move(resolver), options_.environment, gate_, previous.get());
+}
+
+std::shared_ptr<const engine::Snapshot> Program::snapshot() const {
+  const std::lock_guard lock(snapshot_mutex_);
+  return snapshot_;
+}
+
+void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
+  forget_secrets(snapshot->config());
+  for (auto& worker : workers_) worker->set_snapshot(snapshot);
+  std::set<std::string, std::less<>> providers;
+  for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
+  gate_.keep_only(providers);
+  const std::lock_guard lock(snapshot_mutex_);
+  snapshot_ = snapshot;
+}
+
+/// Tells the log what it must never write.
+void Program::forget_secrets(const config::Config& config) {
+  std::vector<std::string> secrets{client_key_, admin_token_};
+  const auto add = [&](const config::Secret& secret) { secrets.emplace_back(secret.reveal()); };
+  for (const config::Secret& key : config.keys) add(key);
+  for (const config::ProviderConfig& provider : config.providers) {
+    for (const config::Secret& key : provider.api_keys) add(key);
+    for (const auto& [name, value] : provider.headers) add(value);
+  }
+  log_.set_secrets(std::move(secrets));
+}
+
+Result<> Program::apply(std::vector<config::Edit> edits) {
+  config::LoadOptions load = options_.load;
+  load.edits = std::move(edits);
+  config::Loaded loaded = config::load(load, options_.environment);
+  if (!loaded.ok()) return error_of(loaded);
+  // A file that is gone must not turn into a gateway with other providers.
+  if (loaded.files.empty() && !files_.empty()) {
+    return Error(ErrorCode::invalid_request, files_.front() + ": there is no such file any more");
+  }
+  WEIR_TRY_ASSIGN(made, make_snapshot(std::move(loaded.config)));
+  warn_of_restart(made->config());
+  publish(made);
+  options_.load.edits = std::move(load.edits);
+  files_ = std::move(loaded.files);
   return {};
 }
 
 Result<> Program::reload() {
-  config::Loaded again = config::load(options_.load, options_.environment);
-  if (!again.ok()) return Error(ErrorCode::invalid_request, again.report());
-  WEIR_TRY_ASSIGN(made, make_snapshot(std::move(again.config)));
-  publish(made);
+  const std::lock_guard lock(change_mutex_);
+  const auto done = apply(options_.load.edits);
+  if (!done) {
+    log_.error("reload_failed", "the configuration was not changed");
+    std::string_view rest = done.error().message;
+    while (!rest.empty()) {
+      const std::string_view problem = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), problem.size() + 1));
+      log_.error("reload_failed", problem);
+    }
+    return done.error();
+  }
+  log_.info("reload", "the configuration was read again",
+            {{"providers", static_cast<std::int64_t>(snapshot()->config().providers.size())}});
   return {};
+}
+
+Result<> Program::discard_changes() {
+  const std::lock_guard lock(change_mutex_);
+  return apply({});
+}
+
+Result<> Program::change(config::Edit edit) {
+  const std::lock_guard lock(change_mutex_);
+  std::vector<config::Edit> edits = options_.load.edits;
+  WEIR_TRY(config::add_edit(edits, std::move(edit)));
+  return apply(std::move(edits));
+}
+
+std::size_t Program::unsaved_changes() const {
+  const std::lock_guard lock(change_mutex_);
+  return options_.load.edits.size();
+}
+
+void Program::warn_of_restart(const config::Config& next) {
+  const auto warn = [&](std::string_view setting, bool is_changed) {
+    if (!is_changed) return;
+    log_.warn("restart_needed", "a setting takes effect at the next start", {{"setting", setting}});
+  };
+  const config::Config& now = loaded_.config;
+  warn("listen", next.listen != now.listen);
+  warn("admin.listen", next.admin_listen != now.admin_listen);
+  warn("threads", next.threads != now.threads);
+  warn("data_dir", next.data_dir != now.data_dir);
+  warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
+  warn("log", next.log.level != now.log.level || next.log.format != now.log.format);
+}
+
+Result<std::string> Program::save_changes() {
+  const std::lock_guard lock(change_mutex_);
+  const bool is_new = files_.empty();
+  const std::string file =
+      is_new ? new_config_file(options_.environment, options_.is_root) : files_.front();
+  if (options_.load.edits.empty()) return file;
+  WEIR_TRY(write_changes(file, is_new));
+  // What was laid over the file is in it now. Reading it must give the same, and says where from.
+  WEIR_TRY(apply({}));
+  return file;
+}
+
+Result<> Program::write_changes(const std::string& file, bool is_new) const {
+  if (files_.size() > 1) {
+    return Error(ErrorCode::invalid_request,
+                 files_.back() + " lies over " + file + ": write the changes there by hand");
+  }
+  std::string text;
+  std::vector<config::Edit> edits;
+  if (is_new) {
+    const auto slash = file.rfind('/');
+    if (slash != std::string::npos) {
+      WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
+    }
+    edits = first_lines();
+  } else {
+    WEIR_TRY_ASSIGN(old, store::read_file(file, config_file_bytes_max));
+    text = std::move(old);
+  }
+  std::vector<config::Problem> problems;
+  const config::Node root = config::parse_tree(file, text, problems);
+  const config::Node* entries = root.find("providers");
+  for (config::Edit edit : options_.load.edits) {
+    const bool is_written = entries != nullptr && entries->find(edit.name) != nullptr;
+    // What the environment brings can't be taken out of a file, but switched off there.
+    if (edit.section == "providers" && edit.json.empty() && !is_written) {
+      edit.json = R"({"enabled":false})";
+    }
+    edits.push_back(std::move(edit));
+  }
+  WEIR_TRY_ASSIGN(changed, config::write_back(file, text, edits));
+  return store::replace_file(file, changed);
+}
+
+/// What a new file must say so that it means what held without one.
+std::vector<config::Edit> Program::first_lines() const {
+  std::vector<config::Edit> edits{{"", "env_providers", true, "true"}};
+  for (const config::LocalServer& server : options_.load.local_servers) {
+    const std::string name(server.spec->name);
+    if (!snapshot()->config().find_provider(name)) continue;
+    std::string json_text;
+    json::Writer json(json_text);
+    json.begin_object().member("type", name).member("base_url", server.base_url).end_object();
+    edits.push_back({"providers", name, false, std::move(json_text)});
+  }
+  return edits;
+}
+
+// ---- the end --------------------------------------------------------------------------------
+
+void Program::announce_drain() {
+  log_.info("drain", "going to stop");
+  for (auto& worker : workers_) worker->announce_drain();
 }
 
 void Program::drain() {
@@ -145,6 +396,39 @@ void Program::stop() {
 
 void Program::join() {
   for (auto& worker : workers_) worker->join();
+}
+
+// ---- what there is to tell ------------------------------------------------------------------
+
+admin::ProcessFacts Program::process_facts() const {
+  admin::ProcessFacts facts;
+  facts.start_unix_ms = started_unix_ms_;
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) == 0) {
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    facts.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+  constexpr std::size_t bytes_max = 256;
+  if (const auto text = store::read_file("/proc/self/statm", bytes_max)) {
+    // The second number is the resident pages.
+    std::int64_t pages = 0;
+    const std::size_t begin = text->find(' ') + 1;
+    std::from_chars(text->data() + begin, text->data() + text->size(), pages);
+    facts.resident_bytes = pages * ::sysconf(_SC_PAGESIZE);
+  }
+  return facts;
+}
+
+void Program::begin_day() {
+  const auto now = snapshot();
+  const std::lock_guard lock(day_mutex_);
+  day_.advance(wall_.unix_ms(), now->upstreams());
+}
+
+bool Program::reset_provider(std::string_view name) {
+  return gate_.reset(name, std::chrono::steady_clock::now());
 }
 
 }  // namespace weir::server

@@ -1,64 +1,136 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "admin/views.hpp"
 #include "config/loader.hpp"
-#include "server/admin.hpp"
+#include "server/background.hpp"
+#include "server/local_servers.hpp"
+#include "server/log.hpp"
 #include "server/worker.hpp"
 #include "shared_state/gate.hpp"
 
 namespace weir::server {
 
+class Administration;
+
 /// The running gateway: configuration in, threads and listeners out.
+///
+/// Everything that changes the configuration reads files and changes anew, checks the whole, and
+/// publishes a snapshot; on any problem nothing changes. All of it may be called from any thread
+/// once `start` has succeeded.
 class Program {
  public:
   struct Options {
     config::LoadOptions load;
     config::Environment environment;
+    std::vector<FoundServer> local_servers;
+    bool is_root = false;
   };
 
+  /// Precondition: `loaded.ok()`.
   Program(Options options, config::Loaded loaded);
   ~Program();
 
   /// Opens the listeners and starts the threads. Errors: an address in use, a file that can't be
-  /// read.
+  /// read or made.
   Result<> start();
-  /// Reads the configuration again; on any problem nothing changes. For any thread.
+
+  // ---- configuration
+
+  /// Reads the files again; changes made at run time stay on top.
   Result<> reload();
-  /// Takes no new work and waits up to `drain_timeout` for what runs.
+  /// The same without them.
+  Result<> discard_changes();
+  /// Lays one more change over the files.
+  Result<> change(config::Edit edit);
+  /// Writes all changes into the configuration file, which is made where there is none. The answer
+  /// is its name. Errors also: an overlay that would hide a change.
+  Result<std::string> save_changes();
+  [[nodiscard]] std::size_t unsaved_changes() const;
+
+  // ---- the end
+
+  /// /readyz says no from now on; everything else goes on.
+  void announce_drain();
+  /// Takes no new work; threads end as theirs does.
   void drain();
   /// Ends what is left.
   void stop();
   /// Waits until all threads have ended.
   void join();
 
-  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+  // ---- what there is to tell
+
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> snapshot() const;
+  /// Calls `look` with this moment of `snapshot`.
+  template <class Look>
+  auto look_at(const engine::Snapshot& snapshot, Look look) {
+    const std::lock_guard lock(day_mutex_);
+    day_.advance(wall_.unix_ms(), snapshot.upstreams());
+    const auto now = std::chrono::steady_clock::now();
+    return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_});
+  }
+  [[nodiscard]] admin::ProcessFacts process_facts() const;
+  /// To be called at midnight (UTC), so that figures of the day begin there.
+  void begin_day();
+  /// Closes the provider's breakers and ends its cooldowns. False: there is no such provider.
+  bool reset_provider(std::string_view name);
+
   /// Addresses as they really are, with ports filled in.
   [[nodiscard]] const net::ListenAddress& client_address() const { return client_address_; }
-  [[nodiscard]] const net::ListenAddress& admin_address() const { return admin_address_; }
-  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+  /// Nothing: there is no administration. May be the clients' own.
+  [[nodiscard]] const std::optional<net::ListenAddress>& admin_address() const {
+    return admin_address_;
+  }
+  [[nodiscard]] const std::string& data_directory() const { return data_directory_; }
+  /// The client key that this start made, to be shown once; empty otherwise.
+  [[nodiscard]] const std::string& new_client_key() const { return new_client_key_; }
+  [[nodiscard]] Log& log() { return log_; }
 
  private:
-  Result<std::shared_ptr<const Snapshot>> make_snapshot(config::Config config);
-  void publish(std::shared_ptr<const Snapshot> snapshot);
+  Result<> make_keys(const config::Config& config);
+  Result<> open_listeners(const config::Config& config);
+  void set_limits(const config::Config& config, std::size_t threads);
+  Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
+  void publish(const std::shared_ptr<const engine::Snapshot>& snapshot);
+  Result<> apply(std::vector<config::Edit> edits);
+  void warn_of_restart(const config::Config& next);
+  void forget_secrets(const config::Config& config);
+  [[nodiscard]] Result<> write_changes(const std::string& file, bool is_new) const;
+  [[nodiscard]] std::vector<config::Edit> first_lines() const;
 
   Options options_;
   config::Loaded loaded_;
-  std::vector<std::string> notes_;
   engine::SystemClock wall_;
+  std::int64_t started_unix_ms_;
+  Log log_;
   shared_state::Gate gate_;
   net::TlsClientContexts tls_;
-  std::unique_ptr<Admin> admin_;
+  std::string data_directory_;
+  std::string client_key_;  ///< of a listener for everyone that has no other; empty: none needed
+  std::string new_client_key_;
+  std::string admin_token_;
+  std::unique_ptr<Administration> admin_;
+  Background background_;
   Shared shared_;
   WorkerContext context_;
   net::ListenAddress client_address_;
-  net::ListenAddress admin_address_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Snapshot> snapshot_;
+  std::optional<net::ListenAddress> admin_address_;
+
+  mutable std::mutex change_mutex_;  ///< held while the configuration is changed
+  std::vector<std::string> files_;   ///< that the configuration in force was read from
+  std::mutex day_mutex_;
+  admin::DayStart day_;
+  mutable std::mutex snapshot_mutex_;
+  std::shared_ptr<const engine::Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -28,6 +28,7 @@ constexpr std::array routes{
     RouteSpec{Endpoint::remove_provider,  "DELETE", "/api/llm-providers/{}",       Permission::write_admin, Surface::admin},
     RouteSpec{Endpoint::reset_provider,   "POST",   "/api/llm-providers/{}/reset", Permission::write_admin, Surface::admin},
     RouteSpec{Endpoint::list_routes,      "GET",    "/api/routes",                 Permission::read_admin,  Surface::admin},
+    RouteSpec{Endpoint::set_default_model, "PUT",   "/api/default-model",          Permission::write_admin, Surface::admin},
     RouteSpec{Endpoint::set_route,        "PUT",    "/api/routes/{}",              Permission::write_admin, Surface::admin},
     RouteSpec{Endpoint::remove_route,     "DELETE", "/api/routes/{}",              Permission::write_admin, Surface::admin},
     RouteSpec{Endpoint::show_config,      "GET",    "/api/config",                 Permission::read_admin,  Surface::admin},
@@ -84,9 +85,11 @@ RouteMatch match_route(std::string_view method, const net::http::Target& target,
     // HEAD is GET without the body, which the connection leaves out.
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {
       match.route = &route;
+      match.allow.clear();
       return match;
     }
-    match.is_other_method = true;
+    if (!match.allow.empty()) match.allow.append(", ");
+    match.allow.append(route.method == "GET" ? "GET, HEAD" : route.method);
   }
   return match;
 }

@@ -27,6 +27,7 @@ enum class Endpoint : std::uint8_t {
   remove_provider,
   reset_provider,
   list_routes,
+  set_default_model,
   set_route,
   remove_route,
   show_config,
@@ -60,11 +61,11 @@ std::span<const RouteSpec> route_specs() noexcept;
 
 struct RouteMatch {
   const RouteSpec* route = nullptr;  ///< null: no such path, or not with this method
-  bool is_other_method = false;      ///< the path exists, with another method
+  std::string allow;                 ///< then the methods that the path takes: `GET, HEAD`
   std::string argument;              ///< what `{}` or `{*}` took
 };
 
-/// Finds the route of a request. `is_admin`: it came in on the admin listener.
+/// Finds the route of a request that came in on `surface`.
 RouteMatch match_route(std::string_view method, const net::http::Target& target, Surface surface);
 
 }  // namespace weir::server

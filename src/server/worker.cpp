@@ -7,7 +7,8 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed)
     : context_(context),
       engine_({context.wall, context.gate, context.tls}, seed),
       loop_(engine_.loop()),
-      client_front_(loop_, engine_.attempts(), context.shared, Surface::client, engine_.random()),
+      client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
+                    engine_.random()),
       admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()) {}
 
 Worker::~Worker() { join(); }
@@ -30,7 +31,7 @@ void Worker::join() {
 
 void Worker::accept(net::Socket socket, Surface surface) {
   // A full house still answers its administrators.
-  const bool is_full = surface == Surface::client && context_.connections_max > 0 &&
+  const bool is_full = surface != Surface::admin && context_.connections_max > 0 &&
                        connections_.size() >= context_.connections_max;
   if (is_full || is_draining_) return;
   tasks_.spawn(serve(std::move(socket), surface));
@@ -38,7 +39,7 @@ void Worker::accept(net::Socket socket, Surface surface) {
 
 net::Task<void> Worker::serve(net::Socket socket, Surface surface) {
   std::unique_ptr<net::Stream> stream;
-  if (surface == Surface::client && context_.listener_tls) {
+  if (surface != Surface::admin && context_.listener_tls) {
     net::TlsHandshake handshake = co_await net::tls_accept(
         loop_, std::move(socket), *context_.listener_tls, context_.timeouts.tls_handshake);
     stream = std::move(handshake.stream);
@@ -63,6 +64,13 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)] {
     client_front_.set_snapshot(snapshot);
     admin_front_.set_snapshot(snapshot);
+  });
+}
+
+void Worker::announce_drain() {
+  loop_.post([this] {
+    client_front_.set_draining();
+    admin_front_.set_draining();
   });
 }
 

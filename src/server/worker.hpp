@@ -22,6 +22,7 @@ struct WorkerContext {
   net::ServerLimits limits;
   std::size_t connections_max = 0;                          ///< per worker
   std::shared_ptr<boost::asio::ssl::context> listener_tls;  ///< null: plain
+  Surface client_surface = Surface::client;                 ///< `both`: with the administration
 };
 
 /// One thread: its loop, its listeners, its connections and everything they need.
@@ -37,6 +38,8 @@ class Worker {
 
   // For any thread.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// Says on /readyz that the end is near; everything else goes on.
+  void announce_drain();
   /// Takes no new connection and no new request; what runs goes on.
   void drain();
   /// Ends everything and lets `join` return.

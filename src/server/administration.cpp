@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/administration.hpp"
+
+#include <algorithm>
+
+#include "admin/changes.hpp"
+#include "admin/keys.hpp"
+#include "base/ascii.hpp"
+#include "json/writer.hpp"
+
+namespace weir::server {
+namespace {
+
+bool is_json(std::string_view media_type) {
+  std::string_view type = media_type.substr(0, media_type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return ascii::equals_ignoring_case(type, "application/json");
+}
+
+bool has_route(const config::Config& config, std::string_view name) {
+  return std::any_of(config.models.begin(), config.models.end(),
+                     [&](const config::RouteConfig& route) { return route.name == name; });
+}
+
+Error no_such(std::string_view what, std::string_view name) {
+  return {ErrorCode::route_unknown, "there is no " + std::string(what) + " " + std::string(name)};
+}
+
+}  // namespace
+
+bool Administration::may_enter(Permission permission, std::string_view credential) const {
+  if (permission == Permission::read_admin && is_read_open_) return true;
+  return !token_.empty() && admin::is_equal_secret(credential, token_);
+}
+
+AdminAnswer Administration::answer(const AdminRequest& request) {
+  AdminAnswer answer;
+  // V-3: a form in somebody's browser can send anything but this media type.
+  if (!request.body.empty() && !is_json(request.media_type)) {
+    answer.error = Error(ErrorCode::invalid_request, "the content type must be application/json");
+    return answer;
+  }
+  auto body = respond(request);
+  if (!body) {
+    answer.error = std::move(body).error();
+    return answer;
+  }
+  if (request.endpoint == Endpoint::metrics) answer.media_type = admin::metrics_media_type;
+  answer.body = *std::move(body);
+  return answer;
+}
+
+Result<std::string> Administration::respond(const AdminRequest& request) {
+  const auto snapshot = program_.snapshot();
+  switch (request.endpoint) {
+    case Endpoint::metrics:
+      return metrics();
+    case Endpoint::list_providers:
+      return program_.look_at(*snapshot, admin::providers_json);
+    case Endpoint::add_provider:
+      return add_provider(request);
+    case Endpoint::set_provider:
+      return set_provider(request);
+    case Endpoint::remove_provider:
+      if (!snapshot->config().find_provider(request.argument)) {
+        return no_such("provider", request.argument);
+      }
+      return remove(request, "providers");
+    case Endpoint::reset_provider:
+      return reset_provider(request);
+    case Endpoint::list_routes:
+      return admin::routes_json(snapshot->resolver());
+    case Endpoint::set_default_model:
+      return set_default_model(request);
+    case Endpoint::set_route:
+      return set_route(request);
+    case Endpoint::remove_route:
+      if (!has_route(snapshot->config(), request.argument)) {
+        return no_such("route", request.argument);
+      }
+      return remove(request, "models");
+    case Endpoint::show_config:
+      return admin::config_json(snapshot->config());
+    case Endpoint::save_config:
+      return save();
+    case Endpoint::reload:
+      return reload(request);
+    default:
+      return Error(ErrorCode::route_unknown, "there is nothing at this path");
+  }
+}
+
+Result<std::string> Administration::add_provider(const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(edit, admin::new_provider(request.body));
+  const std::string name = edit.name;
+  if (program_.snapshot()->config().find_provider(name)) {
+    return Error(ErrorCode::invalid_request, "there is a provider " + name + " already", "name");
+  }
+  WEIR_TRY(program_.change(std::move(edit)));
+  program_.log().info("provider_added", "a provider was added", {{"provider", name}});
+  return provider(name);
+}
+
+Result<std::string> Administration::set_provider(const AdminRequest& request) {
+  if (!program_.snapshot()->config().find_provider(request.argument)) {
+    return no_such("provider", request.argument);
+  }
+  WEIR_TRY_ASSIGN(edit, admin::provider_change(request.argument, request.body));
+  WEIR_TRY(program_.change(std::move(edit)));
+  program_.log().info("provider_changed", "a provider was changed",
+                      {{"provider", request.argument}});
+  return provider(request.argument);
+}
+
+Result<std::string> Administration::remove(const AdminRequest& request, std::string_view section) {
+  WEIR_TRY(program_.change(admin::removal(section, request.argument)));
+  const bool is_provider = section == "providers";
+  program_.log().info(is_provider ? "provider_removed" : "route_removed",
+                      is_provider ? "a provider was removed" : "a route was removed",
+                      {{"name", request.argument}});
+  return changed("removed", request.argument);
+}
+
+Result<std::string> Administration::reset_provider(const AdminRequest& request) {
+  if (!program_.reset_provider(request.argument)) return no_such("provider", request.argument);
+  program_.log().info("provider_reset", "breakers closed and cooldowns ended",
+                      {{"provider", request.argument}});
+  return provider(request.argument);
+}
+
+Result<std::string> Administration::set_route(const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(edit, admin::whole_route(request.argument, request.body));
+  WEIR_TRY(program_.change(std::move(edit)));
+  program_.log().info("route_changed", "a route was set", {{"route", request.argument}});
+  return changed("route", request.argument);
+}
+
+Result<std::string> Administration::set_default_model(const AdminRequest& request) {
+  const std::string_view source = program_.snapshot()->config().source_of("default_model");
+  if (source.starts_with("env ")) {
+    return Error(ErrorCode::invalid_request,
+                 "the default model is set by the environment (" + std::string(source) + ")",
+                 "model");
+  }
+  WEIR_TRY_ASSIGN(edit, admin::default_model(request.body));
+  WEIR_TRY(program_.change(std::move(edit)));
+  const std::string name = program_.snapshot()->config().default_model;
+  program_.log().info("default_model_changed", "the default model was set", {{"model", name}});
+  return changed("default_model", name.empty() ? "auto" : name);
+}
+
+Result<std::string> Administration::reload(const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(discards, admin::discards_changes(request.body));
+  WEIR_TRY(discards ? program_.discard_changes() : program_.reload());
+  return changed("reloaded", "configuration");
+}
+
+Result<std::string> Administration::save() {
+  WEIR_TRY_ASSIGN(file, program_.save_changes());
+  program_.log().info("config_saved", "changes were written to the file", {{"file", file}});
+  return changed("file", file);
+}
+
+std::string Administration::changed(std::string_view what, std::string_view name) const {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().member(what, name);
+  json.member("unsaved_changes", static_cast<std::int64_t>(program_.unsaved_changes()));
+  json.end_object();
+  return out;
+}
+
+std::string Administration::provider(std::string_view name) {
+  const auto snapshot = program_.snapshot();
+  const auto index = snapshot->config().find_provider(name);
+  if (!index) return changed("provider", name);  // another request has removed it since
+  return program_.look_at(
+      *snapshot, [&](const admin::Moment& moment) { return admin::provider_json(moment, *index); });
+}
+
+std::string Administration::metrics() {
+  const auto snapshot = program_.snapshot();
+  return program_.look_at(*snapshot, [&](const admin::Moment& moment) {
+    return admin::metrics_text(moment, program_.process_facts());
+  });
+}
+
+}  // namespace weir::server

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <coroutine>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "net/loop.hpp"
+
+namespace weir::server {
+
+/// One thread for work that would hold up a loop: reading a configuration, writing a file. Started
+/// at the first piece of work, joined at the end, when all of it is done.
+class Background {
+ public:
+  Background() = default;
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  /// For any thread.
+  void submit(std::function<void()> work);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable wakes_;
+  std::deque<std::function<void()>> work_;
+  bool is_ending_ = false;
+  std::thread thread_;
+};
+
+/// Awaitable: has `work` done in the background and goes on on the loop's own thread. The loop must
+/// run until then.
+class InBackground {
+ public:
+  InBackground(Background& background, net::Loop& loop, std::function<void()> work)
+      : background_(background), loop_(loop), work_(std::move(work)) {}
+
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) {
+    background_.submit([this, awaiting] {
+      work_();
+      loop_.post([awaiting] { awaiting.resume(); });
+    });
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  Background& background_;
+  net::Loop& loop_;
+  std::function<void()> work_;
+};
+
+}  // namespace weir::server
