@@ -2,8 +2,8 @@
 //
 // The real file system behind the loader's port.
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -26,8 +26,16 @@ class Disk final : public Files {
       return Error(ErrorCode::store_unavailable, "it is a directory");
     }
     std::ifstream file(path, std::ios::binary);
-    if (!file) return Error(ErrorCode::store_unavailable, std::strerror(errno));
-    std::string text(bytes_max + 1, '\0');
+    if (!file) {
+      return Error(ErrorCode::store_unavailable, std::generic_category().message(errno));
+    }
+    // Not the whole limit at once: that would be zeroed, page by page, before the first byte is
+    // read.
+    // A pipe can't tell its size.
+    const bool is_sized = std::filesystem::is_regular_file(status);
+    const auto size = is_sized ? std::filesystem::file_size(path, error) : bytes_max;
+    const std::size_t expected = error ? bytes_max : static_cast<std::size_t>(size);
+    std::string text(std::min(expected, bytes_max) + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (file.bad()) return Error(ErrorCode::store_unavailable, "reading failed");
     text.resize(static_cast<std::size_t>(file.gcount()));

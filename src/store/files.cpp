@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -18,8 +17,8 @@ constexpr mode_t private_file = 0600;
 constexpr mode_t private_directory = 0700;
 
 Error failed(std::string_view what, const std::string& path, int error) {
-  return {ErrorCode::store_unavailable,
-          "can't " + std::string(what) + " " + path + ": " + std::strerror(error)};
+  return {ErrorCode::store_unavailable, "can't " + std::string(what) + " " + path + ": " +
+                                            std::generic_category().message(error)};
 }
 
 /// A file descriptor with an owner.
