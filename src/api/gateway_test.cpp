@@ -181,6 +181,16 @@ TEST(Gateway, MakesNoMoreAttemptsThanAllowed) {
   EXPECT_EQ(gateway.chat(ask("smart", "hi"), options).error().param, "attempts_max");
 }
 
+// A desk that has 800 ms still wants the second provider's answer.
+TEST(Gateway, FailsOverWithinAShortDeadline) {
+  Gateway gateway = open_gateway(failing_first());
+  CallOptions options;
+  options.timeout = 900ms;
+  const auto answer = gateway.chat(ask("smart", "hi"), options);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->model, "hello");
+}
+
 TEST(Gateway, PrefersWhatTheCallPrefers) {
   GatewayOptions options;
   options.routes.push_back(route("smart", {"mock/one", "mock/two"}));

@@ -81,16 +81,23 @@ std::optional<net::TimePoint> deadline_of(const Job& job) {
   return deadline;
 }
 
-/// The route with the caller's own bound on attempts.
-Result<std::shared_ptr<const pipeline::Route>> route_for(const Job& job, std::string_view model) {
+/// The route with the caller's own bounds on attempts.
+Result<std::shared_ptr<const pipeline::Route>> route_for(const Job& job, std::string_view model,
+                                                         std::optional<net::Duration> time) {
   WEIR_TRY_ASSIGN(route, job.snapshot->route(model));
   const auto attempts = job.options.attempts_max;
-  if (!attempts) return route;
-  if (*attempts < 1) {
+  if (attempts && *attempts < 1) {
     return Error(ErrorCode::invalid_request, "must be at least 1", "attempts_max");
   }
+  if (!attempts && !time) return route;
   auto bounded = std::make_shared<pipeline::Route>(*route);
-  bounded->retries.max_attempts = *attempts;
+  if (attempts) bounded->retries.max_attempts = *attempts;
+  if (time) {
+    // By default no attempt starts within the last second. Who gives a call less than a few seconds
+    // wants a second try all the same.
+    auto& reserve = bounded->retries.backoff.attempt_budget_min;
+    reserve = std::min(reserve, std::chrono::duration_cast<std::chrono::milliseconds>(*time / 4));
+  }
   return std::shared_ptr<const pipeline::Route>(std::move(bounded));
 }
 
@@ -268,7 +275,14 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
                                           pipeline::Operation& operation,
                                           pipeline::ClientChannel& channel) {
   pipeline::CallResult result;
-  auto route = route_for(job, model);
+  const auto deadline = deadline_of(job);
+  std::optional<net::Duration> time;
+  if (deadline) time = *deadline - engine_.loop().now();
+  if (time && *time <= net::Duration::zero()) {
+    result = rejected(Error(ErrorCode::deadline_exceeded, "the call's time was over at its start"));
+    co_return result;
+  }
+  auto route = route_for(job, model, time);
   if (!route) {
     result = rejected(std::move(route).error());
     co_return result;
@@ -278,14 +292,7 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
     is_late = true;
     job.cancellation.cancel();
   });
-  if (const auto deadline = deadline_of(job)) {
-    if (*deadline <= engine_.loop().now()) {
-      result =
-          rejected(Error(ErrorCode::deadline_exceeded, "the call's time was over at its start"));
-      co_return result;
-    }
-    engine_.loop().arm_exact(alarm, *deadline);
-  }
+  if (deadline) engine_.loop().arm_exact(alarm, *deadline);
   Result<> admitted =
       co_await context_.admission.enter(engine_.loop(), job.options.priority, job.cancellation);
   if (admitted) {

@@ -142,7 +142,7 @@ INCLUDES = {
     "admin": _CORE | {"config"},
     "api": _CORE | {"config", "engine"},
     "server": _CORE | {"config", "engine", "admin"},
-    "cli": _CORE | {"config", "admin", "server", "api"},
+    "cli": _CORE | {"config", "engine", "admin", "server", "api"},
 }
 VALUE_HEADERS = {"weir/error.hpp", "weir/result.hpp"}
 PUBLIC_API_USERS = {"api", "server", "cli"}
