@@ -366,7 +366,6 @@ Result<std::unique_ptr<pipeline::Operation>> Front::make_operation(const Request
 net::Task<void> Front::call_model(Request& request) {
   const net::http::RequestHead& head = request.exchange.head();
   json::Document document;
-  Error problem;
   std::string model;
   std::unique_ptr<pipeline::Operation> operation;
   std::shared_ptr<const pipeline::Route> route;
@@ -378,6 +377,10 @@ net::Task<void> Front::call_model(Request& request) {
     WEIR_TRY(document.parse(request.exchange.body()));
     WEIR_TRY_ASSIGN(made, make_operation(request, document.root(), model));
     operation = std::move(made);
+    if (model.empty() && request.snapshot->config().default_model.empty()) {
+      return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
+                   "model");
+    }
     WEIR_TRY_ASSIGN(found, request.snapshot->route(model));
     route = found;
     WEIR_TRY_ASSIGN(wishes, read_options(head));

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import Weir, free_port, run_weir
+from harness import Weir, free_port, run_weir, user
 from upstream import Upstream, status
 
 EXIT_CONFIG = 78
@@ -162,6 +162,16 @@ def test_an_environment_variable_goes_over_the_file(upstream):
     with Weir(config, {"WEIR_LIMITS_BODY_BYTES_MAX": "2KiB"}) as weir:
         assert weir.chat("up/m", "a" * 1000).status == 200
         assert weir.chat("up/m", "a" * 3000).status == 413
+
+
+def test_a_chat_that_names_no_model_goes_to_the_default(upstream):
+    config = {"providers": {"up": upstream.provider}, "default_model": "up/m"}
+    with Weir(config) as weir:
+        for body in ({"messages": user("hello")}, {"model": "", "messages": user("hello")}):
+            answer = weir.post("/v1/chat/completions", body)
+            assert answer.status == 200, answer.body
+            assert answer.headers["x-weir-target"] == "up/m"
+            assert upstream.calls[-1].json["model"] == "m"
 
 
 def test_failover_can_be_switched_off(upstream):
