@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "base/edit_distance.hpp"
+#include "base/version.hpp"
+#include "cli/text.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr const char* about =
+    "Weir: one endpoint in front of every model provider, with failover.\n"
+    "Applications change their base URL and nothing else.";
+
+constexpr const char* examples =
+    "Begin:\n"
+    "  export OPENAI_API_KEY=sk-...             any provider's usual variable is found\n"
+    "  weir serve                               no configuration needed\n"
+    "  weir chat \"Say hello\"                    ask the running gateway\n"
+    "\n"
+    "Then:\n"
+    "  weir serve --config weir.yaml            routes, limits, keys in a file\n"
+    "  weir validate --config weir.yaml         every problem with its line\n"
+    "  weir models --capabilities               what can be asked for, at which price\n"
+    "  weir providers                           how each provider is doing\n"
+    "  weir config explain listen               a setting's value and where it comes from\n"
+    "\n"
+    "`weir COMMAND --help` tells more about each.";
+
+/// The command that was meant by a word that is none; empty when the word is one, or an option.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "-";
+  if (word.starts_with('-')) return {};
+  NearestNames nearest(word, 1);
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == word) return {};
+    nearest.offer(command->get_name());
+  }
+  const auto names = std::move(nearest).take();
+  return "there is no command '" + std::string(word) + "'" +
+         (names.empty() ? "" : " (did you mean " + names.front() + "?)") +
+         "; weir --help lists them\n";
+}
+
+}  // namespace
+
+void add_load_options(CLI::App& command, Context& context) {
+  command.add_option("-c,--config", context.load.config_file,
+                     "Configuration file (default: $WEIR_CONFIG, ./weir.yaml, the user's or /etc's "
+                     "weir/weir.yaml)");
+  command.add_option("--env-file", context.load.env_file,
+                     "File of NAME=value lines; variables that are set already win");
+}
+
+std::optional<config::Config> load_config(Context& context) {
+  config::Loaded loaded = config::load(context.load, context.environment);
+  if (loaded.ok()) return std::move(loaded.config);
+  print_error(loaded.report());
+  context.exit_code = ExitCode::config;
+  return std::nullopt;
+}
+
+int run(int argc, char** argv) {
+  Context context;
+  context.environment = config::Environment::of_process();
+  CLI::App app(about, "weir");
+  app.footer(examples);
+  app.require_subcommand(1);
+  app.set_version_flag("-V,--version", std::string(version()));
+  add_serve(app, context);
+  add_chat(app, context);
+  add_providers(app, context);
+  add_models(app, context);
+  add_validate(app, context);
+  add_config(app, context);
+  add_docs(app, context);
+  app.add_subcommand("version", "Print the version")->callback([] {
+    print("weir " + std::string(version()) + "\n");
+  });
+  if (argc < 2) {
+    print(app.help());
+    return static_cast<int>(ExitCode::usage);
+  }
+  if (const std::string problem = unknown_command(app, argc, argv); !problem.empty()) {
+    print_error(problem);
+    return static_cast<int>(ExitCode::usage);
+  }
+  // CLI11's door: it throws on a command line that it can't understand, and for --help.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool is_help = app.exit(error) == 0;
+    return static_cast<int>(is_help ? ExitCode::ok : ExitCode::usage);
+  }
+  return static_cast<int>(context.exit_code);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir providers: how each provider is doing, and changes to them while the gateway runs.
+
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "admin/views.hpp"
+#include "base/money.hpp"
+#include "cli/commands.hpp"
+#include "cli/gateway.hpp"
+#include "cli/offline.hpp"
+#include "cli/text.hpp"
+#include "json/document.hpp"
+#include "json/writer.hpp"
+#include "net/http/target.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::string_view providers_path = "/api/llm-providers";
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  weir providers                                        how each one is doing\n"
+    "  weir providers add mine type=openai api_key=env:MY_KEY\n"
+    "  weir providers add lab base_url=http://10.0.0.7:8000 allow_private=true\n"
+    "  weir providers set mine limits.requests_per_minute=500 enabled=true --save\n"
+    "  weir providers remove mine\n"
+    "  weir providers reset mine                             close its circuit breaker\n"
+    "\n"
+    "Changes go to the running gateway. They last until it stops, or with --save for good: then\n"
+    "they are written into its configuration file. `env:NAME` is looked up by the gateway.\n"
+    "`api_key=-` reads the key from standard input, so that it is in no history.";
+
+/// What all subcommands take.
+struct Options {
+  std::string admin_url;
+  std::string name;
+  std::vector<std::string> assignments;
+  bool is_saved = false;
+  bool is_json = false;
+};
+
+// ---- the table ------------------------------------------------------------------------------
+
+std::string text_at(json::Value value, std::initializer_list<std::string_view> path) {
+  for (const std::string_view key : path) {
+    const auto next = value.find(key);
+    if (!next || next->is_null()) return {};
+    value = *next;
+  }
+  return value.is_string() ? harmless(value.as_string()) : std::string(value.raw());
+}
+
+std::int64_t number_at(json::Value value, std::initializer_list<std::string_view> path) {
+  for (const std::string_view key : path) {
+    const auto next = value.find(key);
+    if (!next) return 0;
+    value = *next;
+  }
+  return value.is_number() ? value.as_int().value_or(0) : 0;
+}
+
+Row row_of(json::Value provider) {
+  const auto rate = provider.find("success_rate");
+  const std::string success =
+      rate && rate->is_number()
+          ? std::to_string(static_cast<int>(rate->as_double() * 100 + 0.5)) + "%"
+          : "-";
+  const std::int64_t latency = number_at(provider, {"latency_ms", "total"});
+  const std::int64_t tokens = number_at(provider, {"today", "input_tokens"}) +
+                              number_at(provider, {"today", "output_tokens"});
+  const auto cost = parse_usd(text_at(provider, {"today", "cost_usd"}));
+  return {text_at(provider, {"name"}),
+          text_at(provider, {"type"}),
+          text_at(provider, {"health"}),
+          text_at(provider, {"circuit", "state"}),
+          std::to_string(number_at(provider, {"today", "attempts"})),
+          success,
+          latency > 0 ? duration(std::chrono::milliseconds(latency)) : "-",
+          std::to_string(tokens),
+          cost ? dollars(cost->count()) : "-",
+          text_at(provider, {"source"})};
+}
+
+bool print_table(std::string_view body) {
+  json::Document document;
+  const auto list =
+      document.parse(body) ? document.root().find("providers") : std::optional<json::Value>();
+  if (!list || !list->is_array()) {
+    print_error("the answer is not one of Weir's admin API\n");
+    return false;
+  }
+  std::vector<Row> rows{
+      {"NAME", "TYPE", "HEALTH", "CIRCUIT", "CALLS", "GOOD", "LATENCY", "TOKENS", "COST", "FROM"}};
+  for (const json::Value provider : list->elements()) rows.push_back(row_of(provider));
+  print(table(rows));
+  return true;
+}
+
+void list_offline(Context& context, bool is_json) {
+  auto config = load_config(context);
+  if (!config) return;
+  Offline offline;
+  if (const auto opened = offline.open(*std::move(config), context.environment); !opened) {
+    print_error(opened.error().message + "\n");
+    context.exit_code = ExitCode::config;
+    return;
+  }
+  const admin::DayStart day;
+  const std::string body =
+      admin::providers_json({offline.resolver(), offline.snapshot().upstreams(), {}, day});
+  if (is_json) return print(body + "\n");
+  print_table(body);
+  print(
+      dim("From the configuration; the gateway is not running here. Start it with: weir serve\n"));
+}
+
+void list_providers(Context& context, const Options& options) {
+  const GatewayAccess access = admin_access(context, options.admin_url);
+  const auto body = ask_admin(access, "GET", providers_path);
+  if (body) {
+    if (options.is_json) return print(*body + "\n");
+    if (!print_table(*body)) context.exit_code = ExitCode::failed;
+    return;
+  }
+  const bool is_asked_for =
+      !options.admin_url.empty() || context.environment.get("WEIR_ADMIN_URL").has_value();
+  if (!is_asked_for && body.error().code == ErrorCode::upstream_unreachable) {
+    return list_offline(context, options.is_json);
+  }
+  print_error(body.error().message + "\n");
+  context.exit_code = ExitCode::failed;
+}
+
+// ---- changes --------------------------------------------------------------------------------
+
+std::string read_line() {
+  std::string line;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) {
+    line.push_back(static_cast<char>(c));
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+/// The assignments as JSON, with `-` read from standard input. Empty: they are none.
+std::string body_of(const Options& options, const std::string& name) {
+  std::vector<std::string> assignments = options.assignments;
+  for (std::string& assignment : assignments) {
+    constexpr std::string_view from_input = "api_key=-";
+    if (assignment != from_input) continue;
+    std::string quoted;
+    json::append_string(quoted, read_line());
+    assignment = "api_key=" + quoted;
+  }
+  if (!name.empty()) {
+    std::string quoted;
+    json::append_string(quoted, name);
+    assignments.push_back("name=" + quoted);
+  }
+  return assignments_json(assignments);
+}
+
+/// Makes one change and saves it where that is wished.
+void change(Context& context, const Options& options, std::string_view method,
+            std::string_view path, std::string body, std::string_view done) {
+  const GatewayAccess access = admin_access(context, options.admin_url);
+  auto answer = ask_admin(access, method, path, std::move(body));
+  if (answer && options.is_saved) answer = ask_admin(access, "POST", "/api/config/save");
+  if (!answer) {
+    print_error(answer.error().message + "\n");
+    context.exit_code = ExitCode::failed;
+    return;
+  }
+  print(options.name + " " + std::string(done));
+  json::Document document;
+  const auto file = document.parse(*answer) ? document.root().find("file") : std::nullopt;
+  print(options.is_saved && file ? ", written to " + text_at(document.root(), {"file"}) + "\n"
+                                 : std::string("\n"));
+}
+
+std::string path_of(const std::string& name, std::string_view rest = {}) {
+  return std::string(providers_path) + "/" + net::http::percent_encode(name) + std::string(rest);
+}
+
+void add_or_set(Context& context, const Options& options, bool is_new) {
+  std::string body = body_of(options, is_new ? options.name : "");
+  if (body.empty()) {
+    print_error("settings are written as key=value, such as limits.burst=3\n");
+    context.exit_code = ExitCode::usage;
+    return;
+  }
+  if (is_new) {
+    change(context, options, "POST", providers_path, std::move(body), "added");
+  } else {
+    change(context, options, "PUT", path_of(options.name), std::move(body), "changed");
+  }
+}
+
+CLI::App* add_change(CLI::App& parent, const std::shared_ptr<Options>& options, const char* name,
+                     const char* help, bool has_settings) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->add_option("name", options->name, "The provider")->required();
+  if (has_settings) {
+    command->add_option("settings", options->assignments,
+                        "key=value as in the configuration file; null takes one away");
+  }
+  return command;
+}
+
+}  // namespace
+
+void add_providers(CLI::App& app, Context& context) {
+  // The callbacks outlive this function.
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("providers", "Show providers, or change them while running");
+  command->footer(examples);
+  command->fallthrough();
+  add_load_options(*command, context);
+  command->add_option("--admin", options->admin_url,
+                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  command->add_flag("--save", options->is_saved, "Write the change into the configuration file");
+  command->add_flag("--json", options->is_json, "As the admin API gives it");
+  command->require_subcommand(0, 1);
+
+  add_change(*command, options, "add", "Add a provider", true)->callback([&context, options] {
+    add_or_set(context, *options, true);
+  });
+  add_change(*command, options, "set", "Change settings of a provider", true)
+      ->callback([&context, options] { add_or_set(context, *options, false); });
+  add_change(*command, options, "remove", "Remove a provider", false)
+      ->callback([&context, options] {
+        change(context, *options, "DELETE", path_of(options->name), "", "removed");
+      });
+  add_change(*command, options, "reset", "Close its circuit breaker, end its cooldowns", false)
+      ->callback([&context, options] {
+        change(context, *options, "POST", path_of(options->name, "/reset"), "", "reset");
+      });
+  command->callback([&context, options, command] {
+    if (command->get_subcommands().empty()) list_providers(context, *options);
+  });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir validate: every problem of a configuration; with --online also whether each provider takes
+// its key, by asking for its list of models, which costs nothing.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+
+#include "base/http_url.hpp"
+#include "cli/commands.hpp"
+#include "cli/gateway.hpp"
+#include "cli/offline.hpp"
+#include "cli/text.hpp"
+#include "server/local_servers.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::chrono::seconds online_total_max{20};
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  weir validate                       the configuration that `weir serve` would use\n"
+    "  weir validate -c new.yaml --online  also ask each provider for its models, free of charge\n"
+    "\n"
+    "Exit code 78 when the configuration is wrong, 1 when a provider does not answer.";
+
+/// The listing of one provider's models. Nothing: it has none, or needs no asking.
+std::optional<server::HttpCall> listing_call(const config::ProviderConfig& provider,
+                                             const pipeline::Upstream& upstream) {
+  if (!provider.enabled || upstream.is_mock) return std::nullopt;
+  const std::string path = providers::operation_path(
+      *provider.api, {provider.base_url, provider.api_version}, providers::Operation::models, {});
+  const auto url = parse_http_url(provider.base_url);
+  if (path.empty() || !url) return std::nullopt;
+  server::HttpCall call;
+  call.origin = upstream.origin;
+  call.fields = upstream.fields;
+  call.target = url->path + path;
+  if (upstream.origin.uses_absolute_form()) {
+    call.target = "http://" + upstream.authority + call.target;
+  }
+  return call;
+}
+
+std::string outcome_of(const Result<server::HttpAnswer>& answer, bool& is_good) {
+  is_good = false;
+  if (!answer) return answer.error().message;
+  if (answer->status != 200) {
+    return "answers " + std::to_string(answer->status) + ": " + error_message(answer->body);
+  }
+  const auto models = server::listed_models(answer->body);
+  if (!models) return models.error().message;
+  is_good = true;
+  return "ok, " + counted(models->size(), "model");
+}
+
+bool ask_providers(const Offline& offline) {
+  std::vector<Row> rows;
+  std::vector<std::size_t> asked;
+  std::vector<server::HttpCall> calls;
+  for (std::size_t i = 0; i < offline.config().providers.size(); ++i) {
+    const auto& provider = offline.config().providers[i];
+    auto call = listing_call(provider, *offline.snapshot().upstreams()[i]);
+    rows.push_back({provider.name, !provider.enabled ? "disabled" : "not asked"});
+    if (!call) continue;
+    asked.push_back(i);
+    calls.push_back(*std::move(call));
+  }
+  const auto answers = server::call_all(std::move(calls), online_total_max);
+  bool is_all_good = true;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    bool is_good = false;
+    rows[asked[i]][1] = outcome_of(answers[i], is_good);
+    is_all_good = is_all_good && is_good;
+  }
+  print(table(rows, 2));
+  return is_all_good;
+}
+
+ExitCode validate(const Context& context, bool is_online) {
+  config::Loaded loaded = config::load(context.load, context.environment);
+  for (const std::string& note : loaded.notes) print("note: " + note + "\n");
+  if (!loaded.ok()) {
+    print_error(loaded.report());
+    return ExitCode::config;
+  }
+  std::string files;
+  for (const std::string& file : loaded.files) files += (files.empty() ? "" : ", ") + file;
+  Offline offline;
+  if (const auto opened = offline.open(std::move(loaded.config), context.environment); !opened) {
+    print_error(opened.error().message + "\n");
+    return ExitCode::config;
+  }
+  print((files.empty() ? "the environment" : files) + ": ok, " +
+        counted(offline.config().providers.size(), "provider") + ", " +
+        counted(offline.config().models.size(), "route") + "\n");
+  if (!is_online || ask_providers(offline)) return ExitCode::ok;
+  return ExitCode::failed;
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("validate", "Check the configuration");
+  command->footer(examples);
+  add_load_options(*command, context);
+  // The callback outlives this function.
+  auto is_online = std::make_shared<bool>(false);
+  command->add_flag("--online", *is_online,
+                    "Ask each provider for its list of models, which is free of charge");
+  command->callback([&context, is_online] { context.exit_code = validate(context, *is_online); });
+}
+
+}  // namespace weir::cli
