@@ -97,7 +97,7 @@ struct GatewayOptions {
   bool prefers_free = false;  ///< providers with a free tier first in the default order
   /// Adds the providers whose keys or addresses are in the environment.
   bool has_environment_providers = false;
-  std::int64_t calls_in_flight_max = 20'000;        ///< further calls wait for their turn
+  std::int64_t calls_in_flight_max = 20'000;        ///< further calls wait, 30 s at most
   std::int64_t calls_waiting_max = 1'000;           ///< beyond these: `overloaded`
   std::chrono::milliseconds drain_timeout{25'000};  ///< how long the destructor lets calls end
   int threads = 1;           ///< event loops; one serves thousands of calls. 0 = one per core

@@ -43,6 +43,8 @@ std::uint64_t random_seed() {
   return (std::uint64_t{entropy()} << 32) | entropy();
 }
 
+Error closing() { return {ErrorCode::draining, "the gateway is being closed"}; }
+
 Error no_such_provider(std::string_view name) {
   return {ErrorCode::model_unavailable, "there is no provider '" + std::string(name) + "'"};
 }
@@ -93,21 +95,26 @@ void Core::start_lanes(const config::Config& config) {
 }
 
 Core::~Core() {
-  {
-    std::unique_lock lock(calls_mutex_);
-    const auto have_ended = [&] { return calls_ == 0; };
-    if (!calls_ended_.wait_for(lock, drain_timeout_, have_ended)) {
-      for (auto& lane : lanes_) lane->cancel_all();
-      calls_ended_.wait(lock, have_ended);
-    }
+  std::unique_lock lock(calls_mutex_);
+  const auto have_ended = [&] { return calls_ == 0; };
+  const bool is_drained = calls_ended_.wait_for(lock, drain_timeout_, have_ended);
+  // A provider of the user's may make calls itself: from here on it gets none.
+  is_closing_ = true;
+  if (!is_drained) {
+    for (auto& lane : lanes_) lane->cancel_all();
+    calls_ended_.wait(lock, have_ended);
   }
+  lock.unlock();
+  embedded_.threads().finish();
   for (auto& lane : lanes_) lane->finish();
   lanes_.clear();
 }
 
-void Core::count_call() {
+bool Core::count_call() {
   const std::lock_guard lock(calls_mutex_);
+  if (is_closing_) return false;
   ++calls_;
+  return true;
 }
 
 void Core::end_call() {
@@ -147,8 +154,11 @@ CallHandle Core::start_chat(ChatRequest request, CallOptions options,
   job->request = std::move(request);
   job->done = std::move(done);
   CallHandle handle(job->control);
-  count_call();
-  next_lane().start_chat(std::move(job));
+  if (count_call()) {
+    next_lane().start_chat(std::move(job));
+  } else {
+    job->done(closing());
+  }
   return handle;
 }
 
@@ -159,8 +169,11 @@ CallHandle Core::start_embed(EmbeddingRequest request, CallOptions options,
   job->request = std::move(request);
   job->done = std::move(done);
   CallHandle handle(job->control);
-  count_call();
-  next_lane().start_embed(std::move(job));
+  if (count_call()) {
+    next_lane().start_embed(std::move(job));
+  } else {
+    job->done(closing());
+  }
   return handle;
 }
 
@@ -170,8 +183,11 @@ ChatStream Core::open_stream(ChatRequest request, CallOptions options) {
   job->request = std::move(request);
   job->queue = std::make_shared<StreamQueue>();
   ChatStream stream(job->queue, CallHandle(job->control));
-  count_call();
-  next_lane().start_chat(std::move(job));
+  if (count_call()) {
+    next_lane().start_chat(std::move(job));
+  } else {
+    job->queue->finish(closing());
+  }
   return stream;
 }
 
@@ -221,9 +237,9 @@ Result<> Core::connect(const std::vector<std::string>& names) {
       embedded_.threads().run([own, awaited] { awaited->set(own->connect()); });
     } else if (!upstream->is_mock) {
       for (auto& lane : lanes_) {
+        if (!count_call()) return closing();
         auto awaited = std::make_shared<Awaited<void>>();
         under_way.push_back(awaited);
-        count_call();
         lane->start_warming(upstream, [awaited](Result<> done) { awaited->set(std::move(done)); });
       }
     }

@@ -78,7 +78,8 @@ class Core {
   void start_lanes(const config::Config& config);
   void prepare(Job& job, CallOptions options);
   Lane& next_lane();
-  void count_call();
+  /// False: the gateway takes no more calls.
+  bool count_call();
   void end_call();
   std::string make_request_id();
 
@@ -102,6 +103,7 @@ class Core {
   std::mutex calls_mutex_;
   std::condition_variable calls_ended_;
   std::size_t calls_ = 0;
+  bool is_closing_ = false;
 
   std::atomic<std::uint64_t> turn_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;

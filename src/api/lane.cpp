@@ -288,9 +288,10 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
     co_return result;
   }
   bool is_late = false;
+  // Cancelled through the control, a turn of the loop later: the alarm is gone when the call ends.
   net::CallbackAlarm alarm([&] {
     is_late = true;
-    job.cancellation.cancel();
+    job.control->cancel();
   });
   if (deadline) engine_.loop().arm_exact(alarm, *deadline);
   Result<> admitted =

@@ -180,6 +180,36 @@ TEST(OwnProvider, ComesAndGoesWhileTheGatewayRuns) {
   EXPECT_EQ(gateway.chat(ask("mine/m", "hi")).error().kind(), ErrorKind::not_found);
 }
 
+// A provider that asks others: what it starts while the gateway is being destroyed is refused, and
+// its thread is waited for.
+TEST(OwnProvider, MayMakeCallsItselfUntilTheGatewayCloses) {
+  Gateway* inner = nullptr;
+  std::promise<void> entered;
+  std::promise<Result<ChatResponse>> late;
+  std::promise<void> release;
+  {
+    GatewayOptions options;
+    options.drain_timeout = 1ms;
+    options.providers.push_back(own_provider("outer", [&](const ChatRequest& request) {
+      if (request.model == "late") {
+        entered.set_value();
+        release.get_future().get();
+        late.set_value(inner->chat(ask("mock/echo", "late")));
+      }
+      return inner->chat(ask("mock/echo", "passed on"));
+    }));
+    Gateway gateway = open_gateway(std::move(options));
+    inner = &gateway;
+    EXPECT_EQ(gateway.chat(ask("outer/m", "hi"))->text, "passed on");
+    static_cast<void>(gateway.start_chat(ask("outer/late", "hi"), [&](Result<ChatResponse> answer) {
+      EXPECT_EQ(answer.error().kind(), ErrorKind::cancelled);
+      release.set_value();
+    }));
+    entered.get_future().get();
+  }
+  EXPECT_EQ(late.get_future().get().error().code, ErrorCode::draining);
+}
+
 class Loading final : public Provider {
  public:
   Result<ChatResponse> chat(const ChatRequest&) override { return text_answer("x"); }

@@ -5,13 +5,15 @@
 
 namespace weir::api {
 
-ProviderThreads::~ProviderThreads() {
+void ProviderThreads::finish() {
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
   }
   has_work_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void ProviderThreads::run(std::function<void()> work) {

@@ -14,13 +14,14 @@ namespace weir::api {
 class ProviderThreads {
  public:
   explicit ProviderThreads(std::size_t threads_max) : threads_max_(threads_max) {}
-  /// Runs what was given and joins.
-  ~ProviderThreads();
+  ~ProviderThreads() { finish(); }
   ProviderThreads(const ProviderThreads&) = delete;
   ProviderThreads& operator=(const ProviderThreads&) = delete;
 
   /// Runs `work` as soon as a thread is free. For any thread.
   void run(std::function<void()> work);
+  /// Runs what was given and joins. Nothing may be given afterwards.
+  void finish();
 
  private:
   void serve();
