@@ -5,8 +5,8 @@
 #include <span>
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <unistd.h>
 
 #include "base/assert.hpp"
 #include "store/files.hpp"
@@ -52,7 +52,8 @@ std::string checksum(std::string_view key_without_check) {
 
 KeyEntropy key_entropy() {
   KeyEntropy entropy{};
-  const bool is_filled = RAND_bytes(entropy.data(), static_cast<int>(entropy.size())) == 1;
+  // OpenSSL's generator draws from the same source, but costs two megabytes once it is woken.
+  const bool is_filled = ::getentropy(entropy.data(), entropy.size()) == 0;
   // Without a source of chance there is no safe way on, and no input from outside leads here.
   WEIR_ASSERT(is_filled);
   return entropy;
@@ -82,19 +83,24 @@ Result<StoredSecret> read_or_create_secret(const std::string& file,
   if (const auto slash = file.rfind('/'); slash != std::string::npos && slash > 0) {
     WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
   }
-  StoredSecret made{make(key_entropy()), true};
-  const auto created = store::create_private_file(file, made.text + "\n");
-  if (created) return made;
-  if (created.error().code != ErrorCode::idempotency_mismatch) return created.error();
-
-  WEIR_TRY_ASSIGN(text, store::read_file(file, file_bytes_max));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  auto text = store::read_file(file, file_bytes_max);
+  const bool is_missing = !text && text.error().code == ErrorCode::route_unknown;
+  if (is_missing) {
+    StoredSecret made{make(key_entropy()), true};
+    const auto created = store::create_private_file(file, made.text + "\n");
+    if (created) return made;
+    if (created.error().code != ErrorCode::idempotency_mismatch) return created.error();
+    // Another process has made it in this moment.
+    text = store::read_file(file, file_bytes_max);
+  }
+  if (!text) return text.error();
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
   constexpr std::size_t bytes_min = 16;
-  if (text.size() < bytes_min) {
+  if (text->size() < bytes_min) {
     return Error(ErrorCode::store_unavailable,
                  file + " holds no secret; remove it and a new one is made");
   }
-  return StoredSecret{std::move(text), false};
+  return StoredSecret{*std::move(text), false};
 }
 
 bool is_equal_secret(std::string_view a, std::string_view b) {

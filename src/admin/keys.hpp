@@ -10,7 +10,7 @@
 /// Keys that the program makes by itself, and where it keeps them.
 namespace weir::admin {
 
-/// Bytes that nobody can guess; from OpenSSL's generator.
+/// Bytes that nobody can guess; from the system's generator.
 using KeyEntropy = std::array<unsigned char, 32>;
 KeyEntropy key_entropy();
 

@@ -73,6 +73,7 @@ std::string place_of(const config::Config& config, const std::string& name) {
   for (const char* key : {"", ".api_key", ".base_url"}) {
     const std::string_view source = config.source_of("providers." + name + key);
     if (source.starts_with("env ")) return "from " + std::string(source.substr(4));
+    if (source.starts_with("found at ")) return "found there";
     if (source != "default") return std::string(source);
   }
   return "built in";
