@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The subcommands, as a person or a script types them."""
+
+import json
+import re
+
+import pytest
+
+from harness import Weir, free_port, run_weir
+from upstream import Upstream
+
+EXIT_USAGE = 64
+EXIT_CONFIG = 78
+MOCK = "providers:\n  mock: { type: mock }\nmodels:\n  smart: { targets: [mock/mock] }\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working directory with a configuration that needs no network."""
+    (tmp_path / "weir.yaml").write_text(MOCK)
+    return tmp_path
+
+
+def test_version(tmp_path):
+    run = run_weir("version", folder=tmp_path)
+    assert run.returncode == 0
+    assert re.fullmatch(r"weir \d+\.\d+\.\d+\n", run.stdout)
+    assert run_weir("--version", folder=tmp_path).stdout.strip() in run.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help"), ("chat", "--help")])
+def test_help_goes_to_standard_output_and_shows_how(tmp_path, arguments):
+    run = run_weir(*arguments, folder=tmp_path)
+    assert run.returncode == 0
+    assert "weir" in run.stdout and run.stderr == ""
+
+
+def test_help_names_every_subcommand(tmp_path):
+    text = run_weir("--help", folder=tmp_path).stdout
+    for name in ("serve", "validate", "models", "providers", "chat", "version"):
+        assert re.search(rf"^\s+{name}\b", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("arguments", [("srve",), ("serve", "--confg", "x"), ("chat",)])
+def test_wrong_usage_is_an_error_on_standard_error(folder, arguments):
+    run = run_weir(*arguments, folder=folder)
+    assert run.returncode != 0
+    assert run.stdout == "" and run.stderr != ""
+
+
+def test_validate_accepts_a_sound_file_and_refuses_another(folder):
+    assert run_weir("validate", folder=folder).returncode == 0
+    (folder / "weir.yaml").write_text(MOCK + "lisen: a\n")
+    run = run_weir("validate", folder=folder)
+    assert run.returncode == EXIT_CONFIG
+    assert "weir.yaml:5" in run.stderr and "listen" in run.stderr
+
+
+def test_validate_online_asks_each_provider(tmp_path):
+    with Upstream("openai") as upstream:
+        config = tmp_path / "weir.yaml"
+        config.write_text(json.dumps({"providers": {"up": upstream.provider}}))
+        assert run_weir("validate", "--online", folder=tmp_path).returncode == 0
+        assert upstream.received and not upstream.calls  # a free listing, no model call
+        wrong = {**upstream.provider, "api_key": "sk-wrong-0123456789abcdef"}
+        config.write_text(json.dumps({"providers": {"up": wrong}}))
+        run = run_weir("validate", "--online", folder=tmp_path)
+        assert run.returncode != 0
+        assert "sk-wrong-0123456789abcdef" not in run.stdout + run.stderr
+
+
+def test_models_and_providers_list_what_there_is(folder):
+    models = run_weir("models", folder=folder)
+    assert models.returncode == 0 and "smart" in models.stdout
+    providers = run_weir("providers", folder=folder)
+    assert providers.returncode == 0 and "mock" in providers.stdout
+
+
+def chat(weir: Weir, *arguments: str):
+    url = f"http://127.0.0.1:{weir.port}"
+    return run_weir("chat", "--url", url, *arguments, folder=weir.folder)
+
+
+def test_chat_streams_the_answer_and_shows_who_gave_it():
+    with Upstream("anthropic") as upstream:
+        with Weir({"providers": {"up": upstream.provider}}) as weir:
+            run = chat(weir, "-m", "up/m", "hello there")
+            assert run.returncode == 0, run.stderr
+            assert "echo: hello there" in run.stdout
+            assert "up/m" in run.stdout + run.stderr
+            assert upstream.calls[0].ask.is_stream
+
+
+def test_chat_that_fails_says_why():
+    with Upstream("openai") as upstream:
+        provider = {**upstream.provider, "api_key": "sk-wrong-0123456789abcdef"}
+        with Weir({"providers": {"up": provider}}) as weir:
+            run = chat(weir, "-m", "up/m", "hello")
+            assert run.returncode not in (0, EXIT_USAGE)
+            assert "key" in run.stderr
+            assert "sk-wrong-0123456789abcdef" not in run.stdout + run.stderr
+
+
+def test_chat_without_a_gateway_says_how_to_start_one(folder):
+    run = run_weir("chat", "--url", f"http://127.0.0.1:{free_port()}", "hello", folder=folder)
+    assert run.returncode not in (0, EXIT_USAGE)
+    assert "weir serve" in run.stderr
+
+
+def test_serve_says_where_it_listens():
+    with Weir({"providers": {"mock": {"type": "mock"}}}) as weir:
+        assert f"127.0.0.1:{weir.port}" in weir.log()
