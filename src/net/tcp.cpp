@@ -196,7 +196,11 @@ Task<TlsHandshake> tls_connect(Loop& loop, Socket socket, asio::ssl::context& co
   auto stream = std::make_unique<TlsStream>(std::move(socket), context);
   asio::ip::make_address(host, error);
   const bool is_name = static_cast<bool>(error);
-  if (is_name) SSL_set_tlsext_host_name(stream->layer().native_handle(), host.c_str());
+  if (is_name) {
+    // What OpenSSL's macro SSL_set_tlsext_host_name does, without its C casts.
+    SSL_ctrl(stream->layer().native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+             TLSEXT_NAMETYPE_host_name, host.data());
+  }
   stream->layer().set_verify_mode(asio::ssl::verify_peer, error);
   stream->layer().set_verify_callback(asio::ssl::host_name_verification(host), error);
 
