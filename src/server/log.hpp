@@ -12,12 +12,15 @@
 #include "config/config.hpp"
 #include "server/redactor.hpp"
 
+// Another library's names.
+// NOLINTBEGIN(readability-identifier-naming)
 namespace spdlog {
 class async_logger;
 namespace details {
 class thread_pool;
 }
 }  // namespace spdlog
+// NOLINTEND(readability-identifier-naming)
 
 namespace weir::server {
 

@@ -182,7 +182,7 @@ class Client {
 
  private:
   static std::string word_of(json::Value root) {
-    const std::string type = root.find("type")->as_string();
+    std::string type = root.find("type")->as_string();
     const std::string index = root.find("index") ? std::string(root.find("index")->raw()) : "";
     if (type == "content_block_start") {
       return index + "+" + root.find("content_block")->find("type")->as_string();
