@@ -95,13 +95,18 @@ Error body_error(NetError error) {
 
 }  // namespace
 
+/// Moves what the reader holds of the body into it.
+void ServerExchange::take_buffered(std::size_t length) {
+  const std::string_view buffered = reader_.data().substr(0, length - body_.size());
+  body_.append(buffered);
+  reader_.consume(buffered.size());
+}
+
 Task<Result<>> ServerExchange::read_length_body(TimePoint late) {
   Result<> result;
   const auto length = static_cast<std::size_t>(head_.content_length);
-  const std::string_view buffered = reader_.data().substr(0, length);
   body_.reserve(length);
-  body_.append(buffered);
-  reader_.consume(buffered.size());
+  take_buffered(length);
   // The rest goes straight into the body. It can't contain bytes of the next request.
   while (body_.size() < length) {
     const Duration left = std::min<Duration>(timeouts_.body_idle, late - loop_.now());
@@ -109,6 +114,16 @@ Task<Result<>> ServerExchange::read_length_body(TimePoint late) {
     if (left <= Duration::zero()) {
       result = body_error(NetError::timed_out);
       co_return result;
+    }
+    // A head that came before the last answer was out has a read standing behind it.
+    if (reader_.is_reading()) {
+      const NetError error = co_await reader_.more(left);
+      if (error != NetError::none) {
+        result = body_error(error);
+        co_return result;
+      }
+      take_buffered(length);
+      continue;
     }
     Read read(loop_, stream_, body_.room().first(missing), left);
     const IoResult got = co_await read;

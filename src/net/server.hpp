@@ -74,6 +74,7 @@ class ServerExchange : private BufferedReader::Observer {
   friend class ServerConnection;
   void on_input(BufferedReader& reader) override;
   Task<Result<>> read_body_bytes();
+  void take_buffered(std::size_t length);
   Task<Result<>> read_length_body(TimePoint late);
   Task<Result<>> read_chunked_body(TimePoint late);
   Result<> decode_body();
