@@ -181,6 +181,10 @@ AttemptEnd Attempt::failed(net::ExchangeError error, std::string reason) const {
     reason = "no answer in time";
   }
   if (reason.empty()) reason = std::string(name(error));
+  if (call_.is_shut_down) {
+    end.error = shutdown_error();
+    return end;
+  }
   end.error = Error(end.verdict.code, target_.upstream->name + ": " + std::move(reason));
   return end;
 }
@@ -470,7 +474,8 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, FirstContentListen
     if (is_taken && !is_last) static_cast<void>(co_await exchange_->read(milliseconds(40)));
   } else if (end.is_ok()) {
     end = malformed(target_.upstream->name + ": the stream held no answer");
-  } else if (end.failure() != FailureClass::client && !delivery_.may_fail_over()) {
+  } else if ((end.failure() != FailureClass::client || call_.is_shut_down) &&
+             !delivery_.may_fail_over()) {
     // S-9.2: the error in the client's own dialect, no terminator, and a proper end of the body.
     out.clear();
     relay_->fail(end.error, call_.request_id, out);

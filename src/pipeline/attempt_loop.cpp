@@ -98,9 +98,13 @@ std::string_view name(Outcome outcome) noexcept {
       return "aborted_upstream";
     case Outcome::cancelled_client:
       return "cancelled_client";
+    case Outcome::shutdown:
+      return "shutdown";
   }
   return "failed";
 }
+
+Error shutdown_error() { return {ErrorCode::draining, "the gateway is stopping"}; }
 
 /// Which target comes next, and after what wait. The rules of retries and failover are here, and
 /// nothing else is.
@@ -297,7 +301,11 @@ void AttemptLoop::count(const Target& target, const AttemptEnd& end, net::TimePo
 
 net::Task<CallResult> AttemptLoop::answer_refused(Call& call, Delivery& delivery,
                                                   CallResult result) {
-  if (call.cancellation.is_cancelled()) {
+  if (call.is_shut_down) {
+    result.outcome = Outcome::shutdown;
+    result.error = shutdown_error();
+    if (!delivery.may_fail_over()) co_return result;
+  } else if (call.cancellation.is_cancelled() || !delivery.may_fail_over()) {
     result.outcome = Outcome::cancelled_client;
     co_return result;
   }
@@ -359,10 +367,7 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
       co_return result;
     }
     result.error = end.error;
-    if (end.failure() == FailureClass::client) {
-      result.outcome = Outcome::cancelled_client;
-      co_return result;
-    }
+    if (end.failure() == FailureClass::client) break;
     if (!delivery.may_fail_over()) {
       result.outcome = Outcome::aborted_upstream;
       co_return result;
@@ -376,13 +381,12 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
         if (next.permit) {
           gate_.report(*next.candidate->target, *next.permit, unused(), call.loop.now());
         }
-        result.outcome = Outcome::cancelled_client;
-        co_return result;
+        break;
       }
     }
     if (!next.permit) next = plan.ask_again(std::move(next));
   }
-  if (call.loop.now() >= deadline) {
+  if (call.loop.now() >= deadline && !call.cancellation.is_cancelled()) {
     result.error = Error(ErrorCode::deadline_exceeded, "the request's time is over");
   }
   result = co_await answer_refused(call, delivery, std::move(result));

@@ -65,6 +65,9 @@ struct Call {
   CallOptions options;
   int hops = 0;  ///< gateways passed before this one
   bool shows_target = true;
+  /// Set before `cancellation` is told because the program stops: the client is still there and
+  /// gets an error.
+  bool is_shut_down = false;
 };
 
 enum class Outcome : std::uint8_t {
@@ -73,8 +76,12 @@ enum class Outcome : std::uint8_t {
   failed,            ///< no target gave an answer
   aborted_upstream,  ///< broke after the first content
   cancelled_client,
+  shutdown,  ///< the program stopped
 };
 std::string_view name(Outcome outcome) noexcept;
+
+/// What a client is told whose request ends with the program.
+Error shutdown_error();
 
 /// How a call ended.
 struct CallResult {

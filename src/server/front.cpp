@@ -126,6 +126,34 @@ struct Front::Request {
   std::string id;
 };
 
+/// Stands in the list of calls under way for as long as it lives. The list is unordered, so that
+/// entering and leaving cost no search and no allocation.
+class Front::ActiveCall {
+ public:
+  ActiveCall(std::vector<ActiveCall*>& all, pipeline::Call& call)
+      : all_(all), call_(call), place_(all.size()) {
+    all_.push_back(this);
+  }
+  ~ActiveCall() {
+    all_[place_] = all_.back();
+    all_[place_]->place_ = place_;
+    all_.pop_back();
+  }
+  ActiveCall(const ActiveCall&) = delete;
+  ActiveCall& operator=(const ActiveCall&) = delete;
+
+  void end() {
+    if (call_.cancellation.is_cancelled()) return;
+    call_.is_shut_down = true;
+    call_.cancellation.cancel();
+  }
+
+ private:
+  std::vector<ActiveCall*>& all_;
+  pipeline::Call& call_;
+  std::size_t place_;
+};
+
 Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared,
              Surface surface, Random& random)
     : loop_(loop),
@@ -400,8 +428,17 @@ net::Task<void> Front::call_model(Request& request) {
                       .options = std::move(options),
                       .hops = hops_of(head),
                       .shows_target = request.snapshot->config().expose_target};
+  const ActiveCall active(active_calls_, call);
   const pipeline::CallResult result = co_await attempts_.run(call, *operation, delivery);
   write_down(call, result);
+}
+
+void Front::end_calls() {
+  // A call may end, and so leave the list, while it is told; then one from the end, which was told
+  // before, takes its place.
+  for (std::size_t i = active_calls_.size(); i-- > 0;) {
+    if (i < active_calls_.size()) active_calls_[i]->end();
+  }
 }
 
 void Front::write_down(const pipeline::Call& call, const pipeline::CallResult& result) const {

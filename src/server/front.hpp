@@ -41,6 +41,8 @@ class Front final : public net::RequestHandler {
   /// The configuration for requests from now on.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
   void set_draining() { is_draining_ = true; }
+  /// Ends the model calls under way; their clients get an error.
+  void end_calls();
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 
   net::Task<void> handle(net::ServerExchange& exchange) override;
@@ -48,6 +50,7 @@ class Front final : public net::RequestHandler {
 
  private:
   struct Request;
+  class ActiveCall;
   [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head,
                                    const RouteSpec* route) const;
   [[nodiscard]] Result<> authorize(const RouteSpec& route,
@@ -75,6 +78,7 @@ class Front final : public net::RequestHandler {
   std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
   std::shared_ptr<const Snapshot> snapshot_;
   std::size_t in_flight_ = 0;
+  std::vector<ActiveCall*> active_calls_;
   bool is_draining_ = false;
 };
 

@@ -9,7 +9,8 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed)
       loop_(engine_.loop()),
       client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
                     engine_.random()),
-      admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()) {}
+      admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()),
+      abort_alarm_([this] { abort_all(); }) {}
 
 Worker::~Worker() { join(); }
 
@@ -79,12 +80,7 @@ void Worker::drain() {
     is_draining_ = true;
     client_front_.set_draining();
     admin_front_.set_draining();
-    for (auto& listener : listeners_) listener->close();
-    // A connection may leave the set while it is told.
-    const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
-    for (net::ServerConnection* connection : all) {
-      if (connections_.contains(connection)) connection->drain();
-    }
+    drain_connections();
     is_finished_when_idle_ = true;
     finish_if_idle();
   });
@@ -92,19 +88,35 @@ void Worker::drain() {
 
 void Worker::stop() {
   loop_.post([this] {
+    constexpr std::chrono::seconds last_words_max{1};
     is_stopping_ = true;
-    for (auto& listener : listeners_) listener->close();
-    const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
-    for (net::ServerConnection* connection : all) {
-      if (connections_.contains(connection)) connection->abort();
-    }
+    drain_connections();
+    client_front_.end_calls();
+    loop_.arm_coarse(abort_alarm_, loop_.now() + last_words_max);
     is_finished_when_idle_ = true;
     finish_if_idle();
   });
 }
 
+void Worker::drain_connections() {
+  for (auto& listener : listeners_) listener->close();
+  // A connection may leave the set while it is told.
+  const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
+  for (net::ServerConnection* connection : all) {
+    if (connections_.contains(connection)) connection->drain();
+  }
+}
+
+void Worker::abort_all() {
+  const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
+  for (net::ServerConnection* connection : all) {
+    if (connections_.contains(connection)) connection->abort();
+  }
+}
+
 void Worker::finish_if_idle() {
   if (!is_finished_when_idle_ || !connections_.empty()) return;
+  abort_alarm_.disarm();
   engine_.finish();
 }
 

@@ -42,12 +42,15 @@ class Worker {
   void announce_drain();
   /// Takes no new connection and no new request; what runs goes on.
   void drain();
-  /// Ends everything and lets `join` return.
+  /// Ends the model calls under way with an error, what is left a second later without one, and
+  /// lets `join` return.
   void stop();
 
  private:
   net::Task<void> serve(net::Socket socket, Surface surface);
   void accept(net::Socket socket, Surface surface);
+  void drain_connections();
+  void abort_all();
   void finish_if_idle();
 
   const WorkerContext& context_;
@@ -58,6 +61,7 @@ class Worker {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::set<net::ServerConnection*> connections_;
   net::TaskSet tasks_;
+  net::CallbackAlarm abort_alarm_;
   bool is_draining_ = false;
   bool is_stopping_ = false;
   bool is_finished_when_idle_ = false;
