@@ -47,7 +47,7 @@ std::string capability_text(const config::ModelFacts& facts) {
 
 std::string note_on(const config::ModelFacts& facts) {
   if (facts.catalog == nullptr) return {};
-  const std::string notice = providers::retirement_notice(*facts.catalog);
+  std::string notice = providers::retirement_notice(*facts.catalog);
   if (!notice.empty()) return notice;
   return facts.catalog->retires.empty() ? std::string()
                                         : "retires " + std::string(facts.catalog->retires.view());

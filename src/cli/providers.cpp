@@ -2,6 +2,7 @@
 //
 // weir providers: how each provider is doing, and changes to them while the gateway runs.
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -67,9 +68,7 @@ std::int64_t number_at(json::Value value, std::initializer_list<std::string_view
 Row row_of(json::Value provider) {
   const auto rate = provider.find("success_rate");
   const std::string success =
-      rate && rate->is_number()
-          ? std::to_string(static_cast<int>(rate->as_double() * 100 + 0.5)) + "%"
-          : "-";
+      rate && rate->is_number() ? std::to_string(std::lround(rate->as_double() * 100)) + "%" : "-";
   const std::int64_t latency = number_at(provider, {"latency_ms", "total"});
   const std::int64_t tokens = number_at(provider, {"today", "input_tokens"}) +
                               number_at(provider, {"today", "output_tokens"});

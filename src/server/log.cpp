@@ -138,8 +138,9 @@ Log::Log(const config::LogConfig& config)
   logger_->set_level(spdlog::level::trace);
 }
 
-/// What is in the queue is written before the thread ends.
-Log::~Log() = default;
+// What is in the queue is written before the thread ends, and the thread ends before what it writes
+// to goes.
+Log::~Log() { thread_.reset(); }
 
 void Log::write(LogLevel level, std::string_view event, std::string_view message,
                 LogFields fields) {
