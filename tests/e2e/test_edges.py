@@ -4,6 +4,7 @@ reaches an upstream."""
 
 import json
 import socket
+import socket
 
 import pytest
 
@@ -333,3 +334,14 @@ def test_a_large_body_without_an_end_to_its_string_is_refused_briefly(gateway):
     answers = gateway.raw(head, body, end)
     assert [answer.status for answer in answers] == [400, 200]
     assert len(answers[0].body) < 2000
+
+
+def test_a_second_request_whose_body_comes_after_the_first_answer_is_served(gateway):
+    """Its head is read while the first request runs, its body when nobody expects more."""
+    request = b"POST /v1/chat/completions HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(BODY)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as client:
+        answers = client.makefile("rb")
+        client.sendall(request + BODY + request)
+        assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+        client.sendall(BODY)
+        assert any(line.endswith(b"HTTP/1.1 200 OK\r\n") for line in answers)
