@@ -4,7 +4,6 @@ reaches an upstream."""
 
 import json
 import socket
-import socket
 
 import pytest
 
