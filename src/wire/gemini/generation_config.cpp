@@ -118,6 +118,7 @@ class ConfigEncoder {
           json_.key("responseSchema").raw(format.openapi_schema);
           break;
         }
+        if (format.schema.empty()) break;  // any JSON will do
         return write_schema(json_, format.schema,
                             {.takes_json_schema = options_.traits.takes_json_schema,
                              .json_schema_name = "responseJsonSchema",
