@@ -35,13 +35,17 @@ void refuse_in(json::Value object, const json::Path& path, json::Problem& proble
   std::string scratch;
   for (const json::Member member : object.members()) {
     const std::string_view key = member.key.as_string_view(scratch);
-    if (!std::binary_search(routing_members.begin(), routing_members.end(), key)) continue;
+    if (!is_routing_member(key)) continue;
     problem.set(ErrorCode::invalid_request, json::Path{&path, key, 0},
                 "is not taken from a request");
   }
 }
 
 }  // namespace
+
+bool is_routing_member(std::string_view name) {
+  return std::binary_search(routing_members.begin(), routing_members.end(), name);
+}
 
 void refuse_routing_members(json::Value root, json::Problem& problem) {
   const json::Path path;
