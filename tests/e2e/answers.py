@@ -57,6 +57,9 @@ class Ask:
     choices: int = 1
     is_stream: bool = False
     wants_usage: bool = True
+    stop: list[str] = dataclasses.field(default_factory=list)
+    tool_choice: str = "auto"  # auto, none, any, or the name of the tool that must be called
+    thinks: bool = False  # reasoning was asked for
 
     @property
     def user_text(self) -> str:
@@ -218,7 +221,16 @@ def read_openai(body: dict[str, Any]) -> Ask:
         choices=body.get("n") or 1,
         is_stream=body.get("stream") is True,
         wants_usage=(body.get("stream_options") or {}).get("include_usage") is True,
+        stop=[body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop") or [],
+        tool_choice=openai_tool_choice(body.get("tool_choice", "auto")),
+        thinks=body.get("reasoning_effort", "none") != "none",
     )
+
+
+def openai_tool_choice(choice: Any) -> str:
+    if isinstance(choice, str):
+        return {"required": "any"}.get(choice, choice)
+    return choice.get("name") or choice["function"]["name"]
 
 
 def openai_usage(reply: Reply) -> dict[str, Any]:
@@ -327,6 +339,8 @@ def read_responses(body: dict[str, Any]) -> Ask:
         schema=output["schema"] if output.get("type") == "json_schema" else None,
         max_tokens=body.get("max_output_tokens"),
         is_stream=body.get("stream") is True,
+        tool_choice=openai_tool_choice(body.get("tool_choice", "auto")),
+        thinks=(body.get("reasoning") or {}).get("effort", "none") != "none",
     )
 
 
@@ -448,6 +462,7 @@ def read_anthropic(body: dict[str, Any]) -> Ask:
     need(not open_calls, "tool_use ids without tool_result blocks")
     need(turns[1].role == "user", "messages: first message must use the user role")
     output = body.get("output_config", {}).get("format")
+    choice = body.get("tool_choice", {"type": "auto"})
     return Ask(
         model=body["model"],
         turns=turns,
@@ -455,6 +470,9 @@ def read_anthropic(body: dict[str, Any]) -> Ask:
         schema=output["schema"] if output else None,
         max_tokens=body["max_tokens"],
         is_stream=body.get("stream") is True,
+        stop=body.get("stop_sequences", []),
+        tool_choice=choice.get("name") or choice["type"],
+        thinks=body.get("thinking", {}).get("type", "disabled") != "disabled",
     )
 
 
@@ -588,7 +606,15 @@ def read_gemini(body: dict[str, Any]) -> Ask:
         },
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),
         max_tokens=config.get("maxOutputTokens"),
+        stop=config.get("stopSequences", []),
+        tool_choice=gemini_tool_choice(body.get("toolConfig", {}).get("functionCallingConfig", {})),
+        thinks=bool(config.get("thinkingConfig")),
     )
+
+
+def gemini_tool_choice(config: dict[str, Any]) -> str:
+    allowed = config.get("allowedFunctionNames", [])
+    return allowed[0] if len(allowed) == 1 else config.get("mode", "AUTO").lower()
 
 
 GEMINI_FINISH = {
@@ -684,6 +710,8 @@ def read_ollama(body: dict[str, Any]) -> Ask:
         schema=output if isinstance(output, dict) else None,
         max_tokens=body.get("options", {}).get("num_predict"),
         is_stream=body.get("stream", True),
+        stop=body.get("options", {}).get("stop", []),
+        thinks=bool(body.get("think")),
     )
 
 
