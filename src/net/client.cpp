@@ -31,6 +31,14 @@ std::string_view name(ExchangeError error) noexcept {
   return "cancelled";
 }
 
+Task<ExchangeResult> Exchange::send_pieces(std::string_view /*method*/, std::string_view /*head*/,
+                                           BodySource& /*body*/,
+                                           const ExchangeTimeouts& /*timeouts*/,
+                                           const ExchangeLimits& /*limits*/) {
+  ExchangeResult result{ExchangeError::malformed, "takes no body in pieces"};
+  co_return result;
+}
+
 // --- the pool ---
 
 struct UpstreamPool::Idle final : Alarm {
@@ -150,6 +158,24 @@ Task<ExchangeResult> HttpExchange::write(std::string_view head, std::string_view
   co_return result;
 }
 
+Task<ExchangeResult> HttpExchange::write_pieces(std::string_view head, BodySource& source,
+                                                Duration stall_max) {
+  source.rewind();
+  ExchangeResult result;
+  for (;;) {
+    const Result<std::string_view> piece = co_await source.next();
+    if (!piece) {
+      result = {ExchangeError::reset_early, piece.error().message};
+      co_return result;
+    }
+    if (piece->empty() && head.empty()) co_return result;
+    result = co_await write(head, *piece, stall_max);
+    // Not written without an error: the upstream answers before it has read everything.
+    if (!result || !is_written_) co_return result;
+    head = {};
+  }
+}
+
 Task<ExchangeResult> HttpExchange::read_head(std::string_view method, Duration timeout,
                                              const ExchangeLimits& limits) {
   ExchangeResult result;
@@ -200,12 +226,29 @@ Task<ExchangeResult> HttpExchange::read_head(std::string_view method, Duration t
 Task<ExchangeResult> HttpExchange::send(std::string_view method, std::string_view head,
                                         std::string_view body, const ExchangeTimeouts& timeouts,
                                         const ExchangeLimits& limits) {
+  return perform(method, head, body, nullptr, timeouts, limits);
+}
+
+Task<ExchangeResult> HttpExchange::send_pieces(std::string_view method, std::string_view head,
+                                               BodySource& body, const ExchangeTimeouts& timeouts,
+                                               const ExchangeLimits& limits) {
+  return perform(method, head, {}, &body, timeouts, limits);
+}
+
+Task<ExchangeResult> HttpExchange::perform(std::string_view method, std::string_view head,
+                                           std::string_view body, BodySource* source,
+                                           const ExchangeTimeouts& timeouts,
+                                           const ExchangeLimits& limits) {
   bool may_reuse = true;
   for (;;) {
     ExchangeResult result = co_await open(timeouts.connect, may_reuse);
     if (!result) co_return result;
     const TimePoint sent_at = context_.loop.now();
-    result = co_await write(head, body, timeouts.write_stall);
+    if (source == nullptr) {
+      result = co_await write(head, body, timeouts.write_stall);
+    } else {
+      result = co_await write_pieces(head, *source, timeouts.write_stall);
+    }
     if (result) result = co_await read_head(method, timeouts.first_byte, limits);
     if (cancellation_.is_cancelled() || is_closed_) {
       result = {ExchangeError::cancelled, "cancelled"};

@@ -74,6 +74,9 @@ class HttpExchange final : public Exchange {
   Task<ExchangeResult> send(std::string_view method, std::string_view head, std::string_view body,
                             const ExchangeTimeouts& timeouts,
                             const ExchangeLimits& limits) override;
+  Task<ExchangeResult> send_pieces(std::string_view method, std::string_view head,
+                                   BodySource& body, const ExchangeTimeouts& timeouts,
+                                   const ExchangeLimits& limits) override;
   [[nodiscard]] const http::ResponseHead& head() const override { return head_; }
   Task<Piece> read(Duration timeout) override;
   void finish(Duration idle_max) override;
@@ -82,7 +85,11 @@ class HttpExchange final : public Exchange {
  private:
   void discard();
   Task<ExchangeResult> open(const ConnectTimeouts& timeouts, bool may_reuse);
+  Task<ExchangeResult> perform(std::string_view method, std::string_view head,
+                               std::string_view body, BodySource* source,
+                               const ExchangeTimeouts& timeouts, const ExchangeLimits& limits);
   Task<ExchangeResult> write(std::string_view head, std::string_view body, Duration stall_max);
+  Task<ExchangeResult> write_pieces(std::string_view head, BodySource& source, Duration stall_max);
   Task<ExchangeResult> read_head(std::string_view method, Duration timeout,
                                  const ExchangeLimits& limits);
   Piece decode(std::string_view input, std::size_t& consumed);

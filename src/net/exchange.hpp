@@ -8,6 +8,7 @@
 #include "net/connector.hpp"
 #include "net/http/scanner.hpp"
 #include "net/task.hpp"
+#include "weir/result.hpp"
 
 namespace weir::net {
 
@@ -43,6 +44,18 @@ struct ExchangeResult {
   explicit operator bool() const { return error == ExchangeError::none; }
 };
 
+/// A request body that is sent piece by piece, and anew from its start where a request is repeated.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  /// In bytes; known before the first piece.
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  virtual void rewind() = 0;
+  /// The next bytes, which hold until the next call; empty at the end. Errors: the body can't be
+  /// read.
+  virtual Task<Result<std::string_view>> next() = 0;
+};
+
 /// One request to an upstream and its answer. The real one speaks HTTP; the mock provider and the
 /// simulator have their own.
 ///
@@ -60,6 +73,11 @@ class Exchange {
   virtual Task<ExchangeResult> send(std::string_view method, std::string_view head,
                                     std::string_view body, const ExchangeTimeouts& timeouts,
                                     const ExchangeLimits& limits) = 0;
+  /// The same with a body that comes from `body`, as fast as the upstream takes it. An exchange
+  /// that knows no large bodies refuses it.
+  virtual Task<ExchangeResult> send_pieces(std::string_view method, std::string_view head,
+                                           BodySource& body, const ExchangeTimeouts& timeouts,
+                                           const ExchangeLimits& limits);
 
   /// Precondition: `send` succeeded. Views hold until the first `read`.
   [[nodiscard]] virtual const http::ResponseHead& head() const = 0;

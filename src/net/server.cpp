@@ -46,30 +46,170 @@ void ServerExchange::on_input(BufferedReader& reader) {
   }
 }
 
+ServerExchange::~ServerExchange() = default;
+
+namespace {
+
+Error too_large_error(std::uint64_t bytes_max) {
+  return {ErrorCode::too_large,
+          "the request body is larger than " + std::to_string(bytes_max) + " bytes"};
+}
+
+Error body_error(NetError error) {
+  if (error == NetError::timed_out) {
+    return {ErrorCode::client_timeout, "the request body did not arrive in time"};
+  }
+  return {ErrorCode::client_closed, "the client closed the connection"};
+}
+
+/// The coding of a body; nothing for identity.
+Result<std::optional<http::ContentCoding>> coding_of(const http::RequestHead& head) {
+  const auto field = head.fields.find("content-encoding");
+  if (!field) return std::optional<http::ContentCoding>();
+  const auto known = http::parse_content_coding(*field);
+  if (!known) {
+    return Error(ErrorCode::invalid_request,
+                 "content-encoding is not one of identity, gzip, deflate, br, zstd");
+  }
+  if (*known == http::ContentCoding::identity) return std::optional<http::ContentCoding>();
+  return known;
+}
+
+}  // namespace
+
+/// Says that the body may come, where the client asks first.
+Task<void> ServerExchange::invite_body() {
+  if (!head_.expects_continue || head_.framing == http::Framing::none || !reader_.data().empty()) {
+    co_return;
+  }
+  Write interim(loop_, stream_, {"HTTP/1.1 100 Continue\r\n\r\n", {}, {}}, timeouts_.write_stall);
+  const IoResult written = co_await interim;
+  if (!written) cancellation_.cancel();
+}
+
+/// From now on what comes is the next request, or the client's leaving.
+void ServerExchange::note_body_end() {
+  is_body_read_ = true;
+  reader_.stand(this);
+  if (reader_.error() != NetError::none) cancellation_.cancel();
+}
+
 Task<Result<>> ServerExchange::read_body() {
   Result<> result;
   if (is_body_read_) co_return result;
   if (head_.framing == http::Framing::length && head_.content_length > limits_.body_bytes_max) {
-    result = Error(ErrorCode::too_large, "the request body is larger than " +
-                                             std::to_string(limits_.body_bytes_max) + " bytes");
+    result = too_large_error(limits_.body_bytes_max);
     keeps_alive_ = false;
     co_return result;
   }
-  if (head_.expects_continue && head_.framing != http::Framing::none && reader_.data().empty()) {
-    Write interim(loop_, stream_, {"HTTP/1.1 100 Continue\r\n\r\n", {}, {}}, timeouts_.write_stall);
-    const IoResult written = co_await interim;
-    if (!written) cancellation_.cancel();
-  }
+  co_await invite_body();
   result = co_await read_body_bytes();
   if (result) result = decode_body();
   if (!result) {
     keeps_alive_ = false;
     co_return result;
   }
-  is_body_read_ = true;
-  reader_.stand(this);
-  if (reader_.error() != NetError::none) cancellation_.cancel();
+  note_body_end();
   co_return result;
+}
+
+/// How far a body that is read in pieces has come.
+struct ServerExchange::Pieces {
+  std::uint64_t bytes_max = 0;
+  std::uint64_t left = 0;      ///< of a body whose length was said
+  std::uint64_t received = 0;  ///< as it came
+  std::uint64_t decoded = 0;
+  std::size_t given = 0;  ///< bytes of the reader's that the last piece stands in
+  bool is_last = false;   ///< the last piece was the end
+  TimePoint late;
+  http::ChunkedDecoder chunks;
+  std::optional<http::BodyInflater> inflater;
+  std::string plain;
+};
+
+Result<> ServerExchange::begin_pieces(std::uint64_t bytes_max) {
+  if (head_.framing == http::Framing::length && head_.content_length > bytes_max) {
+    return too_large_error(bytes_max);
+  }
+  WEIR_TRY_ASSIGN(coding, coding_of(head_));
+  pieces_ = std::make_unique<Pieces>();
+  pieces_->bytes_max = bytes_max;
+  pieces_->left = head_.content_length;
+  pieces_->late = loop_.now() + timeouts_.body_total;
+  if (coding) pieces_->inflater.emplace(*coding, http::InflateLimits{.bytes_max = bytes_max});
+  return {};
+}
+
+/// The next piece of what has arrived; empty when more must come, or at the end.
+Result<std::string_view> ServerExchange::take_piece() {
+  Pieces& pieces = *pieces_;
+  std::string_view bytes;
+  while (bytes.empty() && !pieces.is_last) {
+    const std::string_view arrived = reader_.data();
+    if (head_.framing == http::Framing::length) {
+      bytes = arrived.substr(0, pieces.left);
+      pieces.left -= bytes.size();
+      pieces.given = bytes.size();
+      pieces.is_last = pieces.left == 0;
+      break;
+    }
+    const auto step = pieces.chunks.step(arrived);
+    if (step.error) return *step.error;
+    bytes = step.data;
+    pieces.is_last = step.is_done;
+    if (!bytes.empty()) {
+      pieces.given = step.consumed;
+    } else if (step.consumed > 0) {
+      reader_.consume(step.consumed);
+    } else {
+      break;
+    }
+  }
+  pieces.received += bytes.size();
+  if (pieces.inflater) {
+    pieces.plain.clear();
+    WEIR_TRY(pieces.inflater->feed(bytes, pieces.plain));
+    if (pieces.is_last) WEIR_TRY(pieces.inflater->finish());
+    bytes = pieces.plain;
+  }
+  pieces.decoded += bytes.size();
+  if (pieces.decoded > pieces.bytes_max) return too_large_error(pieces.bytes_max);
+  return bytes;
+}
+
+Task<Result<std::string_view>> ServerExchange::read_body_piece(std::uint64_t bytes_max) {
+  Result<std::string_view> piece{std::string_view()};
+  if (is_body_read_) co_return piece;
+  if (!pieces_) {
+    if (const auto begun = begin_pieces(bytes_max); !begun) {
+      keeps_alive_ = false;
+      piece = begun.error();
+      co_return piece;
+    }
+    co_await invite_body();
+  }
+  Pieces& pieces = *pieces_;
+  for (;;) {
+    reader_.consume(std::exchange(pieces.given, 0));
+    if (pieces.is_last) {
+      note_body_end();
+      co_return piece;
+    }
+    piece = take_piece();
+    if (!piece) keeps_alive_ = false;
+    if (!piece || !piece->empty()) co_return piece;
+    // The reader's bytes may all have gone into a piece that unpacks to nothing yet.
+    if (pieces.is_last || pieces.given > 0) continue;
+    const auto size_allowance = std::chrono::seconds(pieces.received / (std::uint64_t{64} * 1024));
+    const Duration left =
+        std::min<Duration>(timeouts_.body_idle, pieces.late + size_allowance - loop_.now());
+    NetError error = NetError::timed_out;
+    if (left > Duration::zero()) error = co_await reader_.more(left);
+    if (error == NetError::none) continue;
+    keeps_alive_ = false;
+    piece = body_error(error);
+    co_return piece;
+  }
 }
 
 Task<Result<>> ServerExchange::read_body_bytes() {
@@ -83,17 +223,6 @@ Task<Result<>> ServerExchange::read_body_bytes() {
   }
   co_return result;
 }
-
-namespace {
-
-Error body_error(NetError error) {
-  if (error == NetError::timed_out) {
-    return {ErrorCode::client_timeout, "the request body did not arrive in time"};
-  }
-  return {ErrorCode::client_closed, "the client closed the connection"};
-}
-
-}  // namespace
 
 /// Moves what the reader holds of the body into it.
 void ServerExchange::take_buffered(std::size_t length) {
@@ -148,8 +277,7 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
       co_return result;
     }
     if (body_.size() > limits_.body_bytes_max) {
-      result = Error(ErrorCode::too_large, "the request body is larger than " +
-                                               std::to_string(limits_.body_bytes_max) + " bytes");
+      result = too_large_error(limits_.body_bytes_max);
       co_return result;
     }
     if (step.is_done) co_return result;
@@ -167,7 +295,7 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
 void ServerExchange::append_head(int status, std::string_view fields) {
   out_.reserve(fields.size() + 128);
   http::append_status_line(out_, status);
-  out_.append(fields);
+  out_.append(fields).append(common_fields_);
   if (!keeps_alive_) {
     out_.append("connection: close\r\n");
   } else if (head_.minor_version == 0) {
@@ -239,16 +367,11 @@ Task<IoResult> ServerExchange::end() {
 }
 
 Result<> ServerExchange::decode_body() {
-  const auto coding = head_.fields.find("content-encoding");
-  if (!coding || body_.empty()) return {};
-  const auto known = http::parse_content_coding(*coding);
-  if (!known) {
-    return Error(ErrorCode::invalid_request,
-                 "content-encoding is not one of identity, gzip, deflate, br, zstd");
-  }
-  if (*known == http::ContentCoding::identity) return {};
+  if (body_.empty()) return {};
+  WEIR_TRY_ASSIGN(coding, coding_of(head_));
+  if (!coding) return {};
   std::string plain;
-  http::BodyInflater inflater(*known, {.bytes_max = limits_.body_bytes_max});
+  http::BodyInflater inflater(*coding, {.bytes_max = limits_.body_bytes_max});
   WEIR_TRY(inflater.feed(body_.view(), plain));
   WEIR_TRY(inflater.finish());
   body_.reset();
@@ -312,6 +435,19 @@ Task<ServerConnection::HeadOutcome> ServerConnection::read_head(ServerExchange& 
   }
 }
 
+/// A client that still sends would lose our answer to the reset that closing now would cause: for a
+/// moment, what it sends is thrown away.
+Task<void> ServerConnection::linger() {
+  constexpr std::chrono::milliseconds quiet_max{500};
+  constexpr std::chrono::seconds total_max{5};
+  const TimePoint late = loop_.now() + total_max;
+  NetError error = NetError::none;
+  while (error == NetError::none && loop_.now() < late && !is_draining_) {
+    reader_.consume(reader_.data().size());
+    error = co_await reader_.more(quiet_max);
+  }
+}
+
 Task<void> ServerConnection::serve() {
   bool is_first = true;
   for (;;) {
@@ -327,6 +463,7 @@ Task<void> ServerConnection::serve() {
     co_await handler_.handle(exchange);
     exchange_ = nullptr;
     reader_.unobserve();
+    if (exchange.is_ended_ && !exchange.is_body_read_) co_await linger();
     if (!exchange.is_ended_ || !exchange.keeps_alive_ || is_draining_) break;
   }
   stream_->close();

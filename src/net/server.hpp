@@ -35,7 +35,7 @@ class ServerExchange : private BufferedReader::Observer {
  public:
   ServerExchange(Loop& loop, Stream& stream, BufferedReader& reader, const ServerTimeouts& timeouts,
                  const ServerLimits& limits);
-  ~ServerExchange() override = default;
+  ~ServerExchange() override;
   ServerExchange(const ServerExchange&) = delete;
   ServerExchange& operator=(const ServerExchange&) = delete;
 
@@ -48,6 +48,10 @@ class ServerExchange : private BufferedReader::Observer {
   /// `invalid_request` (framing or content coding), `client_closed`. From then on a client's
   /// leaving cancels the exchange.
   Task<Result<>> read_body();
+  /// In the place of `read_body`, for a body that is not to stand in memory: its next piece,
+  /// decoded, which holds until the next call; empty at the end. Same errors, with a limit of its
+  /// own.
+  Task<Result<std::string_view>> read_body_piece(std::uint64_t bytes_max);
   [[nodiscard]] std::string_view body() const { return body_.view(); }
   /// Moves the body out, so that it can be let go as soon as nobody needs it.
   [[nodiscard]] ByteBuffer take_body() { return std::move(body_); }
@@ -56,6 +60,8 @@ class ServerExchange : private BufferedReader::Observer {
   [[nodiscard]] Cancellation& cancellation() { return cancellation_; }
   [[nodiscard]] bool is_client_gone() const { return cancellation_.is_cancelled(); }
 
+  /// Header lines that go with the answer, whatever it is; each ended by CRLF. Before it begins.
+  void set_common_fields(std::string fields) { common_fields_ = std::move(fields); }
   /// Sends a whole answer. `fields`: header lines, each ended by CRLF, without framing fields.
   Task<IoResult> respond(int status, std::string_view fields, std::string_view body);
   /// Sends the head of an answer whose body comes in pieces.
@@ -73,6 +79,11 @@ class ServerExchange : private BufferedReader::Observer {
  private:
   friend class ServerConnection;
   void on_input(BufferedReader& reader) override;
+  struct Pieces;
+  Task<void> invite_body();
+  Result<> begin_pieces(std::uint64_t bytes_max);
+  Result<std::string_view> take_piece();
+  void note_body_end();
   Task<Result<>> read_body_bytes();
   void take_buffered(std::size_t length);
   Task<Result<>> read_length_body(TimePoint late);
@@ -90,6 +101,8 @@ class ServerExchange : private BufferedReader::Observer {
   std::string head_text_;  ///< what the views in `head_` point into
   Cancellation cancellation_;
   ByteBuffer body_;
+  std::unique_ptr<Pieces> pieces_;  ///< set once the body is read in pieces
+  std::string common_fields_;
   std::string out_;  ///< the answer's head, or a chunk's size
   bool is_body_read_ = false;
   bool is_begun_ = false;
@@ -127,6 +140,7 @@ class ServerConnection {
  private:
   enum class HeadOutcome : std::uint8_t { request, closed };
   Task<HeadOutcome> read_head(ServerExchange& exchange, bool is_first);
+  Task<void> linger();
   Task<void> refuse(ServerExchange& exchange, Error error);
 
   Loop& loop_;
