@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/descriptor.hpp"
+
 namespace weir::store {
 namespace {
 
@@ -20,22 +22,6 @@ Error failed(std::string_view what, const std::string& path, int error) {
   return {ErrorCode::store_unavailable, "can't " + std::string(what) + " " + path + ": " +
                                             std::generic_category().message(error)};
 }
-
-/// A file descriptor with an owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
