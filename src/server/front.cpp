@@ -15,6 +15,7 @@
 #include "pipeline/embedding_operation.hpp"
 #include "server/admin.hpp"
 #include "server/background.hpp"
+#include "server/cors.hpp"
 #include "server/log.hpp"
 #include "wire/error_writer.hpp"
 #include "wire/openai/models.hpp"
@@ -109,6 +110,12 @@ std::string_view owner_of(std::string_view name) {
   return slash == std::string_view::npos ? "weir" : name.substr(0, slash);
 }
 
+/// Pages of other origins may come as far as the client API; null is a path that leads nowhere.
+bool is_for_pages(const RouteSpec* route) {
+  return route == nullptr || route->permission == Permission::open ||
+         route->permission == Permission::call_models;
+}
+
 /// Hop header of the rule against loops; other gateways' hops count too when they are Weir's.
 constexpr std::string_view hops_field = "x-weir-hops";
 
@@ -197,8 +204,7 @@ Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* r
                   [&](const std::string& host) { return ascii::equals_ignoring_case(host, name); });
   if (!is_known_host) return Error(ErrorCode::not_allowed, "this host name is not served here");
   if (const auto origin = head.fields.find("origin")) {
-    const auto& origins = config.cors_origins;
-    if (std::find(origins.begin(), origins.end(), *origin) == origins.end()) {
+    if (!is_allowed_origin(config, *origin)) {
       return Error(ErrorCode::not_allowed, "requests of this origin are not allowed");
     }
   }
@@ -237,11 +243,22 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
   net::http::Target target;
   Result<> allowed = net::http::parse_target(head, target);
   RouteMatch match;
+  const auto planned_method = preflight_method(snapshot_->config(), head);
   if (allowed) {
-    match = match_route(head.method, target, surface_);
+    match = match_route(planned_method.value_or(head.method), target, surface_);
     request.route = match.route;
     request.argument = std::move(match.argument);
     allowed = may_enter(head, match.route);
+    if (is_for_pages(match.route)) {
+      exchange.set_common_fields(cors_fields(snapshot_->config(), head));
+    }
+  }
+  if (allowed && planned_method && match.route != nullptr && is_for_pages(match.route)) {
+    const std::string fields = preflight_fields(head, match.route->method);
+    const net::IoResult written = co_await exchange.respond(200, fields, {});
+    static_cast<void>(written);
+    --in_flight_;
+    co_return;
   }
   if (allowed && match.route == nullptr) {
     allowed = match.allow.empty()
