@@ -5,13 +5,13 @@
 #
 #   tests/e2e/run.sh [path to weir] [pytest option...]       default: $WEIR_BIN or build/release/weir
 #
-# The last line is `N passed, N failed`. OpenAI's SDKs come from the package registries, once;
+# The last line is `N passed, N failed`. The SDKs come from the package registries, once;
 # WEIR_E2E_NO_SDK=1 leaves their tests out where there is no network.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root/tests/e2e"
 
-openai_python=3.52.0
+python_sdks=(openai==3.52.0 anthropic==2.11.0 google-genai==3.4.0)
 venv=$root/build/e2e-venv
 
 program=${WEIR_BIN:-$root/build/release/weir}
@@ -29,24 +29,25 @@ no_registry() {
   exit 1
 }
 
-# pytest is Debian's where it is installed; only the SDK has to come from elsewhere.
+# pytest is Debian's where it is installed; only the SDKs have to come from elsewhere.
 set_up_python() {
   [[ -x $venv/bin/python ]] || python3 -m venv --system-site-packages "$venv"
   if ! "$venv/bin/python" -c 'import pytest' 2>/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check pytest ||
       { echo "e2e: pytest is missing (Debian: python3-pytest)" >&2; exit 1; }
   fi
-  [[ ${WEIR_E2E_NO_SDK:-} == 1 || -f $venv/openai-$openai_python ]] && return
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "openai==$openai_python" ||
-    no_registry "OpenAI's SDK for Python could not be installed"
-  touch "$venv/openai-$openai_python"
+  [[ ${WEIR_E2E_NO_SDK:-} == 1 ]] && return
+  [[ -f $venv/sdks && $(<"$venv/sdks") == "${python_sdks[*]}" ]] && return
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_sdks[@]}" ||
+    no_registry "the SDKs for Python could not be installed"
+  echo "${python_sdks[*]}" >"$venv/sdks"
 }
 
 set_up_node() {
   [[ ${WEIR_E2E_NO_SDK:-} == 1 ]] && return
   [[ sdk/node_modules/.package-lock.json -nt sdk/package-lock.json ]] && return
-  npm --prefix sdk ci --no-audit --no-fund --loglevel=error >&2 ||
-    no_registry "OpenAI's SDK for JavaScript could not be installed"
+  npm --prefix sdk ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2 ||
+    no_registry "the SDKs for JavaScript could not be installed"
 }
 
 set_up_python
