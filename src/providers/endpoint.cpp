@@ -12,6 +12,7 @@ namespace weir::providers {
 namespace {
 
 constexpr std::string_view azure = "azure";
+constexpr std::string_view cohere = "cohere";
 constexpr std::string_view ollama_port = ":11434";
 
 /// Azure's versions are dates; `v1` and `preview` belong to the URLs that need none.
@@ -111,11 +112,12 @@ std::string_view path_of(const ProviderSpec& spec, Operation operation) {
   return {};
 }
 
-/// Azure's first form of URLs names the deployment in the path of those operations that have one.
-std::string classic_azure_path(std::string_view path, Operation operation, const Endpoint& endpoint,
+/// Azure's first form of URLs names the deployment in the path of those operations that have one;
+/// it is empty for the others.
+std::string classic_azure_path(std::string_view path, const Endpoint& endpoint,
                                std::string_view deployment) {
   std::string out;
-  if (operation != Operation::responses && operation != Operation::models) {
+  if (!deployment.empty()) {
     out += "/deployments/";
     append_escaped(out, deployment);
   }
@@ -139,7 +141,8 @@ std::string operation_path(const ProviderSpec& spec, const Endpoint& endpoint, O
   const std::string_view path = path_of(spec, operation);
   if (path.empty()) return {};
   if (is_classic_azure(spec, endpoint.api_version)) {
-    return classic_azure_path(path, operation, endpoint, model);
+    const bool has_deployment = operation != Operation::responses && operation != Operation::models;
+    return classic_azure_path(path, endpoint, has_deployment ? model : std::string_view());
   }
   constexpr std::string_view placeholder = "{model}";
   const auto at = path.find(placeholder);
@@ -147,6 +150,21 @@ std::string operation_path(const ProviderSpec& spec, const Endpoint& endpoint, O
   std::string out(path.substr(0, at));
   append_escaped(out, model);
   return out.append(path.substr(at + placeholder.size()));
+}
+
+std::string service_path(const ProviderSpec& spec, const Endpoint& endpoint, Service service,
+                         std::string_view model) {
+  const auto url = parse_http_url(endpoint.base_url);
+  if (!url || !spec.services.has(service)) return {};
+  std::string path = url->path;
+  if (spec.name == cohere) {
+    remove_suffix(path, "/compatibility/v1");
+    path += "/v2";
+  }
+  if (is_classic_azure(spec, endpoint.api_version)) {
+    return path + classic_azure_path(path_of(service), endpoint, model);
+  }
+  return path.append(path_of(service));
 }
 
 }  // namespace weir::providers

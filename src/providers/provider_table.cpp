@@ -12,6 +12,7 @@ namespace {
 #include "catalog_providers.inc"
 
 using enum wire::Quirk;
+using enum Service;
 
 /// The paths of an API that its dialect decides.
 struct DialectPaths {
@@ -46,6 +47,7 @@ struct Addition {
   bool has_responses = false;
   bool lacks_completions = false;
   bool lacks_embeddings = false;
+  Services services{};
   std::uint16_t local_port = 0;
   Names more_key_env{};
   Names url_env{};  ///< replaces the catalog's when not empty
@@ -71,6 +73,7 @@ consteval ProviderSpec row(std::string_view id, const Addition& addition) {
   spec.completions_path = addition.lacks_completions ? "" : paths.completions;
   spec.embeddings_path = addition.lacks_embeddings ? "" : paths.embeddings;
   spec.models_path = paths.models;
+  spec.services = addition.services;
   spec.auth = found->auth;
   spec.header = found->header;
   spec.key_env = found->key_env.with(addition.more_key_env);
@@ -96,7 +99,7 @@ consteval ProviderSpec row(std::string_view id, const Addition& addition) {
 /// A server that the catalog has no entry for, speaking OpenAI's chat API.
 consteval ProviderSpec compatible_server(std::string_view name, std::string_view display_name,
                                          std::string_view base_url, bool is_local,
-                                         std::uint8_t order) {
+                                         std::uint8_t order, Services services) {
   const DialectPaths paths = paths_of(wire::Dialect::openai_chat);
   ProviderSpec spec{};
   spec.name = name;
@@ -107,6 +110,7 @@ consteval ProviderSpec compatible_server(std::string_view name, std::string_view
   spec.completions_path = paths.completions;
   spec.embeddings_path = paths.embeddings;
   spec.models_path = paths.models;
+  spec.services = services;
   spec.auth = Auth::optional_bearer;
   spec.is_local = is_local;
   spec.quirks = max_tokens_old_name | no_developer_role;
@@ -116,7 +120,7 @@ consteval ProviderSpec compatible_server(std::string_view name, std::string_view
 }
 
 consteval ProviderSpec mock() {
-  ProviderSpec spec = compatible_server(mock_provider, "Built-in mock", "", true, rank_last);
+  ProviderSpec spec = compatible_server(mock_provider, "Built-in mock", "", true, rank_last, {});
   spec.auth = Auth::none;
   spec.quirks = 0;
   spec.default_model = "mock";
@@ -133,6 +137,7 @@ constexpr std::array specs{
     row("azure", {.order = 0, .free_order = 8, .default_model = "gpt-5.6-terra",
                   .fast_model = "gpt-5.6-luna", .quirks = wire::Quirks{} | reasoning_effort_hint,
                   .has_responses = true,
+                  .services = {image_generations, image_edits, speech, transcriptions, translations},
                   .deployment_env = {"AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"},
                   .api_version_env = {"OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION",
                                       "AZURE_API_VERSION"}}),
@@ -145,8 +150,9 @@ constexpr std::array specs{
                    .fast_model = "command-r7b-12-2024",
                    .quirks = older_server | no_n | no_logit_bias | no_metadata |
                              no_parallel_switch,
-                   .lacks_completions = true}),
-    compatible_server(custom_provider, "Any OpenAI-compatible server", "", false, 15),
+                   .lacks_completions = true, .services = {rerank}}),
+    compatible_server(custom_provider, "Any OpenAI-compatible server", "", false, 15,
+                      Services::all()),
     row("deepseek", {.order = 4, .free_order = 11, .default_model = "deepseek-v4-pro",
                      .fast_model = "deepseek-flash",
                      .quirks = older_server | no_json_schema | replay_reasoning | no_n |
@@ -162,25 +168,28 @@ constexpr std::array specs{
                  .fast_model = "openai/gpt-oss-20b",
                  .quirks = no_n | no_logprobs | no_logit_bias | no_names | no_metadata |
                            reasoning_effort_hint,
-                 .has_responses = true, .lacks_completions = true, .lacks_embeddings = true}),
+                 .has_responses = true, .lacks_completions = true, .lacks_embeddings = true,
+                 .services = {speech, transcriptions, translations}}),
     row("huggingface", {.order = 13, .free_order = 7, .default_model = "openai/gpt-oss-120b",
                         .fast_model = "openai/gpt-oss-20b", .quirks = older_server,
                         .has_responses = true, .lacks_completions = true,
                         .lacks_embeddings = true}),
     // The server's port was 8080 for years, which the catalog states and LocalAI shares; newer ones
     // listen on 9931.
-    row("llamacpp", {.order = 23, .free_order = 23, .quirks = older_server, .has_responses = true,
+    row("llamacpp", {.order = 23, .free_order = 23, .quirks = older_server, .has_responses = true, .services = {rerank},
                      .local_port = 9931}),
     row("lmstudio", {.order = 21, .free_order = 21, .quirks = older_server, .has_responses = true,
                      .local_port = 1234, .more_key_env = {"LM_API_TOKEN"}}),
     row("localai", {.order = 24, .free_order = 24, .quirks = older_server, .has_responses = true,
+                    .services = {image_generations, speech, transcriptions, translations, rerank},
+                   
                     .local_port = 8080, .url_env = {"LOCALAI_BASE_URL", "LOCALAI_URL"}}),
     row("mistral", {.order = 8, .free_order = 4, .default_model = "mistral-large-4",
                     .fast_model = "mistral-small-2603",
                     .quirks = older_server | no_stream_options | mistral_ids | seed_is_random_seed |
                               no_logit_bias | no_user | no_logprobs | no_metadata |
                               reasoning_effort_hint,
-                    .lacks_completions = true}),
+                    .lacks_completions = true, .services = {transcriptions, moderations}}),
     mock(),
     // OLLAMA_HOST comes last: on the server's own machine it is the address the server listens on.
     row("ollama", {.order = 20, .free_order = 20, .local_port = 11434,
@@ -188,6 +197,8 @@ constexpr std::array specs{
                                "OLLAMA_HOST"}}),
     row("openai", {.order = 1, .free_order = 9, .default_model = "gpt-5.6-terra",
                    .fast_model = "gpt-5.6-luna", .quirks = wire::Quirks{} | reasoning_effort_hint,
+                   .services = {image_generations, image_edits, image_variations, speech,
+                                transcriptions, translations, moderations},
                    .organization_env = {"OPENAI_ORG_ID", "OPENAI_ORGANIZATION"},
                    .project_env = {"OPENAI_PROJECT_ID", "OPENAI_PROJECT"}}),
     row("openrouter", {.order = 7, .free_order = 2, .default_model = "openrouter/auto",
@@ -202,17 +213,20 @@ constexpr std::array specs{
                      .default_model = "deepseek-ai/DeepSeek-V4-Pro-0813",
                      .fast_model = "deepseek-ai/DeepSeek-V4.1-Flash",
                      .quirks = older_server | logprobs_is_integer | no_metadata |
-                               reasoning_effort_hint}),
+                               reasoning_effort_hint,
+                     .services = {image_generations, speech, transcriptions, translations,
+                                  rerank}}),
     // Shares vLLM's usual port, so it is not looked for.
     compatible_server("transformers", "Hugging Face transformers serve",
-                      "http://localhost:8000/v1", true, 26),
+                      "http://localhost:8000/v1", true, 26, {transcriptions}),
     row("vllm", {.order = 22, .free_order = 22,
                  .quirks = no_developer_role | reasoning_effort_hint, .has_responses = true,
+                 .services = {transcriptions, translations, rerank},
                  .local_port = 8000,
                  .url_env = {"VLLM_BASE_URL", "VLLM_URL", "HOSTED_VLLM_API_BASE"}}),
     row("xai", {.order = 9, .free_order = 13, .default_model = "grok-4.7", .fast_model = "grok-4.3",
                 .quirks = no_developer_role | reasoning_outside_completion | reasoning_effort_hint,
-                .has_responses = true, .lacks_embeddings = true}),
+                .has_responses = true, .lacks_embeddings = true, .services = {image_generations}}),
 };
 // clang-format on
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "providers/services.hpp"
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
 
@@ -102,6 +103,7 @@ struct ProviderSpec {
   std::string_view completions_path;
   std::string_view embeddings_path;
   std::string_view models_path;  ///< lists the models; free of charge
+  Services services;             ///< beside text
   Auth auth;
   FixedHeader header;  ///< required on each request; may be empty
   Names key_env;       ///< environment variables of the key, best first
@@ -167,6 +169,11 @@ struct Endpoint {
 /// its path; its base URL then ends in `/openai` instead of `/openai/v1`.
 std::string operation_path(const ProviderSpec& spec, const Endpoint& endpoint, Operation operation,
                            std::string_view model);
+
+/// The URL's whole path for `service` on `model`, with query. Empty when the provider has no such
+/// service. Cohere's rerank lies beside its base URL, not below it.
+std::string service_path(const ProviderSpec& spec, const Endpoint& endpoint, Service service,
+                         std::string_view model);
 
 /// The page about providers for the documentation, from the table.
 std::string providers_markdown();

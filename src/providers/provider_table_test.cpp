@@ -166,6 +166,27 @@ TEST(OperationPath, PutsAzuresDeploymentIntoTheClassicPath) {
   EXPECT_EQ(operation_path(spec("azure"), v1, Operation::chat, "my gpt"), "/chat/completions");
 }
 
+TEST(ServicePath, FollowsOpenAIsPathsBelowTheBaseUrl) {
+  const Endpoint openai{.base_url = "https://api.openai.com/v1"};
+  EXPECT_EQ(service_path(spec("openai"), openai, Service::image_edits, "m"), "/v1/images/edits");
+  EXPECT_EQ(service_path(spec("openai"), openai, Service::moderations, "m"), "/v1/moderations");
+  EXPECT_EQ(service_path(spec("openai"), openai, Service::rerank, "m"), "");
+  const Endpoint server{.base_url = "http://localhost:9000"};
+  EXPECT_EQ(service_path(spec("custom"), server, Service::rerank, "m"), "/rerank");
+  EXPECT_EQ(service_path(spec("anthropic"), {.base_url = "https://api.anthropic.com"},
+                         Service::speech, "m"),
+            "");
+}
+
+TEST(ServicePath, KnowsCoheresAndAzuresOwnPlaces) {
+  const Endpoint cohere{.base_url = "https://api.cohere.ai/compatibility/v1"};
+  EXPECT_EQ(service_path(spec("cohere"), cohere, Service::rerank, "m"), "/v2/rerank");
+  const Endpoint classic{.base_url = "https://acme.openai.azure.com/openai",
+                         .api_version = "2024-10-21"};
+  EXPECT_EQ(service_path(spec("azure"), classic, Service::speech, "my tts"),
+            "/openai/deployments/my%20tts/audio/speech?api-version=2024-10-21");
+}
+
 TEST(ProvidersPage, HasARowForEveryProvider) {
   const std::string page = providers_markdown();
   for (const ProviderSpec& row : provider_specs()) {

@@ -40,6 +40,23 @@ void append_overview(std::string& out, const std::vector<const ProviderSpec*>& s
   }
 }
 
+/// Which providers have what the chat table does not tell.
+void append_services(std::string& out, const std::vector<const ProviderSpec*>& specs) {
+  out += "\n## Beside text\n\n| Service | Path | `type` |\n|---|---|---|\n";
+  for (std::size_t i = 0; i < service_count; ++i) {
+    const auto service = static_cast<Service>(i);
+    std::string types;
+    for (const ProviderSpec* spec : specs) {
+      if (!spec->services.has(service)) continue;
+      if (!types.empty()) types += ", ";
+      types += code(spec->name);
+    }
+    out.append("| ").append(name(service)).append(" | ");
+    out.append(code("/v1" + std::string(path_of(service)))).append(" | ");
+    out.append(types).append(" |\n");
+  }
+}
+
 std::string price_text(const PriceList& prices, PriceKind kind) {
   const auto price = prices.stated(kind);
   return price ? to_usd_text(NanoUsd(price->nano_per_million())) : "";
@@ -76,6 +93,7 @@ std::string providers_markdown() {
       "default failover order. Prices are US dollars per million tokens";
   out.append(" as of ").append(catalog_date()).append(".\n\n");
   append_overview(out, specs);
+  append_services(out, specs);
   for (const ProviderSpec* spec : specs) append_models(out, *spec);
   return out;
 }
