@@ -28,6 +28,9 @@ enum class Capability : std::uint8_t {
   reasoning,
   embeddings,
   prompt_cache,
+  prefill,          ///< goes on from an unfinished assistant turn
+  several_choices,  ///< `n` above 1
+  logprobs,
 };
 
 /// How one target of a route is chosen.

@@ -28,7 +28,8 @@ const ProviderStatus* find_status(const Moment& moment, std::string_view name) {
 }
 
 /// In one word, for a table or a light.
-std::string_view health_of(const ProviderConfig& provider, const ProviderStatus* status,
+std::string_view health_of(const Moment& moment, const ProviderConfig& provider,
+                           const ProviderStatus* status,
                            const pipeline::TrafficCounters& counters) {
   if (!provider.enabled) return "disabled";
   if (status != nullptr) {
@@ -36,6 +37,12 @@ std::string_view health_of(const ProviderConfig& provider, const ProviderStatus*
     if (state == State::open || state == State::forced_open) return "down";
     if (state == State::half_open) return "recovering";
     if (status->cooldown.remaining > net::Duration::zero()) return "cooling_down";
+  }
+  const auto look = moment.looks.find(provider.name);
+  const bool is_silent = look != moment.looks.end() && !look->second.error.empty();
+  if (is_silent &&
+      look->second.asked_unix_ms > counters.last_success_ms.load(std::memory_order_relaxed)) {
+    return "unreachable";
   }
   if (counters.attempts.load(std::memory_order_relaxed) == 0) return "unused";
   const bool failed_last = counters.last_failure_ms.load(std::memory_order_relaxed) >
@@ -101,23 +108,6 @@ void append_limits(json::Writer& json, const config::ProviderLimits& limits,
 
 // ---- models ---------------------------------------------------------------------------------
 
-void append_prices(json::Writer& json, const providers::PriceList& prices) {
-  json.begin_object();
-  for (std::size_t i = 0; i < providers::price_kind_count; ++i) {
-    const auto price = prices.stated(static_cast<providers::PriceKind>(i));
-    if (price) append_dollars(json.key(providers::price_kind_names[i]), price->nano_per_million());
-  }
-  json.end_object();
-}
-
-void append_capabilities(json::Writer& json, providers::Capabilities set) {
-  json.begin_array();
-  for (const auto& row : providers::capability_names) {
-    if (providers::has(set, row.capability)) json.string(row.name);
-  }
-  json.end_array();
-}
-
 /// Where a fact about a model comes from: the configuration's place, the catalog, or nowhere.
 std::string_view source_of(const config::Config& config, const std::string& path,
                            bool is_in_catalog) {
@@ -126,30 +116,55 @@ std::string_view source_of(const config::Config& config, const std::string& path
   return is_in_catalog ? "catalog" : "unknown";
 }
 
-void append_model(json::Writer& json, const config::Config& config, const ProviderConfig& provider,
+void append_model(json::Writer& json, const Moment& moment, std::size_t index,
                   const std::string& id) {
-  const config::ModelFacts facts = config::model_facts(provider, id);
+  const config::Config& config = moment.resolver.config();
+  const ProviderConfig& provider = config.providers[index];
+  config::ModelFacts facts = moment.resolver.facts_of(index, id);
+  apply_refused(moment.refused, provider.name + "/" + id, facts);
   const std::string path = "providers." + provider.name + ".models." + id;
-  const bool is_listed = facts.catalog != nullptr;
+  const bool is_in_catalog = facts.catalog != nullptr;
   json.begin_object().member("id", id);
-  if (facts.context_tokens > 0) json.member("context_tokens", facts.context_tokens);
-  if (facts.output_tokens_max > 0) json.member("output_tokens_max", facts.output_tokens_max);
-  json.key("capabilities");
-  if (facts.capabilities) {
-    append_capabilities(json, *facts.capabilities);
-  } else {
-    json.null();
-  }
-  json.member("capabilities_source", source_of(config, path + ".capabilities", is_listed));
-  append_prices(json.key("usd_per_million_tokens"), facts.prices);
+  json.member("source", facts.override_     ? config.source_of(path)
+                        : facts.is_detected ? "detection"
+                        : is_in_catalog     ? "catalog"
+                                            : "configuration");
+  append_facts(json, facts);
   json.member("prices_source", provider.local ? std::string_view("local, free of charge")
-                                              : source_of(config, path + ".price", is_listed));
-  if (is_listed) {
+                                              : source_of(config, path + ".price", is_in_catalog));
+  if (is_in_catalog) {
     json.member("status", providers::name(facts.catalog->status));
     if (!facts.catalog->retires.empty()) json.member("retires", facts.catalog->retires.view());
     if (!facts.catalog->replaced_by.empty()) {
       json.member("replaced_by", facts.catalog->replaced_by.view());
     }
+  }
+  json.end_object();
+}
+
+/// How the list of models came about.
+void append_detection(json::Writer& json, const Moment& moment, std::size_t index) {
+  json.key("detection");
+  const auto look = moment.looks.find(moment.resolver.config().providers[index].name);
+  if (look == moment.looks.end()) {
+    json.null();
+    return;
+  }
+  const config::DetectedList* list = moment.resolver.detected_at(index);
+  json.begin_object().key("models");
+  if (list != nullptr) {
+    json.integer(static_cast<std::int64_t>(list->models().size()));
+  } else {
+    json.null();
+  }
+  json.member("times_asked", look->second.count);
+  json.member("asked_unix_ms", look->second.asked_unix_ms);
+  json.member("answered_unix_ms", look->second.answered_unix_ms);
+  json.key("error");
+  if (look->second.error.empty()) {
+    json.null();
+  } else {
+    json.string(look->second.error);
   }
   json.end_object();
 }
@@ -217,13 +232,14 @@ void append_provider(json::Writer& json, const Moment& moment, std::size_t index
   json.key("api_keys").begin_array();
   for (const config::Secret& key : provider.api_keys) json.string(key.to_display());
   json.end_array();
-  json.member("health", health_of(provider, status, counters));
+  json.member("health", health_of(moment, provider, status, counters));
   append_state(json, status);
   append_limits(json.key("limits"), provider.limits, counters);
   append_traffic(json, moment, provider.name, counters);
+  append_detection(json, moment, index);
   json.key("models").begin_array();
   for (const std::string& id : moment.resolver.models_of(index)) {
-    append_model(json, config, provider, id);
+    append_model(json, moment, index, id);
   }
   json.end_array().end_object();
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/model_view.hpp"
 #include "config/resolve.hpp"
 #include "pipeline/route.hpp"
 #include "shared_state/gate.hpp"
@@ -52,6 +53,10 @@ struct Moment {
   Upstreams upstreams;  ///< in the order of the configuration's providers
   std::vector<shared_state::ProviderStatus> status;
   const DayStart& day;
+  /// What refusals taught, by target.
+  Refused refused = {};
+  /// How asking for the list of models went, by provider; those that are not asked are not in it.
+  config::Looks looks = {};
 };
 
 /// `{"providers": [...]}`

@@ -14,16 +14,21 @@ providers::Capability catalog_capability(Capability capability) {
 }
 
 Support support_of(const config::ModelFacts& facts, Capability capability) {
-  if (!facts.capabilities) return Support::unknown;
-  return providers::has(*facts.capabilities, catalog_capability(capability)) ? Support::yes
-                                                                             : Support::no;
+  switch (facts.capabilities.can(catalog_capability(capability))) {
+    case providers::Tri::no:
+      return Support::no;
+    case providers::Tri::yes:
+      return Support::yes;
+    case providers::Tri::unknown:
+      break;
+  }
+  return Support::unknown;
 }
 
 bool offers(const config::Resolver& resolver, std::size_t provider, Capability capability) {
-  const config::ProviderConfig& entry = resolver.config().providers[provider];
   const auto models = resolver.models_of(provider);
   return std::any_of(models.begin(), models.end(), [&](const std::string& model) {
-    return support_of(config::model_facts(entry, model), capability) == Support::yes;
+    return support_of(resolver.facts_of(provider, model), capability) == Support::yes;
   });
 }
 

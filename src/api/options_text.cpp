@@ -115,7 +115,7 @@ std::string_view name(Strategy strategy) noexcept {
 
 Result<std::string> options_text(const GatewayOptions& options) {
   static_assert(providers::capability_names.size() ==
-                static_cast<std::size_t>(Capability::prompt_cache) + 1);
+                static_cast<std::size_t>(Capability::logprobs) + 1);
   std::string text;
   json::Writer json(text);
   json.begin_object();

@@ -7,10 +7,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "admin/model_view.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
 #include "config/resolve.hpp"
+#include "json/writer.hpp"
 #include "server/local_servers.hpp"
 
 namespace weir::cli {
@@ -19,12 +21,14 @@ namespace {
 constexpr const char* examples =
     "Examples:\n"
     "  weir models                    names, windows, prices in dollars per million tokens\n"
-    "  weir models --capabilities     and what each model can do\n"
+    "  weir models --capabilities     what each model can do, and who says so\n"
+    "  weir models --json             all of it for programs\n"
     "  weir models openai             of one provider only";
 
 struct Options {
   std::string only;
   bool with_capabilities = false;
+  bool is_json = false;
 };
 
 std::string price_text(const config::ProviderConfig& provider, const providers::PriceList& prices,
@@ -34,16 +38,31 @@ std::string price_text(const config::ProviderConfig& provider, const providers::
   return price ? "$" + to_usd_text(NanoUsd(price->nano_per_million())) : "?";
 }
 
-std::string capability_text(const config::ModelFacts& facts) {
-  if (!facts.capabilities) return "unknown";
-  std::string text;
-  for (const auto& row : providers::capability_names) {
-    if (!providers::has(*facts.capabilities, row.capability)) continue;
-    if (!text.empty()) text += ' ';
-    text += row.name;
+/// `yes d`: the answer, and by a letter who gives it.
+std::string cell_of(const providers::CapabilityTable::Value& known) {
+  using providers::FactSource;
+  if (known.value == providers::Tri::unknown) return "?";
+  std::string text(providers::name(known.value));
+  switch (known.source) {
+    case FactSource::none:
+      return text;
+    case FactSource::rule:
+      return text + " r";
+    case FactSource::catalog:
+      return text + " c";
+    case FactSource::detection:
+      return text + " d";
+    case FactSource::configuration:
+      return text + " f";
+    case FactSource::learnt:
+      return text + " l";
   }
   return text;
 }
+constexpr std::string_view cell_legend =
+    "Who says so: c catalog, d the server when it was asked, f the configuration file, r a rule "
+    "for "
+    "the family.\n";
 
 std::string note_on(const config::ModelFacts& facts) {
   if (facts.catalog == nullptr) return {};
@@ -70,28 +89,59 @@ std::string route_lines(const config::Resolver& resolver) {
   return table(rows, 2);
 }
 
-std::vector<Row> model_rows(const config::Resolver& resolver, const std::string& only,
-                            bool with_capabilities) {
-  std::vector<Row> rows{{"MODEL", "WINDOW", "INPUT", "OUTPUT"}};
-  if (with_capabilities) rows[0].emplace_back("CAPABILITIES");
-  rows[0].emplace_back("");
+/// Calls `tell` with each model worth listing: its provider's index and its id.
+template <class Tell>
+void for_each_model(const config::Resolver& resolver, const std::string& only, Tell tell) {
   const auto& all = resolver.config().providers;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const config::ProviderConfig& provider = all[i];
-    if (!provider.enabled || (!only.empty() && provider.name != only)) continue;
-    for (const std::string& id : resolver.models_of(i)) {
-      const config::ModelFacts facts = config::model_facts(provider, id);
-      using providers::PriceKind;
-      Row row{provider.name + "/" + id,
-              facts.context_tokens > 0 ? token_count(facts.context_tokens) : "?",
-              price_text(provider, facts.prices, PriceKind::input),
-              price_text(provider, facts.prices, PriceKind::output)};
-      if (with_capabilities) row.push_back(capability_text(facts));
-      row.push_back(note_on(facts));
-      rows.push_back(std::move(row));
-    }
+    if (!all[i].enabled || (!only.empty() && all[i].name != only)) continue;
+    for (const std::string& id : resolver.models_of(i)) tell(i, id);
   }
+}
+
+std::vector<Row> price_rows(const config::Resolver& resolver, const std::string& only) {
+  std::vector<Row> rows{{"MODEL", "WINDOW", "INPUT", "OUTPUT", ""}};
+  for_each_model(resolver, only, [&](std::size_t index, const std::string& id) {
+    const config::ProviderConfig& provider = resolver.config().providers[index];
+    const config::ModelFacts facts = resolver.facts_of(index, id);
+    using providers::PriceKind;
+    rows.push_back({provider.name + "/" + id,
+                    facts.context.tokens > 0 ? token_count(facts.context.tokens) : "?",
+                    price_text(provider, facts.prices, PriceKind::input),
+                    price_text(provider, facts.prices, PriceKind::output), note_on(facts)});
+  });
   return rows;
+}
+
+std::vector<Row> capability_rows(const config::Resolver& resolver, const std::string& only) {
+  std::vector<Row> rows{{"MODEL", "WINDOW", "ANSWER"}};
+  for (const auto& column : providers::capability_names) rows[0].emplace_back(column.name);
+  for_each_model(resolver, only, [&](std::size_t index, const std::string& id) {
+    const config::ModelFacts facts = resolver.facts_of(index, id);
+    const auto tokens = [](const config::TokenFact& fact) {
+      return fact.tokens > 0 ? token_count(fact.tokens) : std::string("?");
+    };
+    Row row{resolver.config().providers[index].name + "/" + id, tokens(facts.context),
+            tokens(facts.output_max)};
+    for (const auto& column : providers::capability_names) {
+      row.push_back(cell_of(facts.capabilities.of(column.capability)));
+    }
+    rows.push_back(std::move(row));
+  });
+  return rows;
+}
+
+std::string models_json(const config::Resolver& resolver, const std::string& only) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("models").begin_array();
+  for_each_model(resolver, only, [&](std::size_t index, const std::string& id) {
+    json.begin_object().member("id", resolver.config().providers[index].name + "/" + id);
+    admin::append_facts(json, resolver.facts_of(index, id));
+    json.end_object();
+  });
+  json.end_array().end_object();
+  return out + "\n";
 }
 
 /// As the gateway would do: without a file, what runs on the usual local ports counts too.
@@ -103,7 +153,7 @@ config::DetectedModels look_for_servers(Context& context) {
   const auto candidates = config::local_candidates(loaded.config);
   for (const auto& found : server::find_local_servers(candidates, time_max)) {
     context.load.local_servers.push_back(found.server);
-    models.emplace(std::string(found.server.spec->name), found.models);
+    models.emplace(std::string(found.server.spec->name), config::DetectedList::of(found.models));
   }
   return models;
 }
@@ -126,8 +176,13 @@ void list_models(Context& context, const Options& options) {
     context.exit_code = ExitCode::config;
     return;
   }
+  if (options.is_json) return print(models_json(*resolver, only));
   if (only.empty()) print("routes\n" + route_lines(*resolver) + "\n");
-  print(table(model_rows(*resolver, only, options.with_capabilities)));
+  if (options.with_capabilities) {
+    print(table(capability_rows(*resolver, only)));
+    return print(dim(cell_legend));
+  }
+  print(table(price_rows(*resolver, only)));
   print(dim("Prices in dollars per million tokens, catalog of " +
             std::string(providers::catalog_date()) + ".\n"));
 }
@@ -141,6 +196,7 @@ void add_models(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   command->add_option("provider", options->only, "Of this provider only");
   command->add_flag("--capabilities", options->with_capabilities, "Show what each model can do");
+  command->add_flag("--json", options->is_json, "Everything that is known, as JSON");
   command->callback([&context, options] { list_models(context, *options); });
 }
 

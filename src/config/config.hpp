@@ -15,7 +15,7 @@
 #include "base/money.hpp"
 #include "config/secret.hpp"
 #include "config/timeouts.hpp"
-#include "providers/catalog.hpp"
+#include "providers/capability_table.hpp"
 #include "providers/provider_table.hpp"
 
 /// The whole configuration as plain data. Nothing here does anything: `loader.hpp` fills it from
@@ -128,7 +128,7 @@ struct ModelOverride {
   providers::PriceList prices;
   std::int64_t context = 0;  ///< tokens; 0 = as in the catalog
   std::int64_t max_output = 0;
-  std::optional<providers::Capabilities> capabilities;
+  providers::StatedCapabilities capabilities;
   Timeouts timeouts;  ///< T-10 to T-13
 };
 

@@ -144,7 +144,9 @@ std::string config_reference_markdown() {
   out +=
       "\n### Models of a provider\n\nUnder `providers.<name>.models.<id>:`, over what the catalog "
       "knows. Further: `price` (a map, dollars per million tokens: `input`, `output`, "
-      "`cache_read`, `cache_write`, ...), `capabilities` (a list), `timeouts`.\n\n";
+      "`cache_read`, `cache_write`, ...), `capabilities` (a list of what there is, or a map such "
+      "as "
+      "`{tools: on, vision: off}` that leaves the rest as it is known), `timeouts`.\n\n";
   append_table(out, model_fields(), ModelOverride{}, false);
   out +=
       "\n## Routes\n\nUnder `models.<name>:`, names that clients ask for; one `*` makes a "

@@ -227,7 +227,8 @@ TEST(Loader, ReadsFactsAboutAProvidersModels) {
   ASSERT_NE(big, nullptr);
   EXPECT_EQ(big->id, "big-1");
   EXPECT_EQ(big->prices.of(providers::PriceKind::input), TokenPrice::parse_usd_per_million("2.5"));
-  EXPECT_TRUE(has(*big->capabilities, providers::Capability::tools));
+  EXPECT_TRUE(has(big->capabilities.yes, providers::Capability::tools));
+  EXPECT_TRUE(has(big->capabilities.no, providers::Capability::vision));
   EXPECT_EQ(big->timeouts.get(Timeout::first_content), milliseconds(300'000));
   ASSERT_EQ(mine.params.size(), 2u);
   EXPECT_EQ(mine.params[0].json, "0.2");

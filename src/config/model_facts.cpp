@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is known about a model at a provider, from the catalog and the operator.
+// What is known about a model at a provider: from rules, the catalog, the provider itself and the
+// operator.
 
 #include "config/resolve.hpp"
 
 namespace weir::config {
 namespace {
+
+using providers::FactSource;
 
 /// Azure's names of deployments are the user's own; the model behind one is what has a price.
 std::string_view model_behind(const ProviderConfig& provider, std::string_view model) {
@@ -22,36 +25,63 @@ providers::PriceList free_of_charge() {
   return list;
 }
 
-void apply(const ModelOverride& said, ModelFacts& facts) {
+void state(std::int64_t tokens, FactSource source, TokenFact& fact) {
+  if (tokens > 0) fact = {tokens, source};
+}
+
+void apply_catalog(const providers::Model& listed, ModelFacts& facts) {
+  facts.catalog = &listed;
+  facts.prices = listed.prices;
+  state(listed.context_tokens, FactSource::catalog, facts.context);
+  state(listed.output_tokens_max, FactSource::catalog, facts.output_max);
+  facts.capabilities.lay_over(providers::stated_by_list(listed.capabilities), FactSource::catalog);
+  facts.traits = providers::traits_of(listed);
+  facts.chat_tools = listed.chat_tools;
+  facts.responses_only = listed.responses_only;
+}
+
+void apply_detected(const DetectedModel& detected, ModelFacts& facts) {
+  facts.is_detected = true;
+  state(detected.context_tokens, FactSource::detection, facts.context);
+  state(detected.output_tokens_max, FactSource::detection, facts.output_max);
+  facts.capabilities.lay_over(detected.capabilities, FactSource::detection);
+}
+
+void apply_override(const ModelOverride& said, ModelFacts& facts) {
   facts.prices = facts.prices.with(said.prices);
-  if (said.context != 0) facts.context_tokens = said.context;
-  if (said.max_output != 0) facts.output_tokens_max = said.max_output;
-  facts.traits.output_tokens_max = facts.output_tokens_max;
-  if (!said.capabilities) return;
-  facts.capabilities = said.capabilities;
-  facts.traits.reasons = has(*said.capabilities, providers::Capability::reasoning);
-  facts.traits.takes_json_schema = has(*said.capabilities, providers::Capability::json_schema);
+  state(said.context, FactSource::configuration, facts.context);
+  state(said.max_output, FactSource::configuration, facts.output_max);
+  facts.capabilities.lay_over(said.capabilities, FactSource::configuration);
+}
+
+/// What an encoder goes by follows from the table; of the unknown it assumes the usual.
+void set_traits(ModelFacts& facts) {
+  using providers::Capability;
+  using providers::Tri;
+  const auto can = [&](Capability capability) { return facts.capabilities.can(capability); };
+  facts.traits.output_tokens_max = facts.output_max.tokens;
+  facts.traits.reasons = can(Capability::reasoning) == Tri::yes;
+  facts.traits.takes_json_schema = can(Capability::json_schema) != Tri::no;
+  facts.traits.takes_prefill = can(Capability::prefill) == Tri::yes;
 }
 
 }  // namespace
 
-ModelFacts model_facts(const ProviderConfig& provider, std::string_view model) {
+ModelFacts model_facts(const ProviderConfig& provider, std::string_view model,
+                       const DetectedModel* detected) {
   ModelFacts facts;
   facts.override_ = provider.find_model(model);
   const std::string_view id =
       facts.override_ ? std::string_view(facts.override_->id) : model_behind(provider, model);
+  facts.capabilities.lay_over(
+      providers::capability_rules(provider.spec->name, provider.dialect, id), FactSource::rule);
   if (const auto found = providers::find_model(provider.spec->name, id)) {
-    facts.catalog = found.model;
-    facts.prices = found.model->prices;
-    facts.context_tokens = found.model->context_tokens;
-    facts.output_tokens_max = found.model->output_tokens_max;
-    facts.capabilities = found.model->capabilities;
-    facts.traits = providers::traits_of(*found.model);
-    facts.chat_tools = found.model->chat_tools;
-    facts.responses_only = found.model->responses_only;
+    apply_catalog(*found.model, facts);
   }
+  if (detected != nullptr) apply_detected(*detected, facts);
   if (provider.local) facts.prices = free_of_charge();
-  if (facts.override_) apply(*facts.override_, facts);
+  if (facts.override_) apply_override(*facts.override_, facts);
+  set_traits(facts);
   return facts;
 }
 

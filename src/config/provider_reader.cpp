@@ -88,27 +88,48 @@ void read_prices(const Node& node, const std::string& path, SectionReader& reade
   }
 }
 
+/// The capability called `name`; nothing, with a problem, when there is none.
+std::optional<providers::Capability> read_capability(const Node& node, const std::string& path,
+                                                     std::string_view name, SectionReader& reader) {
+  const auto capability = providers::parse_capability(name);
+  if (capability) return capability;
+  NearestNames nearest(name, 1);
+  for (const auto& row : providers::capability_names) nearest.offer(row.name);
+  const auto names = std::move(nearest).take();
+  reader.problem(node.place(), path,
+                 "unknown capability '" + std::string(name) + "'" +
+                     (names.empty() ? "" : " (did you mean " + names.front() + "?)"));
+  return std::nullopt;
+}
+
+/// A list says what is there and that the rest is not; a map of yes and no says just that.
 void read_capabilities(const Node& node, const std::string& path, SectionReader& reader,
                        ModelOverride& model) {
-  if (node.kind != Node::Kind::list) {
-    reader.problem(node.place(), path, "expected a list of capabilities");
+  if (node.kind == Node::Kind::list) {
+    providers::StatedCapabilities listed;
+    for (const Node& item : node.items) {
+      const auto capability = read_capability(item, path, item.text, reader);
+      if (capability) listed.say(*capability, true);
+    }
+    // Whoever lists what a chat can do need not say that it is one.
+    const bool is_for_chats = !has(listed.yes, providers::Capability::embeddings);
+    if (is_for_chats && listed.yes != 0) listed.say(providers::Capability::chat, true);
+    model.capabilities = providers::stated_by_list(listed.yes);
     return;
   }
-  providers::Capabilities set = 0;
-  for (const Node& item : node.items) {
-    if (const auto capability = providers::parse_capability(item.text)) {
-      set = static_cast<providers::Capabilities>(set |
-                                                 static_cast<providers::Capabilities>(*capability));
+  if (!reader.expect_map(node, path)) return;
+  for (const Member& member : node.members) {
+    const std::string full = path + "." + member.key;
+    const auto capability = read_capability(member.value, path, member.key, reader);
+    const auto text = capability ? reader.text_of(member.value, full) : std::nullopt;
+    if (!text) continue;
+    bool is_there = false;
+    if (const Mismatch mismatch = read_value(*text, is_there, {})) {
+      reader.problem(member.value.place(), full, "must be " + *mismatch);
       continue;
     }
-    NearestNames nearest(item.text, 1);
-    for (const auto& row : providers::capability_names) nearest.offer(row.name);
-    const auto names = std::move(nearest).take();
-    reader.problem(item.place(), path,
-                   "unknown capability '" + item.text + "'" +
-                       (names.empty() ? "" : " (did you mean " + names.front() + "?)"));
+    model.capabilities.say(*capability, is_there);
   }
-  model.capabilities = set;
 }
 
 void read_models(const Node& node, const std::string& path, SectionReader& reader,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "base/edit_distance.hpp"
@@ -16,20 +17,6 @@ constexpr std::string_view automatic_name = "auto";
 constexpr std::string_view fast_name = "fast";
 constexpr std::string_view local_name = "local";
 constexpr std::array builtin_names{automatic_name, fast_name, local_name, providers::mock_provider};
-
-bool contains(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// Ollama lists a model without a tag as `:latest`.
-bool lists(const std::vector<std::string>& names, std::string_view id) {
-  return contains(names, id) || contains(names, std::string(id) + ":latest");
-}
-
-bool can_chat(const ProviderConfig& provider, const std::string& model) {
-  const auto capabilities = model_facts(provider, model).capabilities;
-  return !capabilities || has(*capabilities, providers::Capability::chat);
-}
 
 /// The text that the `*` of `wildcard` stands for in `name`; nothing when it doesn't match.
 template <class Wildcard>
@@ -161,9 +148,20 @@ std::vector<Target> Resolver::model_targets(std::string_view name) const {
   return targets;
 }
 
-const std::vector<std::string>* Resolver::detected_at(std::size_t provider) const {
-  const auto found = detected_.find(config_->providers[provider].name);
-  return found == detected_.end() ? nullptr : &found->second;
+const DetectedList* Resolver::detected_at(std::size_t index) const {
+  const auto found = detected_.find(config_->providers[index].name);
+  return found == detected_.end() ? nullptr : found->second.get();
+}
+
+ModelFacts Resolver::facts_of(std::size_t index, std::string_view model) const {
+  const ProviderConfig& entry = config_->providers[index];
+  const DetectedList* detected = detected_at(index);
+  const DetectedModel* found = detected ? detected->find(model) : nullptr;
+  if (detected && !found) {
+    const auto listed = providers::find_model(entry.spec->name, model);
+    if (listed) found = detected->find(wire_id(listed, model));
+  }
+  return model_facts(entry, model, found);
 }
 
 bool Resolver::offers(std::size_t provider, std::string_view model) const {
@@ -171,8 +169,8 @@ bool Resolver::offers(std::size_t provider, std::string_view model) const {
   if (entry.find_model(model) || entry.deployments.contains(model)) return true;
   const auto* detected = detected_at(provider);
   const auto listed = providers::find_model(entry.spec->name, model);
-  if (detected && lists(*detected, model)) return true;
-  if (entry.local && detected) return listed && lists(*detected, wire_id(listed, model));
+  if (detected && detected->find(model)) return true;
+  if (entry.local && detected) return listed && detected->find(wire_id(listed, model));
   // A subscription at Azure has what was deployed there; which model one deployment holds, its name
   // tells by custom only.
   if (!entry.deployments.empty()) return false;
@@ -187,7 +185,7 @@ Target Resolver::target_at(std::size_t provider, std::string_view model) const {
   const ProviderConfig& entry = config_->providers[provider];
   Target target;
   target.provider = provider;
-  target.facts = model_facts(entry, model);
+  target.facts = facts_of(provider, model);
   const std::string_view id =
       target.facts.override_ ? std::string_view(target.facts.override_->id) : model;
   const auto* detected = detected_at(provider);
@@ -196,7 +194,7 @@ Target Resolver::target_at(std::size_t provider, std::string_view model) const {
     target.model = deployed->second;
   } else if (!entry.deployment.empty()) {
     target.model = entry.deployment;
-  } else if (detected && contains(*detected, id)) {
+  } else if (detected && detected->find(id)) {
     target.model = id;
   } else {
     const auto listed = providers::find_model(entry.spec->name, id);
@@ -209,15 +207,16 @@ Target Resolver::target_at(std::size_t provider, std::string_view model) const {
 std::vector<std::string> Resolver::models_of(std::size_t index) const {
   const ProviderConfig& entry = config_->providers[index];
   std::vector<std::string> ids;
-  const auto add = [&ids](std::string_view id) {
-    if (!contains(ids, id)) ids.emplace_back(id);
+  std::set<std::string, std::less<>> seen;
+  const auto add = [&](std::string_view id) {
+    if (seen.emplace(id).second) ids.emplace_back(id);
   };
   for (const ModelOverride& model : entry.models) add(model.id);
   for (const auto& [model, deployment] : entry.deployments) add(model);
   if (!entry.deployment.empty()) add(entry.deployment);
   const auto* detected = detected_at(index);
   if (detected) {
-    for (const std::string& id : *detected) add(id);
+    for (const DetectedModel& model : detected->models()) add(model.id);
   }
   const bool is_told = detected || entry.local || !ids.empty();
   if (is_told && !entry.mock) return ids;
@@ -244,8 +243,10 @@ std::vector<Target> Resolver::builtin_targets(std::string_view name) const {
     const bool is_told = !entry.deployments.empty() || !entry.deployment.empty();
     if (model.empty() || (is_told && !offers(provider, model))) {
       const auto known = models_of(provider);
-      const auto chat = std::find_if(known.begin(), known.end(),
-                                     [&](const std::string& id) { return can_chat(entry, id); });
+      const auto chat = std::find_if(known.begin(), known.end(), [&](const std::string& id) {
+        const auto can = facts_of(provider, id).capabilities.can(providers::Capability::chat);
+        return can != providers::Tri::no;
+      });
       if (chat == known.end()) continue;
       model = *chat;
     }

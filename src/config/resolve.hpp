@@ -11,29 +11,39 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/detected.hpp"
 #include "config/loader.hpp"
 #include "weir/result.hpp"
 
 /// Which targets does a model name mean.
 namespace weir::config {
 
-/// Facts about a model at a provider: the catalog's, with the operator's over them.
+/// A number of tokens and who says so.
+struct TokenFact {
+  std::int64_t tokens = 0;  ///< 0 = unknown
+  providers::FactSource source = providers::FactSource::none;
+};
+
+/// Facts about a model at a provider: the catalog's, with what the provider itself said over them,
+/// and the operator's over all.
 struct ModelFacts {
   const providers::Model* catalog = nullptr;  ///< null: not in the catalog
   const ModelOverride* override_ = nullptr;   ///< null: nothing said in the configuration
+  bool is_detected = false;                   ///< the provider lists it
   providers::PriceList prices;                ///< all zero for local servers
-  std::int64_t context_tokens = 0;            ///< 0 = unknown
-  std::int64_t output_tokens_max = 0;         ///< 0 = unknown
-  /// Nothing: unknown, so that a request may learn from a refusal.
-  std::optional<providers::Capabilities> capabilities;
+  TokenFact context;
+  TokenFact output_max;
+  providers::CapabilityTable capabilities;
   wire::ModelTraits traits;
   providers::ChatTools chat_tools = providers::ChatTools::yes;
   bool responses_only = false;
 };
 
-/// What is known about `model` (a client's word for it) at `provider`. The result points into both
-/// `provider` and the catalog.
-ModelFacts model_facts(const ProviderConfig& provider, std::string_view model);
+/// What is known about `model` (a client's word for it) at `provider`, which may have `detected` it
+/// (null: it was not asked, or does not have it). The result points into `provider` and the
+/// catalog.
+ModelFacts model_facts(const ProviderConfig& provider, std::string_view model,
+                       const DetectedModel* detected);
 
 /// One place a request can go.
 struct Target {
@@ -78,11 +88,8 @@ Timeouts timeouts_for(const Config& config, const Resolution& route, const Targe
 /// The retry settings in force for an attempt, in the same way.
 RetryPolicy retries_for(const Config& config, const Resolution& route, const Target& target);
 
-/// Ids of models that servers were asked for, by provider name. A local server offers what it said
-/// here, and before it was asked what the catalog believes.
-using DetectedModels = std::map<std::string, std::vector<std::string>, std::less<>>;
-
-/// The names of one configuration snapshot. Immutable, so that any thread may ask. Keeps the
+/// The names of one configuration snapshot. A local server offers what it said when it was asked,
+/// and before that what the catalog believes. Immutable, so that any thread may ask. Keeps the
 /// configuration alive, into which its results point.
 class Resolver {
  public:
@@ -104,6 +111,14 @@ class Resolver {
   /// The models that the provider at `index` is known to have: those configured and detected, else
   /// those of the catalog that still answer.
   [[nodiscard]] std::vector<std::string> models_of(std::size_t index) const;
+  /// True for the name of a route, tier or task.
+  [[nodiscard]] bool is_route(std::string_view name) const { return named_.contains(name); }
+  /// What is known about `model` at the provider at `index`.
+  [[nodiscard]] ModelFacts facts_of(std::size_t index, std::string_view model) const;
+  /// What that provider listed; null when it was not asked or never answered.
+  [[nodiscard]] const DetectedList* detected_at(std::size_t index) const;
+  [[nodiscard]] const DetectedModels& detected() const noexcept { return detected_; }
+  [[nodiscard]] std::shared_ptr<const Config> shared_config() const noexcept { return config_; }
   /// Indexes of the enabled providers in the order in force (`prefer`), best first; without `mock`.
   [[nodiscard]] const std::vector<std::size_t>& order() const noexcept { return order_; }
   [[nodiscard]] const Config& config() const noexcept { return *config_; }
@@ -127,7 +142,6 @@ class Resolver {
   [[nodiscard]] std::vector<Target> model_targets(std::string_view name) const;
   [[nodiscard]] Target target_at(std::size_t provider, std::string_view model) const;
   [[nodiscard]] bool offers(std::size_t provider, std::string_view model) const;
-  [[nodiscard]] const std::vector<std::string>* detected_at(std::size_t provider) const;
   [[nodiscard]] std::vector<Target> builtin_targets(std::string_view name) const;
   /// Names the nearest of all listed names and of `more`.
   [[nodiscard]] Error unknown(std::string_view name,

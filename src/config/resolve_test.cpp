@@ -165,7 +165,8 @@ TEST(Resolve, WeightsReachTheTargets) {
 }
 
 TEST(Resolve, ALocalServerOffersWhatItWasFoundToHave) {
-  const auto asked = resolver_of(providers, {{"local", {"llama3.2:latest", "own-model:7b"}}});
+  const auto asked =
+      resolver_of(providers, {{"local", DetectedList::of({"llama3.2:latest", "own-model:7b"})}});
   EXPECT_EQ(shown(*asked, "own-model:7b"), "local/own-model:7b");
   EXPECT_EQ(shown(*asked, "llama3.2"), "local/llama3.2");
   EXPECT_FALSE(asked->resolve("qwen3:8b")) << "it was asked and does not have it";
@@ -198,11 +199,11 @@ TEST(Resolve, TheOperatorsFactsGoOverTheCatalogs) {
             TokenPrice::parse_usd_per_million("1"));
   EXPECT_EQ(target.facts.prices.of(providers::PriceKind::output),
             TokenPrice::parse_usd_per_million("10"));
-  EXPECT_EQ(target.facts.context_tokens, 1'000);
+  EXPECT_EQ(target.facts.context.tokens, 1'000);
   EXPECT_EQ(target.facts.traits.output_tokens_max, 50);
   const Target local = (*resolver->resolve("local/anything"))->steps[0].targets[0];
   EXPECT_EQ(local.facts.prices.of(providers::PriceKind::output), TokenPrice());
-  EXPECT_FALSE(local.facts.capabilities) << "unknown, not none";
+  EXPECT_EQ(local.facts.capabilities.can(providers::Capability::tools), providers::Tri::unknown);
 }
 
 TEST(Resolve, SettingsOfTheRouteGoOverTheWhole) {

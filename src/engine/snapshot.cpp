@@ -109,27 +109,6 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Provider
   return upstream;
 }
 
-pipeline::Tri tri(const std::optional<providers::Capabilities>& known,
-                  providers::Capability capability) {
-  if (!known) return pipeline::Tri::unknown;
-  return providers::has(*known, capability) ? pipeline::Tri::yes : pipeline::Tri::no;
-}
-
-pipeline::ModelCapabilities capabilities_of(const config::ModelFacts& facts) {
-  using providers::Capability;
-  pipeline::ModelCapabilities can;
-  can.streaming = tri(facts.capabilities, Capability::streaming);
-  can.tools = tri(facts.capabilities, Capability::tools);
-  can.parallel_tools = tri(facts.capabilities, Capability::parallel_tools);
-  can.vision = tri(facts.capabilities, Capability::vision);
-  can.audio = tri(facts.capabilities, Capability::audio);
-  can.json_mode = tri(facts.capabilities, Capability::json_mode);
-  can.json_schema = tri(facts.capabilities, Capability::json_schema);
-  can.reasoning = tri(facts.capabilities, Capability::reasoning);
-  can.embeddings = tri(facts.capabilities, Capability::embeddings);
-  return can;
-}
-
 pipeline::TargetTimeouts timeouts_of(const config::Config& config, const config::Resolution& route,
                                      const config::Target& target) {
   const config::Timeouts set = config::timeouts_for(config, route, target);
@@ -187,6 +166,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
   if (previous != nullptr) {
     const std::lock_guard lock(previous->mutex_);
     snapshot->counters_ = previous->counters_;
+    snapshot->learnt_ = previous->learnt_;
+    snapshot->drop_unlearnt();
   }
   std::vector<std::shared_ptr<pipeline::Upstream>> upstreams;
   for (const auto& provider : snapshot->config().providers) {
@@ -228,6 +209,38 @@ std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::stri
   return counters;
 }
 
+std::shared_ptr<pipeline::Learnt> Snapshot::learnt_of(const std::string& name) const {
+  auto& learnt = learnt_[name];
+  if (!learnt) learnt = std::make_shared<pipeline::Learnt>();
+  return learnt;
+}
+
+/// Under the mutex. Targets in use keep theirs; what one of them learns now is learnt again.
+void Snapshot::drop_unlearnt() const {
+  std::erase_if(learnt_, [](const auto& entry) {
+    return entry.second->refused.load(std::memory_order_relaxed) == 0;
+  });
+}
+
+std::map<std::string, providers::Capabilities, std::less<>> Snapshot::refused() const {
+  std::map<std::string, providers::Capabilities, std::less<>> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, learnt] : learnt_) {
+    const auto refused = learnt->refused.load(std::memory_order_relaxed);
+    if (refused != 0) all.emplace(name, refused);
+  }
+  return all;
+}
+
+void Snapshot::forget_refused(std::string_view provider) const {
+  const std::string prefix = std::string(provider) + "/";
+  const std::lock_guard lock(mutex_);
+  for (auto entry = learnt_.lower_bound(prefix);
+       entry != learnt_.end() && entry->first.starts_with(prefix); ++entry) {
+    entry->second->refused.store(0, std::memory_order_relaxed);
+  }
+}
+
 Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view name) const {
   {
     const std::lock_guard lock(mutex_);
@@ -235,7 +248,10 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view 
   }
   WEIR_TRY_ASSIGN(resolution, resolver_->resolve(name));
   const std::lock_guard lock(mutex_);
-  if (routes_.size() >= routes_kept_max) routes_.clear();
+  if (routes_.size() >= routes_kept_max) {
+    routes_.clear();
+    drop_unlearnt();
+  }
   auto route = build(*resolution);
   routes_.emplace(name, route);
   return route;
@@ -272,8 +288,8 @@ std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution
   if (as_responses) target->dialect = wire::Dialect::openai_responses;
   set_paths(*target, provider, target->model);
   target->traits = found.facts.traits;
-  target->capabilities = capabilities_of(found.facts);
-  target->context_tokens = found.facts.context_tokens;
+  target->capabilities = found.facts.capabilities;
+  target->context_tokens = found.facts.context.tokens;
   target->catalog = found.facts.catalog;
   target->prices = found.facts.prices;
   target->is_priced = found.facts.prices.is_known();
@@ -283,6 +299,7 @@ std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution
   for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
   target->counters = counters_of(found.name);
+  if (!as_responses) target->learnt = learnt_of(found.name);
   gate_.attach(*target);
   const bool is_chat = target->dialect == wire::Dialect::openai_chat && !target->upstream->is_mock;
   if (is_chat && found.facts.chat_tools == providers::ChatTools::never) {

@@ -36,6 +36,11 @@ class Snapshot {
   /// names. For any thread.
   [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> route(std::string_view name) const;
 
+  /// The capabilities that targets were found to lack, by target name; only those with any.
+  [[nodiscard]] std::map<std::string, providers::Capabilities, std::less<>> refused() const;
+  /// Lets the targets of `provider` be tried anew.
+  void forget_refused(std::string_view provider) const;
+
   [[nodiscard]] const config::Resolver& resolver() const { return *resolver_; }
   [[nodiscard]] const config::Config& config() const { return resolver_->config(); }
   /// In the order of `config().providers`.
@@ -44,6 +49,7 @@ class Snapshot {
   }
 
  private:
+  using LearntByTarget = std::map<std::string, std::shared_ptr<pipeline::Learnt>, std::less<>>;
   using Counters = std::map<std::string, std::shared_ptr<pipeline::TrafficCounters>, std::less<>>;
 
   Snapshot(std::shared_ptr<const config::Resolver> resolver, shared_state::Gate& gate)
@@ -56,6 +62,8 @@ class Snapshot {
                  std::string_view model) const;
   [[nodiscard]] std::shared_ptr<pipeline::TrafficCounters> counters_of(
       const std::string& name) const;
+  [[nodiscard]] std::shared_ptr<pipeline::Learnt> learnt_of(const std::string& name) const;
+  void drop_unlearnt() const;
 
   std::shared_ptr<const config::Resolver> resolver_;
   shared_state::Gate& gate_;
@@ -63,6 +71,7 @@ class Snapshot {
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<const pipeline::Route>, std::less<>> routes_;
   mutable Counters counters_;
+  mutable LearntByTarget learnt_;
 };
 
 }  // namespace weir::engine

@@ -87,12 +87,12 @@ Result<std::unique_ptr<EmbeddingOperation>> EmbeddingOperation::make(json::Value
 
 std::optional<std::string> EmbeddingOperation::lacks(const Target& target) const {
   if (target.embeddings_path.empty()) return "no embeddings here";
-  if (target.capabilities.embeddings == Tri::no) return "embeddings";
+  if (target.can(Capability::embeddings) == Tri::no) return "embeddings";
   return std::nullopt;
 }
 
 bool EmbeddingOperation::is_uncertain(const Target& target) const {
-  return target.capabilities.embeddings == Tri::unknown;
+  return target.can(Capability::embeddings) == Tri::unknown;
 }
 
 Result<Outgoing> EmbeddingOperation::prepare(const Target& target) {

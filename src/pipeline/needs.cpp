@@ -1,21 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/needs.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace weir::pipeline {
 namespace {
 
 constexpr std::int64_t image_tokens_estimate = 800;
 
+/// What a request may need that a target may lack, by the name that a refusal says (F-3).
+struct Need {
+  Capability capability;
+  std::string_view name;
+  bool (*is_in)(const wire::RequestPeek&);
+};
+// clang-format off
+constexpr std::array needs{
+    Need{Capability::streaming,       "streaming",   [](const wire::RequestPeek& r) { return r.stream; }},
+    Need{Capability::tools,           "tools",       [](const wire::RequestPeek& r) { return r.uses_tools; }},
+    Need{Capability::vision,          "images",      [](const wire::RequestPeek& r) { return r.images > 0; }},
+    Need{Capability::audio,           "audio",       [](const wire::RequestPeek& r) { return r.uses_audio; }},
+    Need{Capability::json_schema,     "json_schema", [](const wire::RequestPeek& r) { return r.uses_json_schema; }},
+    Need{Capability::several_choices, "n",           [](const wire::RequestPeek& r) { return r.n > 1; }},
+    Need{Capability::logprobs,        "logprobs",    [](const wire::RequestPeek& r) { return r.uses_logprobs; }},
+};
+// clang-format on
+
 }  // namespace
 
 std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target) {
-  const ModelCapabilities& can = target.capabilities;
-  if (target.chat_path.empty()) return "no chat here";
-  if (request.stream && can.streaming == Tri::no) return "streaming";
-  if (request.uses_tools && can.tools == Tri::no) return "tools";
-  if (request.images > 0 && can.vision == Tri::no) return "images";
-  if (request.uses_audio && can.audio == Tri::no) return "audio";
-  if (request.uses_json_schema && can.json_schema == Tri::no) return "json_schema";
+  if (target.chat_path.empty() || target.can(Capability::chat) == Tri::no) return "no chat here";
+  for (const Need& need : needs) {
+    if (need.is_in(request) && target.can(need.capability) == Tri::no) {
+      return std::string(need.name);
+    }
+  }
   const std::int64_t output = request.output_tokens_max.value_or(0);
   if (target.context_tokens > 0 &&
       input_tokens_estimate(request) / 2 + output > target.context_tokens) {
@@ -26,11 +47,11 @@ std::optional<std::string> lacking(const wire::RequestPeek& request, const Targe
 }
 
 bool needs_unknown(const wire::RequestPeek& request, const Target& target) {
-  const ModelCapabilities& can = target.capabilities;
-  return (request.uses_tools && can.tools == Tri::unknown) ||
-         (request.images > 0 && can.vision == Tri::unknown) ||
-         (request.uses_audio && can.audio == Tri::unknown) ||
-         (request.uses_json_schema && can.json_schema == Tri::unknown);
+  // Nearly everything streams: not knowing it makes no target worse than another.
+  return std::any_of(needs.begin(), needs.end(), [&](const Need& need) {
+    return need.capability != Capability::streaming && need.is_in(request) &&
+           target.can(need.capability) == Tri::unknown;
+  });
 }
 
 const Target& serving_variant(const wire::RequestPeek& request, const Target& target) {

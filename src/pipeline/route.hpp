@@ -12,7 +12,7 @@
 
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
-#include "providers/catalog.hpp"
+#include "providers/capability_table.hpp"
 #include "wire/codec.hpp"
 
 namespace weir::shared_state {
@@ -26,20 +26,12 @@ namespace weir::pipeline {
 
 using std::chrono::milliseconds;
 
-/// Yes, no, or not known: an unknown capability may be tried, last.
-enum class Tri : std::uint8_t { no, yes, unknown };
+using providers::Capability;
+using providers::Tri;
 
-/// What a model can take; each by its own source (catalog, configuration, detection).
-struct ModelCapabilities {
-  Tri streaming = Tri::unknown;
-  Tri tools = Tri::unknown;
-  Tri parallel_tools = Tri::unknown;
-  Tri vision = Tri::unknown;
-  Tri audio = Tri::unknown;
-  Tri json_mode = Tri::unknown;
-  Tri json_schema = Tri::unknown;
-  Tri reasoning = Tri::unknown;
-  Tri embeddings = Tri::unknown;
+/// What refusals taught about a target; written by every thread.
+struct Learnt {
+  std::atomic<providers::Capabilities> refused{0};
 };
 
 /// Running figures of one provider entry or one target; written by every thread, so each member is
@@ -100,7 +92,7 @@ struct Target {
   std::string completions_path;
   std::string embeddings_path;
   wire::ModelTraits traits;
-  ModelCapabilities capabilities;
+  providers::CapabilityTable capabilities;
   std::int64_t context_tokens = 0;            ///< 0 = unknown
   const providers::Model* catalog = nullptr;  ///< for prices by condition; null = not listed
   providers::PriceList prices;
@@ -111,9 +103,18 @@ struct Target {
   /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
   std::vector<std::pair<std::string, std::string>> params;
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>();
   std::shared_ptr<shared_state::TargetState> state;  ///< the gate's own
   /// Set where Chat Completions does not take function tools: the same model on the Responses API.
   std::shared_ptr<const Target> with_tools;
+
+  /// What is known of the capability, or was learnt where nothing was.
+  [[nodiscard]] Tri can(Capability capability) const {
+    const Tri known = capabilities.can(capability);
+    if (known != Tri::unknown) return known;
+    const auto refused = learnt->refused.load(std::memory_order_relaxed);
+    return providers::has(refused, capability) ? Tri::no : Tri::unknown;
+  }
 };
 
 enum class Strategy : std::uint8_t {

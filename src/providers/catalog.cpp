@@ -5,6 +5,7 @@
 
 #include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
+#include "providers/capability_table.hpp"
 #include "providers/catalog_provider.hpp"
 
 namespace weir::providers {
@@ -151,18 +152,6 @@ bool holds(const PriceVariant& variant, const Model& model, const PriceCondition
   return false;
 }
 
-/// Claude models up to 4.5 go on from an unfinished turn; from 4.6 on they refuse it. Nothing is
-/// known of other families that our encoders could use, and unknown counts as no.
-bool takes_prefill(const Model& model) {
-  if (model.provider.view() != "anthropic") return false;
-  for (const std::string_view family :
-       {"claude-3", "claude-opus-4-2", "claude-sonnet-4-2", "claude-opus-4-1", "claude-opus-4-5",
-        "claude-sonnet-4-5", "claude-haiku-4-5"}) {
-    if (model.id.view().starts_with(family)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string_view catalog_date() noexcept { return as_of; }
@@ -287,7 +276,7 @@ PriceList prices_at(const Model& model, const PriceConditions& conditions) noexc
 wire::ModelTraits traits_of(const Model& model) noexcept {
   return wire::ModelTraits{.takes_sampling = model.takes_sampling,
                            .reasons = has(model.capabilities, Capability::reasoning),
-                           .takes_prefill = takes_prefill(model),
+                           .takes_prefill = prefill_rule(model.provider, model.id) == Tri::yes,
                            .takes_json_schema = has(model.capabilities, Capability::json_schema),
                            .output_tokens_max = model.output_tokens_max};
 }

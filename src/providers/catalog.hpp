@@ -48,6 +48,10 @@ enum class Capability : std::uint16_t {
   reasoning = 1u << 8,
   embeddings = 1u << 9,
   prompt_cache = 1u << 10,
+  // The catalog says nothing of these; a rule may, see `capability_table.hpp`.
+  prefill = 1u << 11,          ///< goes on from an unfinished assistant turn
+  several_choices = 1u << 12,  ///< `n` above 1
+  logprobs = 1u << 13,
 };
 using Capabilities = std::uint16_t;
 constexpr bool has(Capabilities set, Capability capability) noexcept {
@@ -70,6 +74,9 @@ inline constexpr std::array capability_names{
     CapabilityName{Capability::reasoning, "reasoning"},
     CapabilityName{Capability::embeddings, "embeddings"},
     CapabilityName{Capability::prompt_cache, "prompt_cache"},
+    CapabilityName{Capability::prefill, "prefill"},
+    CapabilityName{Capability::several_choices, "n"},
+    CapabilityName{Capability::logprobs, "logprobs"},
 };
 std::optional<Capability> parse_capability(std::string_view name) noexcept;
 

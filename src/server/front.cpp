@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "admin/model_view.hpp"
 #include "base/ascii.hpp"
 #include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
@@ -481,10 +482,18 @@ void Front::write_down(const pipeline::Call& call, const pipeline::CallResult& r
 }
 
 net::Task<void> Front::list_models(Request& request) {
-  const std::vector<std::string> names = request.snapshot->resolver().listed_names();
+  const config::Resolver& resolver = request.snapshot->resolver();
+  const std::vector<std::string> names = resolver.listed_names();
+  const admin::Refused refused = request.snapshot->refused();
+  std::vector<std::string> facts;
+  for (const std::string& name : names) {
+    facts.push_back(admin::listed_name_json(resolver, refused, name));
+  }
   std::vector<wire::openai::ModelEntry> entries;
   entries.reserve(names.size());
-  for (const std::string& name : names) entries.push_back({name, owner_of(name), started_at_});
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    entries.push_back({names[i], owner_of(names[i]), started_at_, facts[i]});
+  }
   std::string body;
   wire::openai::encode_models(entries, body);
   const net::IoResult written =
@@ -498,8 +507,11 @@ net::Task<void> Front::get_model(Request& request) {
     co_await refuse(request, route.error());
     co_return;
   }
+  const std::string facts = admin::listed_name_json(request.snapshot->resolver(),
+                                                    request.snapshot->refused(), request.argument);
   std::string body;
-  wire::openai::encode_model({request.argument, owner_of(request.argument), started_at_}, body);
+  wire::openai::encode_model({request.argument, owner_of(request.argument), started_at_, facts},
+                             body);
   const net::IoResult written =
       co_await request.exchange.respond(200, "content-type: application/json\r\n", body);
   static_cast<void>(written);

@@ -81,7 +81,7 @@ Error error_of(const config::Loaded& loaded) {
 config::DetectedModels detected_models(const std::vector<FoundServer>& servers) {
   config::DetectedModels models;
   for (const FoundServer& found : servers) {
-    models.emplace(std::string(found.server.spec->name), found.models);
+    models.emplace(std::string(found.server.spec->name), config::DetectedList::of(found.models));
   }
   return models;
 }

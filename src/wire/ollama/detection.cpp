@@ -73,6 +73,7 @@ Result<std::vector<ModelFacts>> decode_tags(json::Value root) {
       json::ObjectReader model(element, element_path, problem);
       ModelFacts& facts = models.emplace_back();
       facts.name = model.required_string("name");
+      facts.digest = model.string("digest").value_or("");
       read_common(model, facts);
     }
   }

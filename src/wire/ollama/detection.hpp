@@ -25,6 +25,7 @@ struct ModelFacts {
   bool embeds = false;
   std::optional<std::int64_t> context_tokens;  ///< what the model was made for, not its `num_ctx`
   bool is_remote = false;                      ///< runs in Ollama's cloud, behind the local server
+  std::string digest{};  ///< of its files; only in answers of /api/tags, and there not always
   bool operator==(const ModelFacts&) const = default;
 };
 

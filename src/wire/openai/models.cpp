@@ -8,7 +8,9 @@ namespace {
 
 void write_model(json::Writer& json, const ModelEntry& model) {
   json.begin_object().member("id", model.id).member("object", "model");
-  json.member("created", model.created).member("owned_by", model.owned_by).end_object();
+  json.member("created", model.created).member("owned_by", model.owned_by);
+  if (!model.extra.empty()) json.key("weir").raw(model.extra);
+  json.end_object();
 }
 
 }  // namespace

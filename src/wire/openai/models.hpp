@@ -13,7 +13,8 @@ namespace weir::wire::openai {
 struct ModelEntry {
   std::string_view id;
   std::string_view owned_by;
-  std::int64_t created = 0;  ///< Unix seconds
+  std::int64_t created = 0;     ///< Unix seconds
+  std::string_view extra = {};  ///< raw JSON of the member `weir`; empty: none
 };
 
 /// One model, as `GET /models/{id}` answers.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/model_view.hpp"
+
+namespace weir::admin {
+namespace {
+
+void append_tokens(json::Writer& json, std::string_view name, const config::TokenFact& fact) {
+  json.key(name);
+  if (fact.tokens == 0) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("value", fact.tokens);
+  json.member("source", providers::name(fact.source)).end_object();
+}
+
+void append_capabilities(json::Writer& json, const providers::CapabilityTable& capabilities) {
+  json.key("capabilities").begin_object();
+  for (const auto& row : providers::capability_names) {
+    const auto [value, source] = capabilities.of(row.capability);
+    json.key(row.name).begin_object().member("value", providers::name(value));
+    json.member("source", providers::name(source)).end_object();
+  }
+  json.end_object();
+}
+
+void append_prices(json::Writer& json, const providers::PriceList& prices) {
+  json.key("usd_per_million_tokens").begin_object();
+  for (std::size_t i = 0; i < providers::price_kind_count; ++i) {
+    const auto price = prices.stated(static_cast<providers::PriceKind>(i));
+    if (!price) continue;
+    json.key(providers::price_kind_names[i]).raw(to_usd_text(NanoUsd(price->nano_per_million())));
+  }
+  json.end_object();
+}
+
+/// The provider and the model of `provider/model`; nothing when `name` is none.
+std::optional<std::pair<std::size_t, std::string_view>> parts_of(const config::Resolver& resolver,
+                                                                 std::string_view name) {
+  const auto slash = name.find('/');
+  if (slash == std::string_view::npos || resolver.is_route(name)) return std::nullopt;
+  const auto provider = resolver.config().find_provider(name.substr(0, slash));
+  if (!provider) return std::nullopt;
+  return std::pair(*provider, name.substr(slash + 1));
+}
+
+void append_targets(json::Writer& json, const config::Resolver& resolver, std::string_view name) {
+  const auto found = resolver.resolve(name);
+  if (!found) return;
+  json.member("kind", config::name((*found)->how)).key("targets").begin_array();
+  for (const config::Step& step : (*found)->steps) {
+    for (const config::Target& target : step.targets) json.string(target.name);
+  }
+  json.end_array();
+}
+
+}  // namespace
+
+void apply_refused(const Refused& refused, std::string_view name, config::ModelFacts& facts) {
+  const auto found = refused.find(name);
+  if (found == refused.end()) return;
+  providers::StatedCapabilities learnt;
+  for (const auto& row : providers::capability_names) {
+    const bool is_refused = providers::has(found->second, row.capability);
+    const bool is_open = facts.capabilities.can(row.capability) == providers::Tri::unknown;
+    if (is_refused && is_open) learnt.say(row.capability, false);
+  }
+  facts.capabilities.lay_over(learnt, providers::FactSource::learnt);
+}
+
+void append_facts(json::Writer& json, const config::ModelFacts& facts) {
+  append_tokens(json, "context_tokens", facts.context);
+  append_tokens(json, "output_tokens_max", facts.output_max);
+  append_capabilities(json, facts.capabilities);
+  append_prices(json, facts.prices);
+}
+
+std::string listed_name_json(const config::Resolver& resolver, const Refused& refused,
+                             std::string_view name) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object();
+  if (const auto parts = parts_of(resolver, name)) {
+    const auto [provider, model] = *parts;
+    config::ModelFacts facts = resolver.facts_of(provider, model);
+    apply_refused(refused, name, facts);
+    json.member("kind", "model").member("provider", resolver.config().providers[provider].name);
+    append_facts(json, facts);
+  } else {
+    append_targets(json, resolver, name);
+  }
+  json.end_object();
+  return out;
+}
+
+}  // namespace weir::admin
