@@ -235,6 +235,8 @@ struct Usage {
   std::int64_t output_audio = 0;             ///< share of `output` that is audio
   std::int64_t accepted_prediction = 0;      ///< share of `output`
   std::int64_t rejected_prediction = 0;      ///< share of `output`
+  std::int64_t audio_ms = 0;                 ///< sound that is charged by its length
+  std::int64_t search_units = 0;             ///< reranking that is charged by the search
   std::optional<std::int64_t> cost_nanousd;  ///< where the provider states the price of this answer
 
   [[nodiscard]] std::int64_t input_total() const {
