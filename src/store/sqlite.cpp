@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/sqlite.hpp"
+
+#include <utility>
+
+#include <sqlite3.h>
+
+#include "store/files.hpp"
+
+namespace weir::store {
+namespace {
+
+constexpr int lock_wait_ms = 2'000;
+
+Error error_of(sqlite3* database) {
+  const char* name = sqlite3_db_filename(database, "main");
+  return {ErrorCode::store_unavailable,
+          std::string(name != nullptr ? name : "the database") + ": " + sqlite3_errmsg(database)};
+}
+
+}  // namespace
+
+void SqliteStatement::Finalizer::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+SqliteStatement& SqliteStatement::bind(int place, std::int64_t value) {
+  sqlite3_bind_int64(statement_.get(), place, value);
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::bind(int place, std::string_view text) {
+  // A null pointer would bind NULL, and so would an empty view that was never set.
+  const char* data = text.data() != nullptr ? text.data() : "";
+  sqlite3_bind_text64(statement_.get(), place, data, text.size(), nullptr, SQLITE_UTF8);
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::bind_blob(int place, std::string_view bytes) {
+  const char* data = bytes.data() != nullptr ? bytes.data() : "";
+  sqlite3_bind_blob64(statement_.get(), place, data, bytes.size(), nullptr);
+  return *this;
+}
+
+Result<bool> SqliteStatement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) {
+    reset();
+    return false;
+  }
+  const Error error = error_of(sqlite3_db_handle(statement_.get()));
+  reset();
+  return error;
+}
+
+Result<> SqliteStatement::run() {
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, step());
+    if (!has_row) return {};
+  }
+}
+
+void SqliteStatement::reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+}
+
+std::int64_t SqliteStatement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view SqliteStatement::text(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return bytes == nullptr ? std::string_view()
+                          : std::string_view(bytes, static_cast<std::size_t>(size));
+}
+
+void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
+  // SQLite gives the files beside it the mode of this one, and an empty file is a new database.
+  const auto created = create_private_file(path, "");
+  if (!created && created.error().code != ErrorCode::idempotency_mismatch) return created.error();
+  sqlite3* opened = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  SqliteDatabase database;
+  database.database_.reset(opened);
+  if (code != SQLITE_OK) {
+    return Error(ErrorCode::store_unavailable, path + ": " + sqlite3_errstr(code));
+  }
+  sqlite3_busy_timeout(opened, lock_wait_ms);
+  WEIR_TRY(
+      database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                   "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+                   "PRAGMA journal_size_limit=67108864;"));
+  return database;
+}
+
+Error SqliteDatabase::failed() const { return error_of(database_.get()); }
+
+Result<> SqliteDatabase::run(const char* sql) {
+  if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  return failed();
+}
+
+Result<SqliteStatement> SqliteDatabase::prepare(std::string_view sql) {
+  sqlite3_stmt* prepared = nullptr;
+  const int code = sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
+  SqliteStatement statement;
+  statement.statement_.reset(prepared);
+  if (code != SQLITE_OK) return failed();
+  return statement;
+}
+
+std::int64_t SqliteDatabase::last_row_id() const {
+  return sqlite3_last_insert_rowid(database_.get());
+}
+
+Result<SqliteTransaction> SqliteTransaction::begin(SqliteDatabase& database) {
+  WEIR_TRY(database.run("BEGIN IMMEDIATE"));
+  return SqliteTransaction(database);
+}
+
+SqliteTransaction::SqliteTransaction(SqliteTransaction&& other) noexcept
+    : database_(std::exchange(other.database_, nullptr)) {}
+
+SqliteTransaction::~SqliteTransaction() {
+  if (database_ == nullptr) return;
+  const Result<> undone = database_->run("ROLLBACK");
+  static_cast<void>(undone);  // a failed statement may have undone it already
+}
+
+Result<> SqliteTransaction::commit() {
+  WEIR_TRY(database_->run("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
+
+}  // namespace weir::store

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "weir/result.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+/// SQLite with owners and results in the place of pointers and codes. Used by one thread at a time.
+namespace weir::store {
+
+class SqliteDatabase;
+
+/// A prepared statement. Bound texts and blobs must stay as they are until the statement is reset,
+/// columns are valid until the next step.
+class SqliteStatement {
+ public:
+  SqliteStatement() = default;
+
+  SqliteStatement& bind(int place, std::int64_t value);
+  SqliteStatement& bind(int place, std::string_view text);
+  SqliteStatement& bind_blob(int place, std::string_view bytes);
+
+  /// The next row: true while there is one. Errors: `store_unavailable`; the statement is reset.
+  Result<bool> step();
+  /// Runs to the end, for statements that give no rows; then it may be bound anew.
+  Result<> run();
+  /// Ends a reading, so that nothing stays locked.
+  void reset();
+
+  [[nodiscard]] std::int64_t integer(int column) const;
+  /// Also of a blob.
+  [[nodiscard]] std::string_view text(int column) const;
+
+ private:
+  friend class SqliteDatabase;
+  struct Finalizer {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
+};
+
+/// One connection to a database file.
+class SqliteDatabase {
+ public:
+  /// Opens the file, which is made where it is missing, readable by its owner alone. Writes go to a
+  /// log beside it (WAL) and survive the end of the process; the last ones may be lost with power.
+  static Result<SqliteDatabase> open(const std::string& path);
+
+  /// Runs statements that give nothing back.
+  Result<> run(const char* sql);
+  Result<SqliteStatement> prepare(std::string_view sql);
+  [[nodiscard]] std::int64_t last_row_id() const;
+
+ private:
+  struct Closer {
+    void operator()(sqlite3* database) const;
+  };
+  [[nodiscard]] Error failed() const;
+  std::unique_ptr<sqlite3, Closer> database_;
+};
+
+/// A transaction that is undone unless it is committed.
+class SqliteTransaction {
+ public:
+  /// Takes the right to write at once, so that it can't be lost in the middle.
+  static Result<SqliteTransaction> begin(SqliteDatabase& database);
+  SqliteTransaction(SqliteTransaction&& other) noexcept;
+  SqliteTransaction& operator=(SqliteTransaction&&) = delete;
+  ~SqliteTransaction();
+  Result<> commit();
+
+ private:
+  explicit SqliteTransaction(SqliteDatabase& database) : database_(&database) {}
+  SqliteDatabase* database_;  ///< null: over
+};
+
+}  // namespace weir::store
