@@ -150,6 +150,14 @@ void append_process(std::vector<MetricFamily>& families, const ProcessFacts& pro
                             static_cast<double>(process.resident_bytes)));
   families.push_back(single("process_start_time_seconds", "Start, as Unix time", MetricType::Gauge,
                             static_cast<double>(process.start_unix_ms) * 1e-3));
+  families.push_back(single("weir_connections", "Client connections", MetricType::Gauge,
+                            static_cast<double>(process.connections)));
+  families.push_back(single("weir_calls_in_flight", "Model calls under way", MetricType::Gauge,
+                            static_cast<double>(process.calls)));
+  families.push_back(single("weir_request_body_bytes", "Memory of the request bodies under way",
+                            MetricType::Gauge, static_cast<double>(process.body_bytes)));
+  families.push_back(single("weir_calls_shed_total", "Model calls refused because of overload",
+                            MetricType::Counter, static_cast<double>(process.calls_shed)));
   MetricFamily build = single("weir_build_info", "The running version", MetricType::Gauge, 1);
   build.metric.front().label.push_back({"version", std::string(version())});
   families.push_back(std::move(build));

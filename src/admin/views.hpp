@@ -72,6 +72,10 @@ struct ProcessFacts {
   std::int64_t start_unix_ms = 0;
   double cpu_seconds = 0;
   std::int64_t resident_bytes = 0;
+  std::int64_t connections = 0;
+  std::int64_t calls = 0;
+  std::int64_t body_bytes = 0;
+  std::uint64_t calls_shed = 0;
 };
 /// Prometheus' text format. Labels come from names of the configuration only; of more than 1000
 /// providers the rest is summed up as `other` (rule G-5).

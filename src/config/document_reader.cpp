@@ -6,6 +6,7 @@
 
 #include "base/ascii.hpp"
 #include "base/http_url.hpp"
+#include "base/ip_range.hpp"
 #include "config/provider_reader.hpp"
 
 namespace weir::config {
@@ -141,6 +142,11 @@ void check_whole(SectionReader& reader, const Config& config) {
   }
   if (config.limits.memory_soft > config.limits.memory_hard) {
     reader.problem_at("limits.memory_soft", "must not be above limits.memory_hard");
+  }
+  for (const std::string& proxy : config.trusted_proxies) {
+    if (!parse_ip_range(proxy)) {
+      reader.problem_at("trusted_proxies", "must be addresses or blocks, such as 10.0.0.0/8");
+    }
   }
   for (const std::string& origin : config.cors_origins) {
     if (origin == "*" && !config.keys.empty()) {

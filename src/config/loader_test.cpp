@@ -206,6 +206,8 @@ TEST(Loader, ChecksWhatOnlyTheWholeTells) {
   EXPECT_FALSE(load_yaml("listen: nowhere").ok());
   EXPECT_FALSE(load_yaml("limits: {memory_soft: 95%}").ok());
   EXPECT_FALSE(load_yaml("keys: [abc]\ncors_origins: ['*']").ok());
+  EXPECT_FALSE(load_yaml("trusted_proxies: [10.0.0.0/40]").ok());
+  EXPECT_TRUE(load_yaml("trusted_proxies: [10.0.0.0/8, '::1']").ok());
   EXPECT_TRUE(load_yaml("admin: {listen: same}").ok());
   EXPECT_FALSE(load_yaml("default_model: no-such-model").ok());
 }

@@ -46,7 +46,9 @@ void ServerExchange::on_input(BufferedReader& reader) {
   }
 }
 
-ServerExchange::~ServerExchange() = default;
+ServerExchange::~ServerExchange() {
+  if (claimed_bytes_ > 0) limits_.bodies->give_back(claimed_bytes_);
+}
 
 namespace {
 
@@ -224,6 +226,16 @@ Task<Result<>> ServerExchange::read_body_bytes() {
   co_return result;
 }
 
+/// Makes sure that so much of the budget of all bodies is ours.
+Result<> ServerExchange::claim(std::size_t bytes) {
+  if (limits_.bodies == nullptr || bytes <= claimed_bytes_) return {};
+  if (!limits_.bodies->take(bytes - claimed_bytes_)) {
+    return Error(ErrorCode::overloaded, "there is no memory left for the request body");
+  }
+  claimed_bytes_ = bytes;
+  return {};
+}
+
 /// Moves what the reader holds of the body into it.
 void ServerExchange::take_buffered(std::size_t length) {
   const std::string_view buffered = reader_.data().substr(0, length - body_.size());
@@ -234,6 +246,8 @@ void ServerExchange::take_buffered(std::size_t length) {
 Task<Result<>> ServerExchange::read_length_body(TimePoint late) {
   Result<> result;
   const auto length = static_cast<std::size_t>(head_.content_length);
+  result = claim(length);
+  if (!result) co_return result;
   body_.reserve(length);
   take_buffered(length);
   // The rest goes straight into the body. It can't contain bytes of the next request.
@@ -281,6 +295,8 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
       co_return result;
     }
     if (step.is_done) co_return result;
+    result = claim(body_.size());
+    if (!result) co_return result;
     if (step.consumed > 0) continue;
     const Duration left = std::min<Duration>(timeouts_.body_idle, late - loop_.now());
     NetError error = NetError::timed_out;
@@ -374,6 +390,7 @@ Result<> ServerExchange::decode_body() {
   http::BodyInflater inflater(*coding, {.bytes_max = limits_.body_bytes_max});
   WEIR_TRY(inflater.feed(body_.view(), plain));
   WEIR_TRY(inflater.finish());
+  WEIR_TRY(claim(plain.size()));
   body_.reset();
   body_.append(plain);
   return {};

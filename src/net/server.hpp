@@ -25,9 +25,19 @@ struct ServerTimeouts {
   Duration write_stall = std::chrono::seconds(30);     ///< T-6
 };
 
+/// Memory that the request bodies of all connections share. For any thread.
+class BodyBudget {
+ public:
+  virtual ~BodyBudget() = default;
+  /// False: there is not so much left.
+  virtual bool take(std::size_t bytes) = 0;
+  virtual void give_back(std::size_t bytes) = 0;
+};
+
 struct ServerLimits {
   http::HeadLimits head;
   std::size_t body_bytes_max = std::size_t{64} << 20;
+  BodyBudget* bodies = nullptr;  ///< null: bodies are bounded one by one only
 };
 
 /// One request of a client and our answer to it. Handed to the handler; lives as long as its task.
@@ -45,8 +55,8 @@ class ServerExchange : private BufferedReader::Observer {
   [[nodiscard]] std::string peer_address() const { return stream_.peer_address(); }
 
   /// Reads the body, decoded, into `body()`. Errors: `too_large`, `client_timeout`,
-  /// `invalid_request` (framing or content coding), `client_closed`. From then on a client's
-  /// leaving cancels the exchange.
+  /// `invalid_request` (framing or content coding), `client_closed`, `overloaded` (no memory left
+  /// for it). From then on a client's leaving cancels the exchange.
   Task<Result<>> read_body();
   /// In the place of `read_body`, for a body that is not to stand in memory: its next piece,
   /// decoded, which holds until the next call; empty at the end. Same errors, with a limit of its
@@ -89,6 +99,7 @@ class ServerExchange : private BufferedReader::Observer {
   Task<Result<>> read_length_body(TimePoint late);
   Task<Result<>> read_chunked_body(TimePoint late);
   Result<> decode_body();
+  Result<> claim(std::size_t bytes);
   void append_head(int status, std::string_view fields);
   void note(const IoResult& written);
 
@@ -101,6 +112,7 @@ class ServerExchange : private BufferedReader::Observer {
   std::string head_text_;  ///< what the views in `head_` point into
   Cancellation cancellation_;
   ByteBuffer body_;
+  std::size_t claimed_bytes_ = 0;  ///< of the budget of all bodies
   std::unique_ptr<Pieces> pieces_;  ///< set once the body is read in pieces
   std::string common_fields_;
   std::string out_;  ///< the answer's head, or a chunk's size

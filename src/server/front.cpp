@@ -9,6 +9,7 @@
 
 #include "admin/model_view.hpp"
 #include "base/ascii.hpp"
+#include "base/hash.hpp"
 #include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
 #include "pipeline/chat_operation.hpp"
@@ -16,6 +17,7 @@
 #include "pipeline/embedding_operation.hpp"
 #include "server/admin.hpp"
 #include "server/background.hpp"
+#include "server/client_address.hpp"
 #include "server/cors.hpp"
 #include "server/log.hpp"
 #include "wire/error_writer.hpp"
@@ -132,6 +134,7 @@ struct Front::Request {
   std::shared_ptr<const Snapshot> snapshot;  ///< pinned: a reload changes nothing for this request
   std::string argument;
   std::string id;
+  shared_state::Occupancy::Place place;  ///< of a model call
 };
 
 /// Stands in the list of calls under way for as long as it lives. The list is unordered, so that
@@ -170,6 +173,11 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
       surface_(surface),
       random_(random),
       started_at_(shared.wall.unix_ms() / 1000) {}
+
+void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  proxies_ = proxies_of(snapshot_->config());
+}
 
 std::string Front::make_request_id() {
   constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
@@ -236,6 +244,19 @@ Result<> Front::authorize(const RouteSpec& route, const net::http::RequestHead& 
   return Error(ErrorCode::not_allowed, "not allowed");
 }
 
+/// The limits on calls under way. Probes, lists and administration have none (O-2).
+Result<> Front::admit(Request& request) {
+  const RouteSpec& route = *request.route;
+  if (route.permission != Permission::call_models || route.method != "POST") return {};
+  const config::Config& config = snapshot_->config();
+  const bool counts_keys = config.limits.max_inflight_per_key > 0 && !config.keys.empty();
+  const std::string key =
+      counts_keys ? std::to_string(hash_of(credential_of(request.exchange.head()))) : std::string();
+  WEIR_TRY_ASSIGN(place, shared_.occupancy.admit_call(key, loop_.now(), random_));
+  request.place = std::move(place);
+  return {};
+}
+
 net::Task<void> Front::handle(net::ServerExchange& exchange) {
   ++in_flight_;
   Request request(exchange, nullptr, snapshot_);
@@ -267,6 +288,7 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
                   : Error(ErrorCode::method_not_allowed, "this path does not take this method");
   }
   if (allowed) allowed = authorize(*request.route, head);
+  if (allowed) allowed = admit(request);
   if (allowed) allowed = co_await exchange.read_body();
   if (!allowed) {
     co_await refuse(request, std::move(allowed).error(), std::move(match.allow));
@@ -420,7 +442,8 @@ net::Task<void> Front::call_model(Request& request) {
     if (hops_of(head) >= snapshot_->config().limits.hops_max) {
       return Error(ErrorCode::loop_detected, "this request went through too many gateways");
     }
-    WEIR_TRY(document.parse(request.exchange.body()));
+    const auto depth_max = static_cast<std::uint32_t>(snapshot_->config().limits.json_depth);
+    WEIR_TRY(document.parse(request.exchange.body(), {.depth_max = depth_max}));
     WEIR_TRY_ASSIGN(made, make_operation(request, document.root(), model));
     operation = std::move(made);
     if (model.empty() && request.snapshot->config().default_model.empty()) {
@@ -448,7 +471,7 @@ net::Task<void> Front::call_model(Request& request) {
                       .shows_target = request.snapshot->config().expose_target};
   const ActiveCall active(active_calls_, call);
   const pipeline::CallResult result = co_await attempts_.run(call, *operation, delivery);
-  write_down(call, result);
+  write_down(request, call, result);
 }
 
 void Front::end_calls() {
@@ -459,25 +482,49 @@ void Front::end_calls() {
   }
 }
 
-void Front::write_down(const pipeline::Call& call, const pipeline::CallResult& result) const {
+void Front::write_down(const Request& request, const pipeline::Call& call,
+                       const pipeline::CallResult& result) const {
   using pipeline::Outcome;
   if (shared_.log == nullptr) return;
-  if (result.outcome == Outcome::completed && result.attempts > 1) {
+  const bool is_failed =
+      result.outcome != Outcome::completed && result.outcome != Outcome::cancelled_client;
+  const bool is_failover = result.outcome == Outcome::completed && result.attempts > 1;
+  if (is_failover) {
     shared_.log->info("failover", "answered after another attempt had failed",
                       {{"request_id", call.request_id},
                        {"route", call.route->name},
                        {"target", result.target},
                        {"attempts", result.attempts}});
   }
-  if (result.outcome == Outcome::completed || result.outcome == Outcome::cancelled_client) return;
-  shared_.log->warn("call_failed", result.error.message,
+  const bool is_access_logged = request.snapshot->config().access_log;
+  if (!is_failed && !is_access_logged) return;
+  const std::string client =
+      client_address(request.exchange.peer_address(), request.exchange.head(), proxies_);
+  if (is_failed) {
+    shared_.log->warn("call_failed", result.error.message,
+                      {{"request_id", call.request_id},
+                       {"client", client},
+                       {"route", call.route->name},
+                       {"target", result.target},
+                       {"outcome", pipeline::name(result.outcome)},
+                       {"error", traits(result.error.code).name},
+                       {"upstream_status", result.error.upstream_status},
+                       {"attempts", result.attempts},
+                       {"duration_ms", result.duration.count()}});
+  }
+  if (!is_access_logged) return;
+  const wire::Usage usage = result.usage.value_or(wire::Usage());
+  shared_.log->info("access", request.route->pattern,
                     {{"request_id", call.request_id},
+                     {"client", client},
                      {"route", call.route->name},
                      {"target", result.target},
                      {"outcome", pipeline::name(result.outcome)},
-                     {"error", traits(result.error.code).name},
-                     {"upstream_status", result.error.upstream_status},
                      {"attempts", result.attempts},
+                     {"input_tokens", usage.input_total()},
+                     {"output_tokens", usage.output_total()},
+                     {"cost_nanousd", result.cost_nanousd},
+                     {"first_content_ms", result.first_content.count()},
                      {"duration_ms", result.duration.count()}});
 }
 

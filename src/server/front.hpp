@@ -6,12 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip_range.hpp"
 #include "base/random.hpp"
 #include "engine/snapshot.hpp"
 #include "json/document.hpp"
 #include "net/server.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/routes.hpp"
+#include "shared_state/occupancy.hpp"
 
 namespace weir::server {
 
@@ -24,6 +26,7 @@ class Log;
 /// What every thread's front shares and none changes on the hot path.
 struct Shared {
   const pipeline::WallClock& wall;
+  shared_state::Occupancy& occupancy;
   /// Requests to the administration; null while there is none.
   Admin* admin = nullptr;
   /// Where they are answered. Precondition: there is one where there is an administration.
@@ -39,7 +42,7 @@ class Front final : public net::RequestHandler {
         Random& random);
 
   /// The configuration for requests from now on.
-  void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_draining() { is_draining_ = true; }
   /// Ends the model calls under way; their clients get an error.
   void end_calls();
@@ -55,6 +58,7 @@ class Front final : public net::RequestHandler {
                                    const RouteSpec* route) const;
   [[nodiscard]] Result<> authorize(const RouteSpec& route,
                                    const net::http::RequestHead& head) const;
+  Result<> admit(Request& request);
   net::Task<void> dispatch(Request& request);
   net::Task<void> refuse(Request& request, Error error, std::string allow = {});
   net::Task<void> respond_text(Request& request, int status, std::string_view text);
@@ -63,7 +67,8 @@ class Front final : public net::RequestHandler {
                                                                             json::Value root,
                                                                             std::string& model);
   net::Task<void> call_model(Request& request);
-  void write_down(const pipeline::Call& call, const pipeline::CallResult& result) const;
+  void write_down(const Request& request, const pipeline::Call& call,
+                  const pipeline::CallResult& result) const;
   net::Task<void> list_models(Request& request);
   net::Task<void> get_model(Request& request);
   [[nodiscard]] std::string make_request_id();
@@ -77,6 +82,7 @@ class Front final : public net::RequestHandler {
   Random& random_;
   std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
   std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<IpRange> proxies_;  ///< of the snapshot's configuration
   std::size_t in_flight_ = 0;
   std::vector<ActiveCall*> active_calls_;
   bool is_draining_ = false;

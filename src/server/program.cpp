@@ -2,11 +2,11 @@
 #include "server/program.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <random>
 #include <set>
 #include <thread>
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "config/edits.hpp"
 #include "json/writer.hpp"
 #include "server/administration.hpp"
+#include "server/memory.hpp"
 #include "store/files.hpp"
 
 namespace weir::server {
@@ -51,13 +52,28 @@ std::uint64_t random_seed() {
 }
 
 /// Raises the soft limit of open files to the hard one and answers it.
-std::size_t raise_file_limit() {
+std::int64_t raise_file_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
-  return static_cast<std::size_t>(limit.rlim_cur);
+  constexpr rlim_t files_max = 1 << 30;  // as good as none
+  return static_cast<std::int64_t>(std::min(limit.rlim_cur, files_max));
+}
+
+shared_state::Occupancy::Limits occupancy_limits(const config::Limits& limits) {
+  constexpr std::int64_t own_files = 256;
+  constexpr std::int64_t connections_min = 128;
+  // A client's connection may need one to an upstream.
+  const std::int64_t by_files = std::max(connections_min, (raise_file_limit() - own_files) / 2);
+  const std::int64_t memory = limits.memory.bytes > 0 ? limits.memory.bytes : memory_max();
+  return {.connections_max = limits.max_connections > 0 ? limits.max_connections : by_files,
+          .connections_per_address_max = limits.max_connections_per_ip,
+          .calls_max = limits.max_inflight,
+          .calls_per_key_max = limits.max_inflight_per_key,
+          .memory_soft_bytes = memory / 1000 * limits.memory_soft.permille,
+          .memory_hard_bytes = memory / 1000 * limits.memory_hard.permille};
 }
 
 Result<net::ListenAddress> listen_address(const std::string& text) {
@@ -116,8 +132,10 @@ Program::Program(Options options, config::Loaded loaded)
                  }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
-      shared_{wall_, nullptr, &background_, &log_},
-      context_{wall_, gate_, tls_, shared_, {}, {}, 0, nullptr, Surface::client},
+      occupancy_({.resident_bytes = resident_bytes,
+                  .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
+      shared_{wall_, occupancy_, nullptr, &background_, &log_},
+      context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
       files_(loaded_.files) {
   for (const FoundServer& found : options_.local_servers) {
     options_.load.local_servers.push_back(found.server);
@@ -133,7 +151,7 @@ Result<> Program::start() {
   const std::size_t threads = config.threads > 0
                                   ? static_cast<std::size_t>(config.threads)
                                   : std::max(1U, std::thread::hardware_concurrency());
-  set_limits(config, threads);
+  set_limits(config);
   if (!config.tls.cert.empty()) {
     WEIR_TRY_ASSIGN(tls, net::make_tls_server_context(config.tls.cert, config.tls.key));
     context_.listener_tls = tls;
@@ -161,14 +179,10 @@ Result<> Program::start() {
   return {};
 }
 
-void Program::set_limits(const config::Config& config, std::size_t threads) {
+void Program::set_limits(const config::Config& config) {
   context_.timeouts = server_timeouts(config);
   context_.limits = server_limits(config);
-  const std::size_t files = raise_file_limit();
-  const std::size_t connections = config.limits.max_connections > 0
-                                      ? static_cast<std::size_t>(config.limits.max_connections)
-                                      : (files > 512 ? (files - 256) / 2 : 128);
-  context_.connections_max = std::max<std::size_t>(1, connections / threads);
+  context_.limits.bodies = &occupancy_;
   if (config.admin_listen == "same") context_.client_surface = Surface::both;
 }
 
@@ -235,12 +249,19 @@ std::shared_ptr<const engine::Snapshot> Program::snapshot() const {
 
 void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   forget_secrets(snapshot->config());
+  occupancy_.set_limits(occupancy_limits(snapshot->config().limits));
   for (auto& worker : workers_) worker->set_snapshot(snapshot);
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);
   const std::lock_guard lock(snapshot_mutex_);
   snapshot_ = snapshot;
+}
+
+/// Gives the system back what the allocator keeps of the memory that was let go.
+void Program::relieve(std::int64_t resident) {
+  log_.warn("memory", "memory is above its soft limit", {{"resident_bytes", resident}});
+  background_.submit([] { ::malloc_trim(0); });
 }
 
 /// Tells the log what it must never write.
@@ -318,6 +339,13 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("threads", next.threads != now.threads);
   warn("data_dir", next.data_dir != now.data_dir);
   warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
+  const net::ServerLimits old_limits = server_limits(now);
+  const net::ServerLimits new_limits = server_limits(next);
+  warn("limits", new_limits.head.request_line_bytes_max != old_limits.head.request_line_bytes_max ||
+                     new_limits.head.field_bytes_max != old_limits.head.field_bytes_max ||
+                     new_limits.head.fields_bytes_max != old_limits.head.fields_bytes_max ||
+                     new_limits.head.field_count_max != old_limits.head.field_count_max ||
+                     new_limits.body_bytes_max != old_limits.body_bytes_max);
   warn("log", next.log.level != now.log.level || next.log.format != now.log.format);
 }
 
@@ -410,14 +438,11 @@ admin::ProcessFacts Program::process_facts() const {
     };
     facts.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   }
-  constexpr std::size_t bytes_max = 256;
-  if (const auto text = store::read_file("/proc/self/statm", bytes_max)) {
-    // The second number is the resident pages.
-    std::int64_t pages = 0;
-    const std::size_t begin = text->find(' ') + 1;
-    std::from_chars(text->data() + begin, text->data() + text->size(), pages);
-    facts.resident_bytes = pages * ::sysconf(_SC_PAGESIZE);
-  }
+  facts.resident_bytes = resident_bytes();
+  facts.connections = occupancy_.connections();
+  facts.calls = occupancy_.calls();
+  facts.body_bytes = occupancy_.body_bytes();
+  facts.calls_shed = occupancy_.refused();
   return facts;
 }
 

@@ -16,6 +16,7 @@
 #include "server/log.hpp"
 #include "server/worker.hpp"
 #include "shared_state/gate.hpp"
+#include "shared_state/occupancy.hpp"
 
 namespace weir::server {
 
@@ -98,12 +99,13 @@ class Program {
  private:
   Result<> make_keys(const config::Config& config);
   Result<> open_listeners(const config::Config& config);
-  void set_limits(const config::Config& config, std::size_t threads);
+  void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
   void publish(const std::shared_ptr<const engine::Snapshot>& snapshot);
   Result<> apply(std::vector<config::Edit> edits);
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);
+  void relieve(std::int64_t resident);
   [[nodiscard]] Result<> write_changes(const std::string& file, bool is_new) const;
   [[nodiscard]] std::vector<config::Edit> first_lines() const;
 
@@ -120,6 +122,7 @@ class Program {
   std::string admin_token_;
   std::unique_ptr<Administration> admin_;
   Background background_;
+  shared_state::Occupancy occupancy_;
   Shared shared_;
   WorkerContext context_;
   net::ListenAddress client_address_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/worker.hpp"
 
+#include "server/client_address.hpp"
+
 namespace weir::server {
 
 Worker::Worker(const WorkerContext& context, std::uint64_t seed)
@@ -31,14 +33,16 @@ void Worker::join() {
 }
 
 void Worker::accept(net::Socket socket, Surface surface) {
-  // A full house still answers its administrators.
-  const bool is_full = surface != Surface::admin && context_.connections_max > 0 &&
-                       connections_.size() >= context_.connections_max;
-  if (is_full || is_draining_) return;
-  tasks_.spawn(serve(std::move(socket), surface));
+  if (is_draining_) return;
+  // A full house still answers its administrators (O-2).
+  shared_state::Occupancy& occupancy = context_.shared.occupancy;
+  auto place =
+      surface == Surface::admin ? occupancy.admit_administrator() : occupancy.admit_connection();
+  if (place) tasks_.spawn(serve(std::move(socket), surface, *std::move(place)));
 }
 
-net::Task<void> Worker::serve(net::Socket socket, Surface surface) {
+net::Task<void> Worker::serve(net::Socket socket, Surface surface,
+                              shared_state::Occupancy::Place place) {
   std::unique_ptr<net::Stream> stream;
   if (surface != Surface::admin && context_.listener_tls) {
     net::TlsHandshake handshake = co_await net::tls_accept(
@@ -47,7 +51,9 @@ net::Task<void> Worker::serve(net::Socket socket, Surface surface) {
   } else {
     stream = net::make_tcp_stream(std::move(socket));
   }
-  if (!stream || is_stopping_) {
+  std::optional<shared_state::Occupancy::Place> place_of_address;
+  if (stream) place_of_address = admit_address(*stream);
+  if (!place_of_address || is_stopping_) {
     finish_if_idle();
     co_return;
   }
@@ -61,8 +67,16 @@ net::Task<void> Worker::serve(net::Socket socket, Surface surface) {
   finish_if_idle();
 }
 
+std::optional<shared_state::Occupancy::Place> Worker::admit_address(
+    const net::Stream& stream) const {
+  const std::string address = counted_address(stream.peer_address(), proxies_);
+  if (address.empty()) return shared_state::Occupancy::Place();
+  return context_.shared.occupancy.admit_address(address);
+}
+
 void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, snapshot = std::move(snapshot)] {
+    proxies_ = proxies_of(snapshot->config());
     client_front_.set_snapshot(snapshot);
     admin_front_.set_snapshot(snapshot);
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -20,7 +21,6 @@ struct WorkerContext {
   const Shared& shared;
   net::ServerTimeouts timeouts;
   net::ServerLimits limits;
-  std::size_t connections_max = 0;                          ///< per worker
   std::shared_ptr<boost::asio::ssl::context> listener_tls;  ///< null: plain
   Surface client_surface = Surface::client;                 ///< `both`: with the administration
 };
@@ -47,7 +47,10 @@ class Worker {
   void stop();
 
  private:
-  net::Task<void> serve(net::Socket socket, Surface surface);
+  net::Task<void> serve(net::Socket socket, Surface surface, shared_state::Occupancy::Place place);
+  /// Nothing: there are too many connections from there.
+  [[nodiscard]] std::optional<shared_state::Occupancy::Place> admit_address(
+      const net::Stream& stream) const;
   void accept(net::Socket socket, Surface surface);
   void drain_connections();
   void abort_all();
@@ -60,6 +63,7 @@ class Worker {
   Front admin_front_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::set<net::ServerConnection*> connections_;
+  std::vector<IpRange> proxies_;
   net::TaskSet tasks_;
   net::CallbackAlarm abort_alarm_;
   bool is_draining_ = false;

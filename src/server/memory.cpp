@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/memory.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <unistd.h>
+
+#include "store/files.hpp"
+
+namespace weir::server {
+namespace {
+
+constexpr std::size_t file_bytes_max = 64 << 10;
+
+/// The number that `text` begins with; nothing for `max` and everything else.
+std::optional<std::int64_t> number_of(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end == text.data()) return std::nullopt;
+  return number;
+}
+
+/// The path of the group in the only hierarchy that version 2 has: the line `0::/path`.
+std::optional<std::string> group_path(std::string_view groups) {
+  constexpr std::string_view prefix = "0::";
+  while (!groups.empty()) {
+    const std::string_view line = groups.substr(0, groups.find('\n'));
+    groups.remove_prefix(std::min(groups.size(), line.size() + 1));
+    if (line.starts_with(prefix)) return std::string(line.substr(prefix.size()));
+  }
+  return std::nullopt;
+}
+
+std::int64_t machine_memory() {
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<std::string> read_system_file(const std::string& path) {
+  auto text = store::read_file(path, file_bytes_max);
+  if (!text) return std::nullopt;
+  return *std::move(text);
+}
+
+}  // namespace
+
+std::int64_t resident_bytes() {
+  const auto text = read_system_file("/proc/self/statm");
+  if (!text) return 0;
+  // The second number is the resident pages.
+  const std::size_t second = text->find(' ') + 1;
+  return number_of(std::string_view(*text).substr(second)).value_or(0) *
+         static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<std::int64_t> cgroup_memory_max(const FileReader& read) {
+  const std::string root = "/sys/fs/cgroup";
+  std::optional<std::int64_t> least;
+  const auto consider = [&](const std::string& file) {
+    const auto text = read(file);
+    const auto bytes = text ? number_of(*text) : std::nullopt;
+    if (bytes && *bytes > 0) least = std::min(least.value_or(*bytes), *bytes);
+  };
+  // Inside a container the path may be the host's, which is not there; the root is ours then.
+  std::string path = group_path(read("/proc/self/cgroup").value_or("")).value_or("");
+  while (path.starts_with('/') && path.size() > 1) {
+    consider(root + path + "/memory.max");
+    path.erase(path.rfind('/'));
+  }
+  consider(root + "/memory.max");
+  consider(root + "/memory/memory.limit_in_bytes");
+  return least;
+}
+
+std::int64_t memory_max() {
+  const std::int64_t machine = machine_memory();
+  return std::min(cgroup_memory_max(read_system_file).value_or(machine), machine);
+}
+
+}  // namespace weir::server

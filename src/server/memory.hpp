@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// How much memory there is, and how much of it is ours.
+namespace weir::server {
+
+/// Memory that this process holds now; 0 when nobody can say.
+[[nodiscard]] std::int64_t resident_bytes();
+
+/// Reads a small file of the system; nothing when there is none.
+using FileReader = std::function<std::optional<std::string>(const std::string& path)>;
+
+/// The least that the control groups of this process allow, in bytes; nothing where they bound
+/// nothing. Source: the kernel's documentation of cgroup v2 (`memory.max`) and v1
+/// (`memory.limit_in_bytes`).
+[[nodiscard]] std::optional<std::int64_t> cgroup_memory_max(const FileReader& read);
+
+/// What the process may use: that of its control groups, at most that of the machine.
+[[nodiscard]] std::int64_t memory_max();
+
+}  // namespace weir::server
