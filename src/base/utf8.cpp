@@ -63,6 +63,17 @@ void append_utf8(std::string& out, char32_t point) {
   }
 }
 
+Utf8Char decode_utf8(std::string_view text) noexcept {
+  Utf8Char found;
+  found.bytes = sequence_length(text, found.is_partial);
+  if (found.bytes == 0) return found;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  // The lead byte keeps what its length prefix leaves: 7, 5, 4 or 3 bits.
+  found.point = found.bytes == 1 ? byte(0) : byte(0) & (0xFFU >> (found.bytes + 1));
+  for (std::size_t i = 1; i < found.bytes; ++i) found.point = found.point << 6 | (byte(i) & 0x3FU);
+  return found;
+}
+
 std::size_t valid_utf8_prefix(std::string_view text) noexcept {
   std::size_t at = 0;
   bool is_partial = false;
