@@ -2,6 +2,10 @@
 #include "wire/responses/answer.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "wire/members.hpp"
+#include "wire/responses/codec.hpp"
 
 namespace weir::wire::responses {
 namespace {
@@ -110,7 +114,51 @@ void write_answer(json::Writer& json, const AnswerHead& head, std::string_view o
   }
 }
 
-void write_foreign_members(json::Writer& json, Finish finish) {
+std::string request_echo(json::Value request) {
+  struct Row {
+    std::string_view name;
+    std::string_view unset;  ///< empty: left out
+  };
+  // The tier is the one that was used, so it is the answer's to say.
+  static constexpr std::array rows{
+      Row{"background", "false"},
+      Row{"instructions", "null"},
+      Row{"max_output_tokens", "null"},
+      Row{"max_tool_calls", "null"},
+      Row{"metadata", "{}"},
+      Row{"parallel_tool_calls", "true"},
+      Row{"previous_response_id", "null"},
+      Row{"prompt_cache_key", ""},
+      Row{"reasoning", R"({"effort":null,"summary":null})"},
+      Row{"safety_identifier", ""},
+      Row{"store", "true"},
+      Row{"temperature", "1"},
+      Row{"text", R"({"format":{"type":"text"}})"},
+      Row{"tool_choice", R"("auto")"},
+      Row{"tools", "[]"},
+      Row{"top_logprobs", ""},
+      Row{"top_p", "1"},
+      Row{"truncation", R"("disabled")"},
+      Row{"user", ""},
+  };
+  std::string object;
+  json::Writer json(object);
+  json.begin_object();
+  for (const Row& row : rows) {
+    const auto said = request.find(row.name);
+    if (said && !said->is_null()) {
+      std::string value;
+      json::append_compact(value, said->raw());
+      json.key(row.name).raw(value);
+    } else if (!row.unset.empty()) {
+      json.key(row.name).raw(row.unset);
+    }
+  }
+  json.end_object();
+  return object;
+}
+
+void write_foreign_members(json::Writer& json, Finish finish, std::string_view echo) {
   json.key("error");
   if (finish == Finish::other) {
     json.begin_object().member("code", "server_error");
@@ -118,6 +166,7 @@ void write_foreign_members(json::Writer& json, Finish finish) {
   } else {
     json.null();
   }
+  if (!echo.empty()) return write_members_of(json, echo);
   json.key("instructions").null().key("metadata").raw("{}");
   json.member("parallel_tool_calls", true).key("temperature").null();
   json.member("tool_choice", "auto").key("tools").raw("[]").key("top_p").null();

@@ -39,8 +39,8 @@ struct AnswerHead {
 /// Writes the members that every answer has into the open object; `output` is a raw JSON array.
 void write_answer(json::Writer& json, const AnswerHead& head, std::string_view output);
 /// Writes the members that an answer of another dialect lacks and typed clients insist on: the
-/// error of a failed answer, and the settings of the request, which are not known here, as if
-/// nothing had been set.
-void write_foreign_members(json::Writer& json, Finish finish);
+/// error of a failed answer, and the settings of the request. `echo` holds them; empty: they are
+/// not known here, and it is as if nothing had been set.
+void write_foreign_members(json::Writer& json, Finish finish, std::string_view echo);
 
 }  // namespace weir::wire::responses

@@ -36,6 +36,8 @@ std::string_view id_prefix(const Item& item) noexcept;
 /// back, and an id twice in one conversation is refused.
 std::string derived_item_id(std::string_view prefix, std::string_view answer_id,
                             std::size_t output_index);
+/// True for what `derived_item_id` makes: the item was never seen by a server of this dialect.
+bool is_derived_item_id(std::string_view id) noexcept;
 
 /// Writes a text or refusal of an answer as a content part.
 void write_output_part(json::Writer& json, const Part& part, bool is_own,

@@ -106,6 +106,14 @@ std::string derived_item_id(std::string_view prefix, std::string_view answer_id,
   return id.append("_").append(std::to_string(output_index));
 }
 
+bool is_derived_item_id(std::string_view id) noexcept {
+  constexpr std::string_view digits = "0123456789";
+  const auto first = id.find('_');
+  const auto last = id.rfind('_');
+  return last != first && last + 1 < id.size() &&
+         id.find_first_not_of(digits, last + 1) == std::string_view::npos;
+}
+
 void write_output_item(json::Writer& json, const Item& item, const OutputStyle& style) {
   std::visit([&](const auto& value) { write_item(json, value, style); }, item);
 }

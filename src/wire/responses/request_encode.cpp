@@ -100,7 +100,7 @@ class InputWriter {
     const bool is_of_model = message.role == Role::assistant;
     if (!message.name.empty()) notes_.drop("name");
     json_.begin_object().member("type", "message");
-    if (is_own_ && !message.id.empty()) json_.member("id", message.id);
+    write_id(message.id);
     json_.member("role", role_name(message.role)).key("content");
     const bool is_string =
         message.is_plain_string && message.parts.size() == 1 && is_text(message.parts[0]);
@@ -112,7 +112,7 @@ class InputWriter {
   Result<> write_item(const ToolCall& call) {
     const bool is_custom = call.kind == ToolKind::custom;
     json_.begin_object().member("type", is_custom ? "custom_tool_call" : "function_call");
-    if (is_own_ && !call.item_id.empty()) json_.member("id", call.item_id);
+    write_id(call.item_id);
     json_.member("call_id", call.id).member("name", call.name);
     const bool is_unset = call.arguments.empty() && !is_custom && !is_own_;
     json_.member(is_custom ? "input" : "arguments", is_unset ? "{}" : call.arguments);
@@ -131,18 +131,26 @@ class InputWriter {
     return {};
   }
 
-  /// Encrypted and signed thoughts are bound to the model that made them. A signature, or another
-  /// vendor's mark, shows that this was not a model of this dialect, whoever carried it here.
+  /// Ids that we made for an answer of another dialect mean nothing to a server of this one.
+  void write_id(const std::string& id) {
+    if (is_own_ && !id.empty() && !is_derived_item_id(id)) json_.member("id", id);
+  }
+
+  /// Encrypted and signed thoughts are bound to the model that made them. A signature, another
+  /// vendor's mark or an id of ours shows that this was not a model of this dialect, whoever
+  /// carried it here.
   Result<> write_item(const Reasoning& reasoning) {
     const bool is_foreign =
-        reasoning.sealed_by != Vendor::unknown && reasoning.sealed_by != Vendor::openai;
-    if (!is_own_ || is_foreign || !reasoning.signature.empty()) {
+        !reasoning.signature.empty() ||
+        (reasoning.sealed_by != Vendor::unknown && reasoning.sealed_by != Vendor::openai) ||
+        (reasoning.encrypted.empty() && is_derived_item_id(reasoning.id));
+    if (!is_own_ || is_foreign) {
       notes_.drop("reasoning");
       return {};
     }
     const Extra& extra = reasoning.extra;
     json_.begin_object().member("type", "reasoning");
-    if (!reasoning.id.empty()) json_.member("id", reasoning.id);
+    write_id(reasoning.id);
     if (extra.find("summary") == nullptr) write_summary(json_, reasoning.summary);
     if (!reasoning.text.empty() && extra.find("content") == nullptr) {
       json_.key("content").begin_array().begin_object().member("type", "reasoning_text");

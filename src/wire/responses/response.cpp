@@ -52,7 +52,8 @@ void read_usage_member(json::ObjectReader& reader, ChatResponse& response) {
   response.extra.members.push_back({"usage", std::string(value->raw())});
 }
 
-std::string output_of(const ChatResponse& response, const Choice& choice) {
+std::string output_of(const ChatResponse& response, const Choice& choice,
+                      std::string_view answer_id) {
   const bool is_own = response.origin == Dialect::openai_responses;
   const std::string entries = is_own ? "[]" : logprob_entries(choice.logprobs);
   std::string_view logprobs = entries == "[]" ? std::string_view() : entries;
@@ -63,7 +64,7 @@ std::string output_of(const ChatResponse& response, const Choice& choice) {
   std::size_t index = 0;
   for (const Item& item : choice.output) {
     if (!is_output(item, is_own)) continue;
-    const std::string id = derived_item_id(id_prefix(item), response.id, index++);
+    const std::string id = derived_item_id(id_prefix(item), answer_id, index++);
     const bool is_cut_here = is_cut && &item == &choice.output.back();
     write_output_item(json, item,
                       {.id = id,
@@ -114,6 +115,12 @@ Result<ChatResponse> decode_response(json::Value root, Quirks /*quirks*/) {
 }
 
 void encode_response(const ChatResponse& response, std::string& out) {
+  encode_response(response, {}, out);
+}
+
+void encode_response(const ChatResponse& response, const AnswerFrame& frame, std::string& out) {
+  const std::size_t begin = out.size();
+  const std::string_view id = frame.id.empty() ? response.id : frame.id;
   const bool is_own = response.origin == Dialect::openai_responses;
   const Choice none;
   const Choice& choice = response.choices.empty() ? none : response.choices.front();
@@ -121,7 +128,7 @@ void encode_response(const ChatResponse& response, std::string& out) {
     const std::string* found = is_own ? response.extra.find(key) : nullptr;
     return found != nullptr ? std::string_view(*found) : std::string_view();
   };
-  const AnswerHead head{.id = response.id,
+  const AnswerHead head{.id = id,
                         .created = response.created,
                         .model = response.model,
                         .finish = choice.finish,
@@ -130,16 +137,17 @@ void encode_response(const ChatResponse& response, std::string& out) {
                         .usage_json = exact("usage")};
   json::Writer json(out);
   json.begin_object();
-  write_answer(json, head, output_of(response, choice));
+  write_answer(json, head, output_of(response, choice, id));
   if (!response.service_tier.empty()) json.member("service_tier", response.service_tier);
   if (is_own) {
     for (const auto& member : response.extra.members) {
       if (!is_merged_elsewhere(member.key)) json.key(member.key).raw(member.json);
     }
   } else {
-    write_foreign_members(json, choice.finish);
+    write_foreign_members(json, choice.finish, frame.echo);
   }
   json.end_object();
+  if (frame.answer != nullptr) frame.answer->assign(out, begin);
 }
 
 }  // namespace weir::wire::responses

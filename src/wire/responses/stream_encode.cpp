@@ -20,8 +20,11 @@ namespace {
 /// each other, since their pieces may come interleaved.
 class Encoder final : public StreamEncoder {
  public:
-  explicit Encoder(const StreamOptions& options)
-      : id_(options.id), model_(options.model), created_(options.created) {}
+  Encoder(const StreamOptions& options, AnswerFrame frame)
+      : frame_(std::move(frame)),
+        id_(frame_.id.empty() ? options.id : frame_.id),
+        model_(options.model),
+        created_(options.created) {}
 
   void encode(const StreamEvent& event, std::string& out) override;
   void finish(std::string& out) override;
@@ -75,6 +78,7 @@ class Encoder final : public StreamEncoder {
   void on_call_end(const StreamEvent& event, std::string& out);
   void write_call_delta(const OpenCall& open, std::string_view text, std::string& out);
 
+  AnswerFrame frame_;
   std::string id_;
   std::string model_;
   std::int64_t created_;
@@ -102,7 +106,7 @@ void Encoder::encode(const StreamEvent& event, std::string& out) {
   if (event.choice != 0) return;  // the format has one answer
   switch (event.type) {
     case Type::start:
-      if (!event.id.empty()) id_ = event.id;
+      if (!event.id.empty() && frame_.id.empty()) id_ = event.id;
       if (!event.model.empty()) model_ = event.model;
       if (event.created != 0) created_ = event.created;
       ensure_begun(out);
@@ -167,15 +171,8 @@ void Encoder::finish(std::string& out) {
                        finish_);
 }
 
-/// Clients differ in which of the two shapes of this event they read, so it has both.
 void Encoder::fail(const Error& error, std::string_view request_id, std::string& out) {
-  std::string body;
-  append_error_body(body, Dialect::openai_responses, error, request_id);
-  write_event(out, "error", [&](json::Writer& json) {
-    json.member("code", traits(error.code).name).member("message", error.message);
-    json.key("param").null();
-    write_members_of(json, body);
-  });
+  append_error_event(error, request_id, sequence_++, out);
 }
 
 void Encoder::ensure_begun(std::string& out) {
@@ -190,12 +187,14 @@ void Encoder::write_response_event(std::string& out, std::string_view type, Fini
                         .model = model_,
                         .finish = finish,
                         .usage = usage_ && finish != Finish::none ? &*usage_ : nullptr};
-  write_event(out, type, [&](json::Writer& json) {
-    json.key("response").begin_object();
-    write_answer(json, head, output_list());
-    write_foreign_members(json, finish);
-    json.end_object();
-  });
+  std::string response;
+  json::Writer writer(response);
+  writer.begin_object();
+  write_answer(writer, head, output_list());
+  write_foreign_members(writer, finish, frame_.echo);
+  writer.end_object();
+  write_event(out, type, [&](json::Writer& json) { json.key("response").raw(response); });
+  if (frame_.answer != nullptr && finish != Finish::none) *frame_.answer = std::move(response);
 }
 
 std::string Encoder::output_list() const {
@@ -403,8 +402,27 @@ void Encoder::on_call_end(const StreamEvent& event, std::string& out) {
 
 }  // namespace
 
+void append_error_event(const Error& error, std::string_view request_id,
+                        std::int64_t sequence_number, std::string& out) {
+  std::string body;
+  append_error_body(body, Dialect::openai_responses, error, request_id);
+  std::string data;
+  json::Writer json(data);
+  json.begin_object().member("type", "error").member("sequence_number", sequence_number);
+  json.member("code", traits(error.code).name).member("message", error.message);
+  json.key("param").null();
+  write_members_of(json, body);
+  json.end_object();
+  append_sse(out, "error", data);
+}
+
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options) {
-  return std::make_unique<Encoder>(options);
+  return make_stream_encoder(options, {});
+}
+
+std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options,
+                                                   AnswerFrame frame) {
+  return std::make_unique<Encoder>(options, std::move(frame));
 }
 
 }  // namespace weir::wire::responses
