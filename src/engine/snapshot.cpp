@@ -331,6 +331,10 @@ void Snapshot::set_paths(pipeline::Target& target, const config::ProviderConfig&
   }
   target.completions_path = path(Operation::completions);
   target.embeddings_path = path(Operation::embeddings);
+  for (std::size_t i = 0; i < providers::service_count; ++i) {
+    target.service_paths[i] =
+        providers::service_path(*provider.api, endpoint, static_cast<providers::Service>(i), model);
+  }
 }
 
 }  // namespace weir::engine

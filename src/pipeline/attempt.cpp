@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "base/ascii.hpp"
 #include "base/redact.hpp"
 #include "net/http/content_coding.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/http/retry_after.hpp"
+#include "pipeline/service_relay.hpp"
 #include "policy/classify.hpp"
 #include "wire/fault.hpp"
 
@@ -18,6 +20,7 @@ namespace {
 using policy::FailureClass;
 
 constexpr std::size_t fault_param_bytes_max = 128;
+constexpr std::string_view octet_stream = "application/octet-stream";
 
 /// Ends the exchange when a time is over.
 class Guard final : public net::Alarm {
@@ -90,6 +93,12 @@ bool is_stream_type(std::string_view content_type) {
          ascii::equals_ignoring_case(type, "application/jsonl");
 }
 
+std::string_view accept_field(const Operation& operation) {
+  if (operation.is_stream()) return "accept: text/event-stream, application/x-ndjson\r\n";
+  if (operation.passes_bytes({})) return "accept: */*\r\n";
+  return "accept: application/json\r\n";
+}
+
 AttemptEnd malformed(std::string reason) {
   AttemptEnd end;
   end.set(FailureClass::malformed);
@@ -150,17 +159,20 @@ void Attempt::make_head(const Outgoing& outgoing) {
   const Upstream& upstream = *target_.upstream;
   head_.reserve(upstream.fields.size() + outgoing.path.size() + 256);
   if (upstream.origin.uses_absolute_form()) {
-    head_.append("POST http://").append(upstream.authority);
-    head_.append(outgoing.path).append(" HTTP/1.1\r\n");
+    head_.append(outgoing.method).append(" http://").append(upstream.authority);
   } else {
-    head_.append("POST ").append(outgoing.path).append(" HTTP/1.1\r\n");
+    head_.append(outgoing.method).append(" ");
   }
+  head_.append(outgoing.path).append(" HTTP/1.1\r\n");
   head_.append(upstream.fields);
-  head_.append(operation_.is_stream() ? "accept: text/event-stream, application/x-ndjson\r\n"
-                                      : "accept: application/json\r\n");
+  head_.append(accept_field(operation_));
   head_.append("x-weir-hops: ").append(std::to_string(call_.hops + 1)).append("\r\n");
-  head_.append("content-type: application/json\r\ncontent-length: ");
-  head_.append(std::to_string(outgoing.body.size())).append("\r\n\r\n");
+  if (!outgoing.content_type.empty()) {
+    const std::uint64_t size = outgoing.source ? outgoing.source->size() : outgoing.body.size();
+    head_.append("content-type: ").append(outgoing.content_type);
+    head_.append("\r\ncontent-length: ").append(std::to_string(size)).append("\r\n");
+  }
+  head_.append("\r\n");
 }
 
 // T-14: grows with the answer that was asked for.
@@ -265,8 +277,13 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   timeouts.write_stall = target_.upstream->request_write_stall;
   timeouts.first_byte = is_stream ? net::Duration(target_.timeouts.first_byte) : left;
   const net::ExchangeLimits limits;
-  const net::ExchangeResult sent =
-      co_await exchange_->send("POST", head_, outgoing.body, timeouts, limits);
+  net::ExchangeResult sent;
+  if (outgoing.source) {
+    sent =
+        co_await exchange_->send_pieces(outgoing.method, head_, *outgoing.source, timeouts, limits);
+  } else {
+    sent = co_await exchange_->send(outgoing.method, head_, outgoing.body, timeouts, limits);
+  }
   if (!sent) {
     end = failed(sent.error, sent.reason);
     co_return end;
@@ -274,6 +291,9 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   remember_fields();
   if (status_ >= 300) {
     end = co_await read_refusal();
+  } else if (operation_.passes_bytes(media_type_of(content_type_))) {
+    guard.disarm();
+    end = co_await read_bytes(std::move(notes), listener);
   } else if (is_stream) {
     guard.disarm();
     end = co_await read_stream(std::move(notes), listener);
@@ -369,6 +389,79 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
   const bool is_taken =
       co_await delivery_.whole(200, operation_.media_type(), std::move(notes), out);
   if (!is_taken) end.set(FailureClass::client);
+  co_return end;
+}
+
+Result<> Attempt::relay_raw(const net::Exchange::Piece& piece,
+                            std::optional<net::http::BodyInflater>& inflater, std::string& out) {
+  if (!inflater) {
+    WEIR_TRY(relay_->feed(piece.bytes, out));
+  } else {
+    std::string plain;
+    WEIR_TRY(inflater->feed(piece.bytes, plain));
+    if (piece.is_last) WEIR_TRY(inflater->finish());
+    WEIR_TRY(relay_->feed(plain, out));
+  }
+  return piece.is_last ? relay_->end(out) : Result<>();
+}
+
+net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, FirstContentListener& listener) {
+  AttemptEnd end;
+  const auto coding = net::http::parse_content_coding(content_encoding_);
+  if (!coding) {
+    end = malformed("the answer has an unknown content-encoding");
+    co_return end;
+  }
+  std::optional<net::http::BodyInflater> inflater;
+  if (*coding != net::http::ContentCoding::identity) {
+    inflater.emplace(
+        *coding, net::http::InflateLimits{.bytes_max = std::numeric_limits<std::uint64_t>::max()});
+  }
+  relay_ = make_raw_relay(media_type_of(content_type_));
+  const std::string media_type(content_type_.empty() ? octet_stream : content_type_);
+  Guard content_guard(call_.loop, *exchange_, is_late_);  // T-11 or T-14
+  Guard total_guard(call_.loop, *exchange_, is_late_);    // T-17
+  content_guard.restart(content_deadline_ - call_.loop.now());
+  std::string out;
+  for (bool is_last = false; !is_last && end.is_ok(); out.clear()) {
+    const net::Exchange::Piece piece = co_await exchange_->read(target_.timeouts.stream_idle);
+    if (piece.error != net::ExchangeError::none) {
+      // What the client has so far must not pass for the whole: its connection ends without an end
+      // of the body.
+      end = failed(piece.error, "the answer broke off");
+      break;
+    }
+    is_last = piece.is_last;
+    const Result<> relayed = relay_raw(piece, inflater, out);
+    if (!relayed) {
+      end = malformed(target_.upstream->name + ": " + relayed.error().message);
+      break;
+    }
+    if (out.empty() && !is_last) continue;
+    const bool is_first = delivery_.may_fail_over();
+    if (is_first && out.empty() && !operation_.may_answer_nothing()) {
+      end = malformed(target_.upstream->name + ": answered with nothing");
+      break;
+    }
+    bool is_taken = true;
+    if (is_first) {
+      content_guard.disarm();
+      total_guard.restart(target_.timeouts.stream_total);
+      end.first_content_at = call_.loop.now();
+      listener.on_first_content(*end.first_content_at);
+    }
+    if (is_first && is_last) {
+      is_taken = co_await delivery_.whole(status_, media_type, std::move(notes), out);
+    } else if (is_first) {
+      is_taken = co_await delivery_.commit(media_type, std::move(notes), out, status_);
+    } else if (is_last) {
+      is_taken = co_await delivery_.finish(out);
+    } else {
+      is_taken = co_await delivery_.more(out);
+    }
+    if (!is_taken) end.set(FailureClass::client);
+  }
+  end.facts = relay_->facts();
   co_return end;
 }
 

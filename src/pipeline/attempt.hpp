@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "net/exchange.hpp"
+#include "net/http/content_coding.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/delivery.hpp"
 #include "policy/classify.hpp"
@@ -70,6 +71,10 @@ class Attempt {
   net::Task<AttemptEnd> read_refusal();
   net::Task<AttemptEnd> read_whole(AnswerNotes notes);
   net::Task<AttemptEnd> read_stream(AnswerNotes notes, FirstContentListener& listener);
+  Result<> relay_raw(const net::Exchange::Piece& piece,
+                     std::optional<net::http::BodyInflater>& inflater, std::string& out);
+  /// An answer that passes as it is.
+  net::Task<AttemptEnd> read_bytes(AnswerNotes notes, FirstContentListener& listener);
   /// Some servers answer a request for a stream with the whole answer.
   net::Task<AttemptEnd> read_whole_as_stream(AnswerNotes notes, FirstContentListener& listener);
   net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);

@@ -26,6 +26,9 @@ struct Outgoing {
   std::string_view path;  ///< of the target; empty: it has no such operation
   std::string body;
   std::vector<std::string> dropped;  ///< hints this target can't take
+  std::string_view method = "POST";
+  std::string content_type = "application/json";  ///< empty: there is no body
+  std::unique_ptr<net::BodySource> source;  ///< in the place of `body`, where that is not in memory
 };
 
 /// What is asked of the providers: a chat, a legacy completion, embeddings. Knows how to say it to
@@ -46,6 +49,11 @@ class Operation {
   [[nodiscard]] virtual std::unique_ptr<Relay> make_relay(const Target& target) const = 0;
 
   [[nodiscard]] virtual bool is_stream() const = 0;
+  /// An answer of this media type is passed on as it comes, byte for byte and without limit: sound,
+  /// subtitles. `media_type` has no parameters and may be empty.
+  [[nodiscard]] virtual bool passes_bytes(std::string_view /*media_type*/) const { return false; }
+  /// An answer without a byte is one, too.
+  [[nodiscard]] virtual bool may_answer_nothing() const { return false; }
   /// Media type of the client's answer.
   [[nodiscard]] virtual std::string_view media_type() const = 0;
   /// Output tokens asked for; 0 = not said.

@@ -55,12 +55,12 @@ net::Task<bool> Delivery::whole(int status, std::string_view media_type, AnswerN
 }
 
 net::Task<bool> Delivery::commit(std::string_view media_type, AnswerNotes notes,
-                                 std::string_view first) {
+                                 std::string_view first, int status) {
   WEIR_ASSERT(may_fail_over());
   state_ = State::streaming;
   start_fields(media_type, notes);
   fields_.append("cache-control: no-cache\r\n");
-  bool is_taken = co_await channel_.begin(200, fields_);
+  bool is_taken = co_await channel_.begin(status, fields_);
   if (is_taken && !first.empty()) is_taken = co_await channel_.write(first);
   co_return is_taken;
 }

@@ -51,7 +51,8 @@ class Delivery {
   net::Task<bool> whole(int status, std::string_view media_type, AnswerNotes notes,
                         std::string_view body);
   /// Sends the head of a stream and its first bytes. Precondition: may_fail_over().
-  net::Task<bool> commit(std::string_view media_type, AnswerNotes notes, std::string_view first);
+  net::Task<bool> commit(std::string_view media_type, AnswerNotes notes, std::string_view first,
+                         int status = 200);
   /// Sends more of a stream. Precondition: committed.
   net::Task<bool> more(std::string_view bytes);
   /// Ends a stream in good order, after `last`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
 #include "providers/capability_table.hpp"
+#include "providers/services.hpp"
 #include "wire/codec.hpp"
 
 namespace weir::shared_state {
@@ -91,6 +93,7 @@ struct Target {
   std::string chat_stream_path;
   std::string completions_path;
   std::string embeddings_path;
+  std::array<std::string, providers::service_count> service_paths;  ///< by providers::Service
   wire::ModelTraits traits;
   providers::CapabilityTable capabilities;
   std::int64_t context_tokens = 0;            ///< 0 = unknown
