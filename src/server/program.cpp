@@ -159,6 +159,7 @@ Result<> Program::start() {
   for (std::size_t i = 0; i < threads; ++i) {
     workers_.push_back(std::make_unique<Worker>(context_, random_seed()));
   }
+  WEIR_TRY(open_data_directory(config));
   WEIR_TRY(open_listeners(config));
   WEIR_TRY(make_keys(config));
   WEIR_TRY_ASSIGN(first, make_snapshot(config));
@@ -184,6 +185,20 @@ void Program::set_limits(const config::Config& config) {
   context_.limits = server_limits(config);
   context_.limits.bodies = &occupancy_;
   if (config.admin_listen == "same") context_.client_surface = Surface::both;
+}
+
+Result<> Program::open_data_directory(const config::Config& config) {
+  auto instance = store::Instance::open(data_directory_, config.reuse_port);
+  if (instance) {
+    instance_ = *std::move(instance);
+  } else if (instance.error().code == ErrorCode::invalid_request) {
+    return instance.error();
+  } else {
+    // A gateway that can keep nothing still serves.
+    log_.warn("data_dir", "the data directory can't be used",
+              {{"reason", instance.error().message}});
+  }
+  return {};
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
@@ -337,6 +352,7 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("listen", next.listen != now.listen);
   warn("admin.listen", next.admin_listen != now.admin_listen);
   warn("threads", next.threads != now.threads);
+  warn("reuse_port", next.reuse_port != now.reuse_port);
   warn("data_dir", next.data_dir != now.data_dir);
   warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
   const net::ServerLimits old_limits = server_limits(now);

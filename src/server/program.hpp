@@ -17,6 +17,7 @@
 #include "server/worker.hpp"
 #include "shared_state/gate.hpp"
 #include "shared_state/occupancy.hpp"
+#include "store/instance.hpp"
 
 namespace weir::server {
 
@@ -40,8 +41,8 @@ class Program {
   Program(Options options, config::Loaded loaded);
   ~Program();
 
-  /// Opens the listeners and starts the threads. Errors: an address in use, a file that can't be
-  /// read or made.
+  /// Opens the listeners and starts the threads. Errors: an address or a data directory in use, a
+  /// file that can't be read or made.
   Result<> start();
 
   // ---- configuration
@@ -98,6 +99,7 @@ class Program {
 
  private:
   Result<> make_keys(const config::Config& config);
+  Result<> open_data_directory(const config::Config& config);
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
@@ -117,6 +119,7 @@ class Program {
   shared_state::Gate gate_;
   net::TlsClientContexts tls_;
   std::string data_directory_;
+  store::Instance instance_;
   std::string client_key_;  ///< of a listener for everyone that has no other; empty: none needed
   std::string new_client_key_;
   std::string admin_token_;

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two gateways on one machine: by mistake, and on purpose (rule H-8)."""
+
+import json
+
+from harness import Weir, eventually, free_port, run_weir
+
+EXIT_CONFIG = 78
+
+
+def config_of(weir, **members) -> dict:
+    """For a second gateway in the place of `weir`."""
+    own = {
+        "listen": f"127.0.0.1:{weir.port}",
+        "admin": {"listen": f"127.0.0.1:{weir.admin_port}"},
+        "data_dir": str(weir.folder / "data"),
+        "providers": {"mock": {}},
+    }
+    return {**own, **members}
+
+
+def start_beside(weir, folder, config) -> tuple[int, str]:
+    file = folder / "second.yaml"
+    file.write_text(json.dumps(config))
+    run = run_weir("serve", "--config", str(file), folder=folder)
+    return run.returncode, run.stderr
+
+
+def test_a_data_directory_belongs_to_one_gateway(tmp_path):
+    with Weir({"providers": {"mock": {}}}) as weir:
+        ports = {
+            "listen": f"127.0.0.1:{free_port()}",
+            "admin": {"listen": f"127.0.0.1:{free_port()}"},
+        }
+        status, message = start_beside(weir, tmp_path, config_of(weir, **ports))
+        assert status == EXIT_CONFIG
+        assert f"in use by process {weir.process.pid}" in message
+        assert "reuse_port" in message
+
+
+def test_a_forgotten_gateway_on_the_same_port_is_noticed(tmp_path):
+    with Weir({"providers": {"mock": {}}}) as weir:
+        own_data = config_of(weir, data_dir=str(tmp_path / "data"))
+        status, message = start_beside(weir, tmp_path, own_data)
+        assert status != 0
+        assert f"127.0.0.1:{weir.port}" in message or f"127.0.0.1:{weir.admin_port}" in message
+
+
+def test_gateways_that_share_a_port_share_the_directory():
+    shared = {"providers": {"mock": {}}, "reuse_port": True}
+    with Weir(shared) as first:
+        second = Weir(config_of(first, reuse_port=True))
+        second.port, second.admin_port = first.port, first.admin_port
+        with second:
+            eventually(lambda: "weir starts" in second.log())  # the first may have said it is ready
+            folders = sorted(path.name for path in (first.folder / "data/instances").iterdir())
+            assert folders == ["0", "1"]
+        assert first.get("/livez").status == 200
