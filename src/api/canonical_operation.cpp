@@ -4,9 +4,8 @@
 #include <algorithm>
 
 #include "base/hash.hpp"
-#include "json/document.hpp"
-#include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
+#include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
 
 namespace weir::api {
@@ -19,12 +18,6 @@ void count_parts(const std::vector<wire::Part>& parts, wire::RequestPeek& peek) 
     if (part.kind == wire::PartKind::audio) peek.uses_audio = true;
     if (part.kind == wire::PartKind::file) peek.uses_files = true;
   }
-}
-
-/// The value that was set, else the default.
-template <class T>
-void fill(T& value, const T& standard) {
-  if (value == T{}) value = standard;
 }
 
 }  // namespace
@@ -54,42 +47,6 @@ wire::RequestPeek peek_of(const wire::ChatRequest& request) {
   peek.uses_json_schema = request.format.kind == wire::OutputFormat::Kind::json_schema;
   peek.asks_reasoning = request.reasoning.effort.has_value();
   return peek;
-}
-
-Result<> fill_defaults(wire::ChatRequest& request,
-                       const std::vector<std::pair<std::string, std::string>>& params) {
-  if (params.empty()) return {};
-  // The defaults are written in OpenAI's words, so OpenAI's decoder reads them.
-  std::string text;
-  json::Writer json(text);
-  json.begin_object().member("model", "defaults").key("messages").begin_array().begin_object();
-  json.member("role", "user").member("content", "").end_object().end_array();
-  for (const auto& [name, value] : params) json.key(name).raw(value);
-  json.end_object();
-  json::Document document;
-  WEIR_TRY(document.parse(text));
-  const auto& codec = pipeline::codec_of(wire::Dialect::openai_chat);
-  WEIR_TRY_ASSIGN(standard, codec.decode_request(document.root()));
-  fill(request.output_tokens_max, standard.output_tokens_max);
-  fill(request.sampling.temperature, standard.sampling.temperature);
-  fill(request.sampling.top_p, standard.sampling.top_p);
-  fill(request.sampling.top_k, standard.sampling.top_k);
-  fill(request.sampling.presence_penalty, standard.sampling.presence_penalty);
-  fill(request.sampling.frequency_penalty, standard.sampling.frequency_penalty);
-  fill(request.sampling.seed, standard.sampling.seed);
-  fill(request.sampling.logit_bias, standard.sampling.logit_bias);
-  fill(request.stop, standard.stop);
-  fill(request.format, standard.format);
-  fill(request.reasoning, standard.reasoning);
-  fill(request.parallel_tool_calls, standard.parallel_tool_calls);
-  fill(request.verbosity, standard.verbosity);
-  fill(request.user, standard.user);
-  fill(request.service_tier, standard.service_tier);
-  fill(request.prompt_cache_key, standard.prompt_cache_key);
-  fill(request.store, standard.store);
-  fill(request.metadata, standard.metadata);
-  fill(request.extra, standard.extra);
-  return {};
 }
 
 CanonicalOperation::CanonicalOperation(wire::ChatRequest request, bool is_stream, Answer& answer,
@@ -130,7 +87,7 @@ Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& t
     WEIR_TRY(encode(request_));
   } else {
     wire::ChatRequest filled = request_;
-    WEIR_TRY(fill_defaults(filled, target.params));
+    WEIR_TRY(pipeline::fill_defaults(filled, target.params));
     WEIR_TRY(encode(filled));
   }
   return outgoing;

@@ -49,9 +49,4 @@ class CanonicalOperation final : public pipeline::Operation {
 /// What policy needs to know of a request.
 wire::RequestPeek peek_of(const wire::ChatRequest& request);
 
-/// Gives `request` those of `params` (OpenAI's name and raw JSON) that it does not set itself.
-/// Errors: `invalid_request` for a value that OpenAI's format would not take.
-Result<> fill_defaults(wire::ChatRequest& request,
-                       const std::vector<std::pair<std::string, std::string>>& params);
-
 }  // namespace weir::api

@@ -6,6 +6,7 @@
 #include "api/admission.hpp"
 #include "api/answer_pipe.hpp"
 #include "api/canonical_operation.hpp"
+#include "pipeline/defaults.hpp"
 #include "api/convert.hpp"
 #include "api/options_text.hpp"
 #include "api/stream_queue.hpp"
@@ -170,13 +171,13 @@ TEST(Convert, RefusesAResultWithoutItsCall) {
 TEST(FillDefaults, FillsOnlyWhatTheCallerLeftOpen) {
   wire::ChatRequest request;
   request.sampling.temperature = 0.1;
-  ASSERT_TRUE(fill_defaults(
+  ASSERT_TRUE(pipeline::fill_defaults(
       request, {{"temperature", "0.9"}, {"max_tokens", "100"}, {"custom_switch", "true"}}));
   EXPECT_EQ(request.sampling.temperature, 0.1);
   EXPECT_EQ(request.output_tokens_max, 100);
   ASSERT_EQ(request.extra.members.size(), 1U);
   EXPECT_EQ(request.extra.members[0].key, "custom_switch");
-  EXPECT_FALSE(fill_defaults(request, {{"temperature", "\"hot\""}}));
+  EXPECT_FALSE(pipeline::fill_defaults(request, {{"temperature", "\"hot\""}}));
 }
 
 TEST(OptionsText, IsReadBackAsItWasMeant) {

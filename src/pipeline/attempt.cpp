@@ -99,6 +99,27 @@ std::string_view accept_field(const Operation& operation) {
   return "accept: application/json\r\n";
 }
 
+/// Appends the lines of `fields` that no line of `replacing` stands for, then those.
+void append_fields(std::string& head, std::string_view fields, std::string_view replacing) {
+  if (replacing.empty()) {
+    head.append(fields);
+    return;
+  }
+  while (!fields.empty()) {
+    const std::string_view line = fields.substr(0, fields.find('\n') + 1);
+    fields.remove_prefix(line.size());
+    const std::string_view name = line.substr(0, line.find(':'));
+    bool is_replaced = false;
+    for (std::string_view rest = replacing; !rest.empty() && !is_replaced;) {
+      const std::string_view other = rest.substr(0, rest.find(':'));
+      is_replaced = ascii::equals_ignoring_case(name, other) && !name.ends_with("-beta");
+      rest.remove_prefix(rest.find('\n') + 1);
+    }
+    if (!is_replaced) head.append(line);
+  }
+  head.append(replacing);
+}
+
 AttemptEnd malformed(std::string reason) {
   AttemptEnd end;
   end.set(FailureClass::malformed);
@@ -164,7 +185,7 @@ void Attempt::make_head(const Outgoing& outgoing) {
     head_.append(outgoing.method).append(" ");
   }
   head_.append(outgoing.path).append(" HTTP/1.1\r\n");
-  head_.append(upstream.fields);
+  append_fields(head_, upstream.fields, outgoing.fields);
   head_.append(accept_field(operation_));
   head_.append("x-weir-hops: ").append(std::to_string(call_.hops + 1)).append("\r\n");
   if (!outgoing.content_type.empty()) {

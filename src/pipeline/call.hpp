@@ -29,6 +29,9 @@ struct Outgoing {
   std::string_view method = "POST";
   std::string content_type = "application/json";  ///< empty: there is no body
   std::unique_ptr<net::BodySource> source;  ///< in the place of `body`, where that is not in memory
+  /// Header lines of the client's that go to a target of its own dialect, each ended by CRLF. One
+  /// replaces the provider's own of that name, unless it is a list (`...-beta`).
+  std::string_view fields;
 };
 
 /// What is asked of the providers: a chat, a legacy completion, embeddings. Knows how to say it to

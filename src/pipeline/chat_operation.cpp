@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/hash.hpp"
-#include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
+#include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
-#include "wire/openai/passthrough.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -18,131 +18,126 @@ constexpr wire::Quirks reading_quirks = wire::Quirk::reasoning_outside_completio
                                         wire::Quirk::reasoning_effort_hint |
                                         wire::Quirk::replay_reasoning;
 
-/// What reasoning models refuse, by OpenAI's names.
-constexpr std::array<std::string_view, 6> sampling_members{
-    "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens", "stop"};
+/// What models without sampling refuse, by the names of the client's dialect.
+std::span<const std::string_view> sampling_members(wire::Dialect client) {
+  static constexpr std::array<std::string_view, 6> openai{
+      "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens", "stop"};
+  static constexpr std::array<std::string_view, 3> anthropic{"temperature", "top_p", "top_k"};
+  if (client == wire::Dialect::openai_chat) return openai;
+  if (client == wire::Dialect::anthropic) return anthropic;
+  return {};
+}
 
 }  // namespace
 
-std::string with_params(json::Value root,
-                        const std::vector<std::pair<std::string, std::string>>& params) {
-  std::string added;
-  for (const auto& [name, json] : params) {
-    if (root.find(name)) continue;
-    json::append_string(added, name);
-    added.append(":").append(json).append(",");
-  }
-  std::string out(root.raw());
-  if (root.size() == 0 && !added.empty()) added.pop_back();
-  out.insert(1, added);
-  return out;
-}
-
-ChatOperation::ChatOperation(wire::Dialect client, json::Value root, wire::RequestPeek peek,
-                             std::string_view request_id, std::int64_t unix_seconds)
-    : client_(client),
-      root_(root),
-      peek_(std::move(peek)),
-      request_id_(request_id),
-      unix_seconds_(unix_seconds) {}
+ChatOperation::ChatOperation(ChatAsk ask) : ask_(std::move(ask)) {}
 
 std::optional<std::string> ChatOperation::lacks(const Target& target) const {
-  return lacking(peek_, target);
+  return lacking(ask_.peek, target);
 }
 
 bool ChatOperation::is_uncertain(const Target& target) const {
-  return needs_unknown(peek_, target);
+  return needs_unknown(ask_.peek, target);
 }
 
 const Target& ChatOperation::variant_of(const Target& target) const {
-  return serving_variant(peek_, target);
+  return serving_variant(ask_.peek, target);
 }
 
 bool ChatOperation::needs_rewriting(const Target& target) const {
   if ((target.upstream->quirks & ~reading_quirks) != 0) return true;
+  // Defaults are written in OpenAI's words: other dialects get theirs encoded.
+  if (!target.params.empty() && ask_.client != wire::Dialect::openai_chat) return true;
   if (target.traits.takes_sampling) return false;
-  return std::any_of(sampling_members.begin(), sampling_members.end(),
-                     [&](std::string_view name) { return root_.find(name).has_value(); });
+  const auto members = sampling_members(ask_.client);
+  return std::any_of(members.begin(), members.end(),
+                     [&](std::string_view name) { return ask_.root.find(name).has_value(); });
 }
 
-bool ChatOperation::passes_through(const Target& target) const {
-  return client_ == wire::Dialect::openai_chat && target.dialect == client_ &&
-         !needs_rewriting(target);
+bool ChatOperation::is_own_dialect(const Target& target) const {
+  return target.dialect == ask_.client && codec_of(ask_.client).passes_through();
 }
 
 Result<Outgoing> ChatOperation::prepare(const Target& target) {
-  return passes_through(target) ? pass_through(target) : translate(target);
+  const bool passes = is_own_dialect(target) && !needs_rewriting(target);
+  Result<Outgoing> outgoing = passes ? pass_through(target) : translate(target);
+  if (!outgoing) return outgoing;
+  outgoing->path = ask_.peek.stream ? target.chat_stream_path : target.chat_path;
+  if (target.dialect == ask_.client) outgoing->fields = ask_.upstream_fields;
+  return outgoing;
 }
 
 Result<Outgoing> ChatOperation::pass_through(const Target& target) {
   Outgoing outgoing;
-  outgoing.path = target.chat_path;
-  const bool adds_usage = peek_.stream && !peek_.wants_stream_usage;
+  const Codec& codec = codec_of(ask_.client);
+  const bool adds_usage = ask_.peek.stream && !ask_.peek.wants_stream_usage;
   const wire::RequestPatch patch{.model = target.model, .adds_stream_usage = adds_usage};
   if (target.params.empty()) {
-    outgoing.body.reserve(root_.raw().size() + target.model.size() + 64);
-    wire::openai::patch_request(root_, patch, outgoing.body);
+    outgoing.body.reserve(ask_.root.raw().size() + target.model.size() + 64);
+    codec.patch_request(ask_.root, patch, outgoing.body);
     return outgoing;
   }
-  const std::string text = with_params(root_, target.params);
+  const std::string text = with_params(ask_.root, target.params);
   json::Document document;
   WEIR_TRY(document.parse(text));
-  wire::openai::patch_request(document.root(), patch, outgoing.body);
+  codec.patch_request(document.root(), patch, outgoing.body);
   return outgoing;
 }
 
 Result<Outgoing> ChatOperation::translate(const Target& target) {
-  const Codec& client = codec_of(client_);
-  std::optional<wire::ChatRequest> own;
-  if (!target.params.empty()) {
-    const std::string text = with_params(root_, target.params);
-    json::Document document;
-    WEIR_TRY(document.parse(text));
-    WEIR_TRY_ASSIGN(request, client.decode_request(document.root()));
-    own = std::move(request);
-  } else if (!decoded_) {
-    WEIR_TRY_ASSIGN(request, client.decode_request(root_));
+  if (!decoded_) {
+    WEIR_TRY_ASSIGN(request, codec_of(ask_.client).decode_request(ask_.root));
+    // Both may stand in the path; and usage is always wanted: the count must not depend on what the
+    // client asked to see.
+    request.model = ask_.peek.model;
+    request.stream = request.wants_stream_usage = ask_.peek.stream;
     decoded_ = std::move(request);
   }
-  wire::ChatRequest& request = own ? *own : *decoded_;
-  // Usage is always wanted: the count must not depend on what the client asked to see.
-  request.wants_stream_usage = request.stream;
+  std::optional<wire::ChatRequest> filled;
+  if (!target.params.empty()) {
+    filled = decoded_;
+    WEIR_TRY(fill_defaults(*filled, target.params));
+  }
   const wire::EncodeOptions options{
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
   Outgoing outgoing;
-  outgoing.path = peek_.stream ? target.chat_stream_path : target.chat_path;
-  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
+  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect)
+                             .encode_request(filled ? *filled : *decoded_, options, outgoing.body));
   outgoing.dropped = std::move(notes.dropped);
   return outgoing;
 }
 
 std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target) const {
-  const RelayOptions options{.client = client_,
+  const RelayOptions options{.client = ask_.client,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
-                             .request_id = request_id_,
+                             .request_id = ask_.request_id,
                              .model = target.model,
-                             .created = unix_seconds_,
-                             .wants_stream_usage = peek_.wants_stream_usage,
-                             .choices = peek_.n};
+                             .created = ask_.unix_seconds,
+                             .wants_stream_usage = ask_.peek.wants_stream_usage,
+                             .choices = ask_.peek.n,
+                             .is_json_array = ask_.is_json_array};
   // Answers may pass even where the request was rewritten, unless their figures need mending.
-  const bool passes = client_ == wire::Dialect::openai_chat && target.dialect == client_ &&
+  const bool passes = is_own_dialect(target) &&
                       !has(target.upstream->quirks, wire::Quirk::mistral_ids) &&
                       !has(target.upstream->quirks, wire::Quirk::reasoning_outside_completion);
   return passes ? make_passthrough_relay(options) : make_translating_relay(options);
 }
 
 std::string_view ChatOperation::media_type() const {
-  return peek_.stream ? codec_of(client_).stream_media_type : "application/json";
+  if (!ask_.peek.stream || ask_.is_json_array) return "application/json";
+  return codec_of(ask_.client).stream_media_type;
 }
 
 std::int64_t ChatOperation::input_tokens_estimate() const {
-  return pipeline::input_tokens_estimate(peek_);
+  return pipeline::input_tokens_estimate(ask_.peek);
 }
 
 std::uint64_t ChatOperation::prefix_hash() const {
-  const auto messages = root_.find("messages");
-  return prefix_hash_of(messages ? messages->raw() : root_.raw());
+  for (const std::string_view key : {"messages", "contents", "input"}) {
+    if (const auto turns = ask_.root.find(key)) return prefix_hash_of(turns->raw());
+  }
+  return prefix_hash_of(ask_.root.raw());
 }
 
 }  // namespace weir::pipeline

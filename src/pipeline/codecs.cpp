@@ -4,9 +4,13 @@
 #include <array>
 
 #include "wire/anthropic/codec.hpp"
+#include "wire/anthropic/passthrough.hpp"
 #include "wire/gemini/codec.hpp"
+#include "wire/gemini/passthrough.hpp"
 #include "wire/ollama/codec.hpp"
+#include "wire/ollama/passthrough.hpp"
 #include "wire/openai/codec.hpp"
+#include "wire/openai/passthrough.hpp"
 #include "wire/responses/codec.hpp"
 
 namespace weir::pipeline {
@@ -19,19 +23,28 @@ constexpr std::string_view ndjson_media_type = "application/x-ndjson";
 constexpr std::array<Codec, wire::dialect_count> codecs{{
     {wire::openai::decode_request, wire::openai::encode_request, wire::openai::decode_response,
      wire::openai::encode_response, wire::openai::make_stream_decoder,
-     wire::openai::make_stream_encoder, sse_media_type},
+     wire::openai::make_stream_encoder, sse_media_type, wire::Framing::sse,
+     wire::openai::peek_request, wire::openai::patch_request, wire::openai::watch_response,
+     wire::openai::make_stream_watcher},
     {wire::responses::decode_request, wire::responses::encode_request,
      wire::responses::decode_response, wire::responses::encode_response,
-     wire::responses::make_stream_decoder, wire::responses::make_stream_encoder, sse_media_type},
+     wire::responses::make_stream_decoder, wire::responses::make_stream_encoder, sse_media_type,
+     wire::Framing::sse, nullptr, nullptr, nullptr, nullptr},
     {wire::anthropic::decode_request, wire::anthropic::encode_request,
      wire::anthropic::decode_response, wire::anthropic::encode_response,
-     wire::anthropic::make_stream_decoder, wire::anthropic::make_stream_encoder, sse_media_type},
+     wire::anthropic::make_stream_decoder, wire::anthropic::make_stream_encoder, sse_media_type,
+     wire::Framing::sse, wire::anthropic::peek_request, wire::anthropic::patch_request,
+     wire::anthropic::watch_response, wire::anthropic::make_stream_watcher},
     {wire::gemini::decode_request, wire::gemini::encode_request, wire::gemini::decode_response,
      wire::gemini::encode_response, wire::gemini::make_stream_decoder,
-     wire::gemini::make_stream_encoder, sse_media_type},
+     wire::gemini::make_stream_encoder, sse_media_type, wire::Framing::sse,
+     wire::gemini::peek_request, wire::gemini::patch_request, wire::gemini::watch_response,
+     wire::gemini::make_stream_watcher},
     {wire::ollama::decode_request, wire::ollama::encode_request, wire::ollama::decode_response,
      wire::ollama::encode_response, wire::ollama::make_stream_decoder,
-     wire::ollama::make_stream_encoder, ndjson_media_type},
+     wire::ollama::make_stream_encoder, ndjson_media_type, wire::Framing::lines,
+     wire::ollama::peek_request, wire::ollama::patch_request, wire::ollama::watch_response,
+     wire::ollama::make_stream_watcher},
 }};
 
 }  // namespace

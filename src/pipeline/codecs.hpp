@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "wire/codec.hpp"
+#include "wire/passthrough.hpp"
 
 namespace weir::pipeline {
 
@@ -18,6 +22,15 @@ struct Codec {
   std::unique_ptr<wire::StreamEncoder> (*make_stream_encoder)(const wire::StreamOptions& options);
   /// Media type of a streamed answer.
   std::string_view stream_media_type;
+  wire::Framing framing;
+  // Without rebuilding bodies; see wire/passthrough.hpp. Null where a dialect has none yet.
+  Result<wire::RequestPeek> (*peek_request)(json::Value root);
+  void (*patch_request)(json::Value root, const wire::RequestPatch& patch, std::string& out);
+  wire::ResponseWatch (*watch_response)(json::Value root, wire::Quirks quirks);
+  std::unique_ptr<wire::StreamWatcher> (*make_stream_watcher)(wire::Quirks quirks,
+                                                              std::int64_t choices);
+
+  [[nodiscard]] bool passes_through() const noexcept { return patch_request != nullptr; }
 };
 
 const Codec& codec_of(wire::Dialect dialect) noexcept;

@@ -11,7 +11,7 @@
 namespace weir::pipeline {
 namespace {
 
-/// 429 and 503 always say when to come back, also where the upstream did not.
+/// 429, 503 and 529 always say when to come back, also where the upstream did not.
 constexpr std::chrono::milliseconds retry_after_default{1'000};
 
 std::string joined(const std::vector<std::string>& names) {
@@ -29,14 +29,35 @@ void append_if_set(std::string& out, std::string_view name, std::string_view val
 
 }  // namespace
 
+void append_request_id(std::string& fields, wire::Dialect dialect, std::string_view request_id) {
+  net::http::append_field(fields, "x-weir-request-id", request_id);
+  const bool is_anthropic = dialect == wire::Dialect::anthropic;
+  net::http::append_field(fields, is_anthropic ? "request-id" : "x-request-id", request_id);
+}
+
+int describe_error(const Error& error, wire::Dialect dialect, std::string_view request_id,
+                   std::string& fields, std::string& body) {
+  const int status = wire::status_of(dialect, error);
+  std::optional<std::chrono::milliseconds> wait = error.retry_after;
+  const bool is_passing = status == 429 || status == 503 || status == 529;
+  if (!wait && is_passing) wait = retry_after_default;
+  if (wait) {
+    const auto seconds = (wait->count() + 999) / 1000;
+    net::http::append_field(fields, "retry-after", static_cast<std::uint64_t>(seconds));
+  }
+  // An SDK that retries what the gateway has already retried multiplies the load.
+  const bool should_retry = wait && traits(error.code).retryable;
+  net::http::append_field(fields, "x-should-retry", should_retry ? "true" : "false");
+  wire::append_error_body(body, dialect, error, request_id);
+  return status;
+}
+
 void Delivery::start_fields(std::string_view media_type, const AnswerNotes& notes) {
   fields_.clear();
   fields_.reserve(384);
   using net::http::append_field;
   append_field(fields_, "content-type", media_type);
-  append_field(fields_, "x-weir-request-id", request_id_);
-  append_field(fields_, dialect_ == wire::Dialect::anthropic ? "request-id" : "x-request-id",
-               request_id_);
+  append_request_id(fields_, dialect_, request_id_);
   append_if_set(fields_, "x-weir-target", notes.target);
   append_field(fields_, "x-weir-attempts", static_cast<std::uint64_t>(notes.attempts));
   append_if_set(fields_, "x-weir-cost", notes.cost);
@@ -84,18 +105,8 @@ net::Task<bool> Delivery::refuse(const Error& error, AnswerNotes notes) {
   WEIR_ASSERT(may_fail_over());
   state_ = State::done;
   start_fields("application/json", notes);
-  const int status = wire::status_of(dialect_, error);
-  std::optional<std::chrono::milliseconds> wait = error.retry_after;
-  if (!wait && (status == 429 || status == 503)) wait = retry_after_default;
-  if (wait) {
-    const auto seconds = (wait->count() + 999) / 1000;
-    net::http::append_field(fields_, "retry-after", static_cast<std::uint64_t>(seconds));
-  }
-  // An SDK that retries what the gateway has already retried multiplies the load.
-  const bool should_retry = wait && traits(error.code).retryable;
-  net::http::append_field(fields_, "x-should-retry", should_retry ? "true" : "false");
   std::string body;
-  wire::append_error_body(body, dialect_, error, request_id_);
+  const int status = describe_error(error, dialect_, request_id_, fields_, body);
   const bool is_taken = co_await channel_.respond(status, fields_, body);
   co_return is_taken;
 }

@@ -34,6 +34,14 @@ struct AnswerNotes {
   std::string allow;                  ///< methods that the path takes, where it was another
 };
 
+/// Appends the header lines that name a request, as clients of `dialect` look for them.
+void append_request_id(std::string& fields, wire::Dialect dialect, std::string_view request_id);
+
+/// Appends the header lines and the body of an error, and answers its status. `fields` should hold
+/// nothing that says what the body is.
+int describe_error(const Error& error, wire::Dialect dialect, std::string_view request_id,
+                   std::string& fields, std::string& body);
+
 /// Owns status, content and end of one request's answer. No other code writes to the client, so
 /// that "was anything sent yet" has one answer, and a second answer can't follow a first byte.
 class Delivery {

@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/document.hpp"
+#include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
+#include "wire/error_writer.hpp"
 #include "wire/fault.hpp"
-#include "wire/openai/codec.hpp"
-#include "wire/openai/passthrough.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::pipeline {
 namespace {
 
-/// OpenAI's dialect on both sides: payloads go through byte for byte. Each is parsed once, to learn
+/// One dialect on both sides: payloads go through byte for byte. Each is parsed once, to learn
 /// usage, finish and faults; comments and other keep-alives stay behind.
 class PassthroughRelay final : public Relay {
  public:
-  explicit PassthroughRelay(const RelayOptions& options) : options_(options) {}
+  explicit PassthroughRelay(const RelayOptions& options)
+      : options_(options),
+        codec_(codec_of(options.client)),
+        watcher_(codec_.make_stream_watcher(options.quirks, options.choices)) {}
 
   Result<> whole(std::string_view body, std::string& out) override {
-    if (const auto parsed = document_.parse(body); !parsed) {
+    json::Document document;
+    if (const auto parsed = document.parse(body); !parsed) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
     }
-    if (wire::is_fault(document_.root())) {
+    if (wire::is_fault(document.root())) {
       facts_.fault = wire::read_fault(200, body);
       return {};
     }
-    const auto watch = wire::openai::watch_response(document_.root(), options_.quirks);
-    const auto choices = document_.root().find("choices");
-    if (!choices || !choices->is_array() || choices->size() == 0) {
+    const auto watch = codec_.watch_response(document.root(), options_.quirks);
+    if (!watch.has_answer) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer holds no answer");
     }
     facts_.usage = watch.usage;
@@ -44,36 +47,52 @@ class PassthroughRelay final : public Relay {
   }
 
   Result<> feed(std::string_view bytes, std::string& out) override {
-    parser_.feed(bytes);
+    if (codec_.framing == wire::Framing::sse) {
+      events_.feed(bytes);
+    } else {
+      lines_.feed(bytes);
+    }
     return drain(out);
   }
 
   Result<> end(std::string& out) override {
-    parser_.finish();
+    events_.finish();
+    lines_.finish();
     return drain(out);
   }
 
   void finish(std::string& out) override {
     if (writer_) return writer_->finish(out);
-    out.append("data: [DONE]\n\n");
+    if (options_.is_json_array) {
+      out.append(is_begun_ ? "]\n" : "[]\n");
+    } else {
+      out.append(terminator());
+    }
   }
 
   void fail(const Error& error, std::string_view request_id, std::string& out) override {
-    // Only the error is written here, so what the encoder would know of the stream is not needed.
-    wire::openai::make_stream_encoder({})->fail(error, request_id, out);
+    std::string body;
+    wire::append_error_body(body, options_.client, error, request_id);
+    write_frame(options_.client == wire::Dialect::anthropic ? "error" : "", body, out);
+    if (options_.is_json_array) out.append("]\n");
   }
 
  private:
   Result<> drain(std::string& out) {
-    wire::SseParser::Event event;
-    while (!facts_.is_terminated && !facts_.fault && parser_.next(event)) {
-      WEIR_TRY(take(event, out));
+    if (codec_.framing == wire::Framing::sse) {
+      wire::SseParser::Event event;
+      while (!is_over() && events_.next(event)) WEIR_TRY(take(event, out));
+    } else {
+      std::string_view line;
+      while (!is_over() && lines_.next(line)) WEIR_TRY(take({{}, line}, out));
     }
-    if (parser_.is_overflowing()) {
+    if (events_.is_overflowing() || lines_.is_overflowing()) {
       return Error(ErrorCode::upstream_malformed, "an event of the stream is too large");
     }
     return {};
   }
+
+  [[nodiscard]] bool is_over() const { return facts_.is_terminated || facts_.fault.has_value(); }
 
   Result<> take(const wire::SseParser::Event& event, std::string& out) {
     const std::string_view data = event.data;
@@ -81,7 +100,7 @@ class PassthroughRelay final : public Relay {
       facts_.fault = wire::read_fault(0, data);
       return {};
     }
-    const wire::FrameWatch watch = wire::openai::watch_frame(data, document_, options_.quirks);
+    const wire::FrameWatch watch = watcher_->watch(event.type, data);
     if (watch.fault && watch.fault->code == traits(ErrorCode::upstream_malformed).name) {
       return Error(ErrorCode::upstream_malformed, watch.fault->message);
     }
@@ -89,30 +108,62 @@ class PassthroughRelay final : public Relay {
       facts_.fault = watch.fault;
       return {};
     }
-    if (watch.usage) facts_.usage = watch.usage;
-    if (watch.is_content) {
-      facts_.has_content = true;
-      facts_.content_bytes += data.size();
-    }
-    if (watch.finish != wire::Finish::none) {
-      if (facts_.finish == wire::Finish::none) facts_.finish = watch.finish;
-      finished_ += watch.finishes;
-      facts_.is_complete = finished_ >= options_.choices;
-    }
-    if (watch.is_terminator) {
-      facts_.is_terminated = true;
-      return {};  // `finish` writes it, once the answer is booked
+    learn(watch, data.size());
+    if (watch.is_terminator && !watch.is_content) {
+      // `finish` writes it, once the answer is booked.
+      wire::append_sse(terminator_, event.type, data);
+      return {};
     }
     // We asked for usage whether the client did or not.
     if (watch.is_usage_only && !options_.wants_stream_usage) return {};
-    wire::append_sse(out, {}, data);
+    write_frame(event.type, data, out);
     return {};
   }
 
+  void learn(const wire::FrameWatch& watch, std::size_t bytes) {
+    if (watch.usage) facts_.usage = watch.usage;
+    if (watch.is_content) {
+      facts_.has_content = true;
+      facts_.content_bytes += bytes;
+    }
+    if (watch.finish != wire::Finish::none && facts_.finish == wire::Finish::none) {
+      facts_.finish = watch.finish;
+    }
+    facts_.is_complete = watcher_->is_complete();
+    facts_.is_terminated = watch.is_terminator;
+  }
+
+  void write_frame(std::string_view type, std::string_view data, std::string& out) {
+    if (options_.is_json_array) {
+      out.append(is_begun_ ? ",\n" : "[").append(data).append("\n");
+    } else if (codec_.framing == wire::Framing::sse) {
+      wire::append_sse(out, type, data);
+    } else {
+      out.append(data).append("\n");
+    }
+    is_begun_ = true;
+  }
+
+  /// As the upstream wrote it, or as clients expect it where it ended without.
+  [[nodiscard]] std::string_view terminator() const {
+    if (!terminator_.empty()) return terminator_;
+    switch (options_.client) {
+      case wire::Dialect::openai_chat:
+        return "data: [DONE]\n\n";
+      case wire::Dialect::anthropic:
+        return "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+      default:
+        return {};
+    }
+  }
+
   RelayOptions options_;
-  wire::SseParser parser_;
-  json::Document document_;
-  std::int64_t finished_ = 0;
+  const Codec& codec_;
+  std::unique_ptr<wire::StreamWatcher> watcher_;
+  wire::SseParser events_;
+  wire::LineParser lines_;
+  std::string terminator_;
+  bool is_begun_ = false;          ///< a frame was written
   std::unique_ptr<Relay> writer_;  ///< of a stream that the upstream did not write
 };
 

@@ -71,9 +71,11 @@ struct RelayOptions {
   bool wants_stream_usage = false;
   std::int64_t choices = 1;          ///< asked for: a stream is complete when all have finished
   const AnswerForm* form = nullptr;  ///< null: the client's dialect; outlives the relay
+  bool is_json_array = false;        ///< Gemini without `alt=sse`: a stream is one array
 };
 
 /// Answers of the client's own dialect: passed on as they are, watched on the way.
+/// Precondition: the dialect's codec `passes_through()`.
 std::unique_ptr<Relay> make_passthrough_relay(const RelayOptions& options);
 /// Answers of another dialect: decoded and encoded anew.
 std::unique_ptr<Relay> make_translating_relay(const RelayOptions& options);

@@ -3,6 +3,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
 #include "wire/fault.hpp"
+#include "wire/gemini/codec.hpp"
 #include "wire/replay.hpp"
 
 namespace weir::pipeline {
@@ -108,8 +109,13 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
                                .model = options_.model,
                                .created = options_.created,
                                .wants_usage = options_.wants_stream_usage};
-    encoder_ = options_.form != nullptr ? options_.form->make_stream_encoder(stream)
-                                        : codec_of(options_.client).make_stream_encoder(stream);
+    if (options_.form != nullptr) {
+      encoder_ = options_.form->make_stream_encoder(stream);
+    } else if (options_.is_json_array) {
+      encoder_ = wire::gemini::make_stream_encoder(stream, wire::gemini::StreamForm::json_array);
+    } else {
+      encoder_ = codec_of(options_.client).make_stream_encoder(stream);
+    }
   }
 
   void look_at_decoder() {

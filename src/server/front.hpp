@@ -9,9 +9,10 @@
 #include "base/ip_range.hpp"
 #include "base/random.hpp"
 #include "engine/snapshot.hpp"
-#include "json/document.hpp"
 #include "net/server.hpp"
 #include "pipeline/attempt_loop.hpp"
+#include "server/client_request.hpp"
+#include "server/model_calls.hpp"
 #include "server/routes.hpp"
 #include "shared_state/occupancy.hpp"
 
@@ -45,38 +46,23 @@ class Front final : public net::RequestHandler {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   void set_draining() { is_draining_ = true; }
   /// Ends the model calls under way; their clients get an error.
-  void end_calls();
+  void end_calls() { model_calls_.end_all(); }
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 
   net::Task<void> handle(net::ServerExchange& exchange) override;
   void describe(const Error& error, std::string& fields, std::string& body) override;
 
  private:
-  struct Request;
-  class ActiveCall;
   [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head,
                                    const RouteSpec* route) const;
-  [[nodiscard]] Result<> authorize(const RouteSpec& route,
-                                   const net::http::RequestHead& head) const;
-  Result<> admit(Request& request);
-  net::Task<void> dispatch(Request& request);
-  net::Task<void> refuse(Request& request, Error error, std::string allow = {});
-  net::Task<void> respond_text(Request& request, int status, std::string_view text);
-  net::Task<void> ask_admin(Request& request);
-  [[nodiscard]] Result<std::unique_ptr<pipeline::Operation>> make_operation(const Request& request,
-                                                                            json::Value root,
-                                                                            std::string& model);
-  net::Task<void> call_model(Request& request);
-  void write_down(const Request& request, const pipeline::Call& call,
-                  const pipeline::CallResult& result) const;
-  net::Task<void> list_models(Request& request);
-  net::Task<void> get_model(Request& request);
+  [[nodiscard]] Result<> authorize(const ClientRequest& request) const;
+  Result<> admit(ClientRequest& request);
+  net::Task<void> dispatch(ClientRequest& request);
+  net::Task<void> ask_admin(ClientRequest& request);
   [[nodiscard]] std::string make_request_id();
-  [[nodiscard]] Result<pipeline::CallOptions> read_options(
-      const net::http::RequestHead& head) const;
 
   net::Loop& loop_;
-  pipeline::AttemptLoop& attempts_;
+  ModelCalls model_calls_;
   const Shared& shared_;
   Surface surface_;
   Random& random_;
@@ -84,7 +70,6 @@ class Front final : public net::RequestHandler {
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<IpRange> proxies_;  ///< of the snapshot's configuration
   std::size_t in_flight_ = 0;
-  std::vector<ActiveCall*> active_calls_;
   bool is_draining_ = false;
 };
 

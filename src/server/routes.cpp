@@ -1,39 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/routes.hpp"
 
+#include <algorithm>
+#include <vector>
+
 namespace weir::server {
 namespace {
 
 // clang-format off
 constexpr std::array routes{
-    // The client API, OpenAI's dialect. Each path also stands without /v1: some tools leave it out.
-    RouteSpec{Endpoint::chat_completions, "POST",   "/v1/chat/completions",        Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::chat_completions, "POST",   "/chat/completions",           Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::completions,      "POST",   "/v1/completions",             Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::completions,      "POST",   "/completions",                Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::embeddings,       "POST",   "/v1/embeddings",              Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::embeddings,       "POST",   "/embeddings",                 Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::list_models,      "GET",    "/v1/models",                  Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::list_models,      "GET",    "/models",                     Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::get_model,        "GET",    "/v1/models/{*}",              Permission::call_models, Surface::client},
-    RouteSpec{Endpoint::get_model,        "GET",    "/models/{*}",                 Permission::call_models, Surface::client},
+    // OpenAI. Each path also stands without /v1: some tools leave it out.
+    RouteSpec{Endpoint::chat,              "POST",   "/v1/chat/completions",                          Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::chat,              "POST",   "/chat/completions",                             Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::completions,       "POST",   "/v1/completions",                               Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::completions,       "POST",   "/completions",                                  Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::embeddings,        "POST",   "/v1/embeddings",                                Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::embeddings,        "POST",   "/embeddings",                                   Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::list_models,       "GET",    "/v1/models",                                    Permission::call_models, Surface::client, Door::shared},
+    RouteSpec{Endpoint::list_models,       "GET",    "/models",                                       Permission::call_models, Surface::client, Door::shared},
+    RouteSpec{Endpoint::get_model,         "GET",    "/v1/models/{*}",                                Permission::call_models, Surface::client, Door::shared},
+    RouteSpec{Endpoint::get_model,         "GET",    "/models/{*}",                                   Permission::call_models, Surface::client, Door::shared},
+    // Azure OpenAI: the deployment is the model; the newer paths are OpenAI's.
+    RouteSpec{Endpoint::chat,              "POST",   "/openai/deployments/{*}/chat/completions",      Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::chat,              "POST",   "/openai/v1/chat/completions",                   Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::completions,       "POST",   "/openai/deployments/{*}/completions",           Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::completions,       "POST",   "/openai/v1/completions",                        Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::embeddings,        "POST",   "/openai/deployments/{*}/embeddings",            Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::embeddings,        "POST",   "/openai/v1/embeddings",                         Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::list_models,       "GET",    "/openai/v1/models",                             Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::list_models,       "GET",    "/openai/models",                                Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::get_model,         "GET",    "/openai/v1/models/{*}",                         Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::get_model,         "GET",    "/openai/models/{*}",                            Permission::call_models, Surface::client, Door::azure},
+    // Anthropic.
+    RouteSpec{Endpoint::chat,              "POST",   "/v1/messages",                                  Permission::call_models, Surface::client, Door::anthropic},
+    // Gemini.
+    RouteSpec{Endpoint::chat,              "POST",   "/v1beta/models/{*}:generateContent",            Permission::call_models, Surface::client, Door::gemini},
+    RouteSpec{Endpoint::gemini_stream,     "POST",   "/v1beta/models/{*}:streamGenerateContent",      Permission::call_models, Surface::client, Door::gemini},
+    RouteSpec{Endpoint::chat,              "POST",   "/v1/models/{*}:generateContent",                Permission::call_models, Surface::client, Door::gemini},
+    RouteSpec{Endpoint::gemini_stream,     "POST",   "/v1/models/{*}:streamGenerateContent",          Permission::call_models, Surface::client, Door::gemini},
+    RouteSpec{Endpoint::list_models,       "GET",    "/v1beta/models",                                Permission::call_models, Surface::client, Door::gemini},
+    RouteSpec{Endpoint::get_model,         "GET",    "/v1beta/models/{*}",                            Permission::call_models, Surface::client, Door::gemini},
+    // Ollama.
+    RouteSpec{Endpoint::chat,              "POST",   "/api/chat",                                     Permission::call_models, Surface::client, Door::ollama},
     // Probes; they reveal nothing.
-    RouteSpec{Endpoint::livez,            "GET",    "/livez",                      Permission::open,        Surface::both},
-    RouteSpec{Endpoint::readyz,           "GET",    "/readyz",                     Permission::open,        Surface::both},
+    RouteSpec{Endpoint::livez,             "GET",    "/livez",                                        Permission::open, Surface::both, Door::openai},
+    RouteSpec{Endpoint::readyz,            "GET",    "/readyz",                                       Permission::open, Surface::both, Door::openai},
     // Administration.
-    RouteSpec{Endpoint::metrics,          "GET",    "/metrics",                    Permission::read_admin,  Surface::admin},
-    RouteSpec{Endpoint::list_providers,   "GET",    "/api/llm-providers",          Permission::read_admin,  Surface::admin},
-    RouteSpec{Endpoint::add_provider,     "POST",   "/api/llm-providers",          Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::set_provider,     "PUT",    "/api/llm-providers/{}",       Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::remove_provider,  "DELETE", "/api/llm-providers/{}",       Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::reset_provider,   "POST",   "/api/llm-providers/{}/reset", Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::list_routes,      "GET",    "/api/routes",                 Permission::read_admin,  Surface::admin},
-    RouteSpec{Endpoint::set_default_model, "PUT",   "/api/default-model",          Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::set_route,        "PUT",    "/api/routes/{}",              Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::remove_route,     "DELETE", "/api/routes/{}",              Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::show_config,      "GET",    "/api/config",                 Permission::read_admin,  Surface::admin},
-    RouteSpec{Endpoint::save_config,      "POST",   "/api/config/save",            Permission::write_admin, Surface::admin},
-    RouteSpec{Endpoint::reload,           "POST",   "/api/reload",                 Permission::write_admin, Surface::admin},
+    RouteSpec{Endpoint::metrics,           "GET",    "/metrics",                                      Permission::read_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_providers,    "GET",    "/api/llm-providers",                            Permission::read_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::add_provider,      "POST",   "/api/llm-providers",                            Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_provider,      "PUT",    "/api/llm-providers/{}",                         Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::remove_provider,   "DELETE", "/api/llm-providers/{}",                         Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::reset_provider,    "POST",   "/api/llm-providers/{}/reset",                   Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_routes,       "GET",    "/api/routes",                                   Permission::read_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_default_model, "PUT",    "/api/default-model",                            Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_route,         "PUT",    "/api/routes/{}",                                Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::remove_route,      "DELETE", "/api/routes/{}",                                Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::show_config,       "GET",    "/api/config",                                   Permission::read_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::save_config,       "POST",   "/api/config/save",                              Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::reload,            "POST",   "/api/reload",                                   Permission::write_admin, Surface::admin, Door::openai},
 };
 // clang-format on
 
@@ -41,32 +66,47 @@ std::string decoded(std::string_view segment) {
   return net::http::percent_decode(segment).value_or(std::string(segment));
 }
 
+using Segments = std::span<const std::string_view>;
+
+/// Joins what `{*}` took. `verb` (with its colon, or empty) ends the last segment and is left out.
+bool take_all(Segments segments, std::string_view verb, std::string& argument) {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    std::string_view segment = segments[i];
+    if (i + 1 == segments.size()) {
+      if (!segment.ends_with(verb)) return false;
+      segment.remove_suffix(verb.size());
+    }
+    if (i > 0) argument.push_back('/');
+    argument.append(decoded(segment));
+  }
+  return !argument.empty();
+}
+
 /// True when the path fits `pattern`; `argument` then holds what its placeholder took.
-bool fits(std::string_view pattern, const std::vector<std::string_view>& segments,
-          std::string& argument) {
+bool fits(std::string_view pattern, Segments segments, std::string& argument) {
+  constexpr std::string_view all = "{*}";
   argument.clear();
-  std::size_t next = 0;
   while (!pattern.empty()) {
     pattern.remove_prefix(1);  // the slash
     const std::string_view wanted = pattern.substr(0, pattern.find('/'));
     pattern.remove_prefix(wanted.size());
-    if (wanted == "{*}") {
-      if (next == segments.size()) return false;
-      for (; next < segments.size(); ++next) {
-        if (!argument.empty()) argument.push_back('/');
-        argument.append(decoded(segments[next]));
-      }
-      return true;
+    if (segments.empty()) return false;
+    if (wanted.starts_with(all)) {
+      const auto after = static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '/'));
+      if (segments.size() <= after) return false;
+      const Segments taken = segments.first(segments.size() - after);
+      if (!take_all(taken, wanted.substr(all.size()), argument)) return false;
+      segments = segments.last(after);
+      continue;
     }
-    if (next == segments.size()) return false;
     if (wanted == "{}") {
-      argument = decoded(segments[next]);
-    } else if (wanted != segments[next]) {
+      argument = decoded(segments.front());
+    } else if (wanted != segments.front()) {
       return false;
     }
-    ++next;
+    segments = segments.subspan(1);
   }
-  return next == segments.size();
+  return segments.empty();
 }
 
 bool stands_on(const RouteSpec& route, Surface surface) {
@@ -82,6 +122,7 @@ RouteMatch match_route(std::string_view method, const net::http::Target& target,
   for (const RouteSpec& route : routes) {
     if (!stands_on(route, surface) || !fits(route.pattern, target.segments, match.argument))
       continue;
+    match.door = route.door;
     // HEAD is GET without the body, which the connection leaves out.
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {
       match.route = &route;

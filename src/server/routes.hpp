@@ -8,16 +8,18 @@
 #include <string_view>
 
 #include "net/http/target.hpp"
+#include "server/door.hpp"
 
 namespace weir::server {
 
 /// What an HTTP path is for.
 enum class Endpoint : std::uint8_t {
-  chat_completions,
+  chat,  ///< a chat in the dialect of the door; Gemini's without streaming
   completions,
   embeddings,
   list_models,
   get_model,
+  gemini_stream,
   livez,
   readyz,
   metrics,
@@ -49,10 +51,12 @@ enum class Surface : std::uint8_t { client, admin, both };
 struct RouteSpec {
   Endpoint endpoint;
   std::string_view method;
-  /// Segments; `{}` takes one, decoded, `{*}` at the end takes one or more, joined by slashes.
+  /// Segments; `{}` takes one, decoded, `{*}` one or more, joined by slashes. `{*}:verb` takes what
+  /// stands before the last colon, where `verb` follows it (E-6).
   std::string_view pattern;
   Permission permission;
   Surface surface;
+  Door door;  ///< whose dialect errors speak
 };
 
 /// Every path the program answers. A path that isn't here does not exist; one without a permission
@@ -61,6 +65,7 @@ std::span<const RouteSpec> route_specs() noexcept;
 
 struct RouteMatch {
   const RouteSpec* route = nullptr;  ///< null: no such path, or not with this method
+  Door door = Door::shared;          ///< of the path, also where the method is another
   std::string allow;                 ///< then the methods that the path takes: `GET, HEAD`
   std::string argument;              ///< what `{}` or `{*}` took
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -49,5 +50,58 @@ struct FrameWatch {
   std::uint32_t finishes = 0;    ///< choices that finish in this frame
   std::optional<UpstreamFault> fault;
 };
+
+/// Where a value stands in the text of an answer.
+struct ValueSpan {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+/// What an answer that is not streamed held.
+struct ResponseWatch {
+  bool has_answer = false;  ///< it has the members that make an answer
+  std::optional<Usage> usage;
+  Finish finish = Finish::none;  ///< of the first choice
+  std::optional<ValueSpan> id;
+  std::optional<ValueSpan> model;
+  std::optional<ValueSpan> created;
+};
+
+/// Looks at the frames of one passed-through stream, in order.
+class StreamWatcher {
+ public:
+  virtual ~StreamWatcher() = default;
+  /// One SSE event of that type, or one line (which has none). Data that is not a JSON object is a
+  /// fault with the code `upstream_malformed`.
+  virtual FrameWatch watch(std::string_view type, std::string_view data) = 0;
+  /// The stream has reached its end by the dialect's own rule. A body that ends while this is false
+  /// was cut.
+  [[nodiscard]] virtual bool is_complete() const = 0;
+};
+
+/// How a dialect frames its streams.
+enum class Framing : std::uint8_t { sse, lines };
+
+// What the dialects' functions have in common.
+
+/// Bytes of a string between its quotes, escapes as they stand; near enough for an estimate. 0 for
+/// anything else.
+[[nodiscard]] std::size_t string_bytes(std::optional<json::Value> value);
+
+/// One change of a text.
+struct Splice {
+  std::size_t offset = 0;
+  std::size_t removed = 0;
+  std::string text;
+};
+/// Names `model` in a request, also where the client left it out. Precondition: an object.
+[[nodiscard]] Splice model_splice(json::Value root, std::string_view model);
+/// Appends the text of `root` with `splices` made, which are in ascending order.
+void append_spliced(json::Value root, std::span<const Splice> splices, std::string& out);
+/// Appends the text of `root` with `patch.model` in its place.
+void patch_model(json::Value root, const RequestPatch& patch, std::string& out);
+
+/// Parses a frame. False, with `watch.fault` set, when it is no JSON object or tells of a failure.
+bool read_frame(std::string_view data, json::Document& scratch, FrameWatch& watch);
 
 }  // namespace weir::wire

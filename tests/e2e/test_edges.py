@@ -292,7 +292,7 @@ def test_bad_embedding_requests(gateway, upstreams, body, param):
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/smart", 405, "method_not_allowed"),
         ("GET", "/metrics", 404, "route_unknown"),
-        ("GET", "/api/llm-providers", 404, "route_unknown"),
+        ("GET", "/llm-providers", 404, "route_unknown"),
         ("POST", "/v1%2Fchat%2Fcompletions", 404, "route_unknown"),
     ],
 )
@@ -300,6 +300,21 @@ def test_paths_that_are_not_there(gateway, method, path, status, code):
     with Client(gateway.port) as client:
         answer = client.request(method, path)
     assert (answer.status, answer.error["code"]) == (status, code)
+
+
+def test_an_unknown_path_is_refused_in_the_dialect_of_its_neighbours(gateway):
+    headers = {"anthropic-version": "2023-06-01"}
+    with Client(gateway.port) as client:
+        anthropic = client.request("GET", "/v1/messages/batches", headers=headers)
+        gemini = client.request("POST", "/v1beta/nothing", {})
+        ollama = client.request("GET", "/api/llm-providers")  # the admin API is elsewhere
+        azure = client.request("POST", "/openai/nothing", {})
+    assert {answer.status for answer in (anthropic, gemini, ollama, azure)} == {404}
+    assert anthropic.json["error"]["type"] == "not_found_error"
+    assert anthropic.json["request_id"] == anthropic.headers["request-id"]
+    assert gemini.json["error"]["status"] == "NOT_FOUND"
+    assert ollama.json["code"] == "route_unknown" and isinstance(ollama.json["error"], str)
+    assert azure.error["code"] == "route_unknown"
 
 
 def test_a_keyless_listener_serves_no_page_of_another_origin_and_no_other_name(gateway):

@@ -44,6 +44,12 @@ std::int64_t read_count(json::ObjectReader& reader, std::string_view key) {
   return reader.integer(key, 0, tokens_max).value_or(0);
 }
 
+std::int64_t find_count(json::Value answer, std::string_view key) {
+  const auto found = answer.find(key);
+  const auto count = found && found->is_number() ? found->as_int() : std::nullopt;
+  return count && *count >= 0 && *count <= tokens_max ? *count : 0;
+}
+
 void read_answer_message(json::ObjectReader& reader, std::size_t& call_ordinal, Answer& answer) {
   const auto message = reader.object("message");
   if (!message) return;
@@ -113,6 +119,13 @@ Answer read_answer(json::ObjectReader& reader, std::size_t& call_ordinal) {
     answer.logprobs.append("{\"content\":").append(logprobs->raw()).append("}");
   }
   return answer;
+}
+
+Usage read_counters(json::Value answer) {
+  Usage usage;
+  usage.input = find_count(answer, "prompt_eval_count");
+  usage.output = find_count(answer, "eval_count");
+  return usage;
 }
 
 Finish finish_of(std::string_view done_reason, bool has_calls) noexcept {

@@ -45,6 +45,9 @@ struct Answer {
 /// Reads what is known of an answer; the reader's other members stay unread.
 Answer read_answer(json::ObjectReader& reader, std::size_t& call_ordinal);
 
+/// The counters of an answer; those that are no counts are taken for absent ones.
+Usage read_counters(json::Value answer);
+
 /// Why an answer ended. Ollama says `stop` for tool calls too, so they are looked at.
 Finish finish_of(std::string_view done_reason, bool has_calls) noexcept;
 std::string_view done_reason_of(Finish finish) noexcept;

@@ -15,11 +15,6 @@
 namespace weir::wire::openai {
 namespace {
 
-/// Bytes of a string between its quotes, escapes as they stand; near enough for an estimate.
-std::size_t text_bytes(std::optional<json::Value> value) {
-  return value && value->is_string() ? value->raw().size() - 2 : 0;
-}
-
 void peek_part(json::Value part, const json::Path& path, json::Problem& problem,
                RequestPeek& peek) {
   json::ObjectReader reader(part, path, problem);
@@ -32,7 +27,7 @@ void peek_part(json::Value part, const json::Path& path, json::Problem& problem,
   } else if (type->equals("file")) {
     peek.uses_files = true;
   } else {
-    peek.text_bytes += text_bytes(reader.value("text"));
+    peek.text_bytes += string_bytes(reader.value("text"));
   }
 }
 
@@ -42,7 +37,7 @@ void peek_content(json::ObjectReader& message, RequestPeek& peek) {
   if (!content->is_string() && !content->is_array()) {
     return message.fail("content", "must be a string or an array of parts");
   }
-  peek.text_bytes += text_bytes(content);
+  peek.text_bytes += string_bytes(content);
   if (!content->is_array()) return;
   const json::Path path = message.path("content");
   std::size_t i = 0;
@@ -109,27 +104,6 @@ void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   peek.uses_audio = peek.uses_audio || is_set(root.value("audio"));
   peek.asks_reasoning = is_set(root.value("reasoning_effort")) || is_set(root.value("reasoning")) ||
                         is_set(root.value("thinking"));
-}
-
-/// One change of the text.
-struct Splice {
-  std::size_t offset;
-  std::size_t removed;
-  std::string text;
-};
-
-/// Names the target's model, also where the client left its choice to the gateway.
-Splice model_splice(json::Value root, std::string_view model) {
-  Splice splice{root.offset() + 1, 0, {}};
-  if (const auto member = root.find("model")) {
-    splice = {member->offset(), member->raw().size(), {}};
-    json::append_string(splice.text, model);
-    return splice;
-  }
-  splice.text = "\"model\":";
-  json::append_string(splice.text, model);
-  splice.text.push_back(',');  // a request has its messages or its input, so more follows
-  return splice;
 }
 
 /// Asks for usage in the stream, whatever `stream_options` is so far.
@@ -216,15 +190,31 @@ void patch_request(json::Value root, const RequestPatch& patch, std::string& out
   if (patch.adds_stream_usage) splices[count++] = usage_splice(root);
   if (count == 2 && splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);
 
-  const std::string_view text = root.raw();
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t offset = splices[i].offset - root.offset();
-    out.append(text.substr(at, offset - at)).append(splices[i].text);
-    at = offset + splices[i].removed;
-  }
-  out.append(text.substr(at));
+  append_spliced(root, {splices.data(), count}, out);
 }
+
+namespace {
+
+/// Counts the choices that have finished.
+class ChunkWatcher final : public StreamWatcher {
+ public:
+  ChunkWatcher(Quirks quirks, std::int64_t choices) : quirks_(quirks), choices_(choices) {}
+
+  FrameWatch watch(std::string_view, std::string_view data) override {
+    FrameWatch watch = watch_frame(data, document_, quirks_);
+    finished_ += watch.finishes;
+    return watch;
+  }
+  [[nodiscard]] bool is_complete() const override { return finished_ >= choices_; }
+
+ private:
+  Quirks quirks_;
+  std::int64_t choices_;
+  std::int64_t finished_ = 0;
+  json::Document document_;
+};
+
+}  // namespace
 
 FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks quirks) {
   FrameWatch watch;
@@ -232,17 +222,8 @@ FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks qu
     watch.is_terminator = true;
     return watch;
   }
-  if (!scratch.parse(data) || !scratch.root().is_object()) {
-    watch.fault.emplace();
-    watch.fault->code = traits(ErrorCode::upstream_malformed).name;
-    watch.fault->message = "an event of the stream is no JSON object";
-    return watch;
-  }
+  if (!read_frame(data, scratch, watch)) return watch;
   const json::Value root = scratch.root();
-  if (is_fault(root)) {
-    watch.fault = read_fault(0, data);
-    return watch;
-  }
   const auto choices = root.find("choices");
   if (choices && choices->is_array()) watch_choices(*choices, watch);
   watch_usage(root.find("usage"), quirks, watch);
@@ -261,7 +242,8 @@ ResponseWatch watch_response(json::Value root, Quirks quirks) {
     watch.usage = read_usage(*usage, quirks);
   }
   const auto choices = root.find("choices");
-  if (choices && choices->is_array() && choices->size() > 0) {
+  watch.has_answer = choices && choices->is_array() && choices->size() > 0;
+  if (watch.has_answer) {
     const json::Value choice = *choices->elements().begin();
     const auto reason = choice.find("finish_reason");
     const auto message = choice.find("message");
@@ -274,6 +256,10 @@ ResponseWatch watch_response(json::Value root, Quirks quirks) {
   watch.model = span_of(root, "model");
   watch.created = span_of(root, "created");
   return watch;
+}
+
+std::unique_ptr<StreamWatcher> make_stream_watcher(Quirks quirks, std::int64_t choices) {
+  return std::make_unique<ChunkWatcher>(quirks, choices);
 }
 
 }  // namespace weir::wire::openai

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,22 +34,10 @@ void patch_request(json::Value root, const RequestPatch& patch, std::string& out
 /// Cost: one parse of the event, no allocation where `scratch` has seen one as large.
 FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks quirks);
 
-/// Where a value stands in the text of an answer.
-struct ValueSpan {
-  std::size_t offset = 0;
-  std::size_t size = 0;
-};
-
-/// What an answer that is not streamed held.
-struct ResponseWatch {
-  std::optional<Usage> usage;
-  Finish finish = Finish::none;  ///< of the first choice
-  std::optional<ValueSpan> id;
-  std::optional<ValueSpan> model;
-  std::optional<ValueSpan> created;
-};
-
 /// Looks at a whole answer. One that is an error in disguise is for `is_fault` and `read_fault`.
 ResponseWatch watch_response(json::Value root, Quirks quirks);
+
+/// `choices`: how many were asked for; the stream is complete when all have finished.
+std::unique_ptr<StreamWatcher> make_stream_watcher(Quirks quirks, std::int64_t choices);
 
 }  // namespace weir::wire::openai

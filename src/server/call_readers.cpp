@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/call_readers.hpp"
+
+#include <array>
+#include <utility>
+
+#include "base/ascii.hpp"
+#include "net/http/head_writer.hpp"
+#include "pipeline/chat_operation.hpp"
+#include "pipeline/codecs.hpp"
+#include "pipeline/completion_operation.hpp"
+#include "pipeline/embedding_operation.hpp"
+
+namespace weir::server {
+namespace {
+
+/// What the path says about the model goes over the body.
+std::string model_of(const CallInput& input, std::string in_body) {
+  return input.path_model.empty() ? std::move(in_body) : std::string(input.path_model);
+}
+
+/// The header lines that providers of the same dialect are told too (E-7).
+std::string upstream_fields(const CallInput& input) {
+  std::string fields;
+  for (const std::string_view name : {"anthropic-version", "anthropic-beta", "OpenAI-Beta"}) {
+    for (const auto& field : input.head.fields.all()) {
+      if (ascii::equals_ignoring_case(field.name, name)) {
+        net::http::append_field(fields, name, field.value);
+      }
+    }
+  }
+  return fields;
+}
+
+Result<ModelCall> read_chat_as(const CallInput& input, bool is_stream) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  pipeline::ChatAsk ask;
+  ask.client = dialect_of(input.door);
+  ask.root = root;
+  ask.request_id = input.request_id;
+  ask.unix_seconds = input.unix_seconds;
+  ask.upstream_fields = upstream_fields(input);
+  WEIR_TRY_ASSIGN(peek, pipeline::codec_of(ask.client).peek_request(root));
+  ask.peek = std::move(peek);
+  ask.peek.stream = ask.peek.stream || is_stream;
+  ask.peek.model = model_of(input, std::move(ask.peek.model));
+  ask.is_json_array = is_stream && input.query.find("alt") != "sse";
+  std::string model = ask.peek.model;
+  return ModelCall{std::make_unique<pipeline::ChatOperation>(std::move(ask)), std::move(model)};
+}
+
+Result<ModelCall> read_chat(const CallInput& input) { return read_chat_as(input, false); }
+
+Result<ModelCall> read_gemini_stream(const CallInput& input) { return read_chat_as(input, true); }
+
+Result<ModelCall> read_completion(const CallInput& input) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  WEIR_TRY_ASSIGN(operation,
+                  pipeline::CompletionOperation::make(root, input.request_id, input.unix_seconds));
+  std::string model = model_of(input, operation->model());
+  return ModelCall{std::move(operation), std::move(model)};
+}
+
+Result<ModelCall> read_embedding(const CallInput& input) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  WEIR_TRY_ASSIGN(operation, pipeline::EmbeddingOperation::make(root));
+  std::string model = model_of(input, operation->model());
+  return ModelCall{std::move(operation), std::move(model)};
+}
+
+struct ReaderRow {
+  Endpoint endpoint;
+  CallReader reader;
+};
+constexpr std::array readers{
+    ReaderRow{Endpoint::chat, read_chat},
+    ReaderRow{Endpoint::gemini_stream, read_gemini_stream},
+    ReaderRow{Endpoint::completions, read_completion},
+    ReaderRow{Endpoint::embeddings, read_embedding},
+};
+
+}  // namespace
+
+Result<json::Value> CallInput::parse_body() const {
+  WEIR_TRY(document.parse(body, {.depth_max = json_depth_max}));
+  return document.root();
+}
+
+CallReader call_reader_of(Endpoint endpoint) noexcept {
+  for (const ReaderRow& row : readers) {
+    if (row.endpoint == endpoint) return row.reader;
+  }
+  return nullptr;
+}
+
+}  // namespace weir::server

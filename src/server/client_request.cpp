@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/client_request.hpp"
+
+#include <utility>
+
+#include "net/http/head_writer.hpp"
+
+namespace weir::server {
+
+net::Task<bool> HttpChannel::respond(int status, std::string_view fields, std::string_view body) {
+  const net::IoResult written = co_await exchange_.respond(status, fields, body);
+  co_return written.error == net::NetError::none;
+}
+
+net::Task<bool> HttpChannel::begin(int status, std::string_view fields) {
+  const net::IoResult written = co_await exchange_.begin(status, fields);
+  co_return written.error == net::NetError::none;
+}
+
+net::Task<bool> HttpChannel::write(std::string_view bytes) {
+  const net::IoResult written = co_await exchange_.write(bytes);
+  co_return written.error == net::NetError::none;
+}
+
+net::Task<bool> HttpChannel::end() {
+  const net::IoResult written = co_await exchange_.end();
+  co_return written.error == net::NetError::none;
+}
+
+net::Task<void> refuse(ClientRequest& request, Error error, std::string allow) {
+  if (request.exchange.is_client_gone()) co_return;
+  HttpChannel channel(request.exchange);
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  if (error.code == ErrorCode::invalid_request && request.route == nullptr) {
+    request.exchange.close_after();
+  }
+  pipeline::AnswerNotes notes;
+  if (error.code == ErrorCode::method_not_allowed) notes.allow = std::move(allow);
+  const bool is_taken = co_await delivery.refuse(error, std::move(notes));
+  static_cast<void>(is_taken);
+}
+
+net::Task<void> respond(ClientRequest& request, int status, std::string_view media_type,
+                        std::string body) {
+  std::string fields;
+  net::http::append_field(fields, "content-type", media_type);
+  pipeline::append_request_id(fields, dialect_of(request.door), request.id);
+  const net::IoResult written = co_await request.exchange.respond(status, fields, body);
+  static_cast<void>(written);
+}
+
+}  // namespace weir::server

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ip_range.hpp"
+#include "engine/snapshot.hpp"
+#include "net/http/target.hpp"
+#include "net/server.hpp"
+#include "pipeline/delivery.hpp"
+#include "server/routes.hpp"
+#include "shared_state/occupancy.hpp"
+
+namespace weir::server {
+
+/// A request while it is answered; lives as long as its task.
+struct ClientRequest {
+  ClientRequest(net::ServerExchange& request_exchange,
+                std::shared_ptr<const engine::Snapshot> pinned, const std::vector<IpRange>& trusted)
+      : exchange(request_exchange), snapshot(std::move(pinned)), proxies(trusted) {}
+
+  net::ServerExchange& exchange;
+  std::shared_ptr<const engine::Snapshot> snapshot;  ///< a reload changes nothing for this request
+  const std::vector<IpRange>& proxies;               ///< that are believed who the client is
+  std::string id;
+  net::http::Target target;              ///< views into the exchange's head
+  const RouteSpec* route = nullptr;      ///< null: no such path
+  std::string argument;                  ///< what the path's placeholder took
+  Door door = Door::openai;              ///< never `shared`
+  shared_state::Occupancy::Place place;  ///< of a model call
+};
+
+/// The client at the other end of an HTTP connection.
+class HttpChannel final : public pipeline::ClientChannel {
+ public:
+  explicit HttpChannel(net::ServerExchange& exchange) : exchange_(exchange) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override;
+  net::Task<bool> begin(int status, std::string_view fields) override;
+  net::Task<bool> write(std::string_view bytes) override;
+  net::Task<bool> end() override;
+
+ private:
+  net::ServerExchange& exchange_;
+};
+
+/// Answers with an error in the dialect of the request's door. `allow`: the methods that the path
+/// takes, where it was called with another one.
+net::Task<void> refuse(ClientRequest& request, Error error, std::string allow = {});
+
+/// Answers with a body of ours. `fields`: header lines, each ended by CRLF.
+net::Task<void> respond(ClientRequest& request, int status, std::string_view media_type,
+                        std::string body);
+
+}  // namespace weir::server

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/model_calls.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/ascii.hpp"
+#include "server/call_readers.hpp"
+#include "server/client_address.hpp"
+#include "server/log.hpp"
+
+namespace weir::server {
+namespace {
+
+std::vector<std::string> split_list(std::string_view list) {
+  std::vector<std::string> items;
+  while (!list.empty()) {
+    std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) items.emplace_back(item);
+  }
+  return items;
+}
+
+bool is_true(std::string_view value) {
+  return ascii::equals_ignoring_case(value, "true") || value == "1";
+}
+
+/// Hop header of the rule against loops; other gateways' hops count too when they are Weir's.
+constexpr std::string_view hops_field = "x-weir-hops";
+
+int hops_of(const net::http::RequestHead& head) {
+  int hops = 0;
+  if (const auto value = head.fields.find(hops_field)) {
+    std::from_chars(value->data(), value->data() + value->size(), hops);
+  }
+  return std::max(0, hops);
+}
+
+Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
+  pipeline::CallOptions options;
+  for (const auto& field : head.fields.all()) {
+    constexpr std::string_view prefix = "x-weir-";
+    if (field.name.size() <= prefix.size() ||
+        !ascii::equals_ignoring_case(field.name.substr(0, prefix.size()), prefix)) {
+      continue;
+    }
+    const auto is = [&](std::string_view name) {
+      return ascii::equals_ignoring_case(field.name.substr(prefix.size()), name);
+    };
+    if (is("prefer")) {
+      options.prefer = split_list(field.value);
+    } else if (is("no-failover")) {
+      options.no_failover = is_true(field.value);
+    } else if (is("no-retry")) {
+      options.no_retry = is_true(field.value);
+    } else if (is("timeout-ms")) {
+      std::int64_t ms = 0;
+      const auto [end, error] =
+          std::from_chars(field.value.data(), field.value.data() + field.value.size(), ms);
+      if (error != std::errc() || end != field.value.data() + field.value.size() || ms < 1000) {
+        return Error(ErrorCode::invalid_request, "must be a whole number of at least 1000",
+                     "x-weir-timeout-ms");
+      }
+      options.timeout = pipeline::milliseconds(ms);
+    }
+  }
+  return options;
+}
+
+constexpr std::string_view latest_tag = ":latest";
+
+/// `model` as Ollama would complete or shorten it; empty where it has another tag.
+std::string other_spelling(const std::string& model) {
+  if (model.ends_with(latest_tag)) return model.substr(0, model.size() - latest_tag.size());
+  const std::size_t slash = model.rfind('/');
+  const bool has_tag = model.find(':', slash == std::string::npos ? 0 : slash) != std::string::npos;
+  return has_tag ? std::string() : model + std::string(latest_tag);
+}
+
+}  // namespace
+
+/// Stands in the list of calls under way for as long as it lives. The list is unordered, so that
+/// entering and leaving cost no search and no allocation.
+class ModelCalls::ActiveCall {
+ public:
+  ActiveCall(std::vector<ActiveCall*>& all, pipeline::Call& call)
+      : all_(all), call_(call), place_(all.size()) {
+    all_.push_back(this);
+  }
+  ~ActiveCall() {
+    all_[place_] = all_.back();
+    all_[place_]->place_ = place_;
+    all_.pop_back();
+  }
+  ActiveCall(const ActiveCall&) = delete;
+  ActiveCall& operator=(const ActiveCall&) = delete;
+
+  void end() {
+    if (call_.cancellation.is_cancelled()) return;
+    call_.is_shut_down = true;
+    call_.cancellation.cancel();
+  }
+
+ private:
+  std::vector<ActiveCall*>& all_;
+  pipeline::Call& call_;
+  std::size_t place_;
+};
+
+struct ModelCalls::Ready {
+  json::Document document;  ///< behind the operation
+  ModelCall call;
+  std::shared_ptr<const pipeline::Route> route;
+  pipeline::CallOptions options;
+  int hops = 0;
+};
+
+Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
+  const net::http::RequestHead& head = request.exchange.head();
+  const config::Config& config = request.snapshot->config();
+  ready.hops = hops_of(head);
+  if (ready.hops >= config.limits.hops_max) {
+    return Error(ErrorCode::loop_detected, "this request went through too many gateways");
+  }
+  const CallInput input{.route = *request.route,
+                        .door = request.door,
+                        .path_model = request.argument,
+                        .head = head,
+                        .query = request.target.query,
+                        .body = request.exchange.body(),
+                        .document = ready.document,
+                        .json_depth_max = static_cast<std::uint32_t>(config.limits.json_depth),
+                        .request_id = request.id,
+                        .unix_seconds = wall_.unix_ms() / 1000};
+  WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
+  ready.call = std::move(call);
+  const std::string& model = ready.call.model;
+  if (model.empty() && config.default_model.empty()) {
+    return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
+                 "model");
+  }
+  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, model));
+  ready.route = std::move(route);
+  WEIR_TRY_ASSIGN(options, read_options(head));
+  ready.options = std::move(options);
+  return {};
+}
+
+net::Task<void> ModelCalls::answer(ClientRequest& request) {
+  Ready ready;
+  if (auto is_ready = read(request, ready); !is_ready) {
+    co_await refuse(request, std::move(is_ready).error());
+    co_return;
+  }
+  HttpChannel channel(request.exchange);
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  pipeline::Call call{.loop = loop_,
+                      .cancellation = request.exchange.cancellation(),
+                      .request_id = request.id,
+                      .route = std::move(ready.route),
+                      .options = std::move(ready.options),
+                      .hops = ready.hops,
+                      .shows_target = request.snapshot->config().expose_target};
+  const ActiveCall active(active_calls_, call);
+  const pipeline::CallResult result = co_await attempts_.run(call, *ready.call.operation, delivery);
+  write_down(request, call, result);
+}
+
+void ModelCalls::end_all() {
+  // A call may end, and so leave the list, while it is told; then one from the end, which was told
+  // before, takes its place.
+  for (std::size_t i = active_calls_.size(); i-- > 0;) {
+    if (i < active_calls_.size()) active_calls_[i]->end();
+  }
+}
+
+void ModelCalls::write_down(const ClientRequest& request, const pipeline::Call& call,
+                            const pipeline::CallResult& result) const {
+  using pipeline::Outcome;
+  if (log_ == nullptr) return;
+  const bool is_failed =
+      result.outcome != Outcome::completed && result.outcome != Outcome::cancelled_client;
+  const bool is_failover = result.outcome == Outcome::completed && result.attempts > 1;
+  if (is_failover) {
+    log_->info("failover", "answered after another attempt had failed",
+               {{"request_id", call.request_id},
+                {"route", call.route->name},
+                {"target", result.target},
+                {"attempts", result.attempts}});
+  }
+  const bool is_access_logged = request.snapshot->config().access_log;
+  if (!is_failed && !is_access_logged) return;
+  const std::string client =
+      client_address(request.exchange.peer_address(), request.exchange.head(), request.proxies);
+  if (is_failed) {
+    log_->warn("call_failed", result.error.message,
+               {{"request_id", call.request_id},
+                {"client", client},
+                {"route", call.route->name},
+                {"target", result.target},
+                {"outcome", pipeline::name(result.outcome)},
+                {"error", traits(result.error.code).name},
+                {"upstream_status", result.error.upstream_status},
+                {"attempts", result.attempts},
+                {"duration_ms", result.duration.count()}});
+  }
+  if (!is_access_logged) return;
+  const wire::Usage usage = result.usage.value_or(wire::Usage());
+  log_->info("access", request.route->pattern,
+             {{"request_id", call.request_id},
+              {"client", client},
+              {"route", call.route->name},
+              {"target", result.target},
+              {"outcome", pipeline::name(result.outcome)},
+              {"attempts", result.attempts},
+              {"input_tokens", usage.input_total()},
+              {"output_tokens", usage.output_total()},
+              {"cost_nanousd", result.cost_nanousd},
+              {"first_content_ms", result.first_content.count()},
+              {"duration_ms", result.duration.count()}});
+}
+
+Result<std::shared_ptr<const pipeline::Route>> find_route(const engine::Snapshot& snapshot,
+                                                          Door door, const std::string& model) {
+  auto route = snapshot.route(model);
+  if (route || door != Door::ollama) return route;
+  const std::string other = other_spelling(model);
+  if (other.empty()) return route;
+  auto by_other = snapshot.route(other);
+  return by_other ? std::move(by_other) : std::move(route);
+}
+
+}  // namespace weir::server

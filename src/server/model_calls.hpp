@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "net/loop.hpp"
+#include "net/task.hpp"
+#include "pipeline/attempt_loop.hpp"
+#include "server/client_request.hpp"
+
+namespace weir::server {
+
+class Log;
+
+/// The model calls of one thread: finds the operation and the route of each, and has the attempt
+/// loop answer it.
+class ModelCalls {
+ public:
+  /// `log` null: nothing is written down.
+  ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
+             Log* log)
+      : loop_(loop), attempts_(attempts), wall_(wall), log_(log) {}
+
+  /// Precondition: the route's endpoint has a call reader, and the body was read.
+  net::Task<void> answer(ClientRequest& request);
+  /// Ends the calls under way; their clients get an error.
+  void end_all();
+
+ private:
+  class ActiveCall;
+  struct Ready;
+  Result<> read(const ClientRequest& request, Ready& ready) const;
+  void write_down(const ClientRequest& request, const pipeline::Call& call,
+                  const pipeline::CallResult& result) const;
+
+  net::Loop& loop_;
+  pipeline::AttemptLoop& attempts_;
+  const pipeline::WallClock& wall_;
+  Log* log_;
+  std::vector<ActiveCall*> active_calls_;
+};
+
+/// The route that `model` means at a door: Ollama's clients leave `:latest` out or add it.
+Result<std::shared_ptr<const pipeline::Route>> find_route(const engine::Snapshot& snapshot,
+                                                          Door door, const std::string& model);
+
+}  // namespace weir::server
