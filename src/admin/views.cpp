@@ -89,6 +89,34 @@ void append_limit(json::Writer& json, std::string_view name, std::int64_t limit)
   if (limit > 0) json.key(name).begin_object().member("limit", limit).end_object();
 }
 
+void append_reported_limit(json::Writer& json, std::string_view name,
+                           const policy::RateLimit& limit) {
+  if (!limit.limit && !limit.remaining) return;
+  json.key(name).begin_object();
+  if (limit.limit) json.member("limit", *limit.limit);
+  if (limit.limit && limit.remaining) {
+    json.member("used", std::max<std::int64_t>(0, *limit.limit - *limit.remaining));
+  }
+  if (limit.remaining) json.member("left", *limit.remaining);
+  if (limit.reset) json.member("reset_ms", limit.reset->count());
+  json.end_object();
+}
+
+/// What the provider itself said about its limits, and when.
+void append_reported(json::Writer& json, const pipeline::ReportedLimits::Reading& reading) {
+  json.key("reported");
+  if (reading.unix_ms == 0) {
+    json.null();
+    return;
+  }
+  json.begin_object();
+  append_reported_limit(json, "requests", reading.limits.requests);
+  append_reported_limit(json, "tokens", reading.limits.tokens);
+  append_reported_limit(json, "input_tokens", reading.limits.input_tokens);
+  append_reported_limit(json, "output_tokens", reading.limits.output_tokens);
+  json.member("at_unix_ms", reading.unix_ms).end_object();
+}
+
 void append_limits(json::Writer& json, const config::ProviderLimits& limits,
                    const pipeline::TrafficCounters& counters) {
   json.begin_object();
@@ -103,6 +131,7 @@ void append_limits(json::Writer& json, const config::ProviderLimits& limits,
     json.member("used", used);
     json.member("left", std::max<std::int64_t>(0, limits.concurrency - used)).end_object();
   }
+  append_reported(json, counters.reported.get());
   json.end_object();
 }
 

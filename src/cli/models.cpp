@@ -10,8 +10,10 @@
 #include "admin/model_view.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
+#include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "config/resolve.hpp"
+#include "engine/listing.hpp"
 #include "json/writer.hpp"
 #include "server/local_servers.hpp"
 
@@ -22,6 +24,7 @@ constexpr const char* examples =
     "Examples:\n"
     "  weir models                    names, windows, prices in dollars per million tokens\n"
     "  weir models --capabilities     what each model can do, and who says so\n"
+    "  weir models --online           with what the providers tell of themselves\n"
     "  weir models --json             all of it for programs\n"
     "  weir models openai             of one provider only";
 
@@ -29,6 +32,7 @@ struct Options {
   std::string only;
   bool with_capabilities = false;
   bool is_json = false;
+  bool is_online = false;
 };
 
 std::string price_text(const config::ProviderConfig& provider, const providers::PriceList& prices,
@@ -153,9 +157,40 @@ config::DetectedModels look_for_servers(Context& context) {
   const auto candidates = config::local_candidates(loaded.config);
   for (const auto& found : server::find_local_servers(candidates, time_max)) {
     context.load.local_servers.push_back(found.server);
-    models.emplace(std::string(found.server.spec->name), config::DetectedList::of(found.models));
+    models.emplace(std::string(found.server.spec->name), found.models);
   }
   return models;
+}
+
+/// Lays what the providers tell of themselves over `detected`. False, after it was said, when that
+/// can't be tried; a provider that doesn't answer is only mentioned.
+bool ask_providers(Context& context, const config::Config& config, const std::string& only,
+                   config::DetectedModels& detected) {
+  constexpr std::chrono::seconds total_max{20};
+  Offline offline;
+  if (const auto opened = offline.open(config, context.environment); !opened) {
+    print_error(opened.error().message + "\n");
+    context.exit_code = ExitCode::config;
+    return false;
+  }
+  std::vector<engine::Listing> listings;
+  for (std::size_t i = 0; i < config.providers.size(); ++i) {
+    auto listing = engine::listing_of(offline.snapshot(), i);
+    if (listing && (only.empty() || listing->provider == only)) {
+      listings.push_back(*std::move(listing));
+    }
+  }
+  auto answers = engine::list_models(listings, total_max, true);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::string& name = listings[i].provider;
+    if (answers[i]) {
+      auto list = std::make_shared<const config::DetectedList>(*std::move(answers[i]));
+      detected.insert_or_assign(name, std::move(list));
+    } else {
+      print_error(name + ": " + harmless(answers[i].error().message) + "\n");
+    }
+  }
+  return true;
 }
 
 void list_models(Context& context, const Options& options) {
@@ -163,6 +198,7 @@ void list_models(Context& context, const Options& options) {
   config::DetectedModels detected = look_for_servers(context);
   auto config = load_config(context);
   if (!config) return;
+  if (options.is_online && !ask_providers(context, *config, only, detected)) return;
   if (!only.empty() && !config->find_provider(only)) {
     print_error("there is no provider " + only + "\n");
     context.exit_code = ExitCode::failed;
@@ -196,6 +232,8 @@ void add_models(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   command->add_option("provider", options->only, "Of this provider only");
   command->add_flag("--capabilities", options->with_capabilities, "Show what each model can do");
+  command->add_flag("--online", options->is_online,
+                    "Ask the providers for their lists of models, which is free of charge");
   command->add_flag("--json", options->is_json, "Everything that is known, as JSON");
   command->callback([&context, options] { list_models(context, *options); });
 }

@@ -5,16 +5,13 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 
 #include <CLI/CLI.hpp>
 
-#include "base/http_url.hpp"
 #include "cli/commands.hpp"
-#include "cli/gateway.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
-#include "server/local_servers.hpp"
+#include "engine/listing.hpp"
 
 namespace weir::cli {
 namespace {
@@ -28,54 +25,24 @@ constexpr const char* examples =
     "\n"
     "Exit code 78 when the configuration is wrong, 1 when a provider does not answer.";
 
-/// The listing of one provider's models. Nothing: it has none, or needs no asking.
-std::optional<server::HttpCall> listing_call(const config::ProviderConfig& provider,
-                                             const pipeline::Upstream& upstream) {
-  if (!provider.enabled || upstream.is_mock) return std::nullopt;
-  const std::string path = providers::operation_path(
-      *provider.api, {provider.base_url, provider.api_version}, providers::Operation::models, {});
-  const auto url = parse_http_url(provider.base_url);
-  if (path.empty() || !url) return std::nullopt;
-  server::HttpCall call;
-  call.origin = upstream.origin;
-  call.fields = upstream.fields;
-  call.target = url->path + path;
-  if (upstream.origin.uses_absolute_form()) {
-    call.target = "http://" + upstream.authority + call.target;
-  }
-  return call;
-}
-
-std::string outcome_of(const Result<server::HttpAnswer>& answer, bool& is_good) {
-  is_good = false;
-  if (!answer) return answer.error().message;
-  if (answer->status != 200) {
-    return "answers " + std::to_string(answer->status) + ": " + error_message(answer->body);
-  }
-  const auto models = server::listed_models(answer->body);
-  if (!models) return models.error().message;
-  is_good = true;
-  return "ok, " + counted(models->size(), "model");
-}
-
 bool ask_providers(const Offline& offline) {
   std::vector<Row> rows;
   std::vector<std::size_t> asked;
-  std::vector<server::HttpCall> calls;
+  std::vector<engine::Listing> listings;
   for (std::size_t i = 0; i < offline.config().providers.size(); ++i) {
     const auto& provider = offline.config().providers[i];
-    auto call = listing_call(provider, *offline.snapshot().upstreams()[i]);
+    auto listing = engine::listing_of(offline.snapshot(), i);
     rows.push_back({provider.name, !provider.enabled ? "disabled" : "not asked"});
-    if (!call) continue;
+    if (!listing) continue;
     asked.push_back(i);
-    calls.push_back(*std::move(call));
+    listings.push_back(*std::move(listing));
   }
-  const auto answers = server::call_all(std::move(calls), online_total_max);
+  const auto answers = engine::list_models(listings, online_total_max, false);
   bool is_all_good = true;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    bool is_good = false;
-    rows[asked[i]][1] = outcome_of(answers[i], is_good);
-    is_all_good = is_all_good && is_good;
+    rows[asked[i]][1] =
+        answers[i] ? "ok, " + counted(answers[i]->size(), "model") : answers[i].error().message;
+    is_all_good = is_all_good && answers[i].has_value();
   }
   print(table(rows, 2));
   return is_all_good;

@@ -147,6 +147,7 @@ struct ProviderConfig {
   const providers::ProviderSpec* api = nullptr;
   wire::Dialect dialect = wire::Dialect::openai_chat;
   bool enabled = true;
+  Choice detect = Choice::automatic;  ///< ask it for its list of models
   bool mock = false;           ///< answers by itself, under this name, with these models
   bool local = false;          ///< free of charge, long timeouts
   bool allow_private = false;  ///< may connect to private addresses although added over the API
@@ -264,6 +265,7 @@ struct Config {
   UnknownParams unknown_params = UnknownParams::automatic;
   Unpriced unpriced = Unpriced::book;
   bool detect_local = true;  ///< look at the usual local ports when there is no file
+  WaitOrOff detection_interval{milliseconds(300'000)};
   TlsConfig tls;
   LogConfig log;
   bool access_log = false;

@@ -37,6 +37,7 @@ constexpr std::array root_table{
     field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
     field<&Config::unpriced>("unpriced", "Cloud models without a known price: `book` them at their provider's dearest, or `reject` them"),
     field<&Config::detect_local>("detect_local", "Look at the usual local ports when there is no configuration file"),
+    field<&Config::detection_interval>("detection.interval", "How often servers are asked for their list of models, free of charge; `off` is never", {30 * second, 24 * hour}),
     field<&Config::tls, &TlsConfig::cert>("tls.cert", "PEM file with the listener's certificate chain"),
     field<&Config::tls, &TlsConfig::key>("tls.key", "PEM file with its private key"),
     field<&Config::log, &LogConfig::level>("log.level", "Least level that is logged"),
@@ -90,6 +91,7 @@ constexpr std::array retry_table{
 
 constexpr std::array provider_table{
     field<&ProviderConfig::enabled>("enabled", "Off keeps the entry but sends nothing there"),
+    field<&ProviderConfig::detect>("detect", "Ask the server for its list of models; `auto` asks local servers and those of type custom"),
     field<&ProviderConfig::dialect>("dialect", "What the server speaks, where it differs from its type"),
     field<&ProviderConfig::mock>("mock", "Answer by itself: same name, same models, same prices, no call"),
     field<&ProviderConfig::local>("local", "Runs on own machines: tokens cost nothing, timeouts are long"),

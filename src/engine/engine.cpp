@@ -48,6 +48,8 @@ Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProvide
 
 Engine::~Engine() = default;
 
+pipeline::ExchangeFactory& Engine::exchanges() { return *exchanges_; }
+
 net::Task<Result<>> Engine::warm(std::shared_ptr<const pipeline::Upstream> upstream,
                                  net::Cancellation& cancellation) {
   net::Connected connected =

@@ -45,6 +45,7 @@ class Engine {
   [[nodiscard]] net::AsioLoop& loop() { return loop_; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] pipeline::AttemptLoop& attempts() { return attempts_; }
+  [[nodiscard]] pipeline::ExchangeFactory& exchanges();
 
   /// Connects to `upstream` ahead of its first request and keeps the connection for it. Errors:
   /// `upstream_unreachable`.

@@ -167,7 +167,6 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
     const std::lock_guard lock(previous->mutex_);
     snapshot->counters_ = previous->counters_;
     snapshot->learnt_ = previous->learnt_;
-    snapshot->drop_unlearnt();
   }
   std::vector<std::shared_ptr<pipeline::Upstream>> upstreams;
   for (const auto& provider : snapshot->config().providers) {
@@ -209,17 +208,17 @@ std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::stri
   return counters;
 }
 
+/// Under the mutex, or before anyone else knows the snapshot.
 std::shared_ptr<pipeline::Learnt> Snapshot::learnt_of(const std::string& name) const {
+  if (learnt_.size() >= routes_kept_max) {
+    // Targets in use keep theirs; what one of them learns now is learnt again.
+    std::erase_if(learnt_, [](const auto& entry) {
+      return entry.second->refused.load(std::memory_order_relaxed) == 0;
+    });
+  }
   auto& learnt = learnt_[name];
   if (!learnt) learnt = std::make_shared<pipeline::Learnt>();
   return learnt;
-}
-
-/// Under the mutex. Targets in use keep theirs; what one of them learns now is learnt again.
-void Snapshot::drop_unlearnt() const {
-  std::erase_if(learnt_, [](const auto& entry) {
-    return entry.second->refused.load(std::memory_order_relaxed) == 0;
-  });
 }
 
 std::map<std::string, providers::Capabilities, std::less<>> Snapshot::refused() const {
@@ -248,10 +247,7 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view 
   }
   WEIR_TRY_ASSIGN(resolution, resolver_->resolve(name));
   const std::lock_guard lock(mutex_);
-  if (routes_.size() >= routes_kept_max) {
-    routes_.clear();
-    drop_unlearnt();
-  }
+  if (routes_.size() >= routes_kept_max) routes_.clear();
   auto route = build(*resolution);
   routes_.emplace(name, route);
   return route;

@@ -63,7 +63,6 @@ class Snapshot {
   [[nodiscard]] std::shared_ptr<pipeline::TrafficCounters> counters_of(
       const std::string& name) const;
   [[nodiscard]] std::shared_ptr<pipeline::Learnt> learnt_of(const std::string& name) const;
-  void drop_unlearnt() const;
 
   std::shared_ptr<const config::Resolver> resolver_;
   shared_state::Gate& gate_;

@@ -10,6 +10,7 @@
 #include "net/http/content_coding.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/http/retry_after.hpp"
+#include "pipeline/needs.hpp"
 #include "pipeline/service_relay.hpp"
 #include "policy/classify.hpp"
 #include "wire/fault.hpp"
@@ -238,6 +239,7 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   reply.should_retry = should_retry_;
   AttemptEnd end;
   end.verdict = policy::classify(reply);
+  if (end.verdict.try_next_for_parameter) learn_refusal(target_, fault);
   std::string message = redacted_message(fault.message);
   if (message.empty()) message = "status " + std::to_string(reply.status);
   // What a provider says about our key is not the client's business.
@@ -266,6 +268,18 @@ void Attempt::remember_fields() {
     retry_after_ = net::http::parse_retry_after(*value, date ? net::http::WallTime(*date) : now);
   }
   if (const auto word = fields.find("x-should-retry")) should_retry_ = *word == "true";
+  remember_limits(now);
+}
+
+void Attempt::remember_limits(net::http::WallTime now) {
+  policy::RateHeaderReader reader(
+      [now](std::string_view stamp) { return net::http::parse_rfc3339_wait(stamp, now); });
+  for (const auto& field : exchange_->head().fields.all()) {
+    if (field.name.find("limit") != std::string_view::npos) reader.offer(field.name, field.value);
+  }
+  const policy::RateSnapshot limits = reader.snapshot();
+  if (limits == policy::RateSnapshot{}) return;
+  target_.upstream->counters->reported.set(limits, wall_.unix_ms());
 }
 
 net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,

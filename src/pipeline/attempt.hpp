@@ -6,6 +6,7 @@
 
 #include "net/exchange.hpp"
 #include "net/http/content_coding.hpp"
+#include "net/http/date.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/delivery.hpp"
 #include "policy/classify.hpp"
@@ -81,6 +82,7 @@ class Attempt {
   [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
   [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;
   void remember_fields();
+  void remember_limits(net::http::WallTime now);
 
   Call& call_;
   Operation& operation_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
+#include "policy/rate_headers.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/services.hpp"
 #include "wire/codec.hpp"
@@ -36,6 +38,27 @@ struct Learnt {
   std::atomic<providers::Capabilities> refused{0};
 };
 
+/// The limits that a provider told of with its latest answer. For any thread.
+class ReportedLimits {
+ public:
+  struct Reading {
+    policy::RateSnapshot limits;
+    std::int64_t unix_ms = 0;  ///< 0 = nothing was ever told
+  };
+  void set(const policy::RateSnapshot& limits, std::int64_t unix_ms) {
+    const std::lock_guard lock(mutex_);
+    reading_ = {limits, unix_ms};
+  }
+  [[nodiscard]] Reading get() const {
+    const std::lock_guard lock(mutex_);
+    return reading_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  Reading reading_;
+};
+
 /// Running figures of one provider entry or one target; written by every thread, so each member is
 /// its own atomic.
 struct TrafficCounters {
@@ -52,6 +75,7 @@ struct TrafficCounters {
   std::atomic<std::int64_t> last_success_ms{0};
   std::atomic<std::int64_t> last_failure_ms{0};
   std::atomic<std::int32_t> in_flight{0};
+  ReportedLimits reported;  ///< of a provider entry
 };
 
 /// One configured provider.

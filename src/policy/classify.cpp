@@ -192,6 +192,7 @@ constexpr auto rules = [] {
     {everyone,     refused, L::code,              "unsupported_parameter",                  V::parameter},
     {everyone,     refused, L::code,              "unsupported_value",                      V::parameter},
     {everyone,     501,     L::status,            "",                                       V::parameter},
+    {"ollama",     400,     L::text,              "does not support tools",                 V::parameter},
     {"groq",       400,     L::code,              "tool_use_failed",                        V::server},
 
     {everyone,     any,     L::code,              "overloaded_error",                       V::overloaded},

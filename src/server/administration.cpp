@@ -68,6 +68,8 @@ Result<std::string> Administration::respond(const AdminRequest& request) {
       return remove(request, "providers");
     case Endpoint::reset_provider:
       return reset_provider(request);
+    case Endpoint::detect_provider:
+      return detect_provider(request);
     case Endpoint::list_routes:
       return admin::routes_json(snapshot->resolver());
     case Endpoint::set_default_model:
@@ -125,6 +127,15 @@ Result<std::string> Administration::reset_provider(const AdminRequest& request) 
   if (!program_.reset_provider(request.argument)) return no_such("provider", request.argument);
   program_.log().info("provider_reset", "breakers closed and cooldowns ended",
                       {{"provider", request.argument}});
+  return provider(request.argument);
+}
+
+/// The answer does not wait for the server's; it shows in the provider's `detection`.
+Result<std::string> Administration::detect_provider(const AdminRequest& request) {
+  if (!program_.detect_provider(request.argument)) {
+    return Error(ErrorCode::route_unknown,
+                 std::string(request.argument) + " is no provider that is asked for its models");
+  }
   return provider(request.argument);
 }
 

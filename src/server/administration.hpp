@@ -25,6 +25,7 @@ class Administration final : public Admin {
   Result<std::string> set_provider(const AdminRequest& request);
   Result<std::string> remove(const AdminRequest& request, std::string_view section);
   Result<std::string> reset_provider(const AdminRequest& request);
+  Result<std::string> detect_provider(const AdminRequest& request);
   Result<std::string> set_route(const AdminRequest& request);
   Result<std::string> set_default_model(const AdminRequest& request);
   Result<std::string> reload(const AdminRequest& request);

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <string>
-#include <string_view>
+#include <memory>
 #include <vector>
 
+#include "config/detected.hpp"
 #include "config/loader.hpp"
 
 namespace weir::server {
@@ -13,7 +13,7 @@ namespace weir::server {
 /// A local server that is there, with what it offers.
 struct FoundServer {
   config::LocalServer server;
-  std::vector<std::string> models;
+  std::shared_ptr<const config::DetectedList> models;
 };
 
 /// Asks each candidate for its list of models, all at once, and gives those that answered within
@@ -21,9 +21,5 @@ struct FoundServer {
 /// port is not taken for one.
 std::vector<FoundServer> find_local_servers(const std::vector<config::LocalServer>& candidates,
                                             std::chrono::milliseconds time_max);
-
-/// The ids in an answer to a provider's listing of models, whatever its dialect. Errors:
-/// `upstream_malformed`.
-Result<std::vector<std::string>> listed_models(std::string_view body);
 
 }  // namespace weir::server

@@ -97,7 +97,7 @@ Error error_of(const config::Loaded& loaded) {
 config::DetectedModels detected_models(const std::vector<FoundServer>& servers) {
   config::DetectedModels models;
   for (const FoundServer& found : servers) {
-    models.emplace(std::string(found.server.spec->name), config::DetectedList::of(found.models));
+    models.emplace(std::string(found.server.spec->name), found.models);
   }
   return models;
 }
@@ -136,6 +136,9 @@ Program::Program(Options options, config::Loaded loaded)
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
       shared_{wall_, occupancy_, nullptr, &background_, &log_},
       context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
+      detection_({wall_, gate_, tls_}, random_seed(),
+                 [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
+      detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   for (const FoundServer& found : options_.local_servers) {
     options_.load.local_servers.push_back(found.server);
@@ -248,7 +251,7 @@ Result<std::shared_ptr<const engine::Snapshot>> Program::make_snapshot(config::C
   if (config.keys.empty() && !client_key_.empty()) config.keys.emplace_back(client_key_);
   std::vector<config::Problem> problems;
   auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
-                                         detected_models(options_.local_servers), problems);
+                                         detected_, problems);
   if (!resolver) {
     WEIR_ASSERT(!problems.empty());
     return Error(ErrorCode::invalid_request, problems.front().message(), problems.front().path);
@@ -269,6 +272,7 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);
+  detection_.set_snapshot(snapshot);
   const std::lock_guard lock(snapshot_mutex_);
   snapshot_ = snapshot;
 }
@@ -303,9 +307,34 @@ Result<> Program::apply(std::vector<config::Edit> edits) {
   WEIR_TRY_ASSIGN(made, make_snapshot(std::move(loaded.config)));
   warn_of_restart(made->config());
   publish(made);
+  detection_.look_again();
+  // A provider that comes back may be another one.
+  std::erase_if(detected_, [&](const auto& entry) {
+    return !made->config().find_provider(entry.first).has_value();
+  });
   options_.load.edits = std::move(load.edits);
   files_ = std::move(loaded.files);
   return {};
+}
+
+/// Providers told of other models than before.
+void Program::adopt(config::DetectedModels detected) {
+  const std::lock_guard lock(change_mutex_);
+  std::swap(detected_, detected);
+  const auto made = make_snapshot(snapshot()->config());
+  if (!made) {
+    // A route names a model that is listed nowhere any more: what was known goes on to count.
+    log_.warn("detection", made.error().message);
+    std::swap(detected_, detected);
+    return;
+  }
+  publish(*made);
+  for (const auto& [name, list] : detected_) {
+    const auto before = detected.find(name);
+    if (before != detected.end() && *before->second == *list) continue;
+    log_.info("detection", "a provider told its models",
+              {{"provider", name}, {"models", static_cast<std::int64_t>(list->models().size())}});
+  }
 }
 
 Result<> Program::reload() {
@@ -440,6 +469,8 @@ void Program::stop() {
 
 void Program::join() {
   for (auto& worker : workers_) worker->join();
+  detection_.stop();
+  detection_.join();
 }
 
 // ---- what there is to tell ------------------------------------------------------------------
@@ -468,7 +499,14 @@ void Program::begin_day() {
   day_.advance(wall_.unix_ms(), now->upstreams());
 }
 
+bool Program::detect_provider(std::string_view name) {
+  if (!detection_.looks().contains(name)) return false;
+  detection_.look_now(std::string(name));
+  return true;
+}
+
 bool Program::reset_provider(std::string_view name) {
+  snapshot()->forget_refused(name);
   return gate_.reset(name, std::chrono::steady_clock::now());
 }
 

@@ -12,6 +12,7 @@
 #include "admin/views.hpp"
 #include "config/loader.hpp"
 #include "server/background.hpp"
+#include "server/detection.hpp"
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
 #include "server/worker.hpp"
@@ -78,13 +79,17 @@ class Program {
     const std::lock_guard lock(day_mutex_);
     day_.advance(wall_.unix_ms(), snapshot.upstreams());
     const auto now = std::chrono::steady_clock::now();
-    return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_});
+    return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_,
+                              snapshot.refused(), detection_.looks()});
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
   /// To be called at midnight (UTC), so that figures of the day begin there.
   void begin_day();
   /// Closes the provider's breakers and ends its cooldowns. False: there is no such provider.
   bool reset_provider(std::string_view name);
+  /// Asks the provider for its models now; the answer shows in `look_at`. False: it is not one that
+  /// is asked.
+  bool detect_provider(std::string_view name);
 
   /// Addresses as they really are, with ports filled in.
   [[nodiscard]] const net::ListenAddress& client_address() const { return client_address_; }
@@ -105,6 +110,7 @@ class Program {
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
   void publish(const std::shared_ptr<const engine::Snapshot>& snapshot);
   Result<> apply(std::vector<config::Edit> edits);
+  void adopt(config::DetectedModels detected);
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);
   void relieve(std::int64_t resident);
@@ -128,10 +134,12 @@ class Program {
   shared_state::Occupancy occupancy_;
   Shared shared_;
   WorkerContext context_;
+  Detection detection_;
   net::ListenAddress client_address_;
   std::optional<net::ListenAddress> admin_address_;
 
   mutable std::mutex change_mutex_;  ///< held while the configuration is changed
+  config::DetectedModels detected_;  ///< what providers told, as the snapshot in force has it
   std::vector<std::string> files_;   ///< that the configuration in force was read from
   std::mutex day_mutex_;
   admin::DayStart day_;

@@ -52,6 +52,7 @@ constexpr std::array routes{
     RouteSpec{Endpoint::set_provider,      "PUT",    "/api/llm-providers/{}",                         Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::remove_provider,   "DELETE", "/api/llm-providers/{}",                         Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::reset_provider,    "POST",   "/api/llm-providers/{}/reset",                   Permission::write_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::detect_provider,   "POST",   "/api/llm-providers/{}/detect",                  Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::list_routes,       "GET",    "/api/routes",                                   Permission::read_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_default_model, "PUT",    "/api/default-model",                            Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_route,         "PUT",    "/api/routes/{}",                                Permission::write_admin, Surface::admin, Door::openai},

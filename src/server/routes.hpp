@@ -28,6 +28,7 @@ enum class Endpoint : std::uint8_t {
   set_provider,
   remove_provider,
   reset_provider,
+  detect_provider,
   list_routes,
   set_default_model,
   set_route,

@@ -32,6 +32,7 @@ import answers
 from answers import Ask, Events, Refused, Reply
 
 HEAD_BYTES_MAX = 64 << 10
+LISTINGS = ("/v1/models", "/v1beta/models", "/api/tags")
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
 
@@ -381,6 +382,8 @@ class Upstream:
         self.tls = tls
         self.port = 0
         self.models = ["m", "n"]
+        self.list_body: bytes | None = None  # in place of the list of models
+        self.headers: dict[str, str] = {}  # sent with each answer besides the usual ones
         self.received: list[Received] = []
         self.violations: list[str] = []
         self.connections = 0
@@ -518,6 +521,9 @@ class Upstream:
             error = self.dialect.error(400, message)
             return Answer(400, {"content-type": "application/json"}, answers.encode(error))
         headers = {"x-request-id": "req-up", "server": "scripted", "set-cookie": "tracked=1"}
+        headers |= self.headers
+        if self.list_body is not None and request.path in LISTINGS:
+            return Answer(200, {**headers, "content-type": "application/json"}, self.list_body)
         if isinstance(value, Events):
             headers["content-type"] = self.dialect.stream_type
             return Answer(200, headers, events=value)

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/detection.hpp"
+
+#include <utility>
+
+namespace weir::server {
+
+Detection::Detection(const engine::EngineContext& context, std::uint64_t seed,
+                     engine::Detector::OnChange on_change)
+    : engine_(context, seed),
+      detector_(engine_.loop(), engine_.exchanges(), context.wall, engine_.random(), {},
+                std::move(on_change)) {}
+
+Detection::~Detection() {
+  stop();
+  join();
+}
+
+void Detection::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
+  if (is_stopped_) return;
+  if (!is_started_) {
+    if (!engine::Detector::is_needed(*snapshot)) return;
+    is_started_ = true;
+    thread_ = std::thread([this] { engine_.loop().run(); });
+  }
+  engine_.loop().post([this, snapshot = std::move(snapshot)]() mutable {
+    detector_.set_snapshot(std::move(snapshot));
+  });
+}
+
+void Detection::look_again() {
+  if (is_started_) engine_.loop().post([this] { detector_.look_again(); });
+}
+
+void Detection::look_now(std::string provider) {
+  if (!is_started_) return;
+  engine_.loop().post(
+      [this, provider = std::move(provider)] { static_cast<void>(detector_.look_now(provider)); });
+}
+
+config::Looks Detection::looks() const { return detector_.looks(); }
+
+void Detection::stop() {
+  if (is_stopped_.exchange(true) || !is_started_) return;
+  engine_.loop().post([this] { detector_.stop([this] { engine_.finish(); }); });
+}
+
+void Detection::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace weir::server

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "engine/detector.hpp"
+#include "engine/engine.hpp"
+
+namespace weir::server {
+
+/// The thread that asks providers for their models, with connections of its own, so that no answer
+/// to a client ever waits for it. Started when there is something to ask, and only then.
+///
+/// `set_snapshot` is for one thread at a time, the rest for any.
+class Detection {
+ public:
+  /// `on_change` is called on that thread.
+  Detection(const engine::EngineContext& context, std::uint64_t seed,
+            engine::Detector::OnChange on_change);
+  ~Detection();
+  Detection(const Detection&) = delete;
+  Detection& operator=(const Detection&) = delete;
+
+  void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
+  /// Asks all again, as soon as the gap allows.
+  void look_again();
+  /// Asks one at once.
+  void look_now(std::string provider);
+  [[nodiscard]] config::Looks looks() const;
+
+  /// Lets the thread end; it may still call `on_change` until `join` returns.
+  void stop();
+  void join();
+
+ private:
+  engine::Engine engine_;
+  engine::Detector detector_;
+  std::atomic<bool> is_started_{false};
+  std::atomic<bool> is_stopped_{false};
+  std::thread thread_;
+};
+
+}  // namespace weir::server
