@@ -24,6 +24,7 @@ constexpr const char* examples =
     "  weir serve --config weir.yaml            routes, limits, keys in a file\n"
     "  weir validate --config weir.yaml         every problem with its line\n"
     "  weir models --capabilities               what can be asked for, at which price\n"
+    "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir config explain listen               a setting's value and where it comes from\n"
     "\n"
@@ -73,6 +74,7 @@ int run(int argc, char** argv) {
   add_chat(app, context);
   add_providers(app, context);
   add_models(app, context);
+  add_tokens(app, context);
   add_validate(app, context);
   add_config(app, context);
   add_docs(app, context);

@@ -33,7 +33,11 @@ std::span<const std::string_view> sampling_members(wire::Dialect client) {
 ChatOperation::ChatOperation(ChatAsk ask) : ask_(std::move(ask)) {}
 
 std::optional<std::string> ChatOperation::lacks(const Target& target) const {
-  return lacking(ask_.peek, target);
+  auto reason = lacking(ask_.peek, target);
+  if (reason || !is_near_window(ask_.peek, target)) return reason;
+  const auto request = codec_of(ask_.client).decode_request(ask_.root);
+  if (request && exceeds_window(*request, target)) return "the context window is too small";
+  return std::nullopt;
 }
 
 bool ChatOperation::is_uncertain(const Target& target) const {

@@ -14,15 +14,19 @@ namespace weir::pipeline {
 /// Nothing when `target` can take the request; otherwise the capability it lacks.
 std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target);
 
+/// True when the input might be too long for the target's window: then `exceeds_window` knows more.
+bool is_near_window(const wire::RequestPeek& request, const Target& target);
+
+/// True when the input and the output asked for can't both be in the target's window: counted, not
+/// guessed from the size. Where the count is no exact one, only when its error leaves no doubt.
+/// Cost: of `count_chat`, so ask only near the window.
+bool exceeds_window(const wire::ChatRequest& request, const Target& target);
+
 /// True when a capability the request needs is not known of the target.
 bool needs_unknown(const wire::RequestPeek& request, const Target& target);
 
 /// The target that really serves: some models take tools only through another API.
 const Target& serving_variant(const wire::RequestPeek& request, const Target& target);
-
-/// Remembers of `target` that it lacks the capability that `fault`, its refusal of a parameter, is
-/// about, unless that was known before (F-3).
-void learn_refusal(const Target& target, const wire::UpstreamFault& fault);
 
 /// Our estimate of the input, in tokens.
 std::int64_t input_tokens_estimate(const wire::RequestPeek& request);

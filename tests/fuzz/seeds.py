@@ -26,11 +26,15 @@ HTTP_SEEDS = [
     b"\4" + CUT + zlib.compress(b"hello hello hello"),
 ]
 
+TOKEN_SEEDS = [bytes([encoding]) + CUT + text.encode() for encoding in range(2) for text in [
+    "Don't WE'LL it'\u017f \u4e2d\u6587ABCd \u0301A\u0301's \U0001f600", " \n  a 12345 // \r\n/ \u00a0!"]]
+
 
 def seeds() -> dict[str, list[bytes]]:
     """Inputs by target."""
     found: dict[str, list[bytes]] = {"json_fuzz": [], "sse_fuzz": [], "dialect_fuzz": [],
-                                     "http_fuzz": HTTP_SEEDS}
+                                     "http_fuzz": HTTP_SEEDS,
+                                     "tokens_fuzz": TOKEN_SEEDS}
     for source, dialect in enumerate(DIALECTS):
         for file in sorted((WIRE_CASES / dialect).glob("*/*")):
             kind = {"request.json": REQUEST, "response.json": RESPONSE,
