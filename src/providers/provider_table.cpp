@@ -45,6 +45,7 @@ struct Addition {
   std::string_view fast_model{};
   wire::Quirks quirks = 0;
   bool has_responses = false;
+  bool keeps_responses = false;
   bool lacks_completions = false;
   bool lacks_embeddings = false;
   Services services{};
@@ -70,6 +71,7 @@ consteval ProviderSpec row(std::string_view id, const Addition& addition) {
   spec.chat_path = found->chat_path;
   spec.stream_path = found->stream_path;
   spec.responses_path = addition.has_responses ? "/responses" : found->responses_path;
+  spec.keeps_responses = addition.keeps_responses;
   spec.completions_path = addition.lacks_completions ? "" : paths.completions;
   spec.embeddings_path = addition.lacks_embeddings ? "" : paths.embeddings;
   spec.models_path = paths.models;
@@ -136,7 +138,7 @@ constexpr std::array specs{
                       .fast_model = "claude-haiku-5-5"}),
     row("azure", {.order = 0, .free_order = 8, .default_model = "gpt-5.6-terra",
                   .fast_model = "gpt-5.6-luna", .quirks = wire::Quirks{} | reasoning_effort_hint,
-                  .has_responses = true,
+                  .has_responses = true, .keeps_responses = true,
                   .services = {image_generations, image_edits, speech, transcriptions, translations},
                   .deployment_env = {"AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"},
                   .api_version_env = {"OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION",
@@ -197,6 +199,7 @@ constexpr std::array specs{
                                "OLLAMA_HOST"}}),
     row("openai", {.order = 1, .free_order = 9, .default_model = "gpt-5.6-terra",
                    .fast_model = "gpt-5.6-luna", .quirks = wire::Quirks{} | reasoning_effort_hint,
+                   .keeps_responses = true,
                    .services = {image_generations, image_edits, image_variations, speech,
                                 transcriptions, translations, moderations},
                    .organization_env = {"OPENAI_ORG_ID", "OPENAI_ORGANIZATION"},

@@ -100,6 +100,7 @@ struct ProviderSpec {
   std::string_view chat_path;       ///< appended to the base URL; `{model}` is replaced
   std::string_view stream_path;     ///< where streaming has a path of its own, else empty
   std::string_view responses_path;  ///< empty: no Responses API
+  bool keeps_responses;             ///< that API keeps conversations, so its clients are sent there
   std::string_view completions_path;
   std::string_view embeddings_path;
   std::string_view models_path;  ///< lists the models; free of charge

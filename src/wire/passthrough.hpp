@@ -31,6 +31,9 @@ struct RequestPeek {
   bool uses_json_schema = false;
   bool uses_logprobs = false;
   bool asks_reasoning = false;  ///< reasoning effort or thinking was set
+  /// Responses: items of answers that we translated stand in the conversation, so that even a
+  /// target of the same dialect can't take the text as it is.
+  bool has_foreign_items = false;
 };
 
 /// What changes in a passed-through request.
@@ -48,6 +51,7 @@ struct FrameWatch {
   std::optional<Usage> usage;
   Finish finish = Finish::none;  ///< of the first choice that finishes in this frame
   std::uint32_t finishes = 0;    ///< choices that finish in this frame
+  std::string answer_id;         ///< Responses: what the answer is called, where the frame tells
   std::optional<UpstreamFault> fault;
 };
 

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/responses/conversation.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
+#include "wire/passthrough.hpp"
+#include "wire/responses/items.hpp"
+
+namespace weir::wire::responses {
+namespace {
+
+/// A JSON array written element by element.
+class ListText {
+ public:
+  void add(std::string_view json) {
+    text_.push_back(text_.empty() ? '[' : ',');
+    text_.append(json);
+  }
+  void add_elements(json::Value list) {
+    if (!list.is_array()) return;
+    for (const json::Value element : list.elements()) add(element.raw());
+  }
+  [[nodiscard]] std::string text() && { return text_.empty() ? "[]" : std::move(text_) + "]"; }
+
+ private:
+  std::string text_;
+};
+
+void add_own_items(json::Value request, ListText& list) {
+  const auto input = request.find("input");
+  if (!input) return;
+  if (input->is_array()) return list.add_elements(*input);
+  if (!input->is_string()) return;
+  std::string message = R"({"type":"message","role":"user","content":)";
+  list.add(message.append(input->raw()).append("}"));
+}
+
+/// Changes the member's value, or adds the member.
+Splice member_splice(json::Value request, std::string_view key, std::string_view json) {
+  if (const auto found = request.find(key)) {
+    return {found->offset(), found->raw().size(), std::string(json)};
+  }
+  std::string text;
+  json::append_string(text, key);
+  text.append(":").append(json);
+  if (request.size() > 0) text.push_back(',');
+  return {request.offset() + 1, 0, std::move(text)};
+}
+
+/// Lists show content as parts, whichever way it came in.
+void write_content(json::Writer& json, json::Value content, std::string_view role) {
+  if (!content.is_string()) {
+    json.raw(content.raw());
+    return;
+  }
+  json.begin_array().begin_object();
+  json.member("type", role == "assistant" ? "output_text" : "input_text");
+  json.key("text").raw(content.raw());
+  if (role == "assistant") json.key("annotations").raw("[]");
+  json.end_object().end_array();
+}
+
+struct Listed {
+  std::string id;
+  std::string json;
+};
+
+Listed listed_item(json::Value item, std::string_view response_id, std::size_t place) {
+  const auto type = item.find("type");
+  const auto role = item.find("role");
+  const bool is_message = !type || type->equals("message");
+  const auto own_id = item.find("id");
+  Listed listed;
+  // Not the ids of the answer's own items, which have their places, too.
+  listed.id =
+      own_id && own_id->is_string()
+          ? own_id->as_string()
+          : derived_item_id(is_message ? "msg" : "item", std::string(response_id) + "in", place);
+  json::Writer json(listed.json);
+  json.begin_object().member("id", listed.id);
+  if (!type) json.member("type", "message");
+  if (is_message && !item.find("status")) json.member("status", "completed");
+  for (const json::Member member : item.members()) {
+    if (member.key.equals("id")) continue;
+    json.key(member.key.as_string());
+    if (is_message && member.key.equals("content")) {
+      write_content(json, member.value, role && role->is_string() ? role->as_string() : "");
+    } else {
+      json.raw(member.value.raw());
+    }
+  }
+  json.end_object();
+  return listed;
+}
+
+}  // namespace
+
+Result<StateWishes> read_state_wishes(json::Value request) {
+  json::Problem problem;
+  const json::Path path;
+  json::ObjectReader reader(request, path, problem);
+  StateWishes wishes;
+  wishes.store = reader.boolean("store").value_or(true);
+  wishes.background = reader.boolean("background").value_or(false);
+  wishes.previous_response_id = reader.string("previous_response_id").value_or("");
+  if (wishes.background && !wishes.store) {
+    reader.fail("store", "must be true for a response in the background");
+  }
+  WEIR_TRY(problem.result());
+  return wishes;
+}
+
+std::string added_items(json::Value request) {
+  ListText list;
+  add_own_items(request, list);
+  return std::move(list).text();
+}
+
+std::string with_turns(json::Value request, std::span<const Turn> turns) {
+  ListText list;
+  json::Document document;
+  for (const Turn& turn : turns) {
+    if (document.parse(turn.input)) list.add_elements(document.root());
+    if (!document.parse(turn.response)) continue;
+    if (const auto output = document.root().find("output")) list.add_elements(*output);
+  }
+  add_own_items(request, list);
+  const std::string input = std::move(list).text();
+
+  std::array splices{member_splice(request, "input", input),
+                     member_splice(request, "previous_response_id", "null")};
+  if (splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);
+  std::string out;
+  append_spliced(request, splices, out);
+  return out;
+}
+
+void append_input_items(std::string_view input, std::string_view response_id,
+                        const PageWishes& wishes, std::string& out) {
+  std::vector<Listed> items;
+  json::Document document;
+  if (document.parse(input) && document.root().is_array()) {
+    for (const json::Value item : document.root().elements()) {
+      if (item.is_object()) items.push_back(listed_item(item, response_id, items.size()));
+    }
+  }
+  if (!wishes.is_ascending) std::reverse(items.begin(), items.end());
+  auto first = items.begin();
+  if (!wishes.after.empty()) {
+    const auto at = std::find_if(items.begin(), items.end(),
+                                 [&](const Listed& item) { return item.id == wishes.after; });
+    first = at == items.end() ? at : at + 1;
+  }
+  const auto count =
+      std::min<std::size_t>(wishes.limit, static_cast<std::size_t>(items.end() - first));
+  const auto last = first + static_cast<std::ptrdiff_t>(count);
+
+  json::Writer json(out);
+  json.begin_object().member("object", "list").key("data").begin_array();
+  for (auto item = first; item != last; ++item) json.raw(item->json);
+  json.end_array();
+  for (const std::string_view key : {"first_id", "last_id"}) {
+    json.key(key);
+    if (count == 0) {
+      json.null();
+    } else {
+      json.string(key == "first_id" ? first->id : (last - 1)->id);
+    }
+  }
+  json.member("has_more", last != items.end()).end_object();
+}
+
+}  // namespace weir::wire::responses
