@@ -30,6 +30,40 @@ constexpr std::array needs{
 };
 // clang-format on
 
+/// What a refused member tells about the target. `tool_choice` and `response_format` are not here:
+/// a value of theirs may be refused by one that has tools and structured output.
+struct RefusedMember {
+  std::string_view path_part;
+  Capability capability;
+};
+constexpr std::array refused_members{
+    RefusedMember{"image_url", Capability::vision},
+    RefusedMember{"input_audio", Capability::audio},
+    RefusedMember{"json_schema", Capability::json_schema},
+};
+constexpr std::array refused_names{
+    RefusedMember{"tools", Capability::tools},
+    RefusedMember{"functions", Capability::tools},
+    RefusedMember{"parallel_tool_calls", Capability::parallel_tools},
+    RefusedMember{"n", Capability::several_choices},
+    RefusedMember{"logprobs", Capability::logprobs},
+    RefusedMember{"top_logprobs", Capability::logprobs},
+    RefusedMember{"stream", Capability::streaming},
+};
+
+std::optional<Capability> capability_in(const wire::UpstreamFault& fault) {
+  for (const auto& [name, capability] : refused_names) {
+    if (fault.param == name) return capability;
+  }
+  for (const auto& [part, capability] : refused_members) {
+    if (fault.param.find(part) != std::string::npos) return capability;
+  }
+  // Ollama names no parameter: "... does not support tools".
+  constexpr std::string_view without_tools = "does not support tools";
+  if (fault.param.empty() && fault.message.ends_with(without_tools)) return Capability::tools;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target) {
@@ -69,6 +103,13 @@ bool needs_unknown(const wire::RequestPeek& request, const Target& target) {
     return need.capability != Capability::streaming && need.is_in(request) &&
            target.can(need.capability) == Tri::unknown;
   });
+}
+
+void learn_refusal(const Target& target, const wire::UpstreamFault& fault) {
+  const auto capability = capability_in(fault);
+  if (!capability || target.capabilities.can(*capability) != Tri::unknown) return;
+  target.learnt->refused.fetch_or(static_cast<providers::Capabilities>(*capability),
+                                  std::memory_order_relaxed);
 }
 
 const Target& serving_variant(const wire::RequestPeek& request, const Target& target) {

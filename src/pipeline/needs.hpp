@@ -28,6 +28,10 @@ bool needs_unknown(const wire::RequestPeek& request, const Target& target);
 /// The target that really serves: some models take tools only through another API.
 const Target& serving_variant(const wire::RequestPeek& request, const Target& target);
 
+/// Remembers of `target` that it lacks the capability that `fault`, its refusal of a parameter, is
+/// about, unless that was known before (F-3).
+void learn_refusal(const Target& target, const wire::UpstreamFault& fault);
+
 /// Our estimate of the input, in tokens.
 std::int64_t input_tokens_estimate(const wire::RequestPeek& request);
 
