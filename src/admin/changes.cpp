@@ -79,19 +79,44 @@ Result<config::Edit> whole_route(std::string_view name, std::string_view body) {
   return config::Edit{"models", std::string(name), true, std::string(document.root().raw())};
 }
 
-Result<config::Edit> default_model(std::string_view body) {
+namespace {
+
+/// The text of `member`, the only one that `body` may have.
+Result<std::string> only_text(std::string_view body, std::string_view member) {
   json::Document document;
   WEIR_TRY(parse(document, body));
   json::Problem problem;
   const json::Path root;
   json::ObjectReader reader(document.root(), root, problem);
-  const std::string model = reader.required_string("model");
+  std::string text = reader.required_string(member);
   reader.for_each_unread(
       [&](const std::string& key, json::Value) { reader.fail(key, "unknown member"); });
   WEIR_TRY(problem.result());
-  std::string text;
-  json::append_string(text, model);
-  return config::Edit{"", "default_model", true, model.empty() ? std::string() : std::move(text)};
+  return text;
+}
+
+std::string quoted(const std::string& text) {
+  std::string out;
+  json::append_string(out, text);
+  return out;
+}
+
+}  // namespace
+
+Result<config::Edit> default_model(std::string_view body) {
+  WEIR_TRY_ASSIGN(model, only_text(body, "model"));
+  return config::Edit{"", "default_model", true, model.empty() ? std::string() : quoted(model)};
+}
+
+Result<config::Edit> default_strategy(std::string_view body) {
+  WEIR_TRY_ASSIGN(strategy, only_text(body, "strategy"));
+  return config::Edit{"", "strategy", true, strategy.empty() ? std::string() : quoted(strategy)};
+}
+
+Result<config::Edit> meaning(std::string_view section, std::string_view name,
+                             std::string_view body) {
+  WEIR_TRY_ASSIGN(model, only_text(body, "model"));
+  return config::Edit{std::string(section), std::string(name), true, quoted(model)};
 }
 
 config::Edit removal(std::string_view section, std::string_view name) {

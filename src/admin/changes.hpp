@@ -22,6 +22,12 @@ Result<config::Edit> provider_change(std::string_view name, std::string_view bod
 Result<config::Edit> whole_route(std::string_view name, std::string_view body);
 /// `{"model": "name"}`; an empty name leads back to `auto`.
 Result<config::Edit> default_model(std::string_view body);
+/// `{"strategy": ...}`: how routes choose that don't say themselves; an empty one takes the setting
+/// away.
+Result<config::Edit> default_strategy(std::string_view body);
+/// `{"model": ...}`: what a tier or a task means. `section` is `tiers` or `tasks`.
+Result<config::Edit> meaning(std::string_view section, std::string_view name,
+                             std::string_view body);
 /// Takes an entry away. `section` is `providers` or `models`.
 config::Edit removal(std::string_view section, std::string_view name);
 

@@ -49,6 +49,25 @@ TEST(Changes, SetAndClearTheDefaultModel) {
   EXPECT_EQ(default_model(R"({"model":"a","x":1})").error().param, "x");
 }
 
+TEST(Changes, SetAndClearTheDefaultStrategy) {
+  const auto edit = default_strategy(R"({"strategy":"least_latency"})");
+  ASSERT_TRUE(edit);
+  EXPECT_EQ(edit->name, "strategy");
+  EXPECT_EQ(edit->json, R"("least_latency")");
+  EXPECT_EQ(default_strategy(R"({"strategy":""})")->json, "");
+  EXPECT_FALSE(default_strategy(R"({"strategy":1})"));
+}
+
+TEST(Changes, SayWhatATierMeans) {
+  const auto edit = meaning("tiers", "cheap", R"({"model":"a/b"})");
+  ASSERT_TRUE(edit);
+  EXPECT_EQ(edit->section, "tiers");
+  EXPECT_EQ(edit->name, "cheap");
+  EXPECT_TRUE(edit->replaces);
+  EXPECT_EQ(edit->json, R"("a/b")");
+  EXPECT_EQ(meaning("tiers", "cheap", "{}").error().param, "model");
+}
+
 TEST(Changes, ReloadMayDiscardThem) {
   EXPECT_FALSE(*discards_changes(""));
   EXPECT_TRUE(*discards_changes(R"({"discard_changes":true})"));

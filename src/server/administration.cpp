@@ -22,6 +22,13 @@ bool has_route(const config::Config& config, std::string_view name) {
                      [&](const config::RouteConfig& route) { return route.name == name; });
 }
 
+/// Among tiers or tasks.
+bool has_name(const std::vector<std::pair<std::string, std::string>>& names,
+              std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const auto& entry) { return entry.first == name; });
+}
+
 Error no_such(std::string_view what, std::string_view name) {
   return {ErrorCode::route_unknown, "there is no " + std::string(what) + " " + std::string(name)};
 }
@@ -81,6 +88,22 @@ Result<std::string> Administration::respond(const AdminRequest& request) {
         return no_such("route", request.argument);
       }
       return remove(request, "models");
+    case Endpoint::set_tier:
+      return set_meaning(request, "tiers");
+    case Endpoint::set_task:
+      return set_meaning(request, "tasks");
+    case Endpoint::remove_tier:
+      if (!has_name(snapshot->config().tiers, request.argument)) {
+        return no_such("tier", request.argument);
+      }
+      return remove(request, "tiers");
+    case Endpoint::remove_task:
+      if (!has_name(snapshot->config().tasks, request.argument)) {
+        return no_such("task", request.argument);
+      }
+      return remove(request, "tasks");
+    case Endpoint::set_strategy:
+      return set_strategy(request);
     case Endpoint::show_config:
       return admin::config_json(snapshot->config());
     case Endpoint::save_config:
@@ -117,8 +140,13 @@ Result<std::string> Administration::set_provider(const AdminRequest& request) {
 Result<std::string> Administration::remove(const AdminRequest& request, std::string_view section) {
   WEIR_TRY(program_.change(admin::removal(section, request.argument)));
   const bool is_provider = section == "providers";
-  program_.log().info(is_provider ? "provider_removed" : "route_removed",
-                      is_provider ? "a provider was removed" : "a route was removed",
+  const bool is_route = section == "models";
+  program_.log().info(is_provider ? "provider_removed"
+                      : is_route  ? "route_removed"
+                                  : "name_removed",
+                      is_provider ? "a provider was removed"
+                      : is_route  ? "a route was removed"
+                                  : "a tier or task was removed",
                       {{"name", request.argument}});
   return changed("removed", request.argument);
 }
@@ -146,13 +174,37 @@ Result<std::string> Administration::set_route(const AdminRequest& request) {
   return changed("route", request.argument);
 }
 
+Result<std::string> Administration::set_meaning(const AdminRequest& request,
+                                                std::string_view section) {
+  WEIR_TRY_ASSIGN(edit, admin::meaning(section, request.argument, request.body));
+  WEIR_TRY(program_.change(std::move(edit)));
+  program_.log().info("name_changed", "the meaning of a tier or task was set",
+                      {{"section", section}, {"name", request.argument}});
+  return changed("name", request.argument);
+}
+
+/// The environment goes over whatever else is said.
+Result<> Administration::refuse_if_from_environment(std::string_view setting,
+                                                    std::string_view param) const {
+  const auto snapshot = program_.snapshot();
+  const std::string_view source = snapshot->config().source_of(setting);
+  if (!source.starts_with("env ")) return {};
+  return Error(ErrorCode::invalid_request,
+               std::string(setting) + " is set by the environment (" + std::string(source) + ")",
+               std::string(param));
+}
+
+Result<std::string> Administration::set_strategy(const AdminRequest& request) {
+  WEIR_TRY(refuse_if_from_environment("strategy", "strategy"));
+  WEIR_TRY_ASSIGN(edit, admin::default_strategy(request.body));
+  const std::string text = edit.json;
+  WEIR_TRY(program_.change(std::move(edit)));
+  program_.log().info("strategy_changed", "the default strategy was set", {{"strategy", text}});
+  return changed("strategy", text.empty() ? "priority" : text.substr(1, text.size() - 2));
+}
+
 Result<std::string> Administration::set_default_model(const AdminRequest& request) {
-  const std::string_view source = program_.snapshot()->config().source_of("default_model");
-  if (source.starts_with("env ")) {
-    return Error(ErrorCode::invalid_request,
-                 "the default model is set by the environment (" + std::string(source) + ")",
-                 "model");
-  }
+  WEIR_TRY(refuse_if_from_environment("default_model", "model"));
   WEIR_TRY_ASSIGN(edit, admin::default_model(request.body));
   WEIR_TRY(program_.change(std::move(edit)));
   const std::string name = program_.snapshot()->config().default_model;

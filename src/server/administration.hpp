@@ -27,6 +27,10 @@ class Administration final : public Admin {
   Result<std::string> reset_provider(const AdminRequest& request);
   Result<std::string> detect_provider(const AdminRequest& request);
   Result<std::string> set_route(const AdminRequest& request);
+  Result<std::string> set_meaning(const AdminRequest& request, std::string_view section);
+  Result<std::string> set_strategy(const AdminRequest& request);
+  [[nodiscard]] Result<> refuse_if_from_environment(std::string_view setting,
+                                                    std::string_view param) const;
   Result<std::string> set_default_model(const AdminRequest& request);
   Result<std::string> reload(const AdminRequest& request);
   Result<std::string> save();

@@ -396,46 +396,92 @@ void Program::warn_of_restart(const config::Config& next) {
 
 Result<std::string> Program::save_changes() {
   const std::lock_guard lock(change_mutex_);
-  const bool is_new = files_.empty();
-  const std::string file =
-      is_new ? new_config_file(options_.environment, options_.is_root) : files_.front();
-  if (options_.load.edits.empty()) return file;
-  WEIR_TRY(write_changes(file, is_new));
-  // What was laid over the file is in it now. Reading it must give the same, and says where from.
+  if (options_.load.edits.empty() && !files_.empty()) return files_.front();
+  WEIR_TRY_ASSIGN(written, files_.empty() ? write_new_file() : write_changes());
+  // What was laid over the files is in them now. Reading them must give the same, and says where
+  // from.
   WEIR_TRY(apply({}));
+  return written;
+}
+
+Result<std::string> Program::write_new_file() const {
+  const std::string file = new_config_file(options_.environment, options_.is_root);
+  if (options_.load.edits.empty()) return file;
+  if (const auto slash = file.rfind('/'); slash != std::string::npos) {
+    WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
+  }
+  std::vector<config::Edit> edits = first_lines();
+  for (const config::Edit& edit : options_.load.edits) edits.push_back(to_write(edit, false));
+  WEIR_TRY_ASSIGN(text, config::write_back(file, {}, edits));
+  WEIR_TRY(store::replace_file(file, text));
   return file;
 }
 
-Result<> Program::write_changes(const std::string& file, bool is_new) const {
-  if (files_.size() > 1) {
-    return Error(ErrorCode::invalid_request,
-                 files_.back() + " lies over " + file + ": write the changes there by hand");
-  }
+namespace {
+
+struct WrittenFile {
+  std::string name;
   std::string text;
+  config::Node root;
   std::vector<config::Edit> edits;
-  if (is_new) {
-    const auto slash = file.rfind('/');
-    if (slash != std::string::npos) {
-      WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
-    }
-    edits = first_lines();
-  } else {
-    WEIR_TRY_ASSIGN(old, store::read_file(file, config_file_bytes_max));
-    text = std::move(old);
+
+  [[nodiscard]] bool has(const config::Edit& edit) const {
+    const config::Node* section = edit.section.empty() ? &root : root.find(edit.section);
+    return section != nullptr && section->find(edit.name) != nullptr;
   }
-  std::vector<config::Problem> problems;
-  const config::Node root = config::parse_tree(file, text, problems);
-  const config::Node* entries = root.find("providers");
-  for (config::Edit edit : options_.load.edits) {
-    const bool is_written = entries != nullptr && entries->find(edit.name) != nullptr;
-    // What the environment brings can't be taken out of a file, but switched off there.
-    if (edit.section == "providers" && edit.json.empty() && !is_written) {
-      edit.json = R"({"enabled":false})";
+};
+
+/// The file that says what `edit` changes; the first one for what none says. An entry that is put
+/// together from several can't be changed in one of them so that it means what it means now.
+Result<WrittenFile*> home_of(const config::Edit& edit, std::vector<WrittenFile>& files) {
+  WrittenFile* home = nullptr;
+  for (WrittenFile& file : files) {
+    if (!file.has(edit)) continue;
+    if (home != nullptr) {
+      const std::string section = edit.section.empty() ? "" : edit.section + ".";
+      return Error(ErrorCode::invalid_request, section + edit.name + " stands in " + home->name +
+                                                   " and in " + file.name +
+                                                   ": write the change there by hand");
     }
-    edits.push_back(std::move(edit));
+    home = &file;
   }
-  WEIR_TRY_ASSIGN(changed, config::write_back(file, text, edits));
-  return store::replace_file(file, changed);
+  return home != nullptr ? home : &files.front();
+}
+
+}  // namespace
+
+/// Every file's new text is made before the first is replaced.
+Result<std::string> Program::write_changes() const {
+  std::vector<WrittenFile> files;
+  for (const std::string& name : files_) {
+    WEIR_TRY_ASSIGN(text, store::read_file(name, config_file_bytes_max));
+    std::vector<config::Problem> problems;
+    config::Node root = config::parse_tree(name, text, problems);
+    files.push_back({name, std::move(text), std::move(root), {}});
+  }
+  for (const config::Edit& edit : options_.load.edits) {
+    WEIR_TRY_ASSIGN(home, home_of(edit, files));
+    home->edits.push_back(to_write(edit, home->has(edit)));
+  }
+  std::erase_if(files, [](const WrittenFile& file) { return file.edits.empty(); });
+  for (WrittenFile& file : files) {
+    WEIR_TRY_ASSIGN(changed, config::write_back(file.name, file.text, file.edits));
+    file.text = std::move(changed);
+  }
+  std::string written;
+  for (const WrittenFile& file : files) {
+    WEIR_TRY(store::replace_file(file.name, file.text));
+    written.append(written.empty() ? "" : ", ").append(file.name);
+  }
+  return written;
+}
+
+/// What the environment brings can't be taken out of a file, but switched off there.
+config::Edit Program::to_write(config::Edit edit, bool is_written) {
+  if (edit.section == "providers" && edit.json.empty() && !is_written) {
+    edit.json = R"({"enabled":false})";
+  }
+  return edit;
 }
 
 /// What a new file must say so that it means what held without one.

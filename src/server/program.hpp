@@ -54,8 +54,9 @@ class Program {
   Result<> discard_changes();
   /// Lays one more change over the files.
   Result<> change(config::Edit edit);
-  /// Writes all changes into the configuration file, which is made where there is none. The answer
-  /// is its name. Errors also: an overlay that would hide a change.
+  /// Writes each change into the file that its entry stands in, new ones into the first; without
+  /// any a file is made. The answer is their names. Errors also: an entry that several files have a
+  /// part of.
   Result<std::string> save_changes();
   [[nodiscard]] std::size_t unsaved_changes() const;
 
@@ -114,7 +115,9 @@ class Program {
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);
   void relieve(std::int64_t resident);
-  [[nodiscard]] Result<> write_changes(const std::string& file, bool is_new) const;
+  [[nodiscard]] Result<std::string> write_new_file() const;
+  [[nodiscard]] Result<std::string> write_changes() const;
+  [[nodiscard]] static config::Edit to_write(config::Edit edit, bool is_written);
   [[nodiscard]] std::vector<config::Edit> first_lines() const;
 
   Options options_;
