@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "base/assert.hpp"
 
@@ -48,44 +49,58 @@ std::int64_t BytePairs::count_short(std::string_view piece) const {
 
 std::int64_t BytePairs::count_long(std::string_view piece) {
   const auto size = static_cast<std::uint32_t>(piece.size());
-  const auto is_later = [](const Pair& a, const Pair& b) {
-    return a.rank != b.rank ? a.rank > b.rank : a.first > b.first;
-  };
   links_.resize(size);
+  sorted_.clear();
+  sorted_taken_ = 0;
   heap_.clear();
   for (std::uint32_t i = 0; i < size; ++i) links_[i] = {i + 1, i - 1, Vocabulary::no_rank};
-  for (std::uint32_t i = 0; i < size; ++i) set_rank(piece, i);
-  std::make_heap(heap_.begin(), heap_.end(), is_later);
+  for (std::uint32_t i = 0; i < size; ++i) {
+    if (const auto pair = rank_pair(piece, i)) sorted_.push_back(*pair);
+  }
+  std::sort(sorted_.begin(), sorted_.end());
 
   std::int64_t tokens = size;
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), is_later);
-    const Pair pair = heap_.back();
-    heap_.pop_back();
-    Link& left = links_[pair.first];
-    if (left.rank != pair.rank) continue;
-    links_[left.next].rank = Vocabulary::no_rank;  // what the heap still has of it is outdated
+  for (Pair pair = 0; take_next(pair);) {
+    const auto first = static_cast<std::uint32_t>(pair);
+    Link& left = links_[first];
+    if (left.rank != pair >> 32) continue;
+    links_[left.next].rank = Vocabulary::no_rank;  // whatever is still in order of it is outdated
     left.next = links_[left.next].next;
-    if (left.next < size) links_[left.next].previous = pair.first;
+    if (left.next < size) links_[left.next].previous = first;
     --tokens;
-    const auto add = [&](std::uint32_t first) {
-      const std::size_t before = heap_.size();
-      set_rank(piece, first);
-      if (heap_.size() > before) std::push_heap(heap_.begin(), heap_.end(), is_later);
+    const auto add = [&](std::uint32_t at) {
+      const auto made = rank_pair(piece, at);
+      if (!made) return;
+      heap_.push_back(*made);
+      std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
     };
-    add(pair.first);
-    if (pair.first > 0) add(left.previous);
+    add(first);
+    if (first > 0) add(left.previous);
   }
   return tokens;
 }
 
-/// Looks up the pair that begins at `first` and puts it at the end of the heap's memory.
-void BytePairs::set_rank(std::string_view piece, std::uint32_t first) {
+/// The pair that begins at `first`, if it is a token.
+std::optional<BytePairs::Pair> BytePairs::rank_pair(std::string_view piece, std::uint32_t first) {
   Link& link = links_[first];
   link.rank = Vocabulary::no_rank;
-  if (link.next >= piece.size()) return;
+  if (link.next >= piece.size()) return std::nullopt;
   link.rank = vocabulary_.rank(piece.substr(first, links_[link.next].next - first));
-  if (link.rank != Vocabulary::no_rank) heap_.push_back({link.rank, first});
+  if (link.rank == Vocabulary::no_rank) return std::nullopt;
+  return Pair{link.rank} << 32 | first;
+}
+
+bool BytePairs::take_next(Pair& pair) {
+  const bool has_sorted = sorted_taken_ < sorted_.size();
+  if (has_sorted && (heap_.empty() || sorted_[sorted_taken_] < heap_.front())) {
+    pair = sorted_[sorted_taken_++];
+    return true;
+  }
+  if (heap_.empty()) return false;
+  pair = heap_.front();
+  std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+  heap_.pop_back();
+  return true;
 }
 
 }  // namespace weir::tokens

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,11 +15,11 @@ namespace weir::tokens {
 /// rank, the leftmost of equals first, until no two are a token.
 ///
 /// Short pieces, nearly all, are searched for the next pair from the front every time; long ones
-/// keep their pairs in a heap, so that a piece of n bytes costs n log n. Reuses its memory from one
+/// keep their pairs in order, so that a piece of n bytes costs n log n. Reuses its memory from one
 /// piece to the next; one thread at a time.
 class BytePairs {
  public:
-  /// Of a longer piece, each stretch of this size is counted by itself: it bounds the memory (24
+  /// Of a longer piece, each stretch of this size is counted by itself: it bounds the memory (30
   /// bytes for each of the piece), and at worst adds a few tokens for every cut.
   static constexpr std::size_t piece_bytes_max = std::size_t{1} << 20;
 
@@ -31,11 +32,9 @@ class BytePairs {
   using Rank = Vocabulary::Rank;
   static constexpr std::size_t short_bytes_max = 128;
 
-  /// A pair in the heap; outdated when `first` has another rank by now.
-  struct Pair {
-    Rank rank;
-    std::uint32_t first;
-  };
+  /// A rank and, below, where the pair begins: the smallest is next. Outdated when the pair there
+  /// has another rank by now.
+  using Pair = std::uint64_t;
   /// A token that begins at the index of its link.
   struct Link {
     std::uint32_t next;      ///< where the token behind it begins
@@ -45,10 +44,13 @@ class BytePairs {
 
   [[nodiscard]] std::int64_t count_short(std::string_view piece) const;
   std::int64_t count_long(std::string_view piece);
-  void set_rank(std::string_view piece, std::uint32_t first);
+  std::optional<Pair> rank_pair(std::string_view piece, std::uint32_t first);
+  bool take_next(Pair& pair);
 
   const Vocabulary& vocabulary_;
-  std::vector<Pair> heap_;
+  std::vector<Pair> sorted_;  ///< the pairs of single bytes
+  std::size_t sorted_taken_ = 0;
+  std::vector<Pair> heap_;  ///< those that came about since
   std::vector<Link> links_;
 };
 
