@@ -30,7 +30,8 @@ struct PatchPrice {
   std::int64_t percent;
 };
 
-// OpenAI, "Images and vision"; seen 2026-11-21. The first name that the id has in it.
+// OpenAI, "Images and vision"; from memory, not checked against it. The first name that the id has
+// in it.
 constexpr std::array patch_prices{
     PatchPrice{"gpt-4.1-mini", 162}, PatchPrice{"gpt-4.1-nano", 246}, PatchPrice{"o4-mini", 172},
     PatchPrice{"gpt-5-mini", 162},   PatchPrice{"gpt-5-nano", 246},

@@ -31,7 +31,8 @@ struct Tally {
 /// Messages cost what OpenAI publishes for its chat models (three tokens each, one for a name,
 /// three for the answer's begin); other families' templates cost about as much. How tools are
 /// written into a prompt is not published, so a tally with tools or images is at best an estimate.
-/// Source: OpenAI cookbook, "How to count tokens with tiktoken", seen 2026-11-21.
+/// Source: OpenAI cookbook, "How to count tokens with tiktoken"; from memory, not checked against
+/// it.
 class ChatTally {
  public:
   /// Both as for `counter_for`; they must outlive the tally.
