@@ -206,6 +206,58 @@ TEST(Resolve, TheOperatorsFactsGoOverTheCatalogs) {
   EXPECT_EQ(local.facts.capabilities.can(providers::Capability::tools), providers::Tri::unknown);
 }
 
+/// What `provider` told, when that is `model` alone.
+DetectedModels detected_with(std::string_view provider, DetectedModel model) {
+  std::vector<DetectedModel> models;
+  models.push_back(std::move(model));
+  return {{std::string(provider), std::make_shared<const DetectedList>(std::move(models))}};
+}
+
+TEST(ModelFacts, ConfigurationGoesOverDetectionAndThatOverTheCatalog) {
+  using providers::Capability;
+  using providers::FactSource;
+  using Value = providers::CapabilityTable::Value;
+  DetectedModel told{.id = "gpt-4o", .context_tokens = 5'000, .output_tokens_max = 500};
+  told.capabilities.say(Capability::vision, false);
+  told.capabilities.say(Capability::tools, false);
+  const auto resolver = resolver_of(
+      "providers: {openai: {models: {gpt-4o: {max_output: 50, capabilities: {tools: on}}}}}",
+      detected_with("openai", told));
+  const ModelFacts facts = resolver->facts_of(0, "gpt-4o");
+  EXPECT_EQ(facts.capabilities.of(Capability::tools),
+            (Value{providers::Tri::yes, FactSource::configuration}));
+  EXPECT_EQ(facts.capabilities.of(Capability::vision),
+            (Value{providers::Tri::no, FactSource::detection}));
+  EXPECT_EQ(facts.capabilities.of(Capability::json_schema),
+            (Value{providers::Tri::yes, FactSource::catalog}));
+  EXPECT_EQ(facts.capabilities.of(Capability::several_choices),
+            (Value{providers::Tri::yes, FactSource::rule}));
+  EXPECT_EQ(facts.context.tokens, 5'000);
+  EXPECT_EQ(facts.context.source, FactSource::detection);
+  EXPECT_EQ(facts.output_max.tokens, 50);
+  EXPECT_EQ(facts.output_max.source, FactSource::configuration);
+}
+
+TEST(ModelFacts, FineTunedAndDatedIdsInheritFromTheirBase) {
+  const auto resolver = resolver_of("providers: {openai: {}}");
+  const ModelFacts base = resolver->facts_of(0, "gpt-4o-mini");
+  ASSERT_GT(base.context.tokens, 0);
+  for (const char* id :
+       {"ft:gpt-4o-mini:org::id", "ft:gpt-4o-mini-2024-07-18:org::id", "gpt-4o-mini-2024-07-18"}) {
+    const ModelFacts facts = resolver->facts_of(0, id);
+    EXPECT_EQ(facts.capabilities, base.capabilities) << id;
+    EXPECT_EQ(facts.context.tokens, base.context.tokens) << id;
+  }
+}
+
+TEST(DetectedList, OfTheSameIdTheFirstCounts) {
+  const DetectedList list({{.id = "b"}, {.id = "a", .context_tokens = 1}, {.id = "a"}});
+  ASSERT_EQ(list.models().size(), 2U);
+  EXPECT_EQ(list.models()[0].id, "b") << "in the server's order";
+  EXPECT_EQ(list.find("a")->context_tokens, 1);
+  EXPECT_EQ(list.find("c"), nullptr);
+}
+
 TEST(Resolve, SettingsOfTheRouteGoOverTheWhole) {
   const auto resolver =
       resolver_of(with("failover: off\n"
