@@ -151,6 +151,7 @@ struct ProviderConfig {
   bool mock = false;           ///< answers by itself, under this name, with these models
   bool local = false;          ///< free of charge, long timeouts
   bool allow_private = false;  ///< may connect to private addresses although added over the API
+  bool passthrough = false;    ///< paths that Weir does not know may be called
   /// The address stands in the operator's file or environment, so that it may be private.
   bool address_is_operators = false;
   std::vector<Secret> api_keys;

@@ -96,6 +96,7 @@ constexpr std::array provider_table{
     field<&ProviderConfig::mock>("mock", "Answer by itself: same name, same models, same prices, no call"),
     field<&ProviderConfig::local>("local", "Runs on own machines: tokens cost nothing, timeouts are long"),
     field<&ProviderConfig::allow_private>("allow_private", "May connect to private addresses although added over the admin API"),
+    field<&ProviderConfig::passthrough>("passthrough", "Clients may call any path of its API below `/passthrough/<name>/`, with the gateway's key"),
     field<&ProviderConfig::api_keys>("api_key", "The key; default: the environment variable of its type"),
     field<&ProviderConfig::api_keys>("api_keys", "Several keys, used in turn"),
     field<&ProviderConfig::base_url>("base_url", "Address of the API; default: the type's own"),

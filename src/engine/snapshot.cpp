@@ -253,6 +253,33 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view 
   return route;
 }
 
+Result<std::shared_ptr<const pipeline::Route>> Snapshot::passthrough(
+    std::string_view provider) const {
+  const auto& providers = config().providers;
+  const auto found =
+      std::find_if(providers.begin(), providers.end(), [&](const config::ProviderConfig& one) {
+        return one.name == provider && one.passthrough && one.enabled && !one.mock;
+      });
+  if (found == providers.end()) {
+    return Error(ErrorCode::route_unknown, "no provider of this name is open to pass-through");
+  }
+  // No route can have this name: they have no line breaks.
+  const std::string key = "passthrough\n" + found->name;
+  const std::lock_guard lock(mutex_);
+  if (const auto made = routes_.find(key); made != routes_.end()) return made->second;
+  config::Target target;
+  target.provider = static_cast<std::size_t>(found - providers.begin());
+  target.name = found->name + "/*";
+  config::Resolution resolution;
+  resolution.name = target.name;
+  resolution.failover = false;
+  resolution.retries.enabled = false;  // what the provider may have done is not for us to say twice
+  resolution.steps.emplace_back().targets.push_back(std::move(target));
+  auto route = build(resolution);
+  routes_.emplace(key, route);
+  return route;
+}
+
 std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution& found) const {
   auto route = std::make_shared<pipeline::Route>();
   route->name = found.name;
@@ -314,6 +341,7 @@ void Snapshot::set_paths(pipeline::Target& target, const config::ProviderConfig&
   const providers::Endpoint endpoint{provider.base_url, provider.api_version};
   const auto url = parse_http_url(provider.base_url);
   WEIR_ASSERT(url.has_value());
+  target.base_path = url->path;
   const auto path = [&](providers::Operation operation) {
     const std::string rest = providers::operation_path(*provider.api, endpoint, operation, model);
     return rest.empty() ? rest : url->path + rest;

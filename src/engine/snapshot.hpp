@@ -41,6 +41,11 @@ class Snapshot {
   /// Lets the targets of `provider` be tried anew.
   void forget_refused(std::string_view provider) const;
 
+  /// The route to a provider whose configuration lets clients call any path of it. Errors:
+  /// `route_unknown`. For any thread.
+  [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> passthrough(
+      std::string_view provider) const;
+
   [[nodiscard]] const config::Resolver& resolver() const { return *resolver_; }
   [[nodiscard]] const config::Config& config() const { return resolver_->config(); }
   /// In the order of `config().providers`.

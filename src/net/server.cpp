@@ -332,7 +332,10 @@ Task<IoResult> ServerExchange::respond(int status, std::string_view fields, std:
   if (!is_body_read_ && head_.framing != http::Framing::none) keeps_alive_ = false;
   out_.clear();
   append_head(status, fields);
-  out_.append("content-length: ").append(std::to_string(body.size())).append("\r\n\r\n");
+  // RFC 9110, 8.6: an answer that can have no body states no length.
+  if (status != 204)
+    out_.append("content-length: ").append(std::to_string(body.size())).append("\r\n");
+  out_.append("\r\n");
   if (is_head_request_) body = {};
   Write write(loop_, stream_, {out_, body, {}}, timeouts_.write_stall);
   const IoResult written = co_await write;

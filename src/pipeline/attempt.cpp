@@ -94,6 +94,12 @@ bool is_stream_type(std::string_view content_type) {
          ascii::equals_ignoring_case(type, "application/jsonl");
 }
 
+/// True for what is charged by the second or the search only: the catalog has no such prices.
+bool is_in_units(const wire::Usage& usage) {
+  return (usage.audio_ms > 0 || usage.search_units > 0) && usage.input_total() == 0 &&
+         usage.output_total() == 0 && !usage.cost_nanousd;
+}
+
 std::string_view accept_field(const Operation& operation) {
   if (operation.is_stream()) return "accept: text/event-stream, application/x-ndjson\r\n";
   if (operation.passes_bytes({})) return "accept: */*\r\n";
@@ -193,6 +199,8 @@ void Attempt::make_head(const Outgoing& outgoing) {
     const std::uint64_t size = outgoing.source ? outgoing.source->size() : outgoing.body.size();
     head_.append("content-type: ").append(outgoing.content_type);
     head_.append("\r\ncontent-length: ").append(std::to_string(size)).append("\r\n");
+  } else if (outgoing.method != "GET" && outgoing.method != "DELETE") {
+    head_.append("content-length: 0\r\n");
   }
   head_.append("\r\n");
 }
@@ -418,7 +426,9 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
     co_return end;
   }
   end.first_content_at = call_.loop.now();
-  if (end.facts.usage) {
+  if (end.facts.usage && is_in_units(*end.facts.usage)) {
+    notes.warnings.emplace_back("unpriced");
+  } else if (end.facts.usage) {
     notes.cost = to_usd_text(NanoUsd(cost_of(target_, *end.facts.usage, wall_.unix_ms())));
   }
   const bool is_taken =

@@ -113,6 +113,7 @@ struct Target {
   std::string name;   ///< provider/model, as shown
   std::string model;  ///< id on the wire
   wire::Dialect dialect = wire::Dialect::openai_chat;
+  std::string base_path;  ///< of its URL, before every path
   std::string chat_path;  ///< URL path with query; empty: no such operation here
   std::string chat_stream_path;
   std::string completions_path;

@@ -56,6 +56,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
              Surface surface, Random& random)
     : loop_(loop),
       model_calls_(loop, attempts, shared.wall, shared.log),
+      service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
       shared_(shared),
       surface_(surface),
       random_(random),
@@ -184,7 +185,8 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
   }
   if (allowed) allowed = authorize(request);
   if (allowed) allowed = admit(request);
-  if (allowed) allowed = co_await exchange.read_body();
+  const bool reads_its_body = allowed && reads_body_itself(request.route->endpoint);
+  if (allowed && !reads_its_body) allowed = co_await exchange.read_body();
   if (!allowed) {
     co_await refuse(request, std::move(allowed).error(), std::move(match.allow));
   } else {
@@ -199,7 +201,14 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     co_await model_calls_.answer(request);
     co_return;
   }
+  if (const auto service = service_of(endpoint)) {
+    co_await service_calls_.answer(request, *service);
+    co_return;
+  }
   switch (endpoint) {
+    case Endpoint::passthrough:
+      co_await service_calls_.pass_through(request);
+      break;
     case Endpoint::list_models:
       co_await list_models(request, started_at_);
       break;

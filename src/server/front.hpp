@@ -14,6 +14,7 @@
 #include "server/client_request.hpp"
 #include "server/model_calls.hpp"
 #include "server/routes.hpp"
+#include "server/service_calls.hpp"
 #include "shared_state/occupancy.hpp"
 
 namespace weir::server {
@@ -33,6 +34,8 @@ struct Shared {
   /// Where they are answered. Precondition: there is one where there is an administration.
   Background* background = nullptr;
   Log* log = nullptr;  ///< null: nothing is written down
+  /// Where request bodies lie that are too large for memory.
+  std::string uploads_directory = {};
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and
@@ -63,6 +66,7 @@ class Front final : public net::RequestHandler {
 
   net::Loop& loop_;
   ModelCalls model_calls_;
+  ServiceCalls service_calls_;
   const Shared& shared_;
   Surface surface_;
   Random& random_;

@@ -115,17 +115,11 @@ struct ModelCalls::Ready {
   json::Document document;  ///< behind the operation
   ModelCall call;
   std::shared_ptr<const pipeline::Route> route;
-  pipeline::CallOptions options;
-  int hops = 0;
 };
 
 Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
   const net::http::RequestHead& head = request.exchange.head();
   const config::Config& config = request.snapshot->config();
-  ready.hops = hops_of(head);
-  if (ready.hops >= config.limits.hops_max) {
-    return Error(ErrorCode::loop_detected, "this request went through too many gateways");
-  }
   const CallInput input{.route = *request.route,
                         .door = request.door,
                         .path_model = request.argument,
@@ -145,8 +139,6 @@ Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
   }
   WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, model));
   ready.route = std::move(route);
-  WEIR_TRY_ASSIGN(options, read_options(head));
-  ready.options = std::move(options);
   return {};
 }
 
@@ -157,17 +149,39 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_return;
   }
   HttpChannel channel(request.exchange);
+  const pipeline::CallResult result =
+      co_await run(request, *ready.call.operation, ready.route, channel);
+  static_cast<void>(result);
+}
+
+net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
+                                                pipeline::Operation& operation,
+                                                std::shared_ptr<const pipeline::Route> route,
+                                                pipeline::ClientChannel& channel) {
+  const net::http::RequestHead& head = request.exchange.head();
+  const int hops = hops_of(head);
+  auto options = read_options(head);
+  if (hops >= request.snapshot->config().limits.hops_max) {
+    options = Error(ErrorCode::loop_detected, "this request went through too many gateways");
+  }
+  pipeline::CallResult result;
+  if (!options) {
+    result.error = options.error();
+    co_await refuse(request, std::move(options).error());
+    co_return result;
+  }
   pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
   pipeline::Call call{.loop = loop_,
                       .cancellation = request.exchange.cancellation(),
                       .request_id = request.id,
-                      .route = std::move(ready.route),
-                      .options = std::move(ready.options),
-                      .hops = ready.hops,
+                      .route = std::move(route),
+                      .options = *std::move(options),
+                      .hops = hops,
                       .shows_target = request.snapshot->config().expose_target};
   const ActiveCall active(active_calls_, call);
-  const pipeline::CallResult result = co_await attempts_.run(call, *ready.call.operation, delivery);
+  result = co_await attempts_.run(call, operation, delivery);
   write_down(request, call, result);
+  co_return result;
 }
 
 void ModelCalls::end_all() {

@@ -24,6 +24,11 @@ class ModelCalls {
 
   /// Precondition: the route's endpoint has a call reader, and the body was read.
   net::Task<void> answer(ClientRequest& request);
+  /// Has the attempt loop answer what was read elsewhere; also with an error, where the request's
+  /// header asks for what can't be.
+  net::Task<pipeline::CallResult> run(ClientRequest& request, pipeline::Operation& operation,
+                                      std::shared_ptr<const pipeline::Route> route,
+                                      pipeline::ClientChannel& channel);
   /// Ends the calls under way; their clients get an error.
   void end_all();
 

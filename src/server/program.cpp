@@ -134,7 +134,7 @@ Program::Program(Options options, config::Loaded loaded)
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
-      shared_{wall_, occupancy_, nullptr, &background_, &log_},
+      shared_{wall_, occupancy_, nullptr, &background_, &log_, data_directory_},
       context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),

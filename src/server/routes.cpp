@@ -16,6 +16,23 @@ constexpr std::array routes{
     RouteSpec{Endpoint::completions,       "POST",   "/completions",                                  Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::embeddings,        "POST",   "/v1/embeddings",                                Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::embeddings,        "POST",   "/embeddings",                                   Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_generations, "POST",   "/v1/images/generations",                        Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_generations, "POST",   "/images/generations",                           Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_edits,       "POST",   "/v1/images/edits",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_edits,       "POST",   "/images/edits",                                 Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_variations,  "POST",   "/v1/images/variations",                         Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::image_variations,  "POST",   "/images/variations",                            Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::speech,            "POST",   "/v1/audio/speech",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::speech,            "POST",   "/audio/speech",                                 Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::transcriptions,    "POST",   "/v1/audio/transcriptions",                      Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::transcriptions,    "POST",   "/audio/transcriptions",                         Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::translations,      "POST",   "/v1/audio/translations",                        Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::translations,      "POST",   "/audio/translations",                           Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::moderations,       "POST",   "/v1/moderations",                               Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::moderations,       "POST",   "/moderations",                                  Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::rerank,            "POST",   "/v1/rerank",                                    Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::rerank,            "POST",   "/rerank",                                       Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::rerank,            "POST",   "/v2/rerank",                                    Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::list_models,       "GET",    "/v1/models",                                    Permission::call_models, Surface::client, Door::shared},
     RouteSpec{Endpoint::list_models,       "GET",    "/models",                                       Permission::call_models, Surface::client, Door::shared},
     RouteSpec{Endpoint::get_model,         "GET",    "/v1/models/{*}",                                Permission::call_models, Surface::client, Door::shared},
@@ -27,6 +44,16 @@ constexpr std::array routes{
     RouteSpec{Endpoint::completions,       "POST",   "/openai/v1/completions",                        Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::embeddings,        "POST",   "/openai/deployments/{*}/embeddings",            Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::embeddings,        "POST",   "/openai/v1/embeddings",                         Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::image_generations, "POST",   "/openai/deployments/{*}/images/generations",    Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::image_generations, "POST",   "/openai/v1/images/generations",                 Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::image_edits,       "POST",   "/openai/deployments/{*}/images/edits",          Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::image_edits,       "POST",   "/openai/v1/images/edits",                       Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::speech,            "POST",   "/openai/deployments/{*}/audio/speech",          Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::speech,            "POST",   "/openai/v1/audio/speech",                       Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::transcriptions,    "POST",   "/openai/deployments/{*}/audio/transcriptions",  Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::transcriptions,    "POST",   "/openai/v1/audio/transcriptions",               Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::translations,      "POST",   "/openai/deployments/{*}/audio/translations",    Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::translations,      "POST",   "/openai/v1/audio/translations",                 Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::list_models,       "GET",    "/openai/v1/models",                             Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::list_models,       "GET",    "/openai/models",                                Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::get_model,         "GET",    "/openai/v1/models/{*}",                         Permission::call_models, Surface::client, Door::azure},
@@ -42,6 +69,12 @@ constexpr std::array routes{
     RouteSpec{Endpoint::get_model,         "GET",    "/v1beta/models/{*}",                            Permission::call_models, Surface::client, Door::gemini},
     // Ollama.
     RouteSpec{Endpoint::chat,              "POST",   "/api/chat",                                     Permission::call_models, Surface::client, Door::ollama},
+    // What Weir does not know of a provider's API, where its configuration allows it.
+    RouteSpec{Endpoint::passthrough,       "GET",    "/passthrough/{*}",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::passthrough,       "POST",   "/passthrough/{*}",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::passthrough,       "PUT",    "/passthrough/{*}",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::passthrough,       "PATCH",  "/passthrough/{*}",                              Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::passthrough,       "DELETE", "/passthrough/{*}",                              Permission::call_models, Surface::client, Door::openai},
     // Probes; they reveal nothing.
     RouteSpec{Endpoint::livez,             "GET",    "/livez",                                        Permission::open, Surface::both, Door::openai},
     RouteSpec{Endpoint::readyz,            "GET",    "/readyz",                                       Permission::open, Surface::both, Door::openai},
@@ -122,6 +155,30 @@ bool stands_on(const RouteSpec& route, Surface surface) {
 }  // namespace
 
 std::span<const RouteSpec> route_specs() noexcept { return routes; }
+
+std::optional<providers::Service> service_of(Endpoint endpoint) noexcept {
+  using providers::Service;
+  switch (endpoint) {
+    case Endpoint::image_generations:
+      return Service::image_generations;
+    case Endpoint::image_edits:
+      return Service::image_edits;
+    case Endpoint::image_variations:
+      return Service::image_variations;
+    case Endpoint::speech:
+      return Service::speech;
+    case Endpoint::transcriptions:
+      return Service::transcriptions;
+    case Endpoint::translations:
+      return Service::translations;
+    case Endpoint::moderations:
+      return Service::moderations;
+    case Endpoint::rerank:
+      return Service::rerank;
+    default:
+      return std::nullopt;
+  }
+}
 
 RouteMatch match_route(std::string_view method, const net::http::Target& target, Surface surface) {
   RouteMatch match;

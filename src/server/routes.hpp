@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "net/http/target.hpp"
+#include "providers/services.hpp"
 #include "server/door.hpp"
 
 namespace weir::server {
@@ -17,6 +19,15 @@ enum class Endpoint : std::uint8_t {
   chat,  ///< a chat in the dialect of the door; Gemini's without streaming
   completions,
   embeddings,
+  image_generations,
+  image_edits,
+  image_variations,
+  speech,
+  transcriptions,
+  translations,
+  moderations,
+  rerank,
+  passthrough,
   list_models,
   get_model,
   gemini_stream,
@@ -75,6 +86,9 @@ struct RouteMatch {
   std::string allow;                 ///< then the methods that the path takes: `GET, HEAD`
   std::string argument;              ///< what `{}` or `{*}` took
 };
+
+/// What `endpoint` offers beside text; nothing for the others.
+std::optional<providers::Service> service_of(Endpoint endpoint) noexcept;
 
 /// Finds the route of a request that came in on `surface`.
 RouteMatch match_route(std::string_view method, const net::http::Target& target, Surface surface);

@@ -29,12 +29,20 @@ HTTP_SEEDS = [
 TOKEN_SEEDS = [bytes([encoding]) + CUT + text.encode() for encoding in range(2) for text in [
     "Don't WE'LL it'\u017f \u4e2d\u6587ABCd \u0301A\u0301's \U0001f600", " \n  a 12345 // \r\n/ \u00a0!"]]
 
+MULTIPART_SEEDS = [
+    b"\1" + CUT + b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n'
+                  b'Content-Type: audio/wav\r\n\r\nRIFF\r\n--b-\r\n--b\r\n'
+                  b'Content-Disposition: form-data; name=model\r\n\r\nm\r\n--b--\r\n',
+    b"\0" + CUT + b'multipart/form-data; charset=utf-8; boundary="a b"',
+]
+
 
 def seeds() -> dict[str, list[bytes]]:
     """Inputs by target."""
     found: dict[str, list[bytes]] = {"json_fuzz": [], "sse_fuzz": [], "dialect_fuzz": [],
                                      "http_fuzz": HTTP_SEEDS,
-                                     "tokens_fuzz": TOKEN_SEEDS}
+                                     "tokens_fuzz": TOKEN_SEEDS,
+                                     "multipart_fuzz": MULTIPART_SEEDS}
     for source, dialect in enumerate(DIALECTS):
         for file in sorted((WIRE_CASES / dialect).glob("*/*")):
             kind = {"request.json": REQUEST, "response.json": RESPONSE,

@@ -5,7 +5,7 @@
 //   node check.mjs <base URL> <model> <check> [key]
 //
 // Prints the result as JSON; what it should be is the caller's to know (test_sdk_node.py).
-import OpenAI from 'openai';
+import OpenAI, { toFile } from 'openai';
 
 const [baseURL, model, check, apiKey = 'sk-any'] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 20_000 });
@@ -70,6 +70,29 @@ const checks = {
   async embeddings() {
     const { data } = await client.embeddings.create({ model, input: ['abc', 'x'] });
     return { vectors: data.map((entry) => Array.from(entry.embedding)) };
+  },
+
+  async pictures() {
+    const made = await client.images.generate({ model, prompt: 'a weir', n: 1 });
+    const image = await toFile(Buffer.from('png'), 'a.png', { type: 'image/png' });
+    const edited = await client.images.edit({ model, image: [image, image], prompt: 'blue' });
+    return { made: made.data[0].b64_json, tokens: made.usage.total_tokens, edited: edited.data.length };
+  },
+
+  async sound() {
+    const speech = await client.audio.speech.create({ model, voice: 'alloy', input: 'hello' });
+    const bytes = Buffer.from(await speech.arrayBuffer());
+    const file = await toFile(bytes, 'a.mp3', { type: 'audio/mpeg' });
+    const heard = await client.audio.transcriptions.create({ file, model });
+    const pieces = [];
+    const stream = await client.audio.transcriptions.create({ file, model, stream: true });
+    for await (const event of stream) pieces.push(event.type);
+    return { bytes: bytes.length, type: speech.headers.get('content-type'), text: heard.text, pieces };
+  },
+
+  async moderation() {
+    const { results } = await client.moderations.create({ model, input: 'hello' });
+    return { flagged: results.map((result) => result.flagged) };
   },
 
   async models() {

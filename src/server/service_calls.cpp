@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/service_calls.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "json/document.hpp"
+#include "pipeline/raw_operation.hpp"
+#include "pipeline/service_operation.hpp"
+#include "server/upload.hpp"
+#include "wire/multipart.hpp"
+
+namespace weir::server {
+namespace {
+
+using pipeline::ServiceOperation;
+using providers::Service;
+
+/// The model that is meant by an OpenAI client that names none for moderation.
+constexpr std::string_view moderation_model = "omni-moderation-latest";
+
+/// A query without what clients of some dialects sign in with.
+std::string without_credential(std::string_view query) {
+  std::string out;
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    const auto name = net::http::percent_decode(parameter.substr(0, parameter.find('=')));
+    if (!name || *name == "key") continue;
+    out.append(out.empty() ? "?" : "&").append(parameter);
+  }
+  return out;
+}
+
+std::uint64_t upload_bytes_max(const ClientRequest& request) {
+  return static_cast<std::uint64_t>(request.snapshot->config().limits.multipart_bytes_max.bytes);
+}
+
+/// A call while it is made ready, with all that its operation points to.
+struct ReadyCall {
+  std::optional<std::string> boundary;  ///< nothing: the body is JSON
+  std::optional<wire::MultipartScanner> scanner;
+  json::Document document;
+  std::unique_ptr<ServiceOperation> operation;
+  std::shared_ptr<const pipeline::Route> route;
+};
+
+/// What the header says. Errors: `invalid_request`.
+Result<> read_head(const ClientRequest& request, ReadyCall& ready) {
+  const auto content_type = request.exchange.head().fields.find("content-type");
+  WEIR_TRY_ASSIGN(boundary, wire::read_form_boundary(content_type.value_or("")));
+  ready.boundary = std::move(boundary);
+  if (ready.boundary) ready.scanner.emplace(*ready.boundary);
+  return {};
+}
+
+/// Makes the operation of a body that has come.
+Result<> read_body(const ClientRequest& request, Service service, Upload& upload,
+                   ReadyCall& ready) {
+  if (ready.scanner) {
+    const pipeline::Form form{*ready.boundary, ready.scanner->parts(), upload};
+    WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, form));
+    ready.operation = std::move(made);
+  } else {
+    const auto depth_max = static_cast<std::uint32_t>(request.snapshot->config().limits.json_depth);
+    WEIR_TRY(ready.document.parse(request.exchange.body(), {.depth_max = depth_max}));
+    WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, ready.document.root()));
+    ready.operation = std::move(made);
+  }
+  // Azure's clients name it in the path.
+  std::string model = request.argument.empty() ? ready.operation->model() : request.argument;
+  if (model.empty() && service == Service::moderations) model = moderation_model;
+  // The default model writes text; it would be of no use here.
+  if (model.empty()) return Error(ErrorCode::invalid_request, "is required", "model");
+  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, model));
+  ready.route = std::move(route);
+  return {};
+}
+
+/// What is asked of the provider that the path names.
+pipeline::RawAsk read_ask(const ClientRequest& request) {
+  const auto& segments = request.target.segments;
+  pipeline::RawAsk ask;
+  ask.method = request.exchange.head().method;
+  for (std::size_t i = 2; i < segments.size(); ++i) ask.rest.append("/").append(segments[i]);
+  if (request.target.ends_in_slash) ask.rest.append("/");
+  ask.rest.append(without_credential(request.target.query.raw()));
+  return ask;
+}
+
+}  // namespace
+
+bool reads_body_itself(Endpoint endpoint) noexcept {
+  return endpoint == Endpoint::passthrough || service_of(endpoint).has_value();
+}
+
+net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
+  WEIR_ASSERT(background_ != nullptr);
+  ReadyCall ready;
+  Upload upload(*background_, loop_, uploads_directory_);
+  Result<> is_ready = read_head(request, ready);
+  if (is_ready && ready.scanner) {
+    is_ready =
+        co_await upload.receive(request.exchange, upload_bytes_max(request), &*ready.scanner);
+  } else if (is_ready) {
+    is_ready = co_await request.exchange.read_body();
+  }
+  if (is_ready) is_ready = read_body(request, service, upload, ready);
+  if (!is_ready) {
+    co_await refuse(request, std::move(is_ready).error());
+    co_return;
+  }
+  HttpChannel channel(request.exchange);
+  const pipeline::CallResult result =
+      co_await calls_.run(request, *ready.operation, std::move(ready.route), channel);
+  static_cast<void>(result);
+}
+
+net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
+  WEIR_ASSERT(background_ != nullptr);
+  // The path has at least one segment behind its first: the provider's name.
+  const std::string provider =
+      net::http::percent_decode(request.target.segments[1]).value_or(std::string());
+  auto route = request.snapshot->passthrough(provider);
+  pipeline::RawAsk ask = read_ask(request);
+  Upload upload(*background_, loop_, uploads_directory_);
+  const net::http::RequestHead& head = request.exchange.head();
+  Result<> received;
+  if (route && head.framing != net::http::Framing::none) {
+    ask.content_type = head.fields.find("content-type").value_or("application/octet-stream");
+    ask.body = &upload;
+    received = co_await upload.receive(request.exchange, upload_bytes_max(request), nullptr);
+  }
+  if (!route || !received) {
+    Error error = route ? std::move(received).error() : std::move(route).error();
+    co_await refuse(request, std::move(error));
+    co_return;
+  }
+  pipeline::RawOperation operation(std::move(ask));
+  HttpChannel channel(request.exchange);
+  const pipeline::CallResult result =
+      co_await calls_.run(request, operation, *std::move(route), channel);
+  static_cast<void>(result);
+}
+
+}  // namespace weir::server
