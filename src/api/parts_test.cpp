@@ -10,7 +10,7 @@
 #include "api/convert.hpp"
 #include "api/options_text.hpp"
 #include "api/stream_queue.hpp"
-#include "net/asio_loop.hpp"
+#include "net/epoll_loop.hpp"
 
 namespace weir::api {
 namespace {
@@ -24,7 +24,7 @@ class OnLoop : public ::testing::Test {
     tasks_.spawn(run_to_end(std::move(task)));
     loop_.run();
   }
-  net::AsioLoop loop_;
+  net::EpollLoop loop_;
   net::Cancellation cancellation_;
   net::TaskSet tasks_;
 

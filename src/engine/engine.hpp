@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "base/random.hpp"
-#include "net/asio_connector.hpp"
-#include "net/asio_loop.hpp"
 #include "net/client.hpp"
+#include "net/epoll_loop.hpp"
+#include "net/system_connector.hpp"
 #include "pipeline/attempt_loop.hpp"
 
 namespace weir::engine {
@@ -42,7 +42,7 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  [[nodiscard]] net::AsioLoop& loop() { return loop_; }
+  [[nodiscard]] net::EpollLoop& loop() { return loop_; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] pipeline::AttemptLoop& attempts() { return attempts_; }
   [[nodiscard]] pipeline::ExchangeFactory& exchanges();
@@ -59,9 +59,9 @@ class Engine {
  private:
   class Exchanges;
 
-  net::AsioLoop loop_;
+  net::EpollLoop loop_;
   SeededRandom random_;
-  net::AsioConnector connector_;
+  net::SystemConnector connector_;
   net::UpstreamPool pool_;
   net::ClientContext client_;
   std::unique_ptr<Exchanges> exchanges_;

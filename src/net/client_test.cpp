@@ -37,8 +37,7 @@ class AnsweringStream final : public Stream {
   explicit AnsweringStream(StillLoop& loop) : loop_(loop) {}
   ~AnsweringStream() override { EXPECT_EQ(reader_, nullptr) << "destroyed while it was read"; }
 
-  void start_read(std::span<char> into, IoWaiter& waiter) override {
-    into_ = into;
+  void start_read(ReadWaiter& waiter) override {
     reader_ = &waiter;
     if (is_closed_) end_read();
   }
@@ -61,7 +60,7 @@ class AnsweringStream final : public Stream {
   void answer() {
     constexpr std::string_view text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     if (reader_ == nullptr || is_closed_) return;
-    std::memcpy(into_.data(), text.data(), text.size());
+    std::memcpy(reader_->room().data(), text.data(), text.size());
     std::exchange(reader_, nullptr)->on_io({text.size(), NetError::none});
   }
   void end_read() {
@@ -69,8 +68,7 @@ class AnsweringStream final : public Stream {
   }
 
   StillLoop& loop_;
-  std::span<char> into_;
-  IoWaiter* reader_ = nullptr;
+  ReadWaiter* reader_ = nullptr;
   bool is_closed_ = false;
 };
 

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/listener.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <openssl/ssl.h>
+#include <boost/asio/ip/tcp.hpp>
 
 namespace weir::net {
 namespace asio = boost::asio;
@@ -11,39 +17,57 @@ using asio::ip::tcp;
 
 namespace {
 
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
 constexpr int backlog = 4096;
+
+/// Connections taken in one turn, so that a rush of new ones does not hold up the others.
+constexpr int accepts_max = 64;
 
 /// Out of descriptors, accept fails at once and forever: wait a little rather than spin.
 constexpr std::chrono::milliseconds accept_pause{100};
 
-Error listen_error(const ListenAddress& address, const boost::system::error_code& error) {
-  return {ErrorCode::internal_error, "can't listen on " + address.host + ":" +
-                                         std::to_string(address.port) + ": " + error.message()};
+Error listen_error(const ListenAddress& address, const std::string& reason) {
+  return {ErrorCode::internal_error,
+          "can't listen on " + address.host + ":" + std::to_string(address.port) + ": " + reason};
 }
 
 Result<tcp::endpoint> endpoint_of(const ListenAddress& address) {
   boost::system::error_code error;
   const auto ip =
       asio::ip::make_address(address.host == "localhost" ? "127.0.0.1" : address.host, error);
-  if (error) return listen_error(address, error);
+  if (error) return listen_error(address, error.message());
   return tcp::endpoint(ip, address.port);
+}
+
+std::uint16_t port_of(const Socket& socket) {
+  tcp::endpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  auto* address = static_cast<sockaddr*>(endpoint.data());
+  if (::getsockname(socket.fd(), address, &size) != 0) return 0;
+  endpoint.resize(size);
+  return endpoint.port();
+}
+
+Result<Socket> listening_socket(const ListenAddress& address, bool shares_port, int waiting_max) {
+  WEIR_TRY_ASSIGN(endpoint, endpoint_of(address));
+  Socket socket(::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                         IPPROTO_TCP));
+  constexpr int on = 1;
+  const bool is_open =
+      socket.is_open() &&
+      ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+      (!shares_port || ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+      ::bind(socket.fd(), static_cast<const sockaddr*>(endpoint.data()),
+             static_cast<socklen_t>(endpoint.size())) == 0 &&
+      ::listen(socket.fd(), waiting_max) == 0;
+  if (!is_open) return listen_error(address, boost::system::system_category().message(errno));
+  return socket;
 }
 
 }  // namespace
 
 Result<> probe(ListenAddress& address) {
-  WEIR_TRY_ASSIGN(endpoint, endpoint_of(address));
-  asio::io_context context;
-  tcp::acceptor acceptor(context);
-  boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(1, error);
-  if (error) return listen_error(address, error);
-  address.port = acceptor.local_endpoint(error).port();
+  WEIR_TRY_ASSIGN(socket, listening_socket(address, false, 1));
+  address.port = port_of(socket);
   return {};
 }
 
@@ -52,69 +76,44 @@ bool is_loopback(const ListenAddress& address) {
   return endpoint && endpoint->address().is_loopback();
 }
 
-Result<std::shared_ptr<asio::ssl::context>> make_tls_server_context(
-    const std::string& certificate_file, const std::string& key_file) {
-  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(context->native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
-  boost::system::error_code error;
-  context->use_certificate_chain_file(certificate_file, error);
-  if (error) {
-    return Error(ErrorCode::internal_error,
-                 "can't read the certificate " + certificate_file + ": " + error.message());
-  }
-  context->use_private_key_file(key_file, asio::ssl::context::pem, error);
-  if (error) {
-    return Error(ErrorCode::internal_error,
-                 "can't read the key " + key_file + ": " + error.message());
-  }
-  return context;
-}
-
-Listener::Listener(AsioLoop& loop, OnAccept on_accept)
-    : loop_(loop),
-      on_accept_(std::move(on_accept)),
-      acceptor_(loop.context()),
-      pause_([this] { accept(); }) {}
+Listener::Listener(EpollLoop& loop, OnAccept on_accept)
+    : Pollable(loop), on_accept_(std::move(on_accept)), pause_([this] { defer(); }) {}
 
 Listener::~Listener() { close(); }
 
 Result<> Listener::open(const ListenAddress& address) {
-  WEIR_TRY_ASSIGN(endpoint, endpoint_of(address));
-  boost::system::error_code error;
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.set_option(ReusePort(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(backlog, error);
-  if (error) return listen_error(address, error);
-  accept();
+  WEIR_TRY_ASSIGN(socket, listening_socket(address, true, backlog));
+  if (!watch(socket.fd())) {
+    return listen_error(address, boost::system::system_category().message(errno));
+  }
+  socket_ = std::move(socket);
+  loop().begin_operation();
   return {};
 }
 
-std::uint16_t Listener::port() const {
-  boost::system::error_code ignored;
-  return acceptor_.local_endpoint(ignored).port();
-}
+std::uint16_t Listener::port() const { return port_of(socket_); }
 
 void Listener::close() {
   pause_.disarm();
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  if (!socket_.is_open()) return;
+  unwatch(socket_.fd());
+  socket_.close();
+  loop().end_operation();
 }
 
-void Listener::accept() {
-  acceptor_.async_accept(loop_.context(),
-                         [this](const boost::system::error_code& error, Socket socket) {
-                           if (error == asio::error::operation_aborted || !acceptor_.is_open())
-                             return;
-                           if (error) {
-                             loop_.arm_coarse(pause_, loop_.now() + accept_pause);
-                             return;
-                           }
-                           on_accept_(std::move(socket));
-                           accept();
-                         });
+void Listener::on_events(std::uint32_t) {
+  // A new connection may be what makes the program close this.
+  for (int i = 0; i < accepts_max && socket_.is_open(); ++i) {
+    Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (accepted.is_open()) {
+      on_accept_(std::move(accepted));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return loop().arm_coarse(pause_, loop().now() + accept_pause);
+    }
+  }
+  if (socket_.is_open()) defer();
 }
 
 }  // namespace weir::net

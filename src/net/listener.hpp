@@ -3,15 +3,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
-
-#include "net/asio_loop.hpp"
-#include "net/stream.hpp"
-#include "net/tcp.hpp"
+#include "net/epoll_loop.hpp"
+#include "net/socket.hpp"
 #include "weir/result.hpp"
 
 namespace weir::net {
@@ -29,30 +24,24 @@ Result<> probe(ListenAddress& address);
 /// True for 127.0.0.0/8 and ::1.
 [[nodiscard]] bool is_loopback(const ListenAddress& address);
 
-/// Settings of a TLS listener from a certificate chain and its key, both PEM files.
-Result<std::shared_ptr<boost::asio::ssl::context>> make_tls_server_context(
-    const std::string& certificate_file, const std::string& key_file);
-
 /// Accepts connections for one thread; the kernel spreads them over the listeners of all threads
 /// (SO_REUSEPORT).
-class Listener {
+class Listener final : private Pollable {
  public:
   /// Told of each connection, before any TLS.
   using OnAccept = std::function<void(Socket)>;
 
-  Listener(AsioLoop& loop, OnAccept on_accept);
-  ~Listener();
+  Listener(EpollLoop& loop, OnAccept on_accept);
+  ~Listener() override;
   Result<> open(const ListenAddress& address);
   void close();
   [[nodiscard]] std::uint16_t port() const;
 
  private:
-  void accept();
+  void on_events(std::uint32_t events) override;
 
-  AsioLoop& loop_;
   OnAccept on_accept_;
-  boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>
-      acceptor_;
+  Socket socket_;
   CallbackAlarm pause_;
 };
 

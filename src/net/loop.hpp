@@ -30,7 +30,7 @@ class Alarm {
  private:
   friend class Loop;
   friend class DeadlineWheel;
-  friend class AsioLoop;
+  friend class EpollLoop;
   void fire() { on_alarm(); }
 
   Loop* loop_ = nullptr;
@@ -41,7 +41,7 @@ class Alarm {
 };
 
 /// One thread's event loop, as the rest of the program sees it: time and wake-ups. The real one is
-/// Asio's; the simulator has one of its own with virtual time.
+/// epoll's; the simulator has one of its own with virtual time.
 ///
 /// All members are for the loop's own thread, except `post`.
 class Loop {
@@ -57,6 +57,12 @@ class Loop {
 
   /// Runs `work` on the loop's thread, soon. For any thread.
   virtual void post(std::function<void()> work) = 0;
+
+ protected:
+  // What an implementation does with alarms: an armed one knows its loop.
+  void claim(Alarm& alarm) noexcept { alarm.loop_ = this; }
+  static void release(Alarm& alarm) noexcept { alarm.loop_ = nullptr; }
+  static void fire(Alarm& alarm) { alarm.fire(); }
 };
 
 inline Alarm::~Alarm() { disarm(); }

@@ -18,34 +18,34 @@ void BufferedReader::consume(std::size_t bytes) {
   begin_ += bytes;
 }
 
-void BufferedReader::make_room() {
-  if (begin_ == end_) begin_ = end_ = 0;
-  if (capacity_ - end_ >= room_min) return;
-  const std::size_t held = end_ - begin_;
-  if (begin_ > 0 && capacity_ - held >= room_min) {
-    std::memmove(block_.get(), block_.get() + begin_, held);
-  } else {
-    // Not value-initialised: a block is written before it is read.
-    const std::size_t capacity = std::max(block_bytes, 2 * held);
-    std::unique_ptr<char[]> block(new char[capacity]);
-    if (held > 0) std::memcpy(block.get(), block_.get() + begin_, held);
-    block_ = std::move(block);
-    capacity_ = capacity;
+std::span<char> BufferedReader::room() {
+  if (block_.size() - end_ < room_min) {
+    const std::size_t held = end_ - begin_;
+    if (begin_ > 0 && block_.size() - held >= room_min) {
+      std::memmove(block_.data(), block_.data() + begin_, held);
+    } else {
+      Block block(2 * held);
+      if (held > 0) std::memcpy(block.data(), block_.data() + begin_, held);
+      block_ = std::move(block);
+    }
+    begin_ = 0;
+    end_ = held;
   }
-  begin_ = 0;
-  end_ = held;
+  return {block_.data() + end_, block_.size() - end_};
 }
 
 void BufferedReader::start() {
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+    block_ = Block();
+  }
   is_reading_ = true;
-  stream_.start_read({block_.get() + end_, capacity_ - end_}, *this);
+  stream_.start_read(*this);
 }
 
 void BufferedReader::stand(Observer* observer) {
   observer_ = observer;
-  if (is_reading_ || error_ != NetError::none) return;
-  make_room();
-  start();
+  if (!is_reading_ && error_ == NetError::none) start();
 }
 
 void BufferedReader::wait(std::coroutine_handle<> awaiting, Duration timeout) {
@@ -53,9 +53,7 @@ void BufferedReader::wait(std::coroutine_handle<> awaiting, Duration timeout) {
   awaiting_ = awaiting;
   is_late_ = false;
   if (timeout > Duration::zero()) loop_.arm_coarse(*this, loop_.now() + timeout);
-  if (is_reading_) return;
-  make_room();
-  start();
+  if (!is_reading_) start();
 }
 
 void BufferedReader::on_io(IoResult result) {

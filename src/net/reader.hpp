@@ -2,9 +2,11 @@
 #pragma once
 
 #include <coroutine>
-#include <memory>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
+#include "net/block.hpp"
 #include "net/loop.hpp"
 #include "net/stream.hpp"
 
@@ -13,8 +15,9 @@ namespace weir::net {
 /// Reads a stream through a buffer, with a read that may stand open while nobody waits for it.
 ///
 /// The standing read is how a peer's leaving is noticed without a system call of its own: it
-/// becomes the read of the next message, or ends with the error.
-class BufferedReader final : private IoWaiter, private Alarm {
+/// becomes the read of the next message, or ends with the error. Memory is taken when bytes arrive
+/// and given back when all of them are consumed and the next read waits.
+class BufferedReader final : private ReadWaiter, private Alarm {
  public:
   /// Told when something arrives on a standing read that nobody awaits.
   class Observer {
@@ -23,15 +26,13 @@ class BufferedReader final : private IoWaiter, private Alarm {
     virtual void on_input(BufferedReader& reader) = 0;
   };
 
-  static constexpr std::size_t block_bytes = 16 * 1024;
-
   BufferedReader(Loop& loop, Stream& stream) : loop_(loop), stream_(stream) {}
   ~BufferedReader() override { WEIR_ASSERT(!is_reading_); }
   BufferedReader(const BufferedReader&) = delete;
   BufferedReader& operator=(const BufferedReader&) = delete;
 
   /// What has arrived and is not consumed. The view holds until the next `stand` or `more`.
-  [[nodiscard]] std::string_view data() const { return {block_.get() + begin_, end_ - begin_}; }
+  [[nodiscard]] std::string_view data() const { return {block_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t bytes);
 
   /// Leaves a read standing, if none does; `observer` may be null.
@@ -61,15 +62,14 @@ class BufferedReader final : private IoWaiter, private Alarm {
 
  private:
   void wait(std::coroutine_handle<> awaiting, Duration timeout);
-  void make_room();
+  std::span<char> room() override;
   void start();
   void on_io(IoResult result) override;
   void on_alarm() override;
 
   Loop& loop_;
   Stream& stream_;
-  std::unique_ptr<char[]> block_;
-  std::size_t capacity_ = 0;
+  Block block_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool is_reading_ = false;

@@ -42,6 +42,14 @@ class IoWaiter {
   virtual void on_io(IoResult result) = 0;
 };
 
+/// Told when a read ends.
+class ReadWaiter : public IoWaiter {
+ public:
+  /// Where to read to; asked only when bytes are there, so that a read that waits needs no memory.
+  /// Not empty; stays until the waiter is told of the end.
+  virtual std::span<char> room() = 0;
+};
+
 /// Up to three pieces written one after another in one system call.
 using WritePieces = std::array<std::string_view, 3>;
 
@@ -53,12 +61,12 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  /// Reads at least one byte. `into` must stay until the waiter is told. Never tells it from within
-  /// this call.
-  virtual void start_read(std::span<char> into, IoWaiter& waiter) = 0;
+  /// Reads at least one byte. Never tells the waiter from within this call.
+  virtual void start_read(ReadWaiter& waiter) = 0;
   /// Writes what fits without waiting; `bytes` may be 0. Precondition: no write under way.
   virtual IoResult try_write(const WritePieces& pieces) = 0;
-  /// Writes at least one byte of the pieces. Same rules as for reading.
+  /// Writes at least one byte of the pieces, which must stay until the waiter is told; never tells
+  /// it from within this call.
   virtual void start_write(const WritePieces& pieces, IoWaiter& waiter) = 0;
   /// Ends the operations under way and the connection.
   virtual void close() = 0;
@@ -85,7 +93,7 @@ class CloseOnCancel final : public Cancellable {
 };
 
 /// Awaitable: reads at least one byte, within `timeout`; zero or less means no limit.
-class Read final : private IoWaiter, private Alarm {
+class Read final : private ReadWaiter, private Alarm {
  public:
   Read(Loop& loop, Stream& stream, std::span<char> into, Duration timeout)
       : loop_(loop), stream_(stream), into_(into), timeout_(timeout) {}
@@ -94,11 +102,12 @@ class Read final : private IoWaiter, private Alarm {
   void await_suspend(std::coroutine_handle<> awaiting) {
     awaiting_ = awaiting;
     if (timeout_ > Duration::zero()) loop_.arm_coarse(*this, loop_.now() + timeout_);
-    stream_.start_read(into_, *this);
+    stream_.start_read(*this);
   }
   [[nodiscard]] IoResult await_resume() const { return result_; }
 
  private:
+  std::span<char> room() override { return into_; }
   void on_io(IoResult result) override {
     disarm();
     result_ = result;

@@ -4,6 +4,8 @@
 #include <array>
 #include <new>
 
+#include "base/sanitizer.hpp"
+
 namespace weir::net::detail {
 namespace {
 
@@ -57,15 +59,6 @@ class FrameCache {
 
 thread_local FrameCache cache;
 
-// AddressSanitizer must see each frame end, or it can't tell of a frame used after that.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool is_cached = false;
-#elif defined(__has_feature)
-constexpr bool is_cached = !__has_feature(address_sanitizer);
-#else
-constexpr bool is_cached = true;
-#endif
-
 /// `class_count` and more: too large to be kept.
 std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
 
@@ -73,12 +66,13 @@ std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
 
 void* allocate_frame(std::size_t bytes) {
   const std::size_t size_class = class_of(bytes);
-  return is_cached && size_class < class_count ? cache.take(size_class) : ::operator new(bytes);
+  return !is_address_sanitized && size_class < class_count ? cache.take(size_class)
+                                                           : ::operator new(bytes);
 }
 
 void release_frame(void* frame, std::size_t bytes) noexcept {
   const std::size_t size_class = class_of(bytes);
-  if (is_cached && size_class < class_count) {
+  if (!is_address_sanitized && size_class < class_count) {
     cache.keep(frame, size_class);
   } else {
     ::operator delete(frame);

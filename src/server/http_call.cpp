@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "base/http_url.hpp"
-#include "net/asio_connector.hpp"
-#include "net/asio_loop.hpp"
 #include "net/client.hpp"
+#include "net/epoll_loop.hpp"
 #include "net/http/head_writer.hpp"
+#include "net/system_connector.hpp"
 #include "net/task.hpp"
 
 namespace weir::server {
@@ -125,8 +125,8 @@ class Calls {
   std::vector<Result<HttpAnswer>> results_;
   std::size_t ended_ = 0;
   net::TlsClientContexts tls_;
-  net::AsioLoop loop_;
-  net::AsioConnector connector_;
+  net::EpollLoop loop_;
+  net::SystemConnector connector_;
   net::UpstreamPool pool_;
   net::ClientContext client_;
   net::CallbackAlarm late_;

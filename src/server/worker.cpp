@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/worker.hpp"
 
+#include "net/tcp.hpp"
 #include "server/client_address.hpp"
 
 namespace weir::server {
@@ -46,10 +47,10 @@ net::Task<void> Worker::serve(net::Socket socket, Surface surface,
   std::unique_ptr<net::Stream> stream;
   if (surface != Surface::admin && context_.listener_tls) {
     net::TlsHandshake handshake = co_await net::tls_accept(
-        loop_, std::move(socket), *context_.listener_tls, context_.timeouts.tls_handshake);
+        loop_, std::move(socket), context_.listener_tls, context_.timeouts.tls_handshake);
     stream = std::move(handshake.stream);
   } else {
-    stream = net::make_tcp_stream(std::move(socket));
+    stream = net::make_tcp_stream(loop_, std::move(socket));
   }
   std::optional<shared_state::Occupancy::Place> place_of_address;
   if (stream) place_of_address = admit_address(*stream);

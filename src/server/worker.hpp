@@ -9,6 +9,7 @@
 #include "engine/engine.hpp"
 #include "net/listener.hpp"
 #include "net/server.hpp"
+#include "net/tls.hpp"
 #include "server/front.hpp"
 
 namespace weir::server {
@@ -21,8 +22,8 @@ struct WorkerContext {
   const Shared& shared;
   net::ServerTimeouts timeouts;
   net::ServerLimits limits;
-  std::shared_ptr<boost::asio::ssl::context> listener_tls;  ///< null: plain
-  Surface client_surface = Surface::client;                 ///< `both`: with the administration
+  net::TlsContext listener_tls;              ///< null: plain
+  Surface client_surface = Surface::client;  ///< `both`: with the administration
 };
 
 /// One thread: its loop, its listeners, its connections and everything they need.
@@ -58,7 +59,7 @@ class Worker {
 
   const WorkerContext& context_;
   engine::Engine engine_;
-  net::AsioLoop& loop_;
+  net::EpollLoop& loop_;
   Front client_front_;
   Front admin_front_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

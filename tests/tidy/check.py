@@ -179,11 +179,11 @@ def include_direction(file: File) -> Iterator[Finding]:
 
 
 # The pipeline runs under the simulator, so it sees ports, never what stands behind them.
-CONCRETE_TYPES = re.compile(r"(?:net/(?:asio_|tcp\b)|store/[a-z0-9_]+/)")
+CONCRETE_TYPES = re.compile(r"(?:net/(?:epoll_|system_|tcp\b|tls\b)|store/[a-z0-9_]+/)")
 
 
 @rule(bad=[("src/pipeline/a.cpp", '#include "store/sqlite/ledger.hpp"\n'),
-           ("src/pipeline/a.cpp", '#include "net/asio_loop.hpp"\n')],
+           ("src/pipeline/a.cpp", '#include "net/epoll_loop.hpp"\n')],
       good=[("src/pipeline/a.cpp", '#include "store/ledger_store.hpp"\n#include "net/task.hpp"\n'),
             ("src/server/a.cpp", '#include "store/sqlite/ledger.hpp"\n')])
 def pipeline_sees_interfaces_only(file: File) -> Iterator[Finding]:

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "net/asio_connector.hpp"
+#include "net/system_connector.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <optional>
 
-#include <boost/asio/connect.hpp>
-#include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include "net/http/scanner.hpp"
 #include "net/reader.hpp"
@@ -22,45 +25,41 @@ constexpr std::chrono::seconds name_ttl{30};
 /// Awaitable: one look-up by the system's resolver.
 class Lookup final : private Alarm, private Cancellable {
  public:
-  Lookup(AsioLoop& loop, tcp::resolver& resolver, const std::string& host, Duration timeout,
+  Lookup(EpollLoop& loop, Resolver& resolver, const std::string& host, Duration timeout,
          Cancellation& cancellation)
       : loop_(loop),
         resolver_(resolver),
         host_(host),
         timeout_(timeout),
         cancellation_(cancellation),
-        shared_(std::make_shared<Shared>()) {}
+        self_(std::make_shared<Lookup*>(this)) {}
+  ~Lookup() override { *self_ = nullptr; }
 
   [[nodiscard]] bool await_ready() const noexcept { return cancellation_.is_cancelled(); }
   void await_suspend(std::coroutine_handle<> awaiting) {
     awaiting_ = awaiting;
     cancellation_.add(*this);
+    loop_.begin_operation();
     loop_.arm_coarse(*this, loop_.now() + timeout_);
-    shared_->lookup = this;
-    // The resolver's thread can't be interrupted: a look-up given up on ends later, and alone.
-    resolver_.async_resolve(host_, "",
-                            [shared = shared_](const boost::system::error_code& error,
-                                               const tcp::resolver::results_type& results) {
-                              if (shared->lookup == nullptr) return;
-                              for (const auto& entry : results) {
-                                shared->lookup->addresses.push_back(entry.endpoint().address());
-                              }
-                              shared->lookup->finish(error ? NetError::resolve : NetError::none);
-                            });
+    resolver_.resolve(host_, [self = self_](std::optional<Resolver::Addresses> found) {
+      if (*self != nullptr) (*self)->take(std::move(found));
+    });
   }
   [[nodiscard]] NetError await_resume() const {
     return cancellation_.is_cancelled() ? NetError::cancelled : error_;
   }
 
-  std::vector<asio::ip::address> addresses;
+  Resolver::Addresses addresses;
 
  private:
-  struct Shared {
-    Lookup* lookup = nullptr;
-  };
+  void take(std::optional<Resolver::Addresses> found) {
+    if (found) addresses = std::move(*found);
+    finish(found ? NetError::none : NetError::resolve);
+  }
   void finish(NetError error) {
-    shared_->lookup = nullptr;
+    *self_ = nullptr;
     disarm();
+    loop_.end_operation();
     cancellation_.remove(*this);
     error_ = error;
     awaiting_.resume();
@@ -68,105 +67,150 @@ class Lookup final : private Alarm, private Cancellable {
   void on_alarm() override { finish(NetError::timed_out); }
   void on_cancel() override { finish(NetError::cancelled); }
 
-  AsioLoop& loop_;
-  tcp::resolver& resolver_;
+  EpollLoop& loop_;
+  Resolver& resolver_;
   const std::string& host_;
   Duration timeout_;
   Cancellation& cancellation_;
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Lookup*> self_;  ///< null once nobody waits for the answer
   NetError error_ = NetError::none;
   std::coroutine_handle<> awaiting_;
 };
 
+/// One attempt of a connect race.
+class Runner final : private Pollable {
+ public:
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    /// May destroy the runner.
+    virtual void arrive(Runner& runner, NetError error) = 0;
+  };
+
+  Runner(EpollLoop& loop, Owner& owner) : Pollable(loop), owner_(owner) {}
+  ~Runner() override { give_up(); }
+
+  /// Tells the owner of the outcome, never from within this call.
+  void start(const tcp::endpoint& endpoint) {
+    socket_ = Socket(::socket(endpoint.protocol().family(),
+                              SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!socket_.is_open() || !watch(socket_.fd())) return fail(errno);
+    const auto* address = static_cast<const sockaddr*>(endpoint.data());
+    const int status = ::connect(socket_.fd(), address, static_cast<socklen_t>(endpoint.size()));
+    is_connecting_ = status == 0 || errno == EINPROGRESS;
+    if (!is_connecting_) fail(errno);
+  }
+  /// Closes the socket; nothing more is told.
+  void give_up() noexcept {
+    is_connecting_ = false;
+    if (socket_.is_open()) unwatch(socket_.fd());
+    socket_.close();
+  }
+  Socket take() {
+    unwatch(socket_.fd());
+    return std::move(socket_);
+  }
+
+ private:
+  void fail(int error) {
+    failure_ = net_error_of(error);
+    defer();
+  }
+  void on_events(std::uint32_t events) override {
+    if (failure_ != NetError::none) return owner_.arrive(*this, failure_);
+    if (!is_connecting_ || (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
+    is_connecting_ = false;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    owner_.arrive(*this, net_error_of(error));
+  }
+
+  Owner& owner_;
+  Socket socket_;
+  bool is_connecting_ = false;
+  NetError failure_ = NetError::none;
+};
+
 /// Awaitable: connects to the first address that answers. The next one starts when the one before
 /// failed or had its head start.
-class Race final : private Cancellable {
+class Race final : private Cancellable, private Runner::Owner {
  public:
-  Race(AsioLoop& loop, std::vector<tcp::endpoint> endpoints, Duration timeout,
+  Race(EpollLoop& loop, std::vector<tcp::endpoint> endpoints, Duration timeout,
        Cancellation& cancellation)
       : loop_(loop),
         endpoints_(std::move(endpoints)),
         timeout_(timeout),
         cancellation_(cancellation),
         next_alarm_([this] { start_next(); }),
-        late_alarm_([this] { give_up(NetError::timed_out); }) {}
+        late_alarm_([this] { finish(NetError::timed_out); }) {}
 
   [[nodiscard]] bool await_ready() const noexcept { return cancellation_.is_cancelled(); }
   void await_suspend(std::coroutine_handle<> awaiting) {
     awaiting_ = awaiting;
     cancellation_.add(*this);
+    loop_.begin_operation();
     loop_.arm_coarse(late_alarm_, loop_.now() + timeout_);
-    sockets_.reserve(endpoints_.size());
+    runners_.reserve(endpoints_.size());
     start_next();
   }
   [[nodiscard]] NetError await_resume() const {
-    if (winner_ != nullptr) return NetError::none;
+    if (winner_.is_open()) return NetError::none;
     return cancellation_.is_cancelled() ? NetError::cancelled : error_;
   }
   /// Precondition: the race was won.
-  Socket take() { return std::move(*winner_); }
+  Socket take() { return std::move(winner_); }
 
  private:
   void start_next() {
     next_alarm_.disarm();
-    if (is_over_ || sockets_.size() == endpoints_.size()) return;
-    const std::size_t runner = sockets_.size();
-    sockets_.emplace_back(loop_.context());
+    const std::size_t next = runners_.size();
+    if (next == endpoints_.size()) return;
+    Runner::Owner& owner = *this;
+    runners_.push_back(std::make_unique<Runner>(loop_, owner));
     ++running_;
-    sockets_[runner].async_connect(
-        endpoints_[runner],
-        [this, runner](const boost::system::error_code& error) { arrive(runner, error); });
-    if (sockets_.size() < endpoints_.size()) {
+    runners_.back()->start(endpoints_[next]);
+    if (runners_.size() < endpoints_.size()) {
       loop_.arm_coarse(next_alarm_, loop_.now() + head_start);
     }
   }
 
-  void arrive(std::size_t runner, const boost::system::error_code& error) {
-    --running_;
-    if (!error && !is_over_) {
-      winner_ = &sockets_[runner];
-      finish();
-    } else if (error && !is_over_) {
-      error_ = net_error_of(error);
-      if (sockets_.size() < endpoints_.size()) {
-        start_next();
-      } else if (running_ == 0) {
-        finish();
-      }
+  void arrive(Runner& runner, NetError error) override {
+    if (error == NetError::none) {
+      winner_ = runner.take();
+      return finish(NetError::none);
     }
-    // The others were closed; they must have told so before the race may go away.
-    if (is_over_ && running_ == 0) awaiting_.resume();
-  }
-
-  void give_up(NetError error) {
     error_ = error;
-    finish();
-    // Every runner that was closed still reports; the last one resumes.
+    runner.give_up();
+    --running_;
+    if (runners_.size() < endpoints_.size()) {
+      start_next();
+    } else if (running_ == 0) {
+      finish(error);
+    }
   }
 
-  void finish() {
-    is_over_ = true;
+  void finish(NetError error) {
+    error_ = error;
     next_alarm_.disarm();
     late_alarm_.disarm();
     cancellation_.remove(*this);
-    boost::system::error_code ignored;
-    for (auto& socket : sockets_) {
-      if (&socket != winner_) socket.close(ignored);
-    }
+    loop_.end_operation();
+    for (auto& runner : runners_) runner->give_up();
+    awaiting_.resume();
   }
 
-  void on_cancel() override { give_up(NetError::cancelled); }
+  void on_cancel() override { finish(NetError::cancelled); }
 
-  AsioLoop& loop_;
+  EpollLoop& loop_;
   std::vector<tcp::endpoint> endpoints_;
   Duration timeout_;
   Cancellation& cancellation_;
   CallbackAlarm next_alarm_;
   CallbackAlarm late_alarm_;
-  std::vector<Socket> sockets_;
+  std::vector<std::unique_ptr<Runner>> runners_;
   std::size_t running_ = 0;
-  bool is_over_ = false;
-  Socket* winner_ = nullptr;
+  Socket winner_;
   NetError error_ = NetError::refused;
   std::coroutine_handle<> awaiting_;
 };
@@ -198,33 +242,14 @@ struct Tunnel {
 
 }  // namespace
 
-std::shared_ptr<asio::ssl::context> TlsClientContexts::get(const std::string& ca_file) {
-  const std::lock_guard lock(mutex_);
-  auto& context = contexts_[ca_file];
-  if (context) return context;
-  auto made = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
-  SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(made->native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
-  static constexpr unsigned char alpn[] = "\x08http/1.1";
-  SSL_CTX_set_alpn_protos(made->native_handle(), alpn, sizeof alpn - 1);
-  boost::system::error_code error;
-  if (ca_file.empty()) {
-    made->set_default_verify_paths(error);
-  } else {
-    made->load_verify_file(ca_file, error);
-  }
-  if (error) return nullptr;
-  context = std::move(made);
-  return context;
-}
+SystemConnector::SystemConnector(EpollLoop& loop, TlsClientContexts& tls)
+    : loop_(loop), tls_(tls), resolver_(loop) {}
 
-AsioConnector::AsioConnector(AsioLoop& loop, TlsClientContexts& tls)
-    : loop_(loop), tls_(tls), resolver_(loop.context()) {}
+SystemConnector::~SystemConnector() = default;
 
-AsioConnector::~AsioConnector() = default;
-
-Task<AsioConnector::Resolved> AsioConnector::resolve(std::string host, std::uint16_t port,
-                                                     Duration timeout, Cancellation& cancellation) {
+Task<SystemConnector::Resolved> SystemConnector::resolve(std::string host, std::uint16_t port,
+                                                         Duration timeout,
+                                                         Cancellation& cancellation) {
   Resolved resolved;
   const auto add = [&](const asio::ip::address& address) {
     resolved.endpoints.emplace_back(address, port);
@@ -294,8 +319,8 @@ Task<Tunnel> open_tunnel(Loop& loop, Stream& stream, const Origin& origin, Durat
 
 }  // namespace
 
-Task<Connected> AsioConnector::connect(const Origin& origin, ConnectTimeouts timeouts,
-                                       Cancellation& cancellation) {
+Task<Connected> SystemConnector::connect(const Origin& origin, ConnectTimeouts timeouts,
+                                         Cancellation& cancellation) {
   Connected outcome;
   const bool has_proxy = !origin.proxy_host.empty();
   std::string host = has_proxy ? origin.proxy_host : origin.host;
@@ -325,7 +350,7 @@ Task<Connected> AsioConnector::connect(const Origin& origin, ConnectTimeouts tim
   }
   Socket socket = race.take();
   if (has_proxy && origin.is_tls) {
-    auto plain = make_tcp_stream(std::move(socket));
+    auto plain = make_tcp_stream(loop_, std::move(socket));
     const Duration left = late - loop_.now();
     const Tunnel tunnel = co_await open_tunnel(loop_, *plain, origin, left, cancellation);
     if (tunnel.error != NetError::none) {
@@ -336,18 +361,18 @@ Task<Connected> AsioConnector::connect(const Origin& origin, ConnectTimeouts tim
     socket = release_socket(std::move(plain));
   }
   if (!origin.is_tls) {
-    outcome.stream = make_tcp_stream(std::move(socket));
+    outcome.stream = make_tcp_stream(loop_, std::move(socket));
     co_return outcome;
   }
-  const auto context = tls_.get(origin.ca_file);
+  TlsContext context = tls_.get(origin.ca_file);
   if (!context) {
     outcome.error = NetError::tls;
     outcome.reason = "can't read the CA file " + origin.ca_file;
     co_return outcome;
   }
   const Duration left = late - loop_.now();
-  TlsHandshake handshake =
-      co_await tls_connect(loop_, std::move(socket), *context, origin.host, left, cancellation);
+  TlsHandshake handshake = co_await tls_connect(loop_, std::move(socket), std::move(context),
+                                                origin.host, left, cancellation);
   outcome.error = handshake.error;
   outcome.stream = std::move(handshake.stream);
   if (outcome.error != NetError::none) outcome.reason = "TLS with " + host + " failed";

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace weir {
+
+/// AddressSanitizer must see memory end, or it can't tell of its use after that: built with it,
+/// nothing is kept to be given out again.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool is_address_sanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool is_address_sanitized = __has_feature(address_sanitizer);
+#else
+inline constexpr bool is_address_sanitized = false;
+#endif
+
+}  // namespace weir

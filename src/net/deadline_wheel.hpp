@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "net/loop.hpp"
+
+namespace weir::net {
+
+/// Coarse alarms in slots of 20 ms: arming and disarming cost a few nanoseconds however many there
+/// are, and no timer of the system runs per operation.
+class DeadlineWheel {
+ public:
+  static constexpr std::chrono::milliseconds tick{20};
+
+  void add(Alarm& alarm, TimePoint when);
+  void remove(Alarm& alarm) noexcept;
+  /// Fires everything due at `now`.
+  void advance(TimePoint now);
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+
+ private:
+  static constexpr std::size_t slot_count = 4096;  // one turn is 82 s; longer waits go round again
+
+  [[nodiscard]] static std::int64_t tick_of(TimePoint when) {
+    return when.time_since_epoch() / tick;
+  }
+  [[nodiscard]] Alarm*& slot_of(TimePoint when) {
+    return slots_[static_cast<std::size_t>(tick_of(when)) % slot_count];
+  }
+
+  std::array<Alarm*, slot_count> slots_{};
+  std::size_t count_ = 0;
+  std::int64_t done_tick_ = 0;  ///< slots up to this tick were looked at
+  Alarm* visiting_ = nullptr;   ///< the alarm `advance` looks at next
+};
+
+}  // namespace weir::net
