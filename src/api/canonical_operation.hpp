@@ -36,6 +36,8 @@ class CanonicalOperation final : public pipeline::Operation {
   }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
   [[nodiscard]] std::uint64_t prefix_hash() const override;
+  /// There is one `Answer`, which every attempt writes to.
+  [[nodiscard]] bool may_hedge() const override { return false; }
 
  private:
   wire::ChatRequest request_;

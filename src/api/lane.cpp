@@ -57,6 +57,8 @@ class CallerChannel final : public pipeline::ClientChannel {
     co_return is_taken;
   }
   net::Task<bool> end() override { co_return true; }
+  /// Nobody stands between us and the caller, and every write is values.
+  [[nodiscard]] bool takes_heartbeats() const override { return false; }
 
   [[nodiscard]] const std::string& body() const { return body_; }
   std::map<std::string, std::string, std::less<>>& metadata() { return metadata_; }

@@ -13,6 +13,13 @@ constexpr std::uint64_t hash_of(std::string_view text) noexcept {
   return hash;
 }
 
+/// `hash` with every bit of it spread over all others (the finalizer of splitmix64).
+constexpr std::uint64_t mixed(std::uint64_t hash) noexcept {
+  hash = (hash ^ (hash >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27U)) * 0x94d049bb133111ebULL;
+  return hash ^ (hash >> 31U);
+}
+
 /// Hash of how a prompt begins: what prompt caches of engines and providers go by.
 constexpr std::uint64_t prefix_hash_of(std::string_view prompt) noexcept {
   constexpr std::size_t prefix_bytes = 1024;

@@ -48,6 +48,7 @@ RetrySettings RetrySettings::with(const RetrySettings& narrower) const {
   RetrySettings merged = *this;
   put_over(merged.enabled, narrower.enabled);
   put_over(merged.backoff, narrower.backoff);
+  put_over(merged.retry_on_total_timeout, narrower.retry_on_total_timeout);
   put_over(merged.max_attempts, narrower.max_attempts);
   put_over(merged.attempts_per_target, narrower.attempts_per_target);
   put_over(merged.backoff_base, narrower.backoff_base);
@@ -84,6 +85,8 @@ RetryPolicy decide(const RetrySettings& settings, std::size_t targets) {
   policy.retry_budget_ratio = settings.retry_budget_ratio.value_or(policy.retry_budget_ratio);
   policy.retry_budget_floor = number(settings.retry_budget_floor, policy.retry_budget_floor);
   policy.retry_budget_window = settings.retry_budget_window.value_or(policy.retry_budget_window);
+  policy.retry_on_total_timeout =
+      settings.retry_on_total_timeout.value_or(policy.retry_on_total_timeout);
   if (!policy.enabled) {
     policy.max_attempts = 1;
     policy.attempts_per_target = 1;

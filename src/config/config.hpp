@@ -68,6 +68,8 @@ enum class Unpriced : std::uint8_t { book, reject };
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : std::uint8_t { automatic, json, text };
 enum class Backoff : std::uint8_t { jitter, classic };
+/// What becomes of an attempt whose client has left.
+enum class OnDisconnect : std::uint8_t { cancel, drain };
 /// `auto`, `on`, `off` of settings that decide by themselves unless told.
 enum class Choice : std::uint8_t { automatic, on, off };
 
@@ -85,6 +87,7 @@ struct RetrySettings {
   std::optional<Ratio> retry_budget_ratio{};
   std::optional<std::int64_t> retry_budget_floor{};
   std::optional<milliseconds> retry_budget_window{};
+  std::optional<bool> retry_on_total_timeout{};
 
   /// These settings with what `narrower` sets put over them.
   [[nodiscard]] RetrySettings with(const RetrySettings& narrower) const;
@@ -104,6 +107,7 @@ struct RetryPolicy {
   Ratio retry_budget_ratio{200};
   int retry_budget_floor = 10;
   milliseconds retry_budget_window{10'000};
+  bool retry_on_total_timeout = true;
 };
 
 /// Decides what `settings` leaves open, for a route of `targets` targets; applies the presets
@@ -166,6 +170,7 @@ struct ProviderConfig {
   ProviderLimits limits;
   Timeouts timeouts;
   RetrySettings retries;
+  OnDisconnect on_disconnect = OnDisconnect::cancel;
   std::string ca_file;
   std::string proxy;                  ///< empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
   std::vector<ModelOverride> models;  ///< sorted by id
@@ -245,6 +250,17 @@ struct StreamSettings {
   milliseconds heartbeat{15'000};
   Choice recovery = Choice::automatic;
   std::int64_t recovery_attempts = 2;
+  std::int64_t hold_back_tokens = 0;  ///< 0 = off
+  milliseconds hold_back_max{300};
+};
+
+/// Where answers of the Responses API are kept for later requests.
+enum class ResponseStorage : std::uint8_t { disk, memory, off };
+
+struct ResponseSettings {
+  ResponseStorage store = ResponseStorage::disk;
+  milliseconds ttl{24 * 3'600'000};
+  ByteSize bytes_max{std::int64_t{1} << 30};
 };
 
 struct Config {
@@ -278,6 +294,7 @@ struct Config {
   RetrySettings retries;
   Limits limits;
   StreamSettings stream;
+  ResponseSettings responses;
 
   std::vector<ProviderConfig> providers;  ///< in the order they were written
   std::vector<RouteConfig> models;

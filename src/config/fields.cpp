@@ -73,6 +73,11 @@ constexpr std::array root_table{
     field<&Config::stream, &StreamSettings::heartbeat>("stream.heartbeat", "Send a comment after this long without content", {second, hour}),
     field<&Config::stream, &StreamSettings::recovery>("stream.recovery", "Go on with the next target when a begun stream breaks"),
     field<&Config::stream, &StreamSettings::recovery_attempts>("stream.recovery_attempts", "How often per request", {0, 10}),
+    field<&Config::stream, &StreamSettings::hold_back_tokens>("stream.hold_back.tokens", "Keep a stream back until about this many tokens have come, so that an early break goes unseen; 0 is off", {0, 1'000}),
+    field<&Config::stream, &StreamSettings::hold_back_max>("stream.hold_back.max", "Longest time they are kept back", {1, hour}),
+    field<&Config::responses, &ResponseSettings::store>("responses.store", "Where answers of the Responses API are kept, so that a client can continue them: `disk` (encrypted, in data_dir), `memory` or `off`"),
+    field<&Config::responses, &ResponseSettings::ttl>("responses.ttl", "How long after a conversation's last answer", {second, 365 * 24 * hour}),
+    field<&Config::responses, &ResponseSettings::bytes_max>("responses.bytes_max", "Room for them; the conversations that end first go first", {mib, 1024 * gib}),
 };
 
 constexpr std::array retry_table{
@@ -87,6 +92,7 @@ constexpr std::array retry_table{
     field<&RetrySettings::retry_budget_ratio>("retry_budget_ratio", "Retries per first visit of a provider; default 20%", {0, 1'000}),
     field<&RetrySettings::retry_budget_floor>("retry_budget_floor", "Retries that are always allowed within the window; default 10", {0, million}),
     field<&RetrySettings::retry_budget_window>("retry_budget_window", "Default 10s", {second, hour}),
+    field<&RetrySettings::retry_on_total_timeout>("retry_on_total_timeout", "Whether a whole answer that took longer than attempt_total is tried once more elsewhere; default on"),
 };
 
 constexpr std::array provider_table{
@@ -104,6 +110,7 @@ constexpr std::array provider_table{
     field<&ProviderConfig::project>("project", "OpenAI: project the requests count for"),
     field<&ProviderConfig::deployment>("deployment", "Azure: the deployment for any model"),
     field<&ProviderConfig::api_version>("api_version", "Azure: a date selects the classic URLs with this version"),
+    field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     field<&ProviderConfig::proxy>("proxy", "URL of an HTTP proxy, or `none`; default: HTTPS_PROXY and HTTP_PROXY"),
     field<&ProviderConfig::limits, &ProviderLimits::requests_per_minute>("limits.requests_per_minute", "Requests sent per minute; 0 is no limit"),

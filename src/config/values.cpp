@@ -49,6 +49,11 @@ constexpr std::array log_formats{Word<LogFormat>{"auto", LogFormat::automatic},
                                  Word<LogFormat>{"text", LogFormat::text}};
 constexpr std::array backoffs{Word<Backoff>{"jitter", Backoff::jitter},
                               Word<Backoff>{"classic", Backoff::classic}};
+constexpr std::array disconnects{Word<OnDisconnect>{"cancel", OnDisconnect::cancel},
+                                 Word<OnDisconnect>{"drain", OnDisconnect::drain}};
+constexpr std::array response_storages{Word<ResponseStorage>{"disk", ResponseStorage::disk},
+                                       Word<ResponseStorage>{"memory", ResponseStorage::memory},
+                                       Word<ResponseStorage>{"off", ResponseStorage::off}};
 constexpr std::array choices{Word<Choice>{"auto", Choice::automatic},
                              Word<Choice>{"on", Choice::on}, Word<Choice>{"off", Choice::off}};
 constexpr std::array dialects{
@@ -239,6 +244,14 @@ Mismatch read_value(std::string_view text, LogLevel& out, Range) {
 Mismatch read_value(std::string_view text, LogFormat& out, Range) {
   return read_word(text, log_formats, out);
 }
+Mismatch read_value(std::string_view text, OnDisconnect& out, Range) {
+  return read_word(text, disconnects, out);
+}
+
+Mismatch read_value(std::string_view text, ResponseStorage& out, Range) {
+  return read_word(text, response_storages, out);
+}
+
 Mismatch read_value(std::string_view text, Backoff& out, Range) {
   return read_word(text, backoffs, out);
 }
@@ -271,6 +284,8 @@ std::string show_value(UnknownParams value) { return show_word(value, unknown_pa
 std::string show_value(Unpriced value) { return show_word(value, unpriced_words); }
 std::string show_value(LogLevel value) { return show_word(value, log_levels); }
 std::string show_value(LogFormat value) { return show_word(value, log_formats); }
+std::string show_value(OnDisconnect value) { return show_word(value, disconnects); }
+std::string show_value(ResponseStorage value) { return show_word(value, response_storages); }
 std::string show_value(Backoff value) { return show_word(value, backoffs); }
 std::string show_value(Choice value) { return show_word(value, choices); }
 std::string show_value(wire::Dialect value) { return show_word(value, dialects); }

@@ -40,6 +40,8 @@ Mismatch read_value(std::string_view text, Unpriced& out, Range range);
 Mismatch read_value(std::string_view text, LogLevel& out, Range range);
 Mismatch read_value(std::string_view text, LogFormat& out, Range range);
 Mismatch read_value(std::string_view text, Backoff& out, Range range);
+Mismatch read_value(std::string_view text, OnDisconnect& out, Range range);
+Mismatch read_value(std::string_view text, ResponseStorage& out, Range range);
 Mismatch read_value(std::string_view text, Choice& out, Range range);
 Mismatch read_value(std::string_view text, wire::Dialect& out, Range range);
 
@@ -59,6 +61,8 @@ std::string show_value(Unpriced value);
 std::string show_value(LogLevel value);
 std::string show_value(LogFormat value);
 std::string show_value(Backoff value);
+std::string show_value(OnDisconnect value);
+std::string show_value(ResponseStorage value);
 std::string show_value(Choice value);
 std::string show_value(wire::Dialect value);
 

@@ -52,14 +52,13 @@ void append_key_field(std::string& out, providers::Auth auth, std::string_view k
 }
 
 /// The header lines that go with every request to the provider.
-std::string fields_of(const config::ProviderConfig& provider, const std::string& authority) {
+std::string fields_of(const config::ProviderConfig& provider, const std::string& authority,
+                      std::string_view key) {
   std::string out;
   using net::http::append_field;
   append_field(out, "host", authority);
   append_field(out, "user-agent", "weir");
-  if (!provider.api_keys.empty()) {
-    append_key_field(out, provider.api->auth, provider.api_keys.front().reveal());
-  }
+  append_key_field(out, provider.api->auth, key);
   if (!provider.api->header.name.empty()) {
     append_field(out, provider.api->header.name, provider.api->header.value);
   }
@@ -70,7 +69,23 @@ std::string fields_of(const config::ProviderConfig& provider, const std::string&
   return out;
 }
 
-Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::ProviderConfig& provider,
+/// Enough of a provider's key to tell it from its others (I-8).
+std::string shown_key(std::string_view key, std::size_t place) {
+  constexpr std::size_t shown_of_bytes_min = 20;
+  if (key.size() < shown_of_bytes_min) return "number " + std::to_string(place + 1);
+  return std::string(key.substr(0, 3)) + "…" + std::string(key.substr(key.size() - 4));
+}
+
+policy::RetryBudget::Options retry_budget_of(const config::Config& config,
+                                             const config::ProviderConfig& provider) {
+  const config::RetryPolicy decided = config::decide(config.retries.with(provider.retries), 1);
+  return {.ratio_permille = decided.retry_budget_ratio.permille,
+          .floor = decided.retry_budget_floor,
+          .window = decided.retry_budget_window};
+}
+
+Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& config,
+                                                          const config::ProviderConfig& provider,
                                                           const config::Environment& environment) {
   auto upstream = std::make_shared<pipeline::Upstream>();
   upstream->name = provider.name;
@@ -84,6 +99,9 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Provider
   upstream->request_write_stall =
       provider.timeouts.in_force(Timeout::request_write_stall, provider.local);
   upstream->pool_idle = provider.timeouts.in_force(Timeout::pool_idle, provider.local);
+  upstream->retry_budget = retry_budget_of(config, provider);
+  upstream->in_flight_max = config.limits.provider_max_inflight;
+  upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;
   if (upstream->is_mock) return upstream;
 
   WEIR_TRY_ASSIGN(url, parse_http_url(provider.base_url));
@@ -105,7 +123,21 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Provider
   if (origin.port != usual_port) upstream->authority += ":" + std::to_string(origin.port);
   upstream->pool_key = std::string(origin.is_tls ? "https://" : "http://") + upstream->authority +
                        "|" + origin.ca_file + "|" + proxy;
-  upstream->fields = fields_of(provider, upstream->authority);
+  const std::string_view key =
+      provider.api_keys.empty() ? std::string_view() : provider.api_keys.front().reveal();
+  upstream->fields = fields_of(provider, upstream->authority, key);
+  if (provider.api_keys.size() > 1) upstream->key_name = shown_key(key, 0);
+  return upstream;
+}
+
+/// `first` with another of the provider's keys.
+std::shared_ptr<pipeline::Upstream> with_key(const pipeline::Upstream& first,
+                                             const config::ProviderConfig& provider,
+                                             std::size_t place) {
+  auto upstream = std::make_shared<pipeline::Upstream>(first);
+  const std::string_view key = provider.api_keys[place].reveal();
+  upstream->key_name = shown_key(key, place);
+  if (!first.is_mock) upstream->fields = fields_of(provider, first.authority, key);
   return upstream;
 }
 
@@ -134,6 +166,7 @@ pipeline::RetryPolicy retries_of(const config::Config& config, const config::Res
   policy.is_enabled = decided.enabled;
   policy.max_attempts = decided.max_attempts;
   policy.attempts_per_target = decided.attempts_per_target;
+  policy.retry_on_total_timeout = decided.retry_on_total_timeout;
   policy.backoff.base = decided.backoff_base;
   policy.backoff.cap = decided.backoff_cap;
   policy.backoff.jitter = decided.jitter;
@@ -157,6 +190,35 @@ pipeline::Strategy strategy_of(config::Strategy strategy) {
   return static_cast<pipeline::Strategy>(strategy);
 }
 
+pipeline::UnknownParams unknown_params_of(config::UnknownParams said) {
+  static_assert(static_cast<int>(config::UnknownParams::reject) ==
+                static_cast<int>(pipeline::UnknownParams::reject));
+  return static_cast<pipeline::UnknownParams>(said);
+}
+
+pipeline::HedgePolicy hedge_of(const config::Hedge& said) {
+  using Mode = pipeline::HedgePolicy::Mode;
+  switch (said.mode) {
+    case config::Choice::off:
+      return {.mode = Mode::off, .after = {}};
+    case config::Choice::on:
+      return {.mode = Mode::after, .after = said.after};
+    case config::Choice::automatic:
+      break;
+  }
+  return {};
+}
+
+pipeline::StreamPolicy stream_of(const config::Config& config, const config::Resolution& route) {
+  const config::StreamSettings& said = config.stream;
+  return {.early_commit = route.early_commit.after,
+          .heartbeat = said.heartbeat,
+          .hold_back_tokens = said.hold_back_tokens,
+          .hold_back_max = said.hold_back_max,
+          .recovers = route.stream_recovery != config::Choice::off,
+          .recovery_attempts = static_cast<int>(said.recovery_attempts)};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::make(
@@ -168,21 +230,26 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
     snapshot->counters_ = previous->counters_;
     snapshot->learnt_ = previous->learnt_;
   }
-  std::vector<std::shared_ptr<pipeline::Upstream>> upstreams;
+  std::vector<std::vector<std::shared_ptr<pipeline::Upstream>>> upstreams;
   for (const auto& provider : snapshot->config().providers) {
-    auto upstream = make_upstream(provider, environment);
+    auto upstream = make_upstream(snapshot->config(), provider, environment);
     if (!upstream) {
       Error error = std::move(upstream).error();
       error.message = "provider " + provider.name + ": " + error.message;
       return error;
     }
     (*upstream)->counters = snapshot->counters_of(provider.name);
-    upstreams.push_back(*std::move(upstream));
+    auto& keyed = upstreams.emplace_back();
+    keyed.push_back(*std::move(upstream));
+    for (std::size_t i = 1; i < provider.api_keys.size(); ++i) {
+      keyed.push_back(with_key(*keyed.front(), provider, i));
+    }
   }
   // Only now, when nothing can fail any more: the gate lets go of what an old key ran into.
-  for (auto& upstream : upstreams) {
-    gate.attach(*upstream);
-    snapshot->upstreams_.push_back(std::move(upstream));
+  for (auto& keyed : upstreams) {
+    for (auto& upstream : keyed) gate.attach(*upstream);
+    snapshot->upstreams_.push_back(keyed.front());
+    snapshot->other_keys_.emplace_back(keyed.begin() + 1, keyed.end());
   }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
@@ -286,25 +353,38 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
   route->failover = found.failover;
   route->content_filter_failover = found.content_filter_failover;
   route->retries = retries_of(config(), found);
+  route->rejects_unpriced = config().unpriced == config::Unpriced::reject;
+  route->hedge = hedge_of(found.hedge);
+  route->stream = stream_of(config(), found);
   const auto timeouts = config().timeouts.with(found.timeouts);
   route->request_total = timeouts.in_force(config::Timeout::request_total, false);
   for (const auto& step : found.steps) {
     pipeline::Step built;
     built.strategy = strategy_of(step.strategy);
     for (const auto& target : step.targets) {
-      built.targets.push_back(build(found, target, target.facts.responses_only));
+      built.targets.push_back(build_keyed(found, target));
     }
     route->steps.push_back(std::move(built));
   }
   return route;
 }
 
-std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution& route,
-                                                        const config::Target& found,
-                                                        bool as_responses) const {
+std::shared_ptr<const pipeline::Target> Snapshot::build_keyed(const config::Resolution& route,
+                                                              const config::Target& found) const {
+  const bool as_responses = found.facts.responses_only;
+  auto target = build(route, found, upstreams_[found.provider], as_responses);
+  for (const auto& upstream : other_keys_[found.provider]) {
+    target->other_keys.push_back(build(route, found, upstream, as_responses));
+  }
+  return target;
+}
+
+std::shared_ptr<pipeline::Target> Snapshot::build(
+    const config::Resolution& route, const config::Target& found,
+    std::shared_ptr<const pipeline::Upstream> upstream, bool as_responses) const {
   const config::ProviderConfig& provider = config().providers[found.provider];
   auto target = std::make_shared<pipeline::Target>();
-  target->upstream = upstreams_[found.provider];
+  target->upstream = std::move(upstream);
   target->name = found.name;
   target->model = wire_model(provider, found.model);
   target->dialect = target->upstream->is_mock ? wire::Dialect::openai_chat : provider.dialect;
@@ -321,12 +401,17 @@ std::shared_ptr<const pipeline::Target> Snapshot::build(const config::Resolution
   target->timeouts = timeouts_of(config(), route, found);
   for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
+  target->unknown_params = unknown_params_of(route.unknown_params);
   target->counters = counters_of(found.name);
   if (!as_responses) target->learnt = learnt_of(found.name);
   gate_.attach(*target);
   const bool is_chat = target->dialect == wire::Dialect::openai_chat && !target->upstream->is_mock;
   if (is_chat && found.facts.chat_tools == providers::ChatTools::never) {
-    target->with_tools = build(route, found, true);
+    target->with_tools = build(route, found, target->upstream, true);
+  }
+  if (is_chat && provider.api->keeps_responses) {
+    target->on_responses =
+        target->with_tools ? target->with_tools : build(route, found, target->upstream, true);
   }
   return target;
 }

@@ -48,7 +48,7 @@ class Snapshot {
 
   [[nodiscard]] const config::Resolver& resolver() const { return *resolver_; }
   [[nodiscard]] const config::Config& config() const { return resolver_->config(); }
-  /// In the order of `config().providers`.
+  /// In the order of `config().providers`, each with its first key.
   [[nodiscard]] const std::vector<std::shared_ptr<const pipeline::Upstream>>& upstreams() const {
     return upstreams_;
   }
@@ -60,9 +60,12 @@ class Snapshot {
   Snapshot(std::shared_ptr<const config::Resolver> resolver, shared_state::Gate& gate)
       : resolver_(std::move(resolver)), gate_(gate) {}
   [[nodiscard]] std::shared_ptr<const pipeline::Route> build(const config::Resolution& found) const;
-  [[nodiscard]] std::shared_ptr<const pipeline::Target> build(const config::Resolution& route,
-                                                              const config::Target& found,
-                                                              bool as_responses) const;
+  /// With the first key; the target knows those with the others.
+  [[nodiscard]] std::shared_ptr<const pipeline::Target> build_keyed(
+      const config::Resolution& route, const config::Target& found) const;
+  [[nodiscard]] std::shared_ptr<pipeline::Target> build(
+      const config::Resolution& route, const config::Target& found,
+      std::shared_ptr<const pipeline::Upstream> upstream, bool as_responses) const;
   void set_paths(pipeline::Target& target, const config::ProviderConfig& provider,
                  std::string_view model) const;
   [[nodiscard]] std::shared_ptr<pipeline::TrafficCounters> counters_of(
@@ -72,6 +75,7 @@ class Snapshot {
   std::shared_ptr<const config::Resolver> resolver_;
   shared_state::Gate& gate_;
   std::vector<std::shared_ptr<const pipeline::Upstream>> upstreams_;
+  std::vector<std::vector<std::shared_ptr<const pipeline::Upstream>>> other_keys_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<const pipeline::Route>, std::less<>> routes_;
   mutable Counters counters_;

@@ -23,28 +23,34 @@ using policy::FailureClass;
 constexpr std::size_t fault_param_bytes_max = 128;
 constexpr std::string_view octet_stream = "application/octet-stream";
 
-/// Ends the exchange when a time is over.
+/// Ends the exchange when a time is over. Moving the end further away costs nothing but a look at
+/// the clock: the alarm that comes too early waits on.
 class Guard final : public net::Alarm {
  public:
   Guard(net::Loop& loop, net::Exchange& exchange, bool& is_late)
       : loop_(loop), exchange_(exchange), is_late_(is_late) {}
   /// Zero or less: no limit.
   void restart(net::Duration time) {
-    if (time > net::Duration::zero()) {
-      loop_.arm_coarse(*this, loop_.now() + time);
-    } else {
-      disarm();
-    }
+    if (time <= net::Duration::zero()) return disarm();
+    end_ = loop_.now() + time;
+    if (!is_armed() || end_ < armed_for_) arm();
   }
 
  private:
+  void arm() {
+    armed_for_ = end_;
+    loop_.arm_coarse(*this, end_);
+  }
   void on_alarm() override {
+    if (loop_.now() < end_) return arm();
     is_late_ = true;
     exchange_.close();
   }
   net::Loop& loop_;
   net::Exchange& exchange_;
   bool& is_late_;
+  net::TimePoint end_;
+  net::TimePoint armed_for_;
 };
 
 FailureClass class_of(net::ExchangeError error) {
@@ -100,12 +106,6 @@ bool is_in_units(const wire::Usage& usage) {
          usage.output_total() == 0 && !usage.cost_nanousd;
 }
 
-std::string_view accept_field(const Operation& operation) {
-  if (operation.is_stream()) return "accept: text/event-stream, application/x-ndjson\r\n";
-  if (operation.passes_bytes({})) return "accept: */*\r\n";
-  return "accept: application/json\r\n";
-}
-
 /// Appends the lines of `fields` that no line of `replacing` stands for, then those.
 void append_fields(std::string& head, std::string_view fields, std::string_view replacing) {
   if (replacing.empty()) {
@@ -125,6 +125,12 @@ void append_fields(std::string& head, std::string_view fields, std::string_view 
     if (!is_replaced) head.append(line);
   }
   head.append(replacing);
+}
+
+std::string_view accept_field(const Operation& operation) {
+  if (operation.is_stream()) return "accept: text/event-stream, application/x-ndjson\r\n";
+  if (operation.passes_bytes({})) return "accept: */*\r\n";
+  return "accept: application/json\r\n";
 }
 
 AttemptEnd malformed(std::string reason) {
@@ -173,15 +179,61 @@ std::int64_t cost_of(const Target& target, const wire::Usage& usage, std::int64_
   return sum.total().value_or(NanoUsd()).count();
 }
 
-Attempt::Attempt(Call& call, Operation& operation, const Target& target, Delivery& delivery,
-                 ExchangeFactory& exchanges, const WallClock& wall, const AttemptLimits& limits)
+Attempt::Attempt(Call& call, net::Cancellation& cancellation, Operation& operation,
+                 const Target& target, Delivery& delivery, ExchangeFactory& exchanges,
+                 const WallClock& wall, const AttemptLimits& limits,
+                 const Continuation* continuation)
     : call_(call),
+      cancellation_(cancellation),
       operation_(operation),
       target_(target),
       delivery_(delivery),
       exchanges_(exchanges),
       wall_(wall),
-      limits_(limits) {}
+      limits_(limits),
+      continuation_(continuation) {}
+
+/// The waits of a stream: T-11, then T-13; and T-17.
+class Attempt::Guards {
+ public:
+  explicit Guards(Attempt& attempt)
+      : timeouts_(attempt.target_.timeouts),
+        content_(attempt.call_.loop, *attempt.exchange_, attempt.is_late_),
+        total_(attempt.call_.loop, *attempt.exchange_, attempt.is_late_) {
+    content_.restart(attempt.content_deadline_ - attempt.call_.loop.now());
+  }
+  /// T-17 goes on where the stream began, whoever goes on with it.
+  void begin_content(const Continuation* continuation, net::TimePoint now) {
+    total_.restart(continuation != nullptr ? continuation->stream_end - now
+                                           : net::Duration(timeouts_.stream_total));
+  }
+  /// After a piece of the stream was handed over.
+  void look_at(const RelayFacts& facts) {
+    if (is_complete_) return;
+    if (facts.is_complete) {
+      // S-9.4: after the last finish reason, usage and the terminator get two seconds.
+      is_complete_ = true;
+      return content_.restart(std::chrono::seconds(2));
+    }
+    if (facts.content_bytes == content_seen_) return;
+    content_seen_ = facts.content_bytes;
+    content_.restart(timeouts_.content_idle);
+  }
+
+ private:
+  const TargetTimeouts& timeouts_;
+  Guard content_;
+  Guard total_;
+  std::uint64_t content_seen_ = 0;
+  bool is_complete_ = false;
+};
+
+Result<Outgoing> Attempt::prepare() {
+  const bool is_prefilled =
+      continuation_ != nullptr && continuation_->method == JoinMethod::prefill;
+  return is_prefilled ? operation_.prepare_prefilled(target_, continuation_->text)
+                      : operation_.prepare(target_);
+}
 
 void Attempt::make_head(const Outgoing& outgoing) {
   const Upstream& upstream = *target_.upstream;
@@ -218,7 +270,7 @@ net::Duration Attempt::attempt_total() const {
 AttemptEnd Attempt::failed(net::ExchangeError error, std::string reason) const {
   AttemptEnd end;
   end.set(class_of(error));
-  if (is_late_ && !call_.cancellation.is_cancelled()) {
+  if (is_late_ && !cancellation_.is_cancelled()) {
     end.set(delivery_.may_fail_over() ? FailureClass::timeout_sent : FailureClass::stalled);
     reason = "no answer in time";
   }
@@ -291,9 +343,9 @@ void Attempt::remember_limits(net::http::WallTime now) {
 }
 
 net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
-                                   FirstContentListener& listener) {
+                                   AttemptListener& listener) {
   AttemptEnd end;
-  Result<Outgoing> prepared = operation_.prepare(target_);
+  Result<Outgoing> prepared = prepare();
   if (!prepared) {
     end.set(prepared.error().code == ErrorCode::unsupported_capability ? FailureClass::local
                                                                        : FailureClass::request);
@@ -304,8 +356,9 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   notes.dropped = outgoing.dropped;
   make_head(outgoing);
 
-  exchange_ = exchanges_.make(target_, call_.cancellation);
-  relay_ = operation_.make_relay(target_);
+  exchange_ = exchanges_.make(target_, cancellation_);
+  relay_ = continuation_ != nullptr ? make_joining_relay(*continuation_, target_)
+                                    : operation_.make_relay(target_);
   Guard guard(call_.loop, *exchange_, is_late_);
   const net::Duration left = deadline - call_.loop.now();
   const bool is_stream = operation_.is_stream();
@@ -341,7 +394,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
     guard.disarm();
     end = co_await read_stream(std::move(notes), listener);
   } else {
-    end = co_await read_whole(std::move(notes));
+    end = co_await read_whole(std::move(notes), listener);
   }
   if (end.is_ok() || status_ >= 300) {
     exchange_->finish(target_.upstream->pool_idle);
@@ -401,7 +454,7 @@ net::Task<AttemptEnd> Attempt::read_refusal() {
   co_return collected;
 }
 
-net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
+net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes, AttemptListener& listener) {
   std::string body;
   if (!is_json_type(content_type_)) {
     AttemptEnd end = malformed(target_.upstream->name + ": answered with " +
@@ -426,6 +479,11 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes) {
     co_return end;
   }
   end.first_content_at = call_.loop.now();
+  if (!listener.may_answer()) {
+    end.is_beaten = true;
+    end.set(FailureClass::client);
+    co_return end;
+  }
   if (end.facts.usage && is_in_units(*end.facts.usage)) {
     notes.warnings.emplace_back("unpriced");
   } else if (end.facts.usage) {
@@ -450,7 +508,7 @@ Result<> Attempt::relay_raw(const net::Exchange::Piece& piece,
   return piece.is_last ? relay_->end(out) : Result<>();
 }
 
-net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, FirstContentListener& listener) {
+net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, AttemptListener& listener) {
   AttemptEnd end;
   const auto coding = net::http::parse_content_coding(content_encoding_);
   if (!coding) {
@@ -492,8 +550,7 @@ net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, FirstContentListene
     if (is_first) {
       content_guard.disarm();
       total_guard.restart(target_.timeouts.stream_total);
-      end.first_content_at = call_.loop.now();
-      listener.on_first_content(*end.first_content_at);
+      if (!note_content(end, listener)) break;
     }
     if (is_first && is_last) {
       is_taken = co_await delivery_.whole(status_, media_type, std::move(notes), out);
@@ -510,8 +567,7 @@ net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, FirstContentListene
   co_return end;
 }
 
-net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes,
-                                                    FirstContentListener& listener) {
+net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes, AttemptListener& listener) {
   Guard guard(call_.loop, *exchange_, is_late_);
   guard.restart(content_deadline_ - call_.loop.now());
   const std::size_t bytes_max =
@@ -533,94 +589,133 @@ net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes,
                     " in place of a stream");
     co_return end;
   }
-  end.first_content_at = call_.loop.now();
-  listener.on_first_content(*end.first_content_at);
-  bool is_taken = co_await delivery_.commit(operation_.media_type(), std::move(notes), out);
-  out.clear();
+  if (!note_content(end, listener)) co_return end;
+  bool is_taken = co_await hand_over(notes, out);
   relay_->finish(out);
   if (is_taken) is_taken = co_await delivery_.finish(out);
   if (!is_taken) end.set(FailureClass::client);
   co_return end;
 }
 
-net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, FirstContentListener& listener) {
+bool Attempt::note_content(AttemptEnd& end, AttemptListener& listener) {
+  end.first_content_at = call_.loop.now();
+  if (!listener.may_answer()) {
+    end.is_beaten = true;
+    end.set(FailureClass::client);
+    return false;
+  }
+  listener.on_first_content(*end.first_content_at);
+  return true;
+}
+
+/// Looks at what came; `end` stays ok while there is nothing wrong with it.
+void Attempt::judge(const net::Exchange::Piece& piece, std::string& out, AttemptEnd& end) {
+  const bool is_broken = piece.error != net::ExchangeError::none;
+  Result<> relayed;
+  if (!is_broken) {
+    if (!piece.bytes.empty()) relayed = relay_->feed(piece.bytes, out);
+    if (relayed && piece.is_last) relayed = relay_->end(out);
+  } else if (relay_->facts().is_complete) {
+    // The answer is whole; how the connection ended no longer matters.
+    relayed = relay_->end(out);
+  }
+  const RelayFacts& facts = relay_->facts();
+  const std::optional<net::TimePoint> first_content_at = end.first_content_at;
+  if (facts.fault) {
+    end = faulted(*facts.fault);
+  } else if (!relayed) {
+    end = malformed(target_.upstream->name + ": " + relayed.error().message);
+  } else if (facts.has_diverged) {
+    end.set(FailureClass::local);  // the target did nothing wrong
+    end.error = Error(ErrorCode::upstream_error, target_.upstream->name + ": another answer");
+  } else if (is_broken && !facts.is_complete) {
+    end = failed(piece.error, "the stream broke off");
+  } else if (piece.is_last && !facts.is_complete) {
+    end = failed(net::ExchangeError::cut, "the stream ended before its end");
+  }
+  end.first_content_at = first_content_at;
+}
+
+/// S-9.13: too little has come to be sure that more will.
+bool Attempt::is_to_hold() const {
+  constexpr std::uint64_t bytes_per_token = 4;
+  const StreamPolicy& policy = call_.route->stream;
+  if (policy.hold_back_tokens <= 0 || !delivery_.may_fail_over()) return false;
+  const RelayFacts& facts = relay_->facts();
+  return !facts.is_complete && facts.content_bytes / bytes_per_token <
+                                   static_cast<std::uint64_t>(policy.hold_back_tokens);
+}
+
+net::Task<bool> Attempt::hand_over(const AnswerNotes& notes, std::string& out) {
+  bool is_taken = true;
+  if (is_draining_) {
+    // Read for its usage alone.
+  } else if (is_to_hold()) {
+    delivery_.hold(notes, out, call_.route->stream.hold_back_max);
+  } else if (delivery_.may_fail_over()) {
+    is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
+  } else {
+    is_taken = co_await delivery_.more(out);
+  }
+  out.clear();
+  co_return is_taken || is_draining_;
+}
+
+net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, AttemptListener& listener) {
   AttemptEnd end;
   if (!is_stream_type(content_type_)) {
     end = co_await read_whole_as_stream(std::move(notes), listener);
     co_return end;
   }
-
-  const TargetTimeouts& timeouts = target_.timeouts;
-  Guard content_guard(call_.loop, *exchange_, is_late_);  // T-11, then T-13
-  Guard total_guard(call_.loop, *exchange_, is_late_);    // T-17
-  content_guard.restart(content_deadline_ - call_.loop.now());
+  Guards guards(*this);
   std::string out;
-  std::uint64_t content_seen = 0;
-  bool is_last = false;
-  for (;;) {
-    const net::Exchange::Piece piece = co_await exchange_->read(timeouts.stream_idle);
-    is_last = piece.is_last;
-    Result<> relayed;
-    if (piece.error == net::ExchangeError::none) {
-      if (!piece.bytes.empty()) relayed = relay_->feed(piece.bytes, out);
-      if (relayed && piece.is_last) relayed = relay_->end(out);
-    } else if (relay_->facts().is_complete) {
-      // The answer is whole; how the connection ended no longer matters.
-      relayed = relay_->end(out);
-    }
+  bool is_over = false;
+  while (!is_over) {
+    const net::Exchange::Piece piece = co_await exchange_->read(target_.timeouts.stream_idle);
+    is_over = piece.is_last || piece.error != net::ExchangeError::none;
+    judge(piece, out, end);
     const RelayFacts& facts = relay_->facts();
-    if (facts.fault) {
-      end = faulted(*facts.fault);
-    } else if (!relayed) {
-      end = malformed(target_.upstream->name + ": " + relayed.error().message);
-    } else if (piece.error != net::ExchangeError::none && !facts.is_complete) {
-      end = failed(piece.error, "the stream broke off");
-    } else if (piece.is_last && !facts.is_complete) {
-      end = failed(net::ExchangeError::cut, "the stream ended before its end");
-    }
-    if (facts.has_content && end.failure() != FailureClass::malformed && !out.empty()) {
-      bool is_taken = true;
-      if (delivery_.may_fail_over()) {
+    if (facts.has_content && !out.empty() && end.failure() != FailureClass::malformed) {
+      if (!end.first_content_at) {
         // A stream that fails with its first content has not begun for the client.
-        if (!end.is_ok()) break;
-        end.first_content_at = call_.loop.now();
-        listener.on_first_content(*end.first_content_at);
-        total_guard.restart(timeouts.stream_total);
-        is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
-      } else {
-        is_taken = co_await delivery_.more(out);
+        if (!end.is_ok() || !note_content(end, listener)) break;
+        guards.begin_content(continuation_, *end.first_content_at);
       }
-      out.clear();
-      if (!is_taken) end.set(FailureClass::client);
+      if (end.is_ok() || !delivery_.may_fail_over()) {
+        const bool is_taken = co_await hand_over(notes, out);
+        if (!is_taken) end.set(FailureClass::client);
+      }
     }
     if (!end.is_ok()) break;
-    if (facts.content_bytes != content_seen) {
-      content_seen = facts.content_bytes;
-      content_guard.restart(timeouts.content_idle);
-    }
-    if (facts.is_terminated || piece.is_last || piece.error != net::ExchangeError::none) break;
-    // S-9.4: after the last finish reason, usage and the terminator get two seconds.
-    if (facts.is_complete) content_guard.restart(std::chrono::seconds(2));
+    guards.look_at(facts);
+    if (facts.is_terminated) break;
   }
   end.facts = relay_->facts();
-  if (end.is_ok() && !delivery_.may_fail_over()) {
-    relay_->finish(out);
-    const bool is_taken = co_await delivery_.finish(out);
-    if (!is_taken) end.set(FailureClass::client);
-    // The body's own end usually stands right behind the terminator; with it the connection can
-    // serve again. What else comes is thrown away with the connection.
-    if (is_taken && !is_last) static_cast<void>(co_await exchange_->read(milliseconds(40)));
-  } else if (end.is_ok()) {
-    end = malformed(target_.upstream->name + ": the stream held no answer");
-  } else if ((end.failure() != FailureClass::client || call_.is_shut_down) &&
-             !delivery_.may_fail_over()) {
-    // S-9.2: the error in the client's own dialect, no terminator, and a proper end of the body.
-    out.clear();
-    relay_->fail(end.error, call_.request_id, out);
-    const bool is_taken = co_await delivery_.finish(out);
-    static_cast<void>(is_taken);
-  }
+  if (end.is_ok()) co_await end_stream(end, is_over);
   co_return end;
+}
+
+net::Task<void> Attempt::end_stream(AttemptEnd& end, bool is_body_over) {
+  if (!end.first_content_at) {
+    end = malformed(target_.upstream->name + ": the stream held no answer");
+    co_return;
+  }
+  if (is_draining_) {
+    end.set(FailureClass::client);
+    co_return;
+  }
+  if (delivery_.is_holding()) {
+    const bool is_held_taken = co_await delivery_.release();
+    if (!is_held_taken) end.set(FailureClass::client);
+    if (!is_held_taken) co_return;
+  }
+  std::string last;
+  relay_->finish(last);
+  const bool is_taken = co_await delivery_.finish(last);
+  if (!is_taken) end.set(FailureClass::client);
+  // The body's own end usually stands right behind the terminator; with it the connection can serve
+  // again. What else comes is thrown away with the connection.
+  if (is_taken && !is_body_over) static_cast<void>(co_await exchange_->read(milliseconds(40)));
 }
 
 }  // namespace weir::pipeline

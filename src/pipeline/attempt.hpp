@@ -9,6 +9,7 @@
 #include "net/http/date.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/delivery.hpp"
+#include "pipeline/stream_recovery.hpp"
 #include "policy/classify.hpp"
 
 namespace weir::pipeline {
@@ -41,6 +42,7 @@ struct AttemptEnd {
   Error error;  ///< unless ok
   RelayFacts facts;
   std::optional<net::TimePoint> first_content_at;
+  bool is_beaten = false;  ///< another attempt was faster; nothing of this one went out
 
   [[nodiscard]] bool is_ok() const { return verdict.failure == policy::FailureClass::ok; }
   [[nodiscard]] policy::FailureClass failure() const { return verdict.failure; }
@@ -48,10 +50,14 @@ struct AttemptEnd {
   void set(policy::FailureClass failure);
 };
 
-/// Hears of the first content of a stream while the attempt goes on.
-class FirstContentListener {
+/// Hears of what an attempt brings while it goes on.
+class AttemptListener {
  public:
-  virtual ~FirstContentListener() = default;
+  virtual ~AttemptListener() = default;
+  /// Asked once, when there is something for the client. False: another attempt was faster, and
+  /// this one is over.
+  virtual bool may_answer() = 0;
+  /// The first content of a stream has come.
   virtual void on_first_content(net::TimePoint now) = 0;
 };
 
@@ -59,25 +65,41 @@ class FirstContentListener {
 /// goes. Decides nothing about what comes next.
 class Attempt {
  public:
-  Attempt(Call& call, Operation& operation, const Target& target, Delivery& delivery,
-          ExchangeFactory& exchanges, const WallClock& wall, const AttemptLimits& limits);
+  /// `cancellation` ends this attempt alone. `continuation`, if not null, and all others outlive
+  /// it.
+  Attempt(Call& call, net::Cancellation& cancellation, Operation& operation, const Target& target,
+          Delivery& delivery, ExchangeFactory& exchanges, const WallClock& wall,
+          const AttemptLimits& limits, const Continuation* continuation);
 
-  /// `deadline` is T-15's. `notes` goes into the answer's header. `listener` outlives the task.
-  net::Task<AttemptEnd> run(AnswerNotes notes, net::TimePoint deadline,
-                            FirstContentListener& listener);
+  /// `deadline` is T-15's. `notes` goes into the answer's header. `listener` outlives the task. A
+  /// stream that broke after its first content is left as it is: `relay` knows how to end it.
+  net::Task<AttemptEnd> run(AnswerNotes notes, net::TimePoint deadline, AttemptListener& listener);
+
+  /// Nobody reads any more: reads on without handing anything over, to learn the usage.
+  void drain() noexcept { is_draining_ = true; }
+  /// Null before the request was sent.
+  [[nodiscard]] Relay* relay() const { return relay_.get(); }
 
  private:
+  class Guards;
+  Result<Outgoing> prepare();
   void make_head(const Outgoing& outgoing);
   [[nodiscard]] net::Duration attempt_total() const;
   net::Task<AttemptEnd> read_refusal();
-  net::Task<AttemptEnd> read_whole(AnswerNotes notes);
-  net::Task<AttemptEnd> read_stream(AnswerNotes notes, FirstContentListener& listener);
+  net::Task<AttemptEnd> read_whole(AnswerNotes notes, AttemptListener& listener);
+  net::Task<AttemptEnd> read_stream(AnswerNotes notes, AttemptListener& listener);
+  void judge(const net::Exchange::Piece& piece, std::string& out, AttemptEnd& end);
+  net::Task<bool> hand_over(const AnswerNotes& notes, std::string& out);
+  net::Task<void> end_stream(AttemptEnd& end, bool is_body_over);
+  /// False: another attempt was faster.
+  bool note_content(AttemptEnd& end, AttemptListener& listener);
+  [[nodiscard]] bool is_to_hold() const;
   Result<> relay_raw(const net::Exchange::Piece& piece,
                      std::optional<net::http::BodyInflater>& inflater, std::string& out);
   /// An answer that passes as it is.
-  net::Task<AttemptEnd> read_bytes(AnswerNotes notes, FirstContentListener& listener);
+  net::Task<AttemptEnd> read_bytes(AnswerNotes notes, AttemptListener& listener);
   /// Some servers answer a request for a stream with the whole answer.
-  net::Task<AttemptEnd> read_whole_as_stream(AnswerNotes notes, FirstContentListener& listener);
+  net::Task<AttemptEnd> read_whole_as_stream(AnswerNotes notes, AttemptListener& listener);
   net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);
   [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
   [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;
@@ -85,17 +107,20 @@ class Attempt {
   void remember_limits(net::http::WallTime now);
 
   Call& call_;
+  net::Cancellation& cancellation_;
   Operation& operation_;
   const Target& target_;
   Delivery& delivery_;
   ExchangeFactory& exchanges_;
   const WallClock& wall_;
   const AttemptLimits& limits_;
+  const Continuation* continuation_;
   std::unique_ptr<net::Exchange> exchange_;
   std::unique_ptr<Relay> relay_;
   std::string head_;
   int status_ = 0;
   bool is_late_ = false;
+  bool is_draining_ = false;
   net::TimePoint content_deadline_;
   // Header fields of the answer that are needed once its buffer is gone.
   std::string content_type_;

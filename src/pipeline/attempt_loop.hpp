@@ -1,76 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <vector>
-
 #include "base/random.hpp"
 #include "pipeline/attempt.hpp"
-#include "policy/circuit_breaker.hpp"
-#include "policy/cooldown.hpp"
+#include "pipeline/flight.hpp"
+#include "pipeline/target_gate.hpp"
 
 namespace weir::pipeline {
 
-/// Says whether a target may be used now, and learns how attempts ended: circuit breakers,
-/// cooldowns, retry budgets. Shared by all threads.
-class TargetGate {
- public:
-  virtual ~TargetGate() = default;
-
-  struct Permit {
-    bool is_granted = true;
-    std::string reason;         ///< why not
-    milliseconds remaining{0};  ///< until it may be granted; 0 = unknown
-    bool has_content = false;   ///< its first content was noted
-    /// The gate's own: what each of those who agreed wants back.
-    struct Tickets {
-      policy::CircuitBreaker::Permit target_breaker;
-      policy::CircuitBreaker::Permit provider_breaker;
-      policy::Cooldown::Permit target_cooldown;
-      policy::Cooldown::Permit key_cooldown;
-    };
-    Tickets tickets;
-  };
-  virtual Permit permit(const Target& target, net::TimePoint now) = 0;
-  /// How long permits are refused at least; 0 = one may be granted, or nobody can say.
-  virtual milliseconds refused_for(const Target& target, net::TimePoint now) = 0;
-  /// The first content of a stream came, so long after the attempt's start: already a success, so
-  /// that a probe need not wait for the end of an hour's stream (B-6). At most once, before
-  /// `report`.
-  virtual void note_first_content(const Target& target, Permit& permit, net::Duration first_content,
-                                  net::TimePoint now) = 0;
-  /// Every granted permit is reported exactly once.
-  virtual void report(const Target& target, const Permit& permit, const policy::Classified& verdict,
-                      net::TimePoint now) = 0;
-  /// True when one more attempt may be made at a provider that already failed this request.
-  virtual bool may_retry(const Upstream& upstream, net::TimePoint now) = 0;
-  /// A request visits the provider for the first time.
-  virtual void note_first_visit(const Upstream& upstream, net::TimePoint now) = 0;
-};
-
 /// The one loop that tries targets: every endpoint, streamed or not, goes through here.
 ///
-/// Fails over only while the client has seen nothing; joining a second answer to a begun one is
-/// stream recovery's own, stricter work.
+/// Fails over while the client has seen nothing, starts a second attempt beside a silent one where
+/// that is set, and goes on with streams that broke where their answers can be joined.
 class AttemptLoop {
  public:
+  /// `accounting` may be null: then nothing is reserved.
   AttemptLoop(ExchangeFactory& exchanges, TargetGate& gate, const WallClock& wall, Random& random,
-              AttemptLimits limits)
-      : exchanges_(exchanges), gate_(gate), wall_(wall), random_(random), limits_(limits) {}
+              AttemptLimits limits, Accounting* accounting = nullptr)
+      : tools_{exchanges, gate, wall, limits, accounting, {}}, random_(random) {}
 
   /// Answers `call` through `delivery`, whatever happens.
   net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
 
- private:
-  class Plan;
-  net::Task<CallResult> answer_refused(Call& call, Delivery& delivery, CallResult result);
-  void count(const Target& target, const AttemptEnd& end, net::TimePoint started,
-             net::TimePoint ended, std::int64_t cost_nanousd);
+  /// Ends what is only read for its usage, its client having left (S-10.5).
+  void end_drains();
 
-  ExchangeFactory& exchanges_;
-  TargetGate& gate_;
-  const WallClock& wall_;
+ private:
+  class Race;
+  net::Task<void> ask(Journey& journey);
+  net::Task<bool> wait(Journey& journey, Succession::Next& next);
+  net::Task<void> answer_refused(Journey& journey);
+  net::Task<void> go_on_with_stream(Journey& journey, Flight& broken);
+  net::Task<bool> join_streams(Journey& journey, Flight& broken);
+
+  FlightTools tools_;
   Random& random_;
-  AttemptLimits limits_;
 };
 
 }  // namespace weir::pipeline

@@ -9,16 +9,19 @@
 #include "net/loop.hpp"
 #include "pipeline/relay.hpp"
 #include "pipeline/route.hpp"
+#include "policy/failure.hpp"
 #include "weir/result.hpp"
 
 namespace weir::pipeline {
 
 /// What a client may ask for beside the request itself, by header or library option.
 struct CallOptions {
-  std::vector<std::string> prefer;  ///< providers to be tried first, in this order
+  std::vector<std::string> prefer = {};  ///< providers to be tried first, in this order
   bool no_failover = false;
   bool no_retry = false;
-  std::optional<milliseconds> timeout;  ///< shortens T-15
+  bool explain = false;                      ///< say in the answer how its target was chosen
+  std::optional<bool> stream_recovery = {};  ///< over the route's own setting
+  std::optional<milliseconds> timeout = {};  ///< shortens T-15
 };
 
 /// A request made ready for one target.
@@ -49,6 +52,12 @@ class Operation {
   /// Errors: `unsupported_capability` (this target can't say it), `invalid_request` (no target
   /// can).
   virtual Result<Outgoing> prepare(const Target& target) = 0;
+  /// The request with an unfinished answer behind it, for a model that goes on from there. Errors:
+  /// those of `prepare`.
+  virtual Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) {
+    static_cast<void>(answer);
+    return Error(ErrorCode::unsupported_capability, target.name + ": takes no begun answer here");
+  }
   [[nodiscard]] virtual std::unique_ptr<Relay> make_relay(const Target& target) const = 0;
 
   [[nodiscard]] virtual bool is_stream() const = 0;
@@ -65,6 +74,13 @@ class Operation {
   [[nodiscard]] virtual std::int64_t input_tokens_estimate() const = 0;
   /// Equal for requests that begin alike, so that they can be sent where that beginning is cached.
   [[nodiscard]] virtual std::uint64_t prefix_hash() const = 0;
+  /// What was asked for can be joined from the answers of several targets: a stream of plain text,
+  /// of one choice (S-9.11).
+  [[nodiscard]] virtual bool is_joinable() const { return false; }
+  /// Two attempts at it may be under way at once.
+  [[nodiscard]] virtual bool may_hedge() const { return true; }
+  /// It refers to something that only one provider has (F-8).
+  [[nodiscard]] virtual bool is_pinned() const { return false; }
 };
 
 /// One request on its way. Lives as long as its task.
@@ -94,6 +110,37 @@ std::string_view name(Outcome outcome) noexcept;
 /// What a client is told whose request ends with the program.
 Error shutdown_error();
 
+/// What one attempt was and what it cost (section 11).
+struct AttemptRow {
+  int number = 0;                  ///< from 1
+  const Target* target = nullptr;  ///< lives with the call's route
+  policy::FailureClass failure = policy::FailureClass::ok;
+  bool is_hedge = false;
+  int recovered_by = 0;         ///< the attempt that went on with this one's stream; 0 = none
+  std::int64_t started_ms = 0;  ///< Unix time
+  std::int64_t ended_ms = 0;
+  wire::Usage usage;
+  bool is_estimated = false;  ///< the provider did not say; see S-11.1
+  bool is_charged = false;    ///< to the client; otherwise what follows is exposure
+  std::int64_t cost_nanousd = 0;
+  std::int64_t exposure_nanousd = 0;  ///< what the provider may charge us beside that
+};
+
+/// Where attempts are paid from (S-11.9). Shared by all threads.
+class Accounting {
+ public:
+  virtual ~Accounting() = default;
+  struct Reservation {
+    std::uint64_t id = 0;
+  };
+  /// Sets aside what the attempt may cost at most. Errors: `budget_exceeded`, `rate_limited`; the
+  /// attempt then does not start.
+  virtual Result<Reservation> reserve(const Call& call, const Target& target,
+                                      std::int64_t nanousd) = 0;
+  /// Books `row` in the place of what was set aside, exactly once for each reservation.
+  virtual void settle(Reservation reservation, const Call& call, const AttemptRow& row) = 0;
+};
+
 /// How a call ended.
 struct CallResult {
   Outcome outcome = Outcome::rejected;
@@ -105,6 +152,7 @@ struct CallResult {
   std::int64_t cost_nanousd = 0;
   milliseconds first_content{0};
   milliseconds duration{0};
+  std::vector<AttemptRow> rows;  ///< of every attempt, in the order they were started
 };
 
 }  // namespace weir::pipeline

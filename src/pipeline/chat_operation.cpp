@@ -9,6 +9,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/unknown_params.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -25,6 +26,7 @@ std::span<const std::string_view> sampling_members(wire::Dialect client) {
   static constexpr std::array<std::string_view, 3> anthropic{"temperature", "top_p", "top_k"};
   if (client == wire::Dialect::openai_chat) return openai;
   if (client == wire::Dialect::anthropic) return anthropic;
+  if (client == wire::Dialect::openai_responses) return std::span(openai).first(2);
   return {};
 }
 
@@ -49,6 +51,7 @@ const Target& ChatOperation::variant_of(const Target& target) const {
 }
 
 bool ChatOperation::needs_rewriting(const Target& target) const {
+  if (ask_.peek.has_foreign_items) return true;
   if ((target.upstream->quirks & ~reading_quirks) != 0) return true;
   // Defaults are written in OpenAI's words: other dialects get theirs encoded.
   if (!target.params.empty() && ask_.client != wire::Dialect::openai_chat) return true;
@@ -63,12 +66,17 @@ bool ChatOperation::is_own_dialect(const Target& target) const {
 }
 
 Result<Outgoing> ChatOperation::prepare(const Target& target) {
-  const bool passes = is_own_dialect(target) && !needs_rewriting(target);
-  Result<Outgoing> outgoing = passes ? pass_through(target) : translate(target);
-  if (!outgoing) return outgoing;
-  outgoing->path = ask_.peek.stream ? target.chat_stream_path : target.chat_path;
-  if (target.dialect == ask_.client) outgoing->fields = ask_.upstream_fields;
-  return outgoing;
+  const bool passes =
+      is_own_dialect(target) && !needs_rewriting(target) && may_pass_unknown(target);
+  WEIR_TRY_ASSIGN(outgoing, passes ? pass_through(target) : translate(target));
+  outgoing.path = ask_.peek.stream ? target.chat_stream_path : target.chat_path;
+  if (target.dialect == ask_.client) outgoing.fields = ask_.upstream_fields;
+  return std::move(outgoing);
+}
+
+bool ChatOperation::may_pass_unknown(const Target& target) const {
+  return target.unknown_params == UnknownParams::automatic ||
+         target.unknown_params == UnknownParams::forward;
 }
 
 Result<Outgoing> ChatOperation::pass_through(const Target& target) {
@@ -88,30 +96,44 @@ Result<Outgoing> ChatOperation::pass_through(const Target& target) {
   return outgoing;
 }
 
-Result<Outgoing> ChatOperation::translate(const Target& target) {
-  if (!decoded_) {
-    WEIR_TRY_ASSIGN(request, codec_of(ask_.client).decode_request(ask_.root));
-    // Both may stand in the path; and usage is always wanted: the count must not depend on what the
-    // client asked to see.
-    request.model = ask_.peek.model;
-    request.stream = request.wants_stream_usage = ask_.peek.stream;
-    decoded_ = std::move(request);
-  }
-  std::optional<wire::ChatRequest> filled;
-  if (!target.params.empty()) {
-    filled = decoded_;
-    WEIR_TRY(fill_defaults(*filled, target.params));
-  }
+Result<> ChatOperation::decode() {
+  if (decoded_) return {};
+  WEIR_TRY_ASSIGN(request, codec_of(ask_.client).decode_request(ask_.root));
+  // Both may stand in the path; and usage is always wanted: the count must not depend on what the
+  // client asked to see.
+  request.model = ask_.peek.model;
+  request.stream = request.wants_stream_usage = ask_.peek.stream;
+  decoded_ = std::move(request);
+  return {};
+}
+
+Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
+                                       const Target& target) const {
   const wire::EncodeOptions options{
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
   Outgoing outgoing;
-  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect)
-                             .encode_request(filled ? *filled : *decoded_, options, outgoing.body));
+  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
   outgoing.dropped = std::move(notes.dropped);
   return outgoing;
 }
 
+Result<Outgoing> ChatOperation::translate(const Target& target) {
+  WEIR_TRY(decode());
+  const bool changes = !target.params.empty() || target.unknown_params != UnknownParams::automatic;
+  if (!changes) return encode(*decoded_, target);
+  wire::ChatRequest request = *decoded_;
+  WEIR_TRY(fill_defaults(request, target.params));
+  WEIR_TRY_ASSIGN(unknown, take_unknown(request, target.unknown_params, target.dialect));
+  WEIR_TRY_ASSIGN(outgoing, encode(request, target));
+  apply_unknown(unknown, target.unknown_params, outgoing);
+  return std::move(outgoing);
+}
+
 std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target) const {
+  return make_relay(target, {});
+}
+
+std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target, AnswerHooks hooks) const {
   const RelayOptions options{.client = ask_.client,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
@@ -119,13 +141,36 @@ std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target) const {
                              .model = target.model,
                              .created = ask_.unix_seconds,
                              .wants_stream_usage = ask_.peek.wants_stream_usage,
+                             .keeps_text = is_joinable(),
                              .choices = ask_.peek.n,
-                             .is_json_array = ask_.is_json_array};
+                             .form = hooks.form,
+                             .is_json_array = ask_.is_json_array,
+                             .on_kept_answer = std::move(hooks.on_kept_answer)};
   // Answers may pass even where the request was rewritten, unless their figures need mending.
   const bool passes = is_own_dialect(target) &&
                       !has(target.upstream->quirks, wire::Quirk::mistral_ids) &&
                       !has(target.upstream->quirks, wire::Quirk::reasoning_outside_completion);
   return passes ? make_passthrough_relay(options) : make_translating_relay(options);
+}
+
+bool ChatOperation::is_joinable() const {
+  const wire::RequestPeek& peek = ask_.peek;
+  return peek.stream && peek.n == 1 && !peek.uses_json_object && !peek.uses_json_schema &&
+         !peek.uses_logprobs && !ask_.is_json_array;
+}
+
+Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::string_view answer) {
+  WEIR_TRY(decode());
+  wire::ChatRequest request = *decoded_;
+  WEIR_TRY(fill_defaults(request, target.params));
+  wire::Message turn;
+  turn.role = wire::Role::assistant;
+  turn.parts.push_back(wire::Part::text_of(std::string(answer)));
+  turn.is_plain_string = true;
+  request.items.emplace_back(std::move(turn));
+  WEIR_TRY_ASSIGN(outgoing, encode(request, target));
+  outgoing.path = target.chat_stream_path;
+  return std::move(outgoing);
 }
 
 std::string_view ChatOperation::media_type() const {

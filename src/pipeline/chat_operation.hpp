@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,13 +31,22 @@ struct ChatAsk {
 /// it is decoded once and encoded for each target.
 class ChatOperation final : public Operation {
  public:
+  /// What the client's answer is made with beside the request; see RelayOptions.
+  struct AnswerHooks {
+    const AnswerForm* form = nullptr;
+    std::function<void(std::string_view id)> on_kept_answer{};
+  };
+
   explicit ChatOperation(ChatAsk ask);
 
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
+  Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target, AnswerHooks hooks) const;
+  [[nodiscard]] bool is_joinable() const override;
   [[nodiscard]] bool is_stream() const override { return ask_.peek.stream; }
   [[nodiscard]] std::string_view media_type() const override;
   [[nodiscard]] std::int64_t output_tokens_wanted() const override {
@@ -50,6 +60,9 @@ class ChatOperation final : public Operation {
   [[nodiscard]] bool needs_rewriting(const Target& target) const;
   Result<Outgoing> pass_through(const Target& target);
   Result<Outgoing> translate(const Target& target);
+  Result<> decode();
+  Result<Outgoing> encode(const wire::ChatRequest& request, const Target& target) const;
+  [[nodiscard]] bool may_pass_unknown(const Target& target) const;
 
   ChatAsk ask_;
   std::optional<wire::ChatRequest> decoded_;

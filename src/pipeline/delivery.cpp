@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "net/http/head_writer.hpp"
@@ -28,6 +29,13 @@ void append_if_set(std::string& out, std::string_view name, std::string_view val
 }
 
 }  // namespace
+
+std::string_view heartbeat_of(wire::Dialect dialect, std::string_view media_type) noexcept {
+  if (media_type != "text/event-stream") return {};
+  // Anthropic's clients know an event for this; to all others a comment is invisible.
+  if (dialect == wire::Dialect::anthropic) return "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+  return ": \n\n";
+}
 
 void append_request_id(std::string& fields, wire::Dialect dialect, std::string_view request_id) {
   net::http::append_field(fields, "x-weir-request-id", request_id);
@@ -64,50 +72,184 @@ void Delivery::start_fields(std::string_view media_type, const AnswerNotes& note
   append_if_set(fields_, "x-weir-dropped", joined(notes.dropped));
   append_if_set(fields_, "x-weir-warning", joined(notes.warnings));
   append_if_set(fields_, "allow", notes.allow);
+  append_if_set(fields_, "x-weir-explain", notes.explanation);
 }
 
 net::Task<bool> Delivery::whole(int status, std::string_view media_type, AnswerNotes notes,
                                 std::string_view body) {
-  WEIR_ASSERT(may_fail_over());
+  WEIR_ASSERT(state_ == State::open);
   state_ = State::done;
   start_fields(media_type, notes);
   const bool is_taken = co_await channel_.respond(status, fields_, body);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::begin(std::string_view media_type, const AnswerNotes& notes, int status) {
+  start_fields(media_type, notes);
+  fields_.append("cache-control: no-cache\r\n");
+  const bool is_taken = co_await channel_.begin(status, fields_);
   co_return is_taken;
 }
 
 net::Task<bool> Delivery::commit(std::string_view media_type, AnswerNotes notes,
                                  std::string_view first, int status) {
+  if (is_sending_) co_await Turn{*this};
+  if (state_ == State::streaming) {  // what was held back went out meanwhile
+    if (first.empty()) co_return !is_gone_;
+    const bool is_more_taken = co_await more(first);
+    co_return is_more_taken;
+  }
   WEIR_ASSERT(may_fail_over());
+  const bool is_early = state_ == State::early;
   state_ = State::streaming;
-  start_fields(media_type, notes);
-  fields_.append("cache-control: no-cache\r\n");
-  bool is_taken = co_await channel_.begin(status, fields_);
+  is_holding_ = false;
+  bool is_taken = !is_gone_;
+  if (is_taken && !is_early) is_taken = co_await begin(media_type, notes, status);
+  if (is_taken && !held_.empty()) is_taken = co_await channel_.write(held_);
+  held_.clear();
   if (is_taken && !first.empty()) is_taken = co_await channel_.write(first);
+  if (loop_ != nullptr) {
+    sent_at_ = loop_->now();
+    if (!is_armed()) arm();
+  }
   co_return is_taken;
 }
 
 net::Task<bool> Delivery::more(std::string_view bytes) {
   WEIR_ASSERT(state_ == State::streaming);
+  if (is_sending_) co_await Turn{*this};
+  if (is_gone_) co_return false;
   const bool is_taken = co_await channel_.write(bytes);
+  if (loop_ != nullptr) sent_at_ = loop_->now();
   co_return is_taken;
 }
 
 net::Task<bool> Delivery::finish(std::string_view last) {
   WEIR_ASSERT(state_ == State::streaming);
+  if (is_sending_) co_await Turn{*this};
   state_ = State::done;
-  bool is_taken = true;
-  if (!last.empty()) is_taken = co_await channel_.write(last);
+  bool is_taken = !is_gone_;
+  if (is_taken && !last.empty()) is_taken = co_await channel_.write(last);
   if (is_taken) is_taken = co_await channel_.end();
   co_return is_taken;
 }
 
+net::Task<bool> Delivery::fail_early(std::string_view frame) {
+  if (is_sending_) co_await Turn{*this};
+  WEIR_ASSERT(state_ == State::early);
+  state_ = State::streaming;
+  const bool is_taken = co_await finish(frame);
+  co_return is_taken;
+}
+
 net::Task<bool> Delivery::refuse(const Error& error, AnswerNotes notes) {
-  WEIR_ASSERT(may_fail_over());
+  WEIR_ASSERT(state_ == State::open);
   state_ = State::done;
   start_fields("application/json", notes);
   std::string body;
   const int status = describe_error(error, dialect_, request_id_, fields_, body);
   const bool is_taken = co_await channel_.respond(status, fields_, body);
+  co_return is_taken;
+}
+
+// ---- by the clock -----------------------------------------------------------------------------
+
+void Delivery::keep_alive(net::Loop& loop, const Pacing& pacing, std::string_view media_type) {
+  loop_ = &loop;
+  pacing_ = pacing;
+  media_type_ = media_type;
+  sent_at_ = loop.now();
+  if (!channel_.takes_heartbeats()) pacing_ = {.early_commit = {}, .heartbeat = {}};
+  arm();
+}
+
+net::Task<void> Delivery::quiet() {
+  disarm();
+  loop_ = nullptr;
+  if (is_sending_) co_await Turn{*this};
+}
+
+void Delivery::hold(AnswerNotes notes, std::string_view bytes, std::chrono::milliseconds longest) {
+  WEIR_ASSERT(loop_ != nullptr);
+  WEIR_ASSERT(may_fail_over());
+  held_.append(bytes);
+  if (is_holding_) return;
+  is_holding_ = true;
+  held_notes_ = std::move(notes);
+  hold_until_ = loop_->now() + longest;
+  arm();
+}
+
+net::Task<bool> Delivery::release() {
+  const bool is_taken = co_await commit(media_type_, std::move(held_notes_), {});
+  co_return is_taken;
+}
+
+void Delivery::drop_held() {
+  is_holding_ = false;
+  held_.clear();
+}
+
+/// Nothing is armed anew for what is sent: an alarm that comes too early looks and waits on.
+void Delivery::arm() {
+  if (loop_ == nullptr || state_ == State::done) return;
+  std::optional<net::TimePoint> when;
+  if (state_ == State::open) {
+    if (pacing_.early_commit) when = sent_at_ + *pacing_.early_commit;
+  } else if (pacing_.heartbeat.count() > 0) {
+    when = sent_at_ + pacing_.heartbeat;
+  }
+  if (is_holding_ && (!when || hold_until_ < *when)) when = hold_until_;
+  if (when) loop_->arm_coarse(*this, *when);
+}
+
+void Delivery::on_alarm() {
+  const net::TimePoint now = loop_->now();
+  if (is_sending_ || state_ == State::done) return;
+  if (is_holding_ && now >= hold_until_) return static_cast<void>(send_by_clock(send_held()));
+  if (state_ == State::open && pacing_.early_commit && now >= sent_at_ + *pacing_.early_commit) {
+    return static_cast<void>(send_by_clock(send_early()));
+  }
+  const std::string_view heartbeat = heartbeat_of(dialect_, media_type_);
+  const bool is_silent = state_ != State::open && now >= sent_at_ + pacing_.heartbeat;
+  if (is_silent && !heartbeat.empty() && pacing_.heartbeat.count() > 0) {
+    return static_cast<void>(send_by_clock(channel_.write(heartbeat)));
+  }
+  if (is_silent) sent_at_ = now;  // nothing may be sent: look again later
+  arm();
+}
+
+Background Delivery::send_by_clock(net::Task<bool> sending) {
+  is_sending_ = true;
+  const bool is_taken = co_await std::move(sending);
+  sending = {};
+  is_sending_ = false;
+  if (!is_taken) is_gone_ = true;
+  if (loop_ != nullptr) {
+    sent_at_ = loop_->now();
+    if (is_taken) arm();
+  }
+  // Last: whoever waits may let this delivery go.
+  if (waiting_) std::exchange(waiting_, nullptr).resume();
+}
+
+net::Task<bool> Delivery::send_early() {
+  state_ = State::early;
+  const AnswerNotes notes;
+  bool is_taken = co_await begin(media_type_, notes);
+  const std::string_view heartbeat = heartbeat_of(dialect_, media_type_);
+  if (is_taken && !heartbeat.empty()) is_taken = co_await channel_.write(heartbeat);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::send_held() {
+  const bool is_early = state_ == State::early;
+  state_ = State::streaming;
+  is_holding_ = false;
+  bool is_taken = true;
+  if (!is_early) is_taken = co_await begin(media_type_, held_notes_);
+  if (is_taken) is_taken = co_await channel_.write(held_);
+  held_.clear();
   co_return is_taken;
 }
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <coroutine>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "net/loop.hpp"
 #include "net/task.hpp"
+#include "pipeline/background.hpp"
 #include "weir/error.hpp"
 #include "wire/canonical.hpp"
 
@@ -22,6 +27,8 @@ class ClientChannel {
   virtual net::Task<bool> begin(int status, std::string_view fields) = 0;
   virtual net::Task<bool> write(std::string_view bytes) = 0;
   virtual net::Task<bool> end() = 0;
+  /// Silence tells something to whoever stands between: bytes that mean nothing are welcome.
+  [[nodiscard]] virtual bool takes_heartbeats() const { return true; }
 };
 
 /// The facts about an answer that its header tells.
@@ -32,6 +39,13 @@ struct AnswerNotes {
   std::vector<std::string> dropped;
   std::vector<std::string> warnings;  ///< a retired model, say
   std::string allow;                  ///< methods that the path takes, where it was another
+  std::string explanation;            ///< how the target was chosen, where the client asked
+};
+
+/// How a stream is kept alive while nothing comes (S-9.5).
+struct Pacing {
+  std::optional<std::chrono::milliseconds> early_commit;  ///< nothing: never
+  std::chrono::milliseconds heartbeat{15'000};
 };
 
 /// Appends the header lines that name a request, as clients of `dialect` look for them.
@@ -42,41 +56,97 @@ void append_request_id(std::string& fields, wire::Dialect dialect, std::string_v
 int describe_error(const Error& error, wire::Dialect dialect, std::string_view request_id,
                    std::string& fields, std::string& body);
 
+/// What may stand in a stream of `media_type` without meaning anything; empty: nothing.
+std::string_view heartbeat_of(wire::Dialect dialect, std::string_view media_type) noexcept;
+
 /// Owns status, content and end of one request's answer. No other code writes to the client, so
 /// that "was anything sent yet" has one answer, and a second answer can't follow a first byte.
-class Delivery {
+///
+/// Some of what it sends comes by the clock, between what its caller sends: the status before the
+/// first content, heartbeats, and what was held back. Only one of both is written at a time.
+class Delivery final : private net::Alarm {
  public:
   Delivery(ClientChannel& channel, wire::Dialect dialect, std::string_view request_id)
       : channel_(channel), dialect_(dialect), request_id_(request_id) {}
 
   /// Nothing of an answer was handed to the client: another target may still be tried.
-  [[nodiscard]] bool may_fail_over() const noexcept { return state_ == State::open; }
+  [[nodiscard]] bool may_fail_over() const noexcept {
+    return state_ == State::open || state_ == State::early;
+  }
+  /// The status went out before any content: only a stream can follow.
+  [[nodiscard]] bool is_early() const noexcept { return state_ == State::early; }
   [[nodiscard]] bool is_done() const noexcept { return state_ == State::done; }
   [[nodiscard]] wire::Dialect dialect() const noexcept { return dialect_; }
   [[nodiscard]] std::string_view request_id() const noexcept { return request_id_; }
 
-  /// Sends a whole answer. Precondition: may_fail_over().
+  /// Begins to watch over a stream's silence. `loop` and `media_type` outlive this; `quiet` ends
+  /// it.
+  void keep_alive(net::Loop& loop, const Pacing& pacing, std::string_view media_type);
+  /// Sends nothing by the clock any more, and waits for what is being sent so. After it the
+  /// delivery may be destroyed.
+  net::Task<void> quiet();
+
+  /// Sends a whole answer. Precondition: may_fail_over(), not is_early().
   net::Task<bool> whole(int status, std::string_view media_type, AnswerNotes notes,
                         std::string_view body);
   /// Sends the head of a stream and its first bytes. Precondition: may_fail_over().
   net::Task<bool> commit(std::string_view media_type, AnswerNotes notes, std::string_view first,
                          int status = 200);
+  /// Keeps the first bytes of a stream back until `commit`, `drop_held` or this long has passed
+  /// (S-9.13). Precondition: keep_alive was called, may_fail_over().
+  void hold(AnswerNotes notes, std::string_view bytes, std::chrono::milliseconds longest);
+  [[nodiscard]] bool is_holding() const noexcept { return is_holding_; }
+  /// Sends what is held back.
+  net::Task<bool> release();
+  /// What was held back came from an attempt that failed.
+  void drop_held();
   /// Sends more of a stream. Precondition: committed.
   net::Task<bool> more(std::string_view bytes);
   /// Ends a stream in good order, after `last`.
   net::Task<bool> finish(std::string_view last);
-  /// Answers with an error that came before anything was sent. Precondition: may_fail_over().
+  /// Ends a stream whose status went out early, with an error in the client's own words.
+  /// Precondition: is_early().
+  net::Task<bool> fail_early(std::string_view frame);
+  /// Answers with an error that came before anything was sent. Precondition: may_fail_over(), not
+  /// is_early().
   net::Task<bool> refuse(const Error& error, AnswerNotes notes);
 
  private:
-  enum class State : std::uint8_t { open, streaming, done };
+  enum class State : std::uint8_t { open, early, streaming, done };
+
+  /// Awaitable: until nothing is being sent by the clock.
+  struct Turn {
+    Delivery& delivery;
+    [[nodiscard]] bool await_ready() const noexcept { return !delivery.is_sending_; }
+    void await_suspend(std::coroutine_handle<> awaiting) const { delivery.waiting_ = awaiting; }
+    static void await_resume() noexcept {}
+  };
+
   void start_fields(std::string_view media_type, const AnswerNotes& notes);
+  net::Task<bool> begin(std::string_view media_type, const AnswerNotes& notes, int status = 200);
+  void on_alarm() override;
+  void arm();
+  Background send_by_clock(net::Task<bool> sending);
+  net::Task<bool> send_early();
+  net::Task<bool> send_held();
 
   ClientChannel& channel_;
   wire::Dialect dialect_;
   std::string_view request_id_;
   std::string fields_;
   State state_ = State::open;
+
+  net::Loop* loop_ = nullptr;  ///< set: silence is watched over
+  Pacing pacing_;
+  std::string_view media_type_;
+  net::TimePoint sent_at_;  ///< the last time anything was; before, the beginning
+  net::TimePoint hold_until_;
+  AnswerNotes held_notes_;
+  std::string held_;
+  bool is_holding_ = false;
+  bool is_sending_ = false;  ///< by the clock
+  bool is_gone_ = false;     ///< the client, as a sending by the clock found out
+  std::coroutine_handle<> waiting_;
 };
 
 }  // namespace weir::pipeline

@@ -2,8 +2,10 @@
 #include "json/document.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
+#include "pipeline/stream_recovery.hpp"
 #include "wire/error_writer.hpp"
 #include "wire/fault.hpp"
+#include "wire/responses/codec.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::pipeline {
@@ -16,7 +18,16 @@ class PassthroughRelay final : public Relay {
   explicit PassthroughRelay(const RelayOptions& options)
       : options_(options),
         codec_(codec_of(options.client)),
-        watcher_(codec_.make_stream_watcher(options.quirks, options.choices)) {}
+        watcher_(codec_.make_stream_watcher(options.quirks, options.choices)) {
+    // A Responses stream numbers its events and repeats them at the end; nobody else can go on
+    // with it.
+    if (!options.keeps_text || options.client == wire::Dialect::openai_responses) return;
+    const wire::StreamOptions stream{.id = options.request_id,
+                                     .model = options.model,
+                                     .created = options.created,
+                                     .wants_usage = options.wants_stream_usage};
+    memory_.emplace(options.client, options.quirks, stream);
+  }
 
   Result<> whole(std::string_view body, std::string& out) override {
     json::Document document;
@@ -35,6 +46,8 @@ class PassthroughRelay final : public Relay {
     facts_.finish = watch.finish;
     facts_.content_bytes = body.size();
     facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
+    if (watch.id) answer_id_ = body.substr(watch.id->offset + 1, watch.id->size - 2);
+    tell_answer_id();
     out.append(body);
     return {};
   }
@@ -52,7 +65,10 @@ class PassthroughRelay final : public Relay {
     } else {
       lines_.feed(bytes);
     }
-    return drain(out);
+    const std::size_t begin = out.size();
+    WEIR_TRY(drain(out));
+    if (memory_) memory_->keep(std::string_view(out).substr(begin));
+    return {};
   }
 
   Result<> end(std::string& out) override {
@@ -63,6 +79,7 @@ class PassthroughRelay final : public Relay {
 
   void finish(std::string& out) override {
     if (writer_) return writer_->finish(out);
+    if (memory_ && memory_->is_joined()) return memory_->finish(out);
     if (options_.is_json_array) {
       out.append(is_begun_ ? "]\n" : "[]\n");
     } else {
@@ -71,10 +88,21 @@ class PassthroughRelay final : public Relay {
   }
 
   void fail(const Error& error, std::string_view request_id, std::string& out) override {
+    if (options_.client == wire::Dialect::openai_responses) {
+      return wire::responses::append_error_event(error, request_id, frames_, out);
+    }
     std::string body;
     wire::append_error_body(body, options_.client, error, request_id);
     write_frame(options_.client == wire::Dialect::anthropic ? "error" : "", body, out);
     if (options_.is_json_array) out.append("]\n");
+  }
+
+  [[nodiscard]] std::optional<StreamSoFar> so_far() override {
+    if (!memory_) return std::nullopt;
+    return memory_->so_far();
+  }
+  void join(const wire::StreamEvent& event, std::string& out) override {
+    memory_->join(event, out);
   }
 
  private:
@@ -126,11 +154,20 @@ class PassthroughRelay final : public Relay {
       facts_.has_content = true;
       facts_.content_bytes += bytes;
     }
+    ++frames_;
+    if (!watch.answer_id.empty()) answer_id_ = watch.answer_id;
+    if (facts_.has_content) tell_answer_id();
     if (watch.finish != wire::Finish::none && facts_.finish == wire::Finish::none) {
       facts_.finish = watch.finish;
     }
     facts_.is_complete = watcher_->is_complete();
     facts_.is_terminated = watch.is_terminator;
+  }
+
+  void tell_answer_id() {
+    if (answer_id_.empty() || is_id_told_ || !options_.on_kept_answer) return;
+    is_id_told_ = true;
+    options_.on_kept_answer(answer_id_);
   }
 
   void write_frame(std::string_view type, std::string_view data, std::string& out) {
@@ -158,11 +195,15 @@ class PassthroughRelay final : public Relay {
   }
 
   RelayOptions options_;
+  std::optional<StreamMemory> memory_;
   const Codec& codec_;
   std::unique_ptr<wire::StreamWatcher> watcher_;
   wire::SseParser events_;
   wire::LineParser lines_;
   std::string terminator_;
+  std::string answer_id_;
+  bool is_id_told_ = false;
+  std::int64_t frames_ = 0;
   bool is_begun_ = false;          ///< a frame was written
   std::unique_ptr<Relay> writer_;  ///< of a stream that the upstream did not write
 };

@@ -2,7 +2,12 @@
 #include "pipeline/plan.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "base/hash.hpp"
+#include "base/money.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -39,29 +44,59 @@ void sort_by(Items& items, Score&& score) {
   }
 }
 
-/// Expected price in nano-dollars times a million; a target without a price comes last.
-double expected_price(const Target& target, const Operation& operation) {
-  if (target.upstream->is_local) return 0;
-  const auto input = target.prices.of(providers::PriceKind::input);
-  const auto output = target.prices.of(providers::PriceKind::output);
-  if (!input || !output) return std::numeric_limits<double>::max();
-  constexpr std::int64_t output_guess = 500;
-  const std::int64_t wanted = operation.output_tokens_wanted();
-  return static_cast<double>(input->nano_per_million()) *
-             static_cast<double>(operation.input_tokens_estimate()) +
-         static_cast<double>(output->nano_per_million()) *
-             static_cast<double>(wanted > 0 ? wanted : output_guess);
+/// How long an answer is expected to wait at `target`, in microseconds: its usual time to the first
+/// content, and ten seconds for each failure to come. A failure is forgotten by half each minute,
+/// so that a target which had a bad time is tried again.
+double expected_wait_us(const Target& target, std::int64_t unix_ms) {
+  constexpr double failure_costs_us = 10e6;
+  constexpr double half_life_ms = 60e3;
+  const TrafficCounters& counters = *target.counters;
+  const auto failing =
+      static_cast<double>(counters.failing_permille.load(std::memory_order_relaxed));
+  const std::int64_t since =
+      std::max<std::int64_t>(0, unix_ms - counters.last_failure_ms.load(std::memory_order_relaxed));
+  const double fresh = std::exp2(-static_cast<double>(since) / half_life_ms);
+  return static_cast<double>(counters.first_content_us.load(std::memory_order_relaxed)) +
+         failing / 1000 * fresh * failure_costs_us;
 }
 
-/// Share of attempts that failed, in thousandths, weighed down by how few there were.
-std::uint64_t failure_score(const Target& target) {
-  const std::uint64_t failures = target.counters->failures.load(std::memory_order_relaxed);
-  const std::uint64_t successes = target.counters->successes.load(std::memory_order_relaxed);
-  return failures * 1000 / (failures + successes + 10);
+std::int64_t first_content_us(const Target* target) {
+  return target->counters->first_content_us.load(std::memory_order_relaxed);
+}
+
+std::int32_t in_flight(const Target* target) {
+  return target->counters->in_flight.load(std::memory_order_relaxed);
+}
+
+/// Of two drawn at random the faster comes first, so that the fastest does not get everything and
+/// be slow for it; those not measured yet are faster than any.
+void draw_faster_of_two(Group& group, Random& random) {
+  const auto last = static_cast<std::int64_t>(group.size()) - 1;
+  const auto one = static_cast<std::size_t>(random.uniform(0, last));
+  auto two = static_cast<std::size_t>(random.uniform(0, last - 1));
+  if (two >= one) ++two;
+  const bool is_one = first_content_us(group[one]) <= first_content_us(group[two]);
+  std::swap(group.front(), group[is_one ? one : two]);
+  std::sort(group.begin() + 1, group.end(), [](const Target* a, const Target* b) {
+    return first_content_us(a) < first_content_us(b);
+  });
+}
+
+/// Requests that begin alike go to the same target, whichever others come and go (rendezvous
+/// hashing). One that already has a quarter more than its share of the running requests comes last:
+/// a popular beginning must not starve the others or drown its own.
+void stick(Group& group, std::uint64_t prefix_hash) {
+  std::int64_t all = 1;
+  for (const Target* target : group) all += in_flight(target);
+  const auto count = static_cast<std::int64_t>(group.size());
+  const std::int64_t share = (all * 5 + count * 4 - 1) / (count * 4);
+  sort_by(group, [&](const Target* target) {
+    return std::pair(in_flight(target) >= share, mixed(prefix_hash ^ hash_of(target->name)));
+  });
 }
 
 void order(Group& group, const Step& step, const Call& call, const Operation& operation,
-           Random& random) {
+           Random& random, std::int64_t unix_ms) {
   if (group.size() < 2) return;
   switch (step.strategy) {
     case Strategy::priority:
@@ -75,20 +110,19 @@ void order(Group& group, const Step& step, const Call& call, const Operation& op
         return target->counters->last_used_ms.load(std::memory_order_relaxed);
       });
     case Strategy::least_latency:
-      return sort_by(group, [](const Target* target) {
-        return target->counters->first_content_us.load(std::memory_order_relaxed);
-      });
+      return draw_faster_of_two(group, random);
     case Strategy::least_busy:
-      return sort_by(group, [](const Target* target) {
-        return target->counters->in_flight.load(std::memory_order_relaxed);
-      });
+      rotate(group, random.next());  // equals take turns
+      return sort_by(group, in_flight);
     case Strategy::least_cost:
-      return sort_by(group,
-                     [&](const Target* target) { return expected_price(*target, operation); });
+      return sort_by(group, [&](const Target* target) {
+        return expected_cost(*target, operation).value_or(std::numeric_limits<std::int64_t>::max());
+      });
     case Strategy::health:
-      return sort_by(group, [](const Target* target) { return failure_score(*target); });
+      return sort_by(group,
+                     [&](const Target* target) { return expected_wait_us(*target, unix_ms); });
     case Strategy::sticky:
-      return rotate(group, operation.prefix_hash());
+      return stick(group, operation.prefix_hash());
   }
 }
 
@@ -99,21 +133,56 @@ std::size_t preference(const Target& target, const std::vector<std::string>& pre
   return static_cast<std::size_t>(found - prefer.begin());
 }
 
+/// Why `target` is of no use for this request (F-2); empty: it is.
+std::string reason_against(const Target& target, const Call& call, const Operation& operation) {
+  if (auto lacking = operation.lacks(target)) return *std::move(lacking);
+  if (call.route->rejects_unpriced && !target.is_priced && !target.upstream->is_local) {
+    return "its price is not known";
+  }
+  return {};
+}
+
 }  // namespace
 
-std::vector<Candidate> make_plan(const Call& call, const Operation& operation, Random& random) {
+std::optional<std::int64_t> expected_cost(const Target& target, const Operation& operation) {
+  if (target.upstream->is_local) return 0;
+  constexpr std::int64_t output_guess = 500;
+  const std::int64_t wanted = operation.output_tokens_wanted();
+  const auto input = target.prices.of(providers::PriceKind::input);
+  const auto output = target.prices.of(providers::PriceKind::output);
+  if (!input || !output) return std::nullopt;
+  CostSum sum;
+  sum.add(operation.input_tokens_estimate(), *input);
+  sum.add(wanted > 0 ? wanted : output_guess, *output);
+  const auto total = sum.total();
+  if (!total) return std::nullopt;
+  return total->count();
+}
+
+std::vector<Candidate> make_plan(const Call& call, const Operation& operation, Random& random,
+                                 std::int64_t unix_ms) {
   std::vector<Candidate> plan;
   plan.reserve(call.route->target_count());
   Group group;
-  for (const Step& step : call.route->steps) {
+  std::uint32_t place = 0;
+  for (std::size_t step = 0; step < call.route->steps.size(); ++step) {
     group.clear();
-    for (const auto& target : step.targets) group.push_back(target.get());
-    order(group, step, call, operation, random);
+    for (const auto& target : call.route->steps[step].targets) group.push_back(target.get());
+    order(group, call.route->steps[step], call, operation, random, unix_ms);
     for (const Target* target : group) {
-      Candidate candidate;
-      candidate.target = &operation.variant_of(*target);
-      candidate.skipped = operation.lacks(*candidate.target).value_or(std::string());
-      plan.push_back(std::move(candidate));
+      const std::size_t keys = 1 + target->other_keys.size();
+      const std::uint64_t turn =
+          keys > 1 ? target->upstream->key_turn->fetch_add(1, std::memory_order_relaxed) : 0;
+      for (std::size_t i = 0; i < keys; ++i) {
+        const std::size_t key = (turn + i) % keys;
+        const Target& keyed = key == 0 ? *target : *target->other_keys[key - 1];
+        Candidate& candidate = plan.emplace_back();
+        candidate.target = &operation.variant_of(keyed);
+        candidate.skipped = reason_against(*candidate.target, call, operation);
+        candidate.step = static_cast<std::uint32_t>(step);
+        candidate.place = place;
+      }
+      ++place;
     }
   }
   if (plan.size() > 1) {

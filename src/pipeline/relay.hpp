@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +20,15 @@ struct RelayFacts {
   bool has_content = false;                  ///< something of the answer itself has come
   bool is_complete = false;                  ///< by the dialect's own rule
   bool is_terminated = false;                ///< nothing more is awaited
+  bool has_diverged = false;                 ///< a repeated answer was another one (S-9.11)
   std::uint64_t content_bytes = 0;           ///< text, reasoning and arguments that have come
   std::optional<wire::UpstreamFault> fault;  ///< the upstream said that it failed
+};
+
+/// What a broken stream has told so far, for the one that goes on with it (S-9.11).
+struct StreamSoFar {
+  bool is_plain = true;  ///< nothing but text of the first choice, and thoughts without a seal
+  std::string text;
 };
 
 /// Turns an upstream's successful answer into what the client reads. One per attempt.
@@ -44,6 +52,15 @@ class Relay {
   /// Appends the error that ends the client's stream.
   virtual void fail(const Error& error, std::string_view request_id, std::string& out) = 0;
 
+  /// What the client was told; nothing where it was not kept.
+  [[nodiscard]] virtual std::optional<StreamSoFar> so_far() { return std::nullopt; }
+  /// Appends `event` of another upstream to the client's stream, in which `so_far` went before.
+  /// Precondition: so_far() has a value.
+  virtual void join(const wire::StreamEvent& event, std::string& out) {
+    static_cast<void>(event);
+    static_cast<void>(out);
+  }
+
   [[nodiscard]] const RelayFacts& facts() const noexcept { return facts_; }
 
  protected:
@@ -65,13 +82,16 @@ struct RelayOptions {
   wire::Dialect client = wire::Dialect::openai_chat;
   wire::Dialect upstream = wire::Dialect::openai_chat;
   wire::Quirks quirks = 0;
-  std::string_view request_id;
-  std::string_view model;    ///< the target's, where the upstream names none
-  std::int64_t created = 0;  ///< Unix seconds
+  std::string_view request_id = {};
+  std::string_view model = {};  ///< the target's, where the upstream names none
+  std::int64_t created = 0;     ///< Unix seconds
   bool wants_stream_usage = false;
+  bool keeps_text = false;           ///< so that another upstream can go on with a broken stream
   std::int64_t choices = 1;          ///< asked for: a stream is complete when all have finished
   const AnswerForm* form = nullptr;  ///< null: the client's dialect; outlives the relay
   bool is_json_array = false;        ///< Gemini without `alt=sse`: a stream is one array
+  /// Told the id of an answer that its target keeps, as soon as there is something of the answer.
+  std::function<void(std::string_view id)> on_kept_answer{};
 };
 
 /// Answers of the client's own dialect: passed on as they are, watched on the way.

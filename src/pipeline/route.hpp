@@ -15,11 +15,14 @@
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
 #include "policy/rate_headers.hpp"
+#include "policy/hedging.hpp"
+#include "policy/retry_budget.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/services.hpp"
 #include "wire/codec.hpp"
 
 namespace weir::shared_state {
+struct KeyState;
 struct ProviderState;
 struct TargetState;
 }  // namespace weir::shared_state
@@ -69,19 +72,22 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> input_tokens{0};
   std::atomic<std::uint64_t> output_tokens{0};
   std::atomic<std::int64_t> cost_nanousd{0};
+  std::atomic<std::int64_t> failing_permille{0};  ///< moving average of attempts that fail
   std::atomic<std::int64_t> first_content_us{0};  ///< moving average
   std::atomic<std::int64_t> latency_us{0};        ///< moving average of whole answers
   std::atomic<std::int64_t> last_used_ms{0};      ///< Unix time
   std::atomic<std::int64_t> last_success_ms{0};
   std::atomic<std::int64_t> last_failure_ms{0};
-  std::atomic<std::int32_t> in_flight{0};
   ReportedLimits reported;  ///< of a provider entry
+  std::atomic<std::int32_t> in_flight{0};
+  policy::LatencyWindow first_contents;
 };
 
-/// One configured provider.
+/// One configured provider, with one of its keys.
 struct Upstream {
   std::string name;
-  std::string type;  ///< the table row: openai, azure, custom, ...
+  std::string key_name;  ///< how the key is shown where there are several: `sk-…wxyz`
+  std::string type;      ///< the table row: openai, azure, custom, ...
   bool is_local = false;
   bool is_mock = false;
   net::Origin origin;
@@ -92,8 +98,15 @@ struct Upstream {
   net::ConnectTimeouts connect_timeouts;
   milliseconds request_write_stall{15'000};
   milliseconds pool_idle{50'000};
+  policy::RetryBudget::Options retry_budget;
+  std::int64_t in_flight_max = 0;     ///< attempts at all its keys together; 0 = no limit
+  bool drains_on_disconnect = false;  ///< S-10.5
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
+  std::shared_ptr<shared_state::KeyState> key_state;   ///< the gate's own
+  /// Whose turn it is among the keys.
+  std::shared_ptr<std::atomic<std::uint64_t>> key_turn =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 /// Waits of one target, decided over all scopes (route over model over provider over defaults).
@@ -107,7 +120,10 @@ struct TargetTimeouts {
   milliseconds stream_total{3'600'000};  ///< T-17
 };
 
-/// One provider and one model of it.
+/// What happens to members of a request that the client's dialect does not know (E-5).
+enum class UnknownParams : std::uint8_t { automatic, drop, forward, reject };
+
+/// One provider, one model of it, one key.
 struct Target {
   std::shared_ptr<const Upstream> upstream;
   std::string name;   ///< provider/model, as shown
@@ -130,11 +146,17 @@ struct Target {
   TargetTimeouts timeouts;
   /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
   std::vector<std::pair<std::string, std::string>> params;
+  UnknownParams unknown_params = UnknownParams::automatic;
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>();
   std::shared_ptr<shared_state::TargetState> state;  ///< the gate's own
   /// Set where Chat Completions does not take function tools: the same model on the Responses API.
   std::shared_ptr<const Target> with_tools;
+  /// The same model on the Responses API, where the provider has it and keeps its conversations:
+  /// what clients of that API are served by.
+  std::shared_ptr<const Target> on_responses;
+  /// The same model under the provider's other keys.
+  std::vector<std::shared_ptr<const Target>> other_keys;
 
   /// What is known of the capability, or was learnt where nothing was.
   [[nodiscard]] Tri can(Capability capability) const {
@@ -166,7 +188,25 @@ struct RetryPolicy {
   bool is_enabled = true;
   int max_attempts = 3;
   int attempts_per_target = 2;
-  policy::BackoffOptions backoff;
+  bool retry_on_total_timeout = true;  ///< T-14
+  policy::BackoffOptions backoff = {};
+};
+
+/// When a second target is started beside a silent first one (F-7).
+struct HedgePolicy {
+  enum class Mode : std::uint8_t { automatic, off, after };
+  Mode mode = Mode::automatic;
+  milliseconds after{0};
+};
+
+/// How a stream is brought to the client (section 9).
+struct StreamPolicy {
+  std::optional<milliseconds> early_commit = milliseconds(20'000);  ///< nothing: never
+  milliseconds heartbeat{15'000};
+  std::int64_t hold_back_tokens = 0;  ///< 0 = off
+  milliseconds hold_back_max{300};
+  bool recovers = true;
+  int recovery_attempts = 2;
 };
 
 /// What a name means.
@@ -175,8 +215,12 @@ struct Route {
   std::vector<Step> steps;
   bool failover = true;
   bool content_filter_failover = false;
+  bool rejects_unpriced = false;
+  HedgePolicy hedge;
+  StreamPolicy stream;
   RetryPolicy retries;
   milliseconds request_total{590'000};  ///< T-15
+  std::shared_ptr<policy::HedgeQuota> hedges = std::make_shared<policy::HedgeQuota>();
   std::shared_ptr<std::atomic<std::uint64_t>> turn =
       std::make_shared<std::atomic<std::uint64_t>>(0);
 

@@ -2,6 +2,7 @@
 #include "json/document.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
+#include "pipeline/stream_recovery.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/codec.hpp"
 #include "wire/replay.hpp"
@@ -83,6 +84,15 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     encoder_->fail(error, request_id, out);
   }
 
+  [[nodiscard]] std::optional<StreamSoFar> so_far() override {
+    if (!options_.keeps_text) return std::nullopt;
+    return so_far_;
+  }
+  void join(const wire::StreamEvent& event, std::string& out) override {
+    note_event(so_far_, event);
+    encoder_->encode(event, out);
+  }
+
  private:
   /// The whole answer; of no use when it set `facts_.fault`.
   Result<wire::ChatResponse> decode(std::string_view body) {
@@ -137,10 +147,12 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
         facts_.content_bytes += event.text.size();
       }
     }
+    if (options_.keeps_text) note_event(so_far_, event);
     encoder_->encode(event, *out_);
   }
 
   RelayOptions options_;
+  StreamSoFar so_far_;
   std::unique_ptr<wire::StreamDecoder> decoder_;
   std::unique_ptr<wire::StreamEncoder> encoder_;
   std::string* out_ = nullptr;

@@ -19,6 +19,7 @@ class RetryBudget {
     std::int32_t ratio_permille = 200;
     std::int32_t floor = 10;
     std::chrono::milliseconds window{10'000};
+    bool operator==(const Options&) const = default;
   };
 
   /// Precondition: ratio and floor are not negative, the window is at least 10 ms (asserted).

@@ -57,6 +57,11 @@ Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
       options.no_failover = is_true(field.value);
     } else if (is("no-retry")) {
       options.no_retry = is_true(field.value);
+    } else if (is("explain")) {
+      options.explain = is_true(field.value);
+    } else if (is("stream-recovery")) {
+      options.stream_recovery = !ascii::equals_ignoring_case(field.value, "off") &&
+                                !ascii::equals_ignoring_case(field.value, "false");
     } else if (is("timeout-ms")) {
       std::int64_t ms = 0;
       const auto [end, error] =
@@ -185,6 +190,7 @@ net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
 }
 
 void ModelCalls::end_all() {
+  attempts_.end_drains();
   // A call may end, and so leave the list, while it is told; then one from the end, which was told
   // before, takes its place.
   for (std::size_t i = active_calls_.size(); i-- > 0;) {

@@ -44,24 +44,44 @@ pipeline::TargetGate::Permit refused(std::string_view whose, std::string_view wh
   return permit;
 }
 
+/// Between the name of a target and that of its key, where there are several.
+constexpr std::string_view key_mark = " by key ";
+
+/// The state of the key with these header lines. Those of keys that nobody holds any more go.
+std::shared_ptr<KeyState> key_state(ProviderState& provider, std::uint64_t fields_hash) {
+  std::erase_if(provider.keys, [&](const std::shared_ptr<KeyState>& key) {
+    return key->fields_hash != fields_hash && key.use_count() == 1;
+  });
+  for (const auto& key : provider.keys) {
+    if (key->fields_hash == fields_hash) return key;
+  }
+  provider.keys.push_back(std::make_shared<KeyState>(KeyState{fields_hash, {}}));
+  return provider.keys.back();
+}
+
 constexpr std::string_view provider_is = "the provider is ";
 constexpr std::string_view target_is = "the target is ";
 
 /// The four that must agree, under the provider's mutex.
 class Council {
  public:
-  Council(TargetState& target, net::TimePoint now, std::vector<Transition>& transitions)
-      : target_(target), provider_(*target.provider), now_(now), transitions_(transitions) {
+  Council(TargetState& target, KeyState& key, net::TimePoint now,
+          std::vector<Transition>& transitions)
+      : target_(target),
+        provider_(*target.provider),
+        key_(key),
+        now_(now),
+        transitions_(transitions) {
     provider_.latest = std::max(provider_.latest, now);
   }
 
   pipeline::TargetGate::Permit permit() {
     if (auto known = known_refusal()) return *std::move(known);
-    const auto key = provider_.key.cooldown.permit(now_);
+    const auto key = key_.cooling.cooldown.permit(now_);
     if (!key.permit) return refused(provider_is, "coming back slowly", key.remaining);
     const auto cooling = target_.cooling.cooldown.permit(now_);
     if (!cooling.permit) {
-      provider_.key.cooldown.give_back(*key.permit);
+      key_.cooling.cooldown.give_back(*key.permit);
       return refused(target_is, "coming back slowly", cooling.remaining);
     }
     const auto endpoint = provider_.circuit.breaker.permit(now_, provider_.random);
@@ -72,7 +92,7 @@ class Council {
       book(target_.circuit, target_.name, now_, transitions_);
     }
     if (!model.permit) {
-      provider_.key.cooldown.give_back(*key.permit);
+      key_.cooling.cooldown.give_back(*key.permit);
       target_.cooling.cooldown.give_back(*cooling.permit);
       if (!endpoint.permit) return off(provider_is, provider_.circuit, endpoint.remaining);
       tell_provider(*endpoint.permit, BreakerEffect::ignored);
@@ -88,7 +108,7 @@ class Council {
     tell_target(tickets.target_breaker, BreakerEffect::success, first_content);
     tell_provider(tickets.provider_breaker, BreakerEffect::success);
     target_.cooling.cooldown.succeed(tickets.target_cooldown, now_);
-    provider_.key.cooldown.succeed(tickets.key_cooldown, now_);
+    key_.cooling.cooldown.succeed(tickets.key_cooldown, now_);
   }
 
   void end(const pipeline::TargetGate::Permit& permit, const policy::Classified& verdict) {
@@ -105,7 +125,7 @@ class Council {
     settle(target_.cooling, tickets.target_cooldown, permit.has_content, verdict,
            verdict.cooldown == CooldownScope::target ||
                (verdict.cooldown == CooldownScope::target_if_retry_after && verdict.wait));
-    settle(provider_.key, tickets.key_cooldown, permit.has_content, verdict,
+    settle(key_.cooling, tickets.key_cooldown, permit.has_content, verdict,
            verdict.cooldown == CooldownScope::key);
   }
 
@@ -129,7 +149,7 @@ class Council {
         offer(whose, "cooling down after " + std::string(name(cooling.cause)), cool);
       }
     };
-    look(provider_is, provider_.circuit, provider_.key);
+    look(provider_is, provider_.circuit, key_.cooling);
     look(target_is, target_.circuit, target_.cooling);
     return longest;
   }
@@ -170,6 +190,7 @@ class Council {
 
   TargetState& target_;
   ProviderState& provider_;
+  KeyState& key_;
   net::TimePoint now_;
   std::vector<Transition>& transitions_;
 };
@@ -206,6 +227,22 @@ TargetState& state_of(const pipeline::Target& target) {
   return *target.state;
 }
 
+KeyState& key_of(const pipeline::Target& target) {
+  WEIR_ASSERT(target.upstream->key_state != nullptr);
+  return *target.upstream->key_state;
+}
+
+/// Under the provider's mutex. Nothing is lost for a provider whose keys are all cooling: it is
+/// off until the first of them is free.
+CooldownStatus status_of(const std::vector<std::shared_ptr<KeyState>>& keys, net::TimePoint now) {
+  std::optional<CooldownStatus> soonest;
+  for (const auto& key : keys) {
+    const CooldownStatus status = status_of(key->cooling, now);
+    if (!soonest || status.remaining < soonest->remaining) soonest = status;
+  }
+  return soonest.value_or(CooldownStatus{});
+}
+
 ProviderState& state_of(const pipeline::Upstream& upstream) {
   WEIR_ASSERT(upstream.state != nullptr);
   return *upstream.state;
@@ -222,29 +259,29 @@ void Gate::attach(pipeline::Upstream& upstream) {
   auto& state = providers_[upstream.name];
   if (!state) {
     state = std::make_shared<ProviderState>(upstream.name, options_.provider_breaker,
-                                            options_.retry_budget,
+                                            upstream.retry_budget,
                                             options_.seed ^ hash_of(upstream.name));
   }
   upstream.state = state;
-
-  const std::uint64_t fields_hash = hash_of(upstream.fields);
-  const bool is_changed = state->fields_hash && *state->fields_hash != fields_hash;
-  state->fields_hash = fields_hash;
-  if (!is_changed) return;
-  {
-    const std::lock_guard state_lock(state->mutex);
-    state->key.cooldown.clear();
+  const std::lock_guard state_lock(state->mutex);
+  if (state->retry_options != upstream.retry_budget) {
+    state->retry_options = upstream.retry_budget;
+    state->retry_budget = policy::RetryBudget(upstream.retry_budget);
   }
-  for (const auto& target : targets_of(*state)) {
-    const std::lock_guard state_lock(state->mutex);
-    target->cooling.cooldown.clear();
-  }
+  upstream.key_state = key_state(*state, hash_of(upstream.fields));
 }
 
 void Gate::attach(pipeline::Target& target) {
   WEIR_ASSERT(target.upstream->state != nullptr);
   const std::lock_guard lock(mutex_);
-  target.state = target_state(target.name, target.upstream->state);
+  const std::string& key_name = target.upstream->key_name;
+  std::string name = target.name;
+  if (!key_name.empty()) name.append(key_mark).append(key_name);
+  target.state = target_state(name, target.upstream->state);
+  const std::lock_guard state_lock(target.state->provider->mutex);
+  const std::uint64_t fields_hash = target.upstream->key_state->fields_hash;
+  if (target.state->fields_hash != fields_hash) target.state->cooling.cooldown.clear();
+  target.state->fields_hash = fields_hash;
 }
 
 /// Under the gate's mutex.
@@ -289,7 +326,7 @@ Gate::Permit Gate::permit(const pipeline::Target& target, net::TimePoint now) {
   Permit permit;
   {
     const std::lock_guard lock(state.provider->mutex);
-    permit = Council(state, now, transitions).permit();
+    permit = Council(state, key_of(target), now, transitions).permit();
   }
   announce(transitions);
   return permit;
@@ -302,7 +339,7 @@ milliseconds Gate::refused_for(const pipeline::Target& target, net::TimePoint no
   for (const Circuit* circuit : {&state.circuit, &state.provider->circuit}) {
     longest = std::max(longest, circuit->breaker.remaining(now));
   }
-  for (const Cooling* cooling : {&state.cooling, &state.provider->key}) {
+  for (const Cooling* cooling : {&state.cooling, &key_of(target).cooling}) {
     longest = std::max(longest, cooling->cooldown.remaining(now));
   }
   return std::chrono::ceil<milliseconds>(longest);
@@ -316,7 +353,7 @@ void Gate::note_first_content(const pipeline::Target& target, Permit& permit,
   Transitions transitions;
   {
     const std::lock_guard lock(state.provider->mutex);
-    Council(state, now, transitions).note_content(permit.tickets, first_content);
+    Council(state, key_of(target), now, transitions).note_content(permit.tickets, first_content);
   }
   announce(transitions);
 }
@@ -328,7 +365,7 @@ void Gate::report(const pipeline::Target& target, const Permit& permit,
   Transitions transitions;
   {
     const std::lock_guard lock(state.provider->mutex);
-    Council(state, now, transitions).end(permit, verdict);
+    Council(state, key_of(target), now, transitions).end(permit, verdict);
   }
   announce(transitions);
 }
@@ -355,8 +392,8 @@ void Gate::announce(const Transitions& transitions) const {
 /// What an administrator's name means: a provider, or one target of it.
 struct Gate::Named {
   std::shared_ptr<ProviderState> provider;
-  std::shared_ptr<TargetState> target;  ///< null: the provider itself
-  std::vector<std::shared_ptr<TargetState>> targets;
+  bool is_provider = true;
+  std::vector<std::shared_ptr<TargetState>> targets;  ///< of the provider; or one's, for each key
 };
 
 std::optional<Gate::Named> Gate::find(std::string_view name) {
@@ -364,12 +401,12 @@ std::optional<Gate::Named> Gate::find(std::string_view name) {
   const auto slash = name.find('/');
   const auto found = providers_.find(name.substr(0, slash));
   if (found == providers_.end()) return std::nullopt;
-  Named named{.provider = found->second, .target = nullptr, .targets = {}};
-  if (slash == std::string_view::npos) {
+  Named named{
+      .provider = found->second, .is_provider = slash == std::string_view::npos, .targets = {}};
+  if (named.is_provider) {
     named.targets = targets_of(*found->second);
   } else {
-    named.target = target_state(name, found->second);
-    named.targets.push_back(named.target);
+    named.targets = targets_named(name, found->second);
   }
   return named;
 }
@@ -380,9 +417,15 @@ bool Gate::set_breaker(std::string_view name, net::TimePoint now, void (CircuitB
   Transitions transitions;
   {
     const std::lock_guard lock(named->provider->mutex);
-    Circuit& circuit = named->target ? named->target->circuit : named->provider->circuit;
-    (circuit.breaker.*order)();
-    book(circuit, named->target ? named->target->name : named->provider->name, now, transitions);
+    const auto tell = [&](Circuit& circuit, const std::string& whose) {
+      (circuit.breaker.*order)();
+      book(circuit, whose, now, transitions);
+    };
+    if (named->is_provider) {
+      tell(named->provider->circuit, named->provider->name);
+    } else {
+      for (const auto& target : named->targets) tell(target->circuit, target->name);
+    }
   }
   announce(transitions);
   return true;
@@ -401,11 +444,11 @@ bool Gate::reset(std::string_view name, net::TimePoint now) {
   if (!named) return false;
   ProviderState& provider = *named->provider;
   Transitions transitions;
-  if (!named->target) {
+  if (named->is_provider) {
     const std::lock_guard lock(provider.mutex);
     provider.circuit.breaker.release(now);
     book(provider.circuit, provider.name, now, transitions);
-    provider.key.cooldown.clear();
+    for (const auto& key : provider.keys) key->cooling.cooldown.clear();
   }
   // One at a time: nobody may have to wait for all of them.
   for (const auto& target : named->targets) {
@@ -429,6 +472,19 @@ std::vector<std::shared_ptr<TargetState>> Gate::targets_of(const ProviderState& 
   return targets;
 }
 
+/// Under the gate's mutex. The states of one target, a state for each key; made where it has none.
+std::vector<std::shared_ptr<TargetState>> Gate::targets_named(
+    std::string_view name, const std::shared_ptr<ProviderState>& provider) {
+  std::vector<std::shared_ptr<TargetState>> targets;
+  const std::string keyed = std::string(name).append(key_mark);
+  for (auto entry = targets_.lower_bound(keyed);
+       entry != targets_.end() && entry->first.starts_with(keyed); ++entry) {
+    if (entry->second->provider == provider) targets.push_back(entry->second);
+  }
+  if (targets.empty()) targets.push_back(target_state(name, provider));
+  return targets;
+}
+
 std::vector<ProviderStatus> Gate::status(net::TimePoint now) const {
   std::vector<ProviderStatus> all;
   const std::lock_guard lock(mutex_);
@@ -448,7 +504,7 @@ std::vector<ProviderStatus> Gate::status(net::TimePoint now) const {
     {
       const std::lock_guard provider_lock(provider->mutex);
       status.circuit = status_of(provider->circuit, now);
-      status.cooldown = status_of(provider->key, now);
+      status.cooldown = status_of(provider->keys, now);
       status.retries_refused = provider->retries_refused;
     }
     all.push_back(std::move(status));

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/attempt_loop.hpp"
+#include "pipeline/target_gate.hpp"
 #include "policy/circuit_breaker.hpp"
 #include "policy/retry_budget.hpp"
 
@@ -40,7 +40,7 @@ struct TargetStatus {
 struct ProviderStatus {
   std::string name;
   CircuitStatus circuit;
-  CooldownStatus cooldown;            ///< of its key
+  CooldownStatus cooldown;            ///< of its key; of several the one that is free first
   std::uint64_t retries_refused = 0;  ///< by the retry budget, since the start
   std::vector<TargetStatus> targets;  ///< those that were asked for, by name
 };
@@ -61,7 +61,8 @@ struct Transition {
 /// attaches its targets once; from then on a permit costs one short mutex per provider, no look-up
 /// and no allocation.
 ///
-/// An entry has one key, therefore "this key" and "this provider" cool down as one.
+/// An entry may have several keys; each cools down alone, and with each model it is a target of its
+/// own. Breakers of the endpoint and the retry budget belong to all of them.
 ///
 /// For any thread.
 class Gate final : public pipeline::TargetGate {
@@ -69,7 +70,6 @@ class Gate final : public pipeline::TargetGate {
   struct Options {
     policy::BreakerOptions target_breaker = policy::target_breaker();
     policy::BreakerOptions provider_breaker = policy::provider_breaker();
-    policy::RetryBudget::Options retry_budget = {};
     std::uint64_t seed = 0;  ///< of jitter; the same seed and script give the same times
     /// Clients may ask for any model of a provider: with so many targets known, those that no
     /// snapshot holds and that have nothing to remember are forgotten.
@@ -83,7 +83,8 @@ class Gate final : public pipeline::TargetGate {
   ~Gate() override;
 
   /// Finds or makes the state of `upstream` and ties it to it. When the header lines that it sends
-  /// have changed, its key may have: what cooled down under the old one is free again.
+  /// have changed, its key may have: what cooled down under the old one is free again, here and in
+  /// its targets as they are attached.
   void attach(pipeline::Upstream& upstream);
   /// The same for a target. Precondition: its upstream is attached (asserted).
   void attach(pipeline::Target& target);
@@ -121,6 +122,8 @@ class Gate final : public pipeline::TargetGate {
   void make_room();
   [[nodiscard]] std::vector<std::shared_ptr<TargetState>> targets_of(
       const ProviderState& provider) const;
+  [[nodiscard]] std::vector<std::shared_ptr<TargetState>> targets_named(
+      std::string_view name, const std::shared_ptr<ProviderState>& provider);
   [[nodiscard]] std::optional<Named> find(std::string_view name);
   bool set_breaker(std::string_view name, net::TimePoint now,
                    void (policy::CircuitBreaker::*order)());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/random.hpp"
 #include "policy/circuit_breaker.hpp"
@@ -32,6 +33,12 @@ struct Cooling {
   policy::FailureClass cause = policy::FailureClass::ok;
 };
 
+/// One key of a provider entry, guarded by its provider's mutex.
+struct KeyState {
+  std::uint64_t fields_hash = 0;  ///< of the header lines it is sent in; what tells it from others
+  Cooling cooling;
+};
+
 /// One provider entry. Its mutex guards its targets' states too: a permit needs both to agree, and
 /// what happens under it takes a fraction of a microsecond.
 struct ProviderState {
@@ -39,22 +46,22 @@ struct ProviderState {
                 const policy::RetryBudget::Options& retries, std::uint64_t seed)
       : name(std::move(name_)),
         circuit{.breaker = policy::CircuitBreaker(breaker), .since = {}, .cause = {}},
+        retry_options(retries),
         retry_budget(retries),
         random(seed) {}
 
   const std::string name;
   std::mutex mutex;
   Circuit circuit;
-  Cooling key;  ///< of the entry's key, so of all its targets
+  std::vector<std::shared_ptr<KeyState>> keys;
+  policy::RetryBudget::Options retry_options;
   policy::RetryBudget retry_budget;
   std::uint64_t retries_refused = 0;
   SeededRandom random;
   TimePoint latest{};  ///< the latest time anyone came with
-  /// Of the header lines it sends, the key among them. Guarded by the gate's mutex.
-  std::optional<std::uint64_t> fields_hash;
 };
 
-/// One target: the provider's key with one model.
+/// One target: one of the provider's keys with one model.
 struct TargetState {
   TargetState(std::string name_, std::shared_ptr<ProviderState> provider_,
               const policy::BreakerOptions& breaker)
@@ -66,6 +73,8 @@ struct TargetState {
   const std::shared_ptr<ProviderState> provider;
   Circuit circuit;  ///< guarded by the provider's mutex, as is all below
   Cooling cooling;
+  /// Of the key that it was attached with last.
+  std::uint64_t fields_hash = 0;
 };
 
 }  // namespace weir::shared_state

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/attempt_loop.hpp"
+
+#include <gtest/gtest.h>
+
+#include "pipeline/loop_test_support.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+using net::ExchangeError;
+using policy::FailureClass;
+
+Script answers(std::string_view text, net::Duration after = 0ms) {
+  return {.pieces = {{after, said(text)}, {0ms, stopped(), true}}};
+}
+Script answers_whole(std::string_view text, net::Duration after = 0ms) {
+  return {.content_type = "application/json",
+          .head_after = after,
+          .pieces = {{0ms, whole_answer(text), true}}};
+}
+Script refuses(int status, std::string retry_after = {}) {
+  return {.status = status,
+          .content_type = "application/json",
+          .retry_after = std::move(retry_after),
+          .pieces = {{0ms, R"({"error":{"message":"no"}})", true}}};
+}
+Script fails_to_connect() { return {.send_error = ExchangeError::connect}; }
+Script stays_silent() { return {.head_after = 23h}; }
+
+class AttemptLoopTest : public testing::Test {
+ protected:
+  Rig rig;
+};
+
+// ---- Retries (section 5) ------------------------------------------------------------------------
+
+TEST_F(AttemptLoopTest, R5GoesToTheNextTargetWithoutDrawingOnTheRetryBudget) {
+  rig.add("a/m", {fails_to_connect()});
+  rig.add("b/m", {answers("hi")});
+  rig.route().retries.attempts_per_target = 1;
+  rig.gate.retries_left = 0;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/m", "b/m"}));
+  EXPECT_EQ(rig.gate.first_visits, 2);
+}
+
+TEST_F(AttemptLoopTest, R4ARefusedRetryEndsTheRequestWithItsLastError) {
+  rig.add("a/m", {refuses(500)});
+  rig.gate.retries_left = 0;
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_EQ(result.attempts, 1);
+  EXPECT_EQ(result.error.code, ErrorCode::upstream_error);
+}
+
+TEST_F(AttemptLoopTest, R4AnotherModelOfAFailedProviderDrawsOnItsBudget) {
+  rig.add("a/m", {refuses(500)});
+  rig.add("a/n", {answers("hi")});
+  rig.route().retries.attempts_per_target = 1;
+  rig.gate.retries_left = 0;
+  EXPECT_EQ(rig.finish().outcome, Outcome::failed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"a/m"});
+}
+
+// Two attempts are left for two targets: the failed one may not have the second of them.
+TEST_F(AttemptLoopTest, R10LeavesTheLastAttemptToAnUntriedTarget) {
+  rig.add("a/m", {refuses(500)});
+  rig.add("b/m", {answers("hi")});
+  rig.route().retries.max_attempts = 2;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/m", "b/m"}));
+}
+
+TEST_F(AttemptLoopTest, R10DoesNotSaveAttemptsForATargetThatIsOff) {
+  rig.add("a/m", {refuses(500), answers("hi")});
+  rig.add("b/m");
+  rig.gate.refused = {"b/m"};
+  rig.route().retries.max_attempts = 2;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/m", "a/m"}));
+}
+
+TEST_F(AttemptLoopTest, R9ClassicBackoffWaitsOneTwoFourAndEightSeconds) {
+  rig.add("a/m", {refuses(500)});
+  rig.route().retries = {.max_attempts = 5, .attempts_per_target = 5};
+  rig.route().retries.backoff = policy::classic_backoff();
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().attempts, 5);
+  EXPECT_EQ(*rig.ended_at - started, 15s);
+}
+
+TEST_F(AttemptLoopTest, T23NoAttemptStartsWithoutEnoughTimeLeft) {
+  rig.add("a/m", {refuses(500)});
+  rig.add("b/m", {answers("hi")});
+  rig.route().request_total = 5s;
+  rig.route().retries.backoff.attempt_budget_min = 5001ms;
+  EXPECT_EQ(rig.finish().attempts, 1);
+}
+
+TEST_F(AttemptLoopTest, T14OneFurtherAttemptAfterAWholeAnswerThatTookTooLong) {
+  rig.operation.streams = false;
+  rig.add("a/m", {stays_silent()});
+  rig.add("b/m", {stays_silent()});
+  rig.add("c/m", {answers_whole("hi")});
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.error.code, ErrorCode::upstream_timeout);
+  EXPECT_EQ(result.attempts, 2);
+}
+
+TEST_F(AttemptLoopTest, T14NoFurtherAttemptWhereThatIsOff) {
+  rig.operation.streams = false;
+  rig.add("a/m", {stays_silent()});
+  rig.add("b/m", {answers_whole("hi")});
+  rig.route().retries.retry_on_total_timeout = false;
+  EXPECT_EQ(rig.finish().attempts, 1);
+}
+
+TEST_F(AttemptLoopTest, F8APinnedRequestStaysWithItsTarget) {
+  rig.operation.pins = true;
+  rig.add("a/m", {refuses(500), refuses(500)});
+  rig.add("b/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::failed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/m", "a/m"}));
+}
+
+// ---- Keys and limits
+// ------------------------------------------------------------------------------
+
+TEST_F(AttemptLoopTest, ARefusedKeyIsFollowedByTheProvidersNext) {
+  rig.add("a/m", {refuses(401)}, "one");
+  rig.add("a/m", {answers("hi")}, "two");
+  rig.add("b/m", {answers("no")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/mone", "a/mtwo"}));
+}
+
+TEST_F(AttemptLoopTest, AnotherKeyDoesNotHelpAProviderThatFails) {
+  rig.add("a/m", {refuses(500)}, "one");
+  rig.add("a/m", {answers("no")}, "two");
+  rig.add("b/m", {answers("hi")});
+  rig.route().retries.attempts_per_target = 1;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/mone", "b/m"}));
+}
+
+TEST_F(AttemptLoopTest, ACoolingKeyIsPassedOverForTheNext) {
+  rig.add("a/m", {}, "one");
+  rig.add("a/m", {answers("hi")}, "two");
+  rig.gate.refused = {"a/mone"};
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"a/mtwo"});
+}
+
+TEST_F(AttemptLoopTest, AProviderWithAllTheRequestsItMayHaveIsPassedOver) {
+  rig.add("a/m", {answers("no")});
+  rig.add("b/m", {answers("hi")});
+  rig.upstream(0).in_flight_max = 3;
+  rig.upstream(0).counters->in_flight = 3;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+}
+
+TEST_F(AttemptLoopTest, F2ATargetWithoutAPriceIsSkippedWhereThatIsSaid) {
+  rig.add("a/m", {answers("no")});
+  rig.add("b/m", {answers("hi")}).is_priced = true;
+  rig.route().rejects_unpriced = true;
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+}
+
+// ---- Streams (section 9) ------------------------------------------------------------------------
+
+TEST_F(AttemptLoopTest, S91AStreamThatBreaksBeforeItsFirstContentFailsOver) {
+  rig.add("a/m", {{.pieces = {{0ms, ": ping\n\n"}, {0ms, "", false, ExchangeError::cut}}}});
+  rig.add("b/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.channel.text,
+            said("hi") + stopped().substr(0, stopped().find("\n\n") + 2) + "data: [DONE]\n\n");
+}
+
+TEST_F(AttemptLoopTest, S92AStreamThatCannotBeJoinedEndsWithOneErrorAndNoTerminator) {
+  rig.operation.joins = false;
+  rig.add("a/m", {{.pieces = {{0ms, said("hi")}, {0ms, "", false, ExchangeError::cut}}}});
+  rig.add("b/m", {answers("no")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::aborted_upstream);
+  EXPECT_EQ(rig.channel.text.find("[DONE]"), std::string::npos);
+  EXPECT_NE(rig.channel.text.find(R"("request_id":"req_1")"), std::string::npos);
+  EXPECT_TRUE(rig.channel.is_ended);
+}
+
+TEST_F(AttemptLoopTest, S94WaitsTwoSecondsForUsageAfterTheFinish) {
+  const std::string finish = stopped().substr(0, stopped().find("\n\n") + 2);
+  rig.add("a/m", {{.pieces = {{0ms, said("hi") + finish}}}});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(*rig.ended_at - started, 2s);
+}
+
+TEST_F(AttemptLoopTest, S95SendsACommentAfterEachQuarterMinuteOfSilence) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}, {40s, said("b")}, {1s, stopped(), true}}}});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  std::vector<net::Duration> beats;
+  for (const auto& [when, bytes] : rig.channel.writes) {
+    if (bytes == ": \n\n") beats.push_back(when - started);
+  }
+  EXPECT_EQ(beats, (std::vector<net::Duration>{15s, 30s}));
+}
+
+TEST(Heartbeat, S95IsInTheClientsOwnWords) {
+  using wire::Dialect;
+  EXPECT_EQ(heartbeat_of(Dialect::openai_responses, "text/event-stream"), ": \n\n");
+  EXPECT_EQ(heartbeat_of(Dialect::anthropic, "text/event-stream"),
+            "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+  EXPECT_EQ(heartbeat_of(Dialect::ollama, "application/x-ndjson"), "");
+}
+
+TEST_F(AttemptLoopTest, S95CommitsEarlyAndStillFailsOver) {
+  rig.route().stream.early_commit = 20s;
+  rig.route().hedge.mode = HedgePolicy::Mode::off;
+  rig.add("a/m", {{.head_after = 25s, .send_error = ExchangeError::reset_sent}});
+  rig.add("b/m", {answers("hi")});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(*rig.channel.begun_at - started, 20s);
+  EXPECT_EQ(rig.channel.text.substr(0, 4 + said("hi").size()), ": \n\n" + said("hi"));
+}
+
+TEST_F(AttemptLoopTest, S95AfterAnEarlyCommitTheErrorTravelsInTheStream) {
+  rig.route().stream.early_commit = 0s;
+  rig.add("a/m", {{.head_after = 5s, .send_error = ExchangeError::reset_sent}});
+  EXPECT_EQ(rig.finish().outcome, Outcome::failed);
+  EXPECT_EQ(rig.channel.status(), 200);
+  EXPECT_NE(rig.channel.text.find(R"("request_id":"req_1")"), std::string::npos);
+  EXPECT_EQ(rig.channel.text.find("[DONE]"), std::string::npos);
+  EXPECT_TRUE(rig.channel.is_ended);
+}
+
+TEST_F(AttemptLoopTest, S913AnEarlyBreakWithinTheWindowFailsOverUnseen) {
+  rig.route().stream.hold_back_tokens = 1000;
+  rig.add("a/m", {{.pieces = {{0ms, said("bad")}, {100ms, "", false, ExchangeError::cut}}}});
+  rig.add("b/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.channel.text.find("bad"), std::string::npos);
+  EXPECT_EQ(rig.channel.text.find(said("hi")), 0U);
+}
+
+TEST_F(AttemptLoopTest, S913WhatIsHeldBackGoesOutWhenTheWindowEnds) {
+  rig.route().stream.hold_back_tokens = 1000;
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}, {500ms, said("b")}, {1s, stopped(), true}}}});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  ASSERT_GE(rig.channel.writes.size(), 2U);
+  EXPECT_EQ(rig.channel.writes[0], std::pair(started + 300ms, said("a")));
+  EXPECT_EQ(rig.channel.writes[1], std::pair(started + 500ms, said("b")));
+}
+
+TEST_F(AttemptLoopTest, T11SilenceBeforeTheFirstContentFailsOver) {
+  rig.route().hedge.mode = HedgePolicy::Mode::off;
+  rig.add("a/m", {{.pieces = {{50s, ": ping\n\n"}, {50s, ": ping\n\n"}, {50s, said("late")}}}});
+  rig.add("b/m", {answers("hi")});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_GE(*rig.ended_at - started, 120s);
+  EXPECT_LE(*rig.ended_at - started, 120s + 50ms);
+}
+
+// T-24: pings keep the line, not the answer.
+TEST_F(AttemptLoopTest, T13PingsDoNotStandForContent) {
+  rig.operation.joins = false;
+  Script pings{.pieces = {{0ms, said("a")}}};
+  for (int i = 0; i < 20; ++i) pings.pieces.push_back({30s, ": ping\n\n"});
+  rig.add("a/m", {pings});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::aborted_upstream);
+  EXPECT_EQ(*rig.ended_at - started, 180s);
+}
+
+TEST_F(AttemptLoopTest, T17AStreamEndsWhenItsTimeIsOver) {
+  Script endless;
+  for (int i = 0; i < 20; ++i) endless.pieces.push_back({30s, said("a")});
+  rig.route().hedge.mode = HedgePolicy::Mode::off;
+  rig.add("a/m", {endless}).timeouts.stream_total = 100s;
+  rig.add("b/m", {answers("no")});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::aborted_upstream);
+  EXPECT_EQ(*rig.ended_at - started, 130s) << "counted from the first content";
+}
+
+// ---- Hedging (F-7) ------------------------------------------------------------------------------
+
+TEST_F(AttemptLoopTest, F7ASecondTargetAnswersForASilentFirst) {
+  rig.add("a/m", {answers("slow", 20s)});
+  rig.add("b/m", {answers("fast")});
+  const TimePoint started = rig.loop.now();
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::completed);
+  EXPECT_EQ(result.target, "b/m");
+  EXPECT_EQ(*rig.ended_at - started, 8s) << "fewer than 20 samples: 8 s";
+  EXPECT_EQ(rig.channel.text.find("slow"), std::string::npos);
+  ASSERT_EQ(result.rows.size(), 2U);
+  EXPECT_FALSE(result.rows[0].is_charged);
+  EXPECT_TRUE(result.rows[1].is_hedge);
+  EXPECT_TRUE(result.rows[1].is_charged);
+}
+
+TEST_F(AttemptLoopTest, F7TheFirstMayStillWinAndTheSecondIsEndedAtOnce) {
+  rig.add("a/m", {answers("first", 9s)});
+  rig.add("b/m", {answers("second", 20s)});
+  const TimePoint started = rig.loop.now();
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.target, "a/m");
+  EXPECT_EQ(*rig.ended_at - started, 9s);
+  EXPECT_EQ(result.attempts, 2);
+}
+
+TEST_F(AttemptLoopTest, F7AHedgeGoesOnWhereTheFirstFails) {
+  rig.add("a/m", {{.head_after = 9s, .send_error = ExchangeError::reset_sent}});
+  rig.add("b/m", {answers("hi", 5s)});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(*rig.ended_at - started, 13s);
+  EXPECT_EQ(rig.operation.asked.size(), 2U);
+}
+
+TEST_F(AttemptLoopTest, F7WhenBothFailTheNextTargetIsAsked) {
+  rig.add("a/m", {{.head_after = 9s, .send_error = ExchangeError::reset_sent}});
+  rig.add("b/m", {{.head_after = 3s, .send_error = ExchangeError::reset_sent}});
+  rig.add("c/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, (std::vector<std::string>{"a/m", "b/m", "c/m"}));
+}
+
+TEST_F(AttemptLoopTest, F7NeverLeavesAFreeTargetForAPaidOneUnlessTold) {
+  rig.add("a/m", {answers("free", 20s)});
+  rig.upstream(0).is_local = true;
+  rig.add("b/m", {answers("paid")});
+  EXPECT_EQ(rig.finish().target, "a/m");
+
+  Rig told;
+  told.add("a/m", {answers("free", 20s)});
+  told.upstream(0).is_local = true;
+  told.add("b/m", {answers("paid")});
+  told.route().hedge = {.mode = HedgePolicy::Mode::after, .after = 1s};
+  EXPECT_EQ(told.finish().target, "b/m");
+}
+
+TEST_F(AttemptLoopTest, F7AutoIsForStreamsAlone) {
+  rig.operation.streams = false;
+  rig.add("a/m", {answers_whole("slow", 60s)});
+  rig.add("b/m", {answers_whole("fast")});
+  EXPECT_EQ(rig.finish().target, "a/m");
+}
+
+TEST_F(AttemptLoopTest, F7AWholeAnswerIsHedgedWhereThatIsSaid) {
+  rig.operation.streams = false;
+  rig.route().hedge = {.mode = HedgePolicy::Mode::after, .after = 2s};
+  rig.add("a/m", {answers_whole("slow", 60s)});
+  rig.add("b/m", {answers_whole("fast")});
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().target, "b/m");
+  EXPECT_EQ(*rig.ended_at - started, 2s);
+}
+
+// ---- Leaving (section 10) -----------------------------------------------------------------------
+
+TEST_F(AttemptLoopTest, S102NothingIsLeftWhenTheClientGoesWhileTwoAttemptsAreUnderWay) {
+  rig.add("a/m", {stays_silent()});
+  rig.add("b/m", {stays_silent()});
+  rig.start();
+  rig.loop.run_for(10s);
+  EXPECT_EQ(rig.open_exchanges, 2);
+  rig.cancellation.cancel();
+  ASSERT_TRUE(rig.result) << "it takes no time at all";
+  EXPECT_EQ(rig.result->outcome, Outcome::cancelled_client);
+  EXPECT_EQ(rig.open_exchanges, 0);
+  EXPECT_EQ(rig.gate.granted, rig.gate.reported);
+  EXPECT_TRUE(rig.loop.is_idle());
+}
+
+TEST_F(AttemptLoopTest, S102TheClientGoesWhileAHeartbeatIsOnItsWay) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}}}});
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.channel.write_takes = 5s;
+  rig.loop.run_for(15s);
+  rig.cancellation.cancel();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::cancelled_client);
+}
+
+TEST_F(AttemptLoopTest, S105ADrainReadsOnForTheUsage) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}, {5s, stopped(), true}}}});
+  rig.upstream(0).drains_on_disconnect = true;
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.cancellation.cancel();
+  EXPECT_FALSE(rig.result);
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::cancelled_client);
+  EXPECT_EQ(rig.result->rows[0].usage.output, 4);
+  EXPECT_FALSE(rig.result->rows[0].is_estimated);
+  EXPECT_EQ(rig.channel.text, said("a"));
+}
+
+TEST_F(AttemptLoopTest, S105ADrainEndsAfterThirtySeconds) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}}}});
+  rig.upstream(0).drains_on_disconnect = true;
+  rig.start();
+  rig.loop.run_for(1s);
+  const TimePoint left = rig.loop.now();
+  rig.cancellation.cancel();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(*rig.ended_at - left, 30s);
+  EXPECT_TRUE(rig.result->rows[0].is_estimated);
+}
+
+// ---- Accounting (section 11) --------------------------------------------------------------------
+
+class CountingAccounting final : public Accounting {
+ public:
+  Result<Reservation> reserve(const Call&, const Target& target, std::int64_t) override {
+    if (target.name == too_dear) return Error(ErrorCode::budget_exceeded, "no money");
+    ++outstanding;
+    return Reservation{++ids};
+  }
+  void settle(Reservation, const Call&, const AttemptRow& row) override {
+    --outstanding;
+    rows.push_back(row);
+  }
+  std::string too_dear;
+  std::uint64_t ids = 0;
+  int outstanding = 0;
+  std::vector<AttemptRow> rows;
+};
+
+TEST_F(AttemptLoopTest, S119EveryAttemptReservesAndSettlesOnce) {
+  CountingAccounting accounting;
+  rig.accounting = &accounting;
+  rig.add("a/m", {{.send_error = ExchangeError::reset_sent}});
+  rig.add("b/m", {answers("hi")});
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(accounting.outstanding, 0);
+  ASSERT_EQ(accounting.rows.size(), 2U);
+  EXPECT_EQ(result.rows[0].failure, FailureClass::reset_sent);
+  EXPECT_FALSE(result.rows[0].is_charged) << "S-11.2: exposure, not the client's";
+  EXPECT_TRUE(result.rows[0].is_estimated);
+  EXPECT_EQ(result.rows[0].usage.input, 100);
+  EXPECT_TRUE(result.rows[1].is_charged);
+  EXPECT_EQ(result.usage->output, 4);
+}
+
+TEST_F(AttemptLoopTest, S119AnAttemptThatCannotReserveDoesNotStart) {
+  CountingAccounting accounting;
+  accounting.too_dear = "a/m";
+  rig.accounting = &accounting;
+  rig.add("a/m", {answers("no")});
+  rig.add("b/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+}
+
+TEST_F(AttemptLoopTest, C4TellsTargetAttemptsAndRequest) {
+  rig.add("a/m", {fails_to_connect()});
+  rig.add("b/m", {answers("hi")});
+  rig.route().retries.attempts_per_target = 1;
+  rig.finish();
+  EXPECT_EQ(rig.channel.field("x-weir-target"), "b/m");
+  EXPECT_EQ(rig.channel.field("x-weir-attempts"), "2");
+  EXPECT_EQ(rig.channel.field("x-weir-request-id"), "req_1");
+  EXPECT_EQ(rig.channel.field("x-weir-explain"), "") << "only who asks is told";
+}
+
+TEST_F(AttemptLoopTest, ExplainsEveryTargetToWhoAsks) {
+  rig.add("a/m");
+  rig.add("b/m", {answers("hi")});
+  rig.add("c/m");
+  rig.gate.refused = {"a/m"};
+  rig.finish({.explain = true});
+  const std::string told = rig.channel.field("x-weir-explain");
+  EXPECT_NE(told.find(R"("target":"a/m","step":1,"strategy":"priority","state":"refused",)"
+                      R"("why":"off after failures")"),
+            std::string::npos)
+      << told;
+  EXPECT_NE(told.find(R"("target":"b/m","step":1,"strategy":"priority","state":"chosen")"),
+            std::string::npos);
+  EXPECT_NE(told.find(R"("target":"c/m","step":1,"strategy":"priority","state":"untried")"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace weir::pipeline

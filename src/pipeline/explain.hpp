@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pipeline/plan.hpp"
+
+namespace weir::pipeline {
+
+std::string_view name(Strategy strategy) noexcept;
+
+/// How a request's target was chosen, as one line of JSON: every target in the order of the plan,
+/// why it was passed over or how its attempt ended, and the figures the strategies go by. `chosen`
+/// may be null. At most 6 KiB: what does not fit is counted.
+std::string explain(const Call& call, const Operation& operation,
+                    const std::vector<Candidate>& plan, const Candidate* chosen);
+
+}  // namespace weir::pipeline

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/flight.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "pipeline/explain.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+using policy::FailureClass;
+
+constexpr std::chrono::seconds drain_max{30};
+constexpr std::size_t drains_max = 16;
+
+/// Moving average with a weight of an eighth for the newest value.
+void blend(std::atomic<std::int64_t>& average, std::int64_t value) {
+  const std::int64_t before = average.load(std::memory_order_relaxed);
+  average.store(before == 0 ? value : before + (value - before) / 8, std::memory_order_relaxed);
+}
+
+std::int64_t microseconds_between(net::TimePoint from, net::TimePoint to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+}
+
+/// Holds a request in the count of those in flight.
+class InFlight {
+ public:
+  explicit InFlight(const Target& target) : target_(target) {
+    target_.counters->in_flight.fetch_add(1, std::memory_order_relaxed);
+    target_.upstream->counters->in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~InFlight() {
+    target_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
+    target_.upstream->counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  const Target& target_;
+};
+
+}  // namespace
+
+Flight::Flight(FlightTools& tools, Journey& journey, Plan plan)
+    : tools_(tools),
+      journey_(journey),
+      plan_(std::move(plan)),
+      attempt_(journey.call, cancellation_, journey.operation, target(), journey.delivery,
+               tools.exchanges, tools.wall, tools.limits, plan_.continuation),
+      started_(journey.call.loop.now()),
+      number_(++journey.result.attempts) {
+  AttemptRow& row = journey.result.rows.emplace_back();
+  row.number = number_;
+  row.target = &target();
+  row.is_hedge = plan_.is_hedge;
+  row.started_ms = tools.wall.unix_ms();
+  if (journey.call.cancellation.is_cancelled()) {
+    cancellation_.cancel();
+  } else {
+    journey.call.cancellation.add(*this);
+  }
+}
+
+Flight::~Flight() { stop_draining(); }
+
+AttemptRow& Flight::row() const {
+  return journey_.result.rows[static_cast<std::size_t>(number_ - 1)];
+}
+
+AnswerNotes Flight::notes() const {
+  AnswerNotes notes;
+  notes.attempts = number_;
+  if (journey_.call.shows_target) notes.target = target().name;
+  if (!target().notice.empty()) notes.warnings.push_back(target().notice);
+  if (journey_.call.options.explain) {
+    notes.explanation =
+        explain(journey_.call, journey_.operation, journey_.succession.candidates(), &candidate());
+  }
+  return notes;
+}
+
+net::Task<void> Flight::fly() {
+  std::optional<Accounting::Reservation> reservation;
+  if (tools_.accounting != nullptr) {
+    const std::int64_t most = expected_cost(target(), journey_.operation).value_or(0);
+    Result<Accounting::Reservation> reserved =
+        tools_.accounting->reserve(journey_.call, target(), most);
+    if (!reserved) {
+      end_.set(FailureClass::local);
+      end_.error = std::move(reserved).error();
+      tools_.gate.report(target(), *plan_.next.permit, end_.verdict, started_);
+      row().failure = FailureClass::local;
+      row().ended_ms = tools_.wall.unix_ms();
+      co_return;
+    }
+    reservation = *reserved;
+  }
+  {
+    const InFlight in_flight(target());
+    const net::TimePoint deadline =
+        plan_.continuation != nullptr ? plan_.continuation->stream_end : journey_.deadline;
+    AnswerNotes answer_notes = notes();
+    end_ = co_await attempt_.run(std::move(answer_notes), deadline, *this);
+  }
+  end_.is_beaten = end_.is_beaten || has_lost_;
+  stop_draining();
+  const net::TimePoint ended = journey_.call.loop.now();
+  tools_.gate.report(target(), *plan_.next.permit, end_.verdict, ended);
+  book();
+  count(ended);
+  if (reservation) tools_.accounting->settle(*reservation, journey_.call, row());
+}
+
+void Flight::lose() {
+  has_lost_ = true;
+  cancellation_.cancel();
+}
+
+bool Flight::may_answer() { return plan_.referee == nullptr || plan_.referee->may_answer(*this); }
+
+void Flight::on_first_content(net::TimePoint now) {
+  tools_.gate.note_first_content(target(), *plan_.next.permit, now - started_, now);
+}
+
+// The client left, or the program stops.
+void Flight::on_cancel() {
+  const bool drains = target().upstream->drains_on_disconnect && !journey_.call.is_shut_down &&
+                      tools_.draining.size() < drains_max;
+  if (!drains) return cancellation_.cancel();
+  tools_.draining.push_back(this);
+  attempt_.drain();
+  journey_.call.loop.arm_coarse(*this, journey_.call.loop.now() + drain_max);
+}
+
+void Flight::stop_draining() {
+  disarm();
+  std::erase(tools_.draining, this);
+}
+
+/// S-11.1, the last resort: our own count of what went out and came in.
+wire::Usage Flight::estimated_usage() const {
+  wire::Usage usage;
+  usage.input = journey_.operation.input_tokens_estimate();
+  std::size_t bytes = end_.facts.content_bytes;
+  if (Relay* relay = attempt_.relay()) {
+    if (const auto so_far = relay->so_far()) bytes = so_far->text.size();
+  }
+  if (plan_.continuation != nullptr) {
+    bytes -= std::min(bytes, plan_.continuation->text.size());
+  }
+  usage.output = end_.facts.has_content ? std::max<std::int64_t>(1, tokens_estimate(bytes)) : 0;
+  return usage;
+}
+
+/// S-11.2: what reached the client is charged to it, what the provider may bill besides is our own
+/// exposure.
+void Flight::book() {
+  AttemptRow& row = this->row();
+  const FailureClass failure = end_.failure();
+  row.failure = failure;
+  row.ended_ms = tools_.wall.unix_ms();
+  const bool has_left = failure == FailureClass::client && !end_.is_beaten;
+  const bool is_delivered = has_content() && !end_.is_beaten && !journey_.delivery.may_fail_over();
+  const bool may_be_billed = policy::traits(failure).maybe_billed || end_.is_beaten;
+  row.is_charged = end_.is_ok() || is_delivered || has_left;
+  if (!row.is_charged && !may_be_billed) return;
+  row.is_estimated = !end_.facts.usage.has_value();
+  row.usage = row.is_estimated ? estimated_usage() : *end_.facts.usage;
+  if (row.is_estimated && end_.is_ok() && !has_content()) row.usage = {};
+  const std::int64_t cost = cost_of(target(), row.usage, tools_.wall.unix_ms());
+  (row.is_charged ? row.cost_nanousd : row.exposure_nanousd) = cost;
+}
+
+void Flight::count(net::TimePoint ended) {
+  const policy::FailureTraits& traits = policy::traits(end_.failure());
+  const std::int64_t now_ms = row().ended_ms;
+  if (end_.first_content_at && journey_.operation.is_stream()) {
+    target().counters->first_contents.add(
+        std::chrono::duration_cast<milliseconds>(*end_.first_content_at - started_), ended);
+  }
+  for (TrafficCounters* counters : {target().counters.get(), target().upstream->counters.get()}) {
+    counters->attempts.fetch_add(1, std::memory_order_relaxed);
+    counters->last_used_ms.store(now_ms, std::memory_order_relaxed);
+    if (end_.is_ok()) {
+      counters->successes.fetch_add(1, std::memory_order_relaxed);
+      counters->last_success_ms.store(now_ms, std::memory_order_relaxed);
+      blend(counters->latency_us, microseconds_between(started_, ended));
+    } else if (traits.fault == policy::Fault::caller) {
+      counters->refusals.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      counters->failures.fetch_add(1, std::memory_order_relaxed);
+      counters->last_failure_ms.store(now_ms, std::memory_order_relaxed);
+    }
+    if (traits.fault != policy::Fault::caller) {
+      const std::int64_t before = counters->failing_permille.load(std::memory_order_relaxed);
+      const std::int64_t value = end_.is_ok() ? 0 : 1000;
+      counters->failing_permille.store(before + (value - before) / 8, std::memory_order_relaxed);
+    }
+    if (end_.first_content_at) {
+      blend(counters->first_content_us, microseconds_between(started_, *end_.first_content_at));
+    }
+    if (!row().is_charged) continue;
+    counters->input_tokens.fetch_add(static_cast<std::uint64_t>(row().usage.input_total()),
+                                     std::memory_order_relaxed);
+    counters->output_tokens.fetch_add(static_cast<std::uint64_t>(row().usage.output_total()),
+                                      std::memory_order_relaxed);
+    counters->cost_nanousd.fetch_add(row().cost_nanousd, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace weir::pipeline

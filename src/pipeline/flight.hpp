@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/attempt.hpp"
+#include "pipeline/succession.hpp"
+
+namespace weir::pipeline {
+
+class Flight;
+
+/// What all attempts of one thread use. Outlives them.
+struct FlightTools {
+  ExchangeFactory& exchanges;
+  TargetGate& gate;
+  const WallClock& wall;
+  AttemptLimits limits;
+  Accounting* accounting = nullptr;  ///< null: nothing is reserved
+  std::vector<Flight*> draining;     ///< whose clients have left (S-10.5)
+};
+
+/// One request on its way through its attempts.
+struct Journey {
+  Call& call;
+  Operation& operation;
+  Delivery& delivery;
+  net::TimePoint started;
+  net::TimePoint deadline;  ///< T-15's
+  Succession succession;
+  CallResult result;
+};
+
+/// Decides between two attempts of one request that run side by side.
+class Referee {
+ public:
+  virtual ~Referee() = default;
+  /// True for the first that asks, and ends the other.
+  virtual bool may_answer(Flight& flight) = 0;
+};
+
+/// One attempt with all that belongs to it: its permit, its place in the counts, its reservation,
+/// its row. It can be ended alone, and goes on for a while without its client where that is set.
+class Flight final : private AttemptListener, private net::Cancellable, private net::Alarm {
+ public:
+  struct Plan {
+    Succession::Next next;  ///< with its permit
+    bool is_hedge = false;
+    const Continuation* continuation = nullptr;
+    Referee* referee = nullptr;  ///< null: it is alone
+  };
+  Flight(FlightTools& tools, Journey& journey, Plan plan);
+  ~Flight() override;
+
+  /// Once.
+  net::Task<void> fly();
+  /// Ends it early, since another was faster, or since nobody waits for it; `fly` may return within
+  /// the call.
+  void lose();
+  void cancel() { cancellation_.cancel(); }
+
+  [[nodiscard]] const AttemptEnd& end() const { return end_; }
+  [[nodiscard]] Candidate& candidate() const { return *plan_.next.candidate; }
+  [[nodiscard]] const Target& target() const { return *candidate().target; }
+  [[nodiscard]] Relay* relay() const { return attempt_.relay(); }
+  [[nodiscard]] bool has_content() const { return end_.first_content_at.has_value(); }
+  [[nodiscard]] net::TimePoint started() const { return started_; }
+  [[nodiscard]] int number() const { return number_; }
+  [[nodiscard]] AttemptRow& row() const;
+
+ private:
+  bool may_answer() override;
+  void on_first_content(net::TimePoint now) override;
+  void on_cancel() override;
+  void on_alarm() override { cancellation_.cancel(); }
+  [[nodiscard]] AnswerNotes notes() const;
+  [[nodiscard]] wire::Usage estimated_usage() const;
+  void stop_draining();
+  void count(net::TimePoint ended);
+  void book();
+
+  FlightTools& tools_;
+  Journey& journey_;
+  Plan plan_;
+  net::Cancellation cancellation_;
+  Attempt attempt_;
+  AttemptEnd end_;
+  bool has_lost_ = false;
+  net::TimePoint started_;
+  int number_ = 0;
+};
+
+/// Tokens that stand for `bytes` of text, where no provider counts them.
+constexpr std::int64_t tokens_estimate(std::size_t bytes) {
+  return static_cast<std::int64_t>((bytes + 3) / 4);
+}
+
+}  // namespace weir::pipeline

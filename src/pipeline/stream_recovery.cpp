@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/stream_recovery.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "pipeline/codecs.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+using Type = wire::StreamEvent::Type;
+
+class JoiningRelay final : public Relay, private wire::EventSink {
+ public:
+  JoiningRelay(const Continuation& continuation, const Target& target)
+      : continuation_(continuation),
+        before_(*continuation.before),
+        decoder_(codec_of(target.dialect).make_stream_decoder(target.upstream->quirks)) {
+    if (continuation.method == JoinMethod::replay) awaited_ = continuation.text;
+  }
+
+  Result<> whole(std::string_view, std::string&) override {
+    return Error(ErrorCode::upstream_malformed, "a whole answer can't go on with a stream");
+  }
+  Result<> whole_as_stream(std::string_view body, std::string& out) override {
+    return whole(body, out);
+  }
+
+  Result<> feed(std::string_view bytes, std::string& out) override {
+    out_ = &out;
+    WEIR_TRY(decoder_->feed(bytes, *this));
+    look_at_decoder();
+    return {};
+  }
+  Result<> end(std::string& out) override {
+    out_ = &out;
+    WEIR_TRY(decoder_->end(*this));
+    look_at_decoder();
+    return {};
+  }
+  void finish(std::string& out) override { before_.finish(out); }
+  void fail(const Error& error, std::string_view request_id, std::string& out) override {
+    before_.fail(error, request_id, out);
+  }
+  [[nodiscard]] std::optional<StreamSoFar> so_far() override { return before_.so_far(); }
+  void join(const wire::StreamEvent& event, std::string& out) override { before_.join(event, out); }
+
+ private:
+  void look_at_decoder() {
+    facts_.is_complete = decoder_->is_complete();
+    facts_.is_terminated = decoder_->is_terminated();
+  }
+
+  void on_event(const wire::StreamEvent& event) override {
+    if (facts_.has_diverged || facts_.fault) return;
+    switch (event.type) {
+      case Type::error:
+        if (event.fault != nullptr) facts_.fault = *event.fault;
+        return;
+      case Type::start:
+        return;  // the stream has one
+      case Type::reasoning:
+      case Type::reasoning_signature:
+      case Type::reasoning_encrypted:
+        return;  // thoughts about what is said already
+      case Type::usage:
+        return take_usage(event);
+      case Type::text:
+        return take_text(event);
+      case Type::finish:
+        if (facts_.finish == wire::Finish::none) facts_.finish = event.finish;
+        break;
+      case Type::refusal:
+      case Type::tool_call_begin:
+      case Type::tool_call_delta:
+      case Type::tool_call_end:
+        break;
+    }
+    if (event.choice != 0 || !awaited_.empty()) {
+      facts_.has_diverged = true;
+      return;
+    }
+    write(event);
+  }
+
+  void take_usage(const wire::StreamEvent& event) {
+    if (event.usage == nullptr) return;
+    facts_.usage = *event.usage;
+    const wire::Usage all = sum(continuation_.usage_before, *event.usage);
+    wire::StreamEvent told = event;
+    told.usage = &all;
+    before_.join(told, *out_);
+  }
+
+  void take_text(const wire::StreamEvent& event) {
+    std::string_view text = event.text;
+    facts_.content_bytes += text.size();
+    const std::size_t known = std::min(text.size(), awaited_.size());
+    if (text.substr(0, known) != awaited_.substr(0, known)) {
+      facts_.has_diverged = true;
+      return;
+    }
+    awaited_.remove_prefix(known);
+    text.remove_prefix(known);
+    if (text.empty()) return;
+    wire::StreamEvent rest = event;
+    rest.text = text;
+    if (known > 0) rest.logprobs = {};  // they belong to the whole piece
+    write(rest);
+  }
+
+  void write(const wire::StreamEvent& event) {
+    if (!facts_.has_content && continuation_.is_marked) {
+      out_->append(": weir recovered attempt=").append(std::to_string(continuation_.number));
+      out_->append(" method=").append(name(continuation_.method)).append("\n\n");
+    }
+    facts_.has_content = true;
+    before_.join(event, *out_);
+  }
+
+  const Continuation& continuation_;
+  Relay& before_;
+  std::unique_ptr<wire::StreamDecoder> decoder_;
+  std::string_view awaited_;  ///< of a replay: what the client has and it has not said again yet
+  std::string* out_ = nullptr;
+};
+
+/// Frames that are kept before they are read.
+constexpr std::size_t kept_bytes_max = 64 * 1024;
+
+}  // namespace
+
+wire::Usage sum(wire::Usage a, const wire::Usage& b) {
+  a.input += b.input;
+  a.input_cache_read += b.input_cache_read;
+  a.input_cache_write += b.input_cache_write;
+  a.input_cache_write_1h += b.input_cache_write_1h;
+  a.output += b.output;
+  a.output_reasoning += b.output_reasoning;
+  a.input_audio += b.input_audio;
+  a.output_audio += b.output_audio;
+  a.accepted_prediction += b.accepted_prediction;
+  a.rejected_prediction += b.rejected_prediction;
+  // A price is only known of the whole when it is known of each part.
+  if (a.cost_nanousd && b.cost_nanousd) {
+    *a.cost_nanousd += *b.cost_nanousd;
+  } else {
+    a.cost_nanousd.reset();
+  }
+  return a;
+}
+
+std::string_view name(JoinMethod method) noexcept {
+  return method == JoinMethod::prefill ? "prefill" : "replay";
+}
+
+bool takes_prefill(const Target& target) {
+  return target.traits.takes_prefill || target.can(Capability::prefill) == Tri::yes;
+}
+
+std::unique_ptr<Relay> make_joining_relay(const Continuation& continuation, const Target& target) {
+  return std::make_unique<JoiningRelay>(continuation, target);
+}
+
+void note_event(StreamSoFar& so_far, const wire::StreamEvent& event) {
+  switch (event.type) {
+    case Type::text:
+      so_far.text.append(event.text);
+      so_far.is_plain = so_far.is_plain && event.choice == 0 && event.signature.empty();
+      return;
+    case Type::refusal:
+    case Type::reasoning_signature:
+    case Type::reasoning_encrypted:
+    case Type::tool_call_begin:
+    case Type::tool_call_delta:
+    case Type::tool_call_end:
+    case Type::finish:
+      so_far.is_plain = false;
+      return;
+    case Type::start:
+    case Type::reasoning:
+    case Type::usage:
+    case Type::error:
+      return;
+  }
+}
+
+// ---- StreamMemory ---------------------------------------------------------------------------
+
+StreamMemory::StreamMemory(wire::Dialect dialect, wire::Quirks quirks,
+                           const wire::StreamOptions& options)
+    : dialect_(dialect), quirks_(quirks), options_(options) {}
+
+StreamMemory::~StreamMemory() = default;
+
+void StreamMemory::keep(std::string_view frames) {
+  kept_.append(frames);
+  if (kept_.size() > kept_bytes_max) read_kept();
+}
+
+const StreamSoFar& StreamMemory::so_far() {
+  read_kept();
+  return so_far_;
+}
+
+void StreamMemory::join(const wire::StreamEvent& event, std::string& out) {
+  read_kept();
+  note_event(so_far_, event);
+  is_joined_ = true;
+  encoder_->encode(event, out);
+}
+
+void StreamMemory::read_kept() {
+  if (!decoder_) {
+    decoder_ = codec_of(dialect_).make_stream_decoder(quirks_);
+    encoder_ = codec_of(dialect_).make_stream_encoder(options_);
+  }
+  // They were taken for good when they passed; what can't be read now can't be joined either.
+  if (!decoder_->feed(kept_, *this)) so_far_.is_plain = false;
+  kept_.clear();
+}
+
+void StreamMemory::on_event(const wire::StreamEvent& event) {
+  note_event(so_far_, event);
+  // Written to nobody: the encoder comes to where the client's stream is.
+  encoder_->encode(event, scratch_);
+  scratch_.clear();
+}
+
+}  // namespace weir::pipeline

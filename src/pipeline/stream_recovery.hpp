@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "pipeline/relay.hpp"
+#include "pipeline/route.hpp"
+
+/// Going on with a stream that broke after its first content (S-9.11, S-9.12).
+namespace weir::pipeline {
+
+enum class JoinMethod : std::uint8_t {
+  prefill,  ///< the model goes on from the text so far, given to it as its own unfinished turn
+  replay,   ///< the request is asked anew, and what the client has is swallowed while it is equal
+};
+std::string_view name(JoinMethod method) noexcept;
+
+/// A broken stream that an attempt goes on with.
+struct Continuation {
+  JoinMethod method = JoinMethod::replay;
+  Relay* before = nullptr;    ///< of the stream that broke
+  std::string text;           ///< what the client has of the answer
+  wire::Usage usage_before;   ///< of all attempts that brought it
+  int number = 0;             ///< of this attempt, for the mark at the seam
+  bool is_marked = true;      ///< the client's format has comments
+  net::TimePoint stream_end;  ///< T-17's
+};
+
+/// Reads the answer of `target` and writes it into the client's stream behind what
+/// `continuation.before` wrote there: same id, same model, no second start, one usage over all
+/// attempts. `facts().has_diverged` says that a replayed answer was another one; the client has
+/// seen nothing of it then. The continuation outlives the relay.
+std::unique_ptr<Relay> make_joining_relay(const Continuation& continuation, const Target& target);
+
+/// Remembers what a passed-through stream told, in bounded memory and at the cost of a copy: frames
+/// are kept as they are and only read when there are many of them, or when the stream breaks.
+class StreamMemory final : private wire::EventSink {
+ public:
+  /// `options` holds what the client would see of a stream without an id of its own; its views
+  /// outlive this.
+  StreamMemory(wire::Dialect dialect, wire::Quirks quirks, const wire::StreamOptions& options);
+  ~StreamMemory() override;
+
+  void keep(std::string_view frames);
+  [[nodiscard]] const StreamSoFar& so_far();
+  void join(const wire::StreamEvent& event, std::string& out);
+  /// Something was joined: what ends the stream has to come from here.
+  [[nodiscard]] bool is_joined() const { return is_joined_; }
+  void finish(std::string& out) { encoder_->finish(out); }
+
+ private:
+  void read_kept();
+  void on_event(const wire::StreamEvent& event) override;
+
+  wire::Dialect dialect_;
+  wire::Quirks quirks_;
+  wire::StreamOptions options_;
+  std::string kept_;
+  StreamSoFar so_far_;
+  bool is_joined_ = false;
+  std::unique_ptr<wire::StreamDecoder> decoder_;
+  std::unique_ptr<wire::StreamEncoder> encoder_;  ///< stands where the client's stream does
+  std::string scratch_;
+};
+
+/// Nothing known counts as no.
+bool takes_prefill(const Target& target);
+
+/// The tokens of both.
+wire::Usage sum(wire::Usage a, const wire::Usage& b);
+
+/// Adds what `event` tells to `so_far`.
+void note_event(StreamSoFar& so_far, const wire::StreamEvent& event);
+
+}  // namespace weir::pipeline

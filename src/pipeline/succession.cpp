@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/succession.hpp"
+
+#include <algorithm>
+
+#include "policy/backoff.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+using policy::FailureClass;
+
+bool is_free(const Target& target) {
+  if (target.upstream->is_local) return true;
+  const auto output = target.prices.of(providers::PriceKind::output);
+  return target.is_priced && output && output->nano_per_million() == 0;
+}
+
+}  // namespace
+
+Succession::Succession(const Call& call, const Operation& operation, TargetGate& gate,
+                       Random& random, net::TimePoint deadline, std::int64_t unix_ms)
+    : call_(call),
+      deadline_(deadline),
+      policy_(call.route->retries),
+      gate_(gate),
+      random_(random),
+      candidates_(make_plan(call, operation, random, unix_ms)),
+      may_retry_(policy_.is_enabled && !call.options.no_retry),
+      // F-8: what only one provider can read goes nowhere else.
+      may_fail_over_(may_retry_ && call.route->failover && !call.options.no_failover &&
+                     !operation.is_pinned()) {}
+
+void Succession::note(Candidate& candidate, const AttemptEnd& end) {
+  const policy::FailureTraits& row = policy::traits(end.failure());
+  last_ = end.verdict;
+  last_candidate_ = &candidate;
+  candidate.visits += 1;
+  candidate.is_key_refused = row.fault == policy::Fault::key;
+  candidate.outcome = policy::name(end.failure());
+  if (row.counts_as_attempt) ++counted_;
+  if (end.failure() == FailureClass::timeout_sent) ++timeouts_;
+}
+
+Succession::Next Succession::after(Candidate& candidate, const AttemptEnd& end) {
+  note(candidate, end);
+  // T-14: a slow answer that was never streamed has cost a lot already; one more try is enough.
+  const bool is_spent = end.verdict.next_target == policy::NextTarget::once_unless_streamed &&
+                        timeouts_ > (policy_.retry_on_total_timeout ? 1 : 0);
+  if (!may_retry_ || counted_ >= policy_.max_attempts || is_spent) return {};
+  if (may_repeat(end, candidate)) {
+    if (auto again = same(candidate, end); again.candidate != nullptr) return again;
+  }
+  if (!may_go_on()) return {};
+  Next next;
+  const auto wait = policy::wait_for_other_target(policy_.backoff, time_left(), random_);
+  if (wait) next = untried(*wait, Purpose::answer);
+  const bool may_wait_here = end.verdict.same_target == policy::SameTarget::last_resort &&
+                             candidate.visits < policy_.attempts_per_target;
+  if (next.candidate == nullptr && may_wait_here) return same(candidate, end);
+  return next;
+}
+
+Succession::Next Succession::ask_again(Next next) {
+  next.permit = gate_.permit(*next.candidate->target, call_.loop.now());
+  if (next.permit->is_granted) return next;
+  return may_go_on() ? untried(milliseconds(0), Purpose::answer) : Next{};
+}
+
+Succession::Next Succession::beside(const Candidate& candidate, bool may_cost) {
+  const bool may_start =
+      counted_ + 1 < policy_.max_attempts && time_left() >= policy_.backoff.attempt_budget_min;
+  if (!may_start) return {};
+  const bool is_first_free = is_free(*candidate.target);
+  for (Candidate& other : candidates_) {
+    if (other.place == candidate.place || !is_open(other)) continue;
+    if (is_first_free && !may_cost && !is_free(*other.target)) continue;
+    if (auto permit = admit(other, Purpose::hedge)) {
+      return {.candidate = &other, .wait = {}, .permit = std::move(permit)};
+    }
+  }
+  return {};
+}
+
+bool Succession::has_others(const Candidate& candidate) const {
+  return may_fail_over_ &&
+         std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
+           return other.place != candidate.place && other.skipped.empty() && other.visits == 0;
+         });
+}
+
+Succession::Next Succession::to_recover(Candidate& candidate, const AttemptEnd& end) {
+  note(candidate, end);
+  if (!may_fail_over_ || counted_ >= policy_.max_attempts) return {};
+  return untried(milliseconds(0), Purpose::answer);
+}
+
+Succession::Next Succession::again(Candidate& candidate) {
+  const auto now = call_.loop.now();
+  candidate.visits += 1;
+  if (++counted_ >= policy_.max_attempts || candidate.visits >= policy_.attempts_per_target) {
+    return {};
+  }
+  TargetGate::Permit permit = gate_.permit(*candidate.target, now);
+  if (!permit.is_granted) return {};
+  if (!gate_.may_retry(*candidate.target->upstream, now)) {
+    gate_.report(*candidate.target, permit, unused(), now);
+    return {};
+  }
+  return {.candidate = &candidate, .wait = {}, .permit = std::move(permit)};
+}
+
+Error Succession::exhausted() const {
+  std::string reasons;
+  bool all_lack = true;
+  for (const Candidate& candidate : candidates_) {
+    all_lack = all_lack && !candidate.skipped.empty();
+    if (candidate.skipped.empty()) continue;
+    if (!reasons.empty()) reasons.append("; ");
+    reasons.append(candidate.target->name).append(": ").append(candidate.skipped);
+  }
+  if (all_lack) {
+    return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons};
+  }
+  Error error(ErrorCode::all_targets_unavailable, "every target is unavailable for now");
+  // B-10: whole seconds, and not the same for everyone who waits.
+  const milliseconds wait = soonest_.value_or(milliseconds(1'000));
+  const auto seconds = (wait.count() + 999) / 1000 + random_.uniform(0, 2);
+  error.retry_after = std::chrono::seconds(seconds);
+  return error;
+}
+
+/// Keys of one model count once: they stand in for each other.
+std::size_t Succession::usable_untried_count() {
+  if (!may_fail_over_) return 0;
+  std::size_t count = 0;
+  std::optional<std::uint32_t> counted_place;
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.place == counted_place || !is_open(candidate)) continue;
+    if (gate_.refused_for(*candidate.target, call_.loop.now()) > milliseconds(0)) continue;
+    counted_place = candidate.place;
+    ++count;
+  }
+  return count;
+}
+
+// a retry here must not use up the attempt that a healthy last target would need.
+bool Succession::may_repeat(const AttemptEnd& end, const Candidate& current) {
+  if (end.verdict.same_target != policy::SameTarget::yes) return false;
+  if (current.visits >= policy_.attempts_per_target) return false;
+  const auto left = static_cast<std::size_t>(policy_.max_attempts - counted_);
+  return left > usable_untried_count();
+}
+
+bool Succession::may_go_on() const {
+  if (!may_fail_over_) return false;
+  switch (last_.next_target) {
+    case policy::NextTarget::yes:
+    case policy::NextTarget::once_unless_streamed:
+    case policy::NextTarget::before_commit:
+    case policy::NextTarget::larger_context:
+      return true;
+    case policy::NextTarget::by_setting:
+      return call_.route->content_filter_failover;
+    case policy::NextTarget::no:
+      return last_.try_next_for_parameter;
+  }
+  return false;
+}
+
+Succession::Next Succession::same(Candidate& candidate, const AttemptEnd& end) {
+  const auto now = call_.loop.now();
+  const Target& target = *candidate.target;
+  // the upstream's own wish is a floor, and so is the cooldown that followed from it; one too
+  // long sends us on.
+  const milliseconds floor =
+      std::max(end.verdict.wait.value_or(milliseconds(0)), gate_.refused_for(target, now));
+  const auto wait =
+      policy::wait_for_same_target(policy_.backoff, candidate.visits, floor, time_left(), random_);
+  if (!wait || !gate_.may_retry(*target.upstream, now)) return {};
+  return {.candidate = &candidate, .wait = *wait, .permit = std::nullopt};
+}
+
+milliseconds Succession::time_left() const {
+  return std::chrono::duration_cast<milliseconds>(deadline_ - call_.loop.now());
+}
+
+bool Succession::is_open(const Candidate& candidate) const {
+  if (candidate.visits > 0 || !candidate.skipped.empty()) return false;
+  if (!fits_after_context_error(*candidate.target)) return false;
+  // Another key helps only against what was wrong with the first.
+  return std::all_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
+    return other.place != candidate.place || other.visits == 0 || other.is_key_refused;
+  });
+}
+
+Succession::Next Succession::untried(milliseconds wait, Purpose purpose) {
+  for (Candidate& candidate : candidates_) {
+    if (!is_open(candidate)) continue;
+    if (auto permit = admit(candidate, purpose)) {
+      return {.candidate = &candidate, .wait = wait, .permit = std::move(permit)};
+    }
+  }
+  return {};
+}
+
+std::optional<TargetGate::Permit> Succession::admit(Candidate& candidate, Purpose purpose) {
+  const auto now = call_.loop.now();
+  const Upstream& upstream = *candidate.target->upstream;
+  if (upstream.in_flight_max > 0 &&
+      upstream.counters->in_flight.load(std::memory_order_relaxed) >= upstream.in_flight_max) {
+    candidate.outcome = "the provider has all the requests it may have";
+    return std::nullopt;
+  }
+  TargetGate::Permit permit = gate_.permit(*candidate.target, now);
+  if (!permit.is_granted) {
+    const milliseconds remaining = permit.remaining;
+    if (remaining > milliseconds(0)) soonest_ = std::min(soonest_.value_or(remaining), remaining);
+    candidate.outcome = std::move(permit.reason);
+    return std::nullopt;
+  }
+  if (!was_visited(upstream)) {
+    gate_.note_first_visit(upstream, now);
+    visited_.push_back(&upstream);
+  } else if (purpose == Purpose::answer && !gate_.may_retry(upstream, now)) {
+    // Asked last: what is refused anyway costs no budget.
+    gate_.report(*candidate.target, permit, unused(), now);
+    candidate.outcome = "the provider's retry budget is used up";
+    return std::nullopt;
+  }
+  return permit;
+}
+
+bool Succession::was_visited(const Upstream& upstream) const {
+  return std::any_of(visited_.begin(), visited_.end(), [&](const Upstream* visited) {
+    return visited == &upstream || visited->name == upstream.name;
+  });
+}
+
+// After "the prompt is too long" only a larger window is worth the trip.
+bool Succession::fits_after_context_error(const Target& target) const {
+  if (last_candidate_ == nullptr || last_.failure != FailureClass::context) return true;
+  return target.context_tokens > last_candidate_->target->context_tokens;
+}
+
+}  // namespace weir::pipeline

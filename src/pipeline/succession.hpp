@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "pipeline/attempt.hpp"
+#include "pipeline/plan.hpp"
+#include "pipeline/target_gate.hpp"
+
+namespace weir::pipeline {
+
+/// Which target a request asks next, and after what wait. All rules of retries and failover
+/// (section 5, F-2, F-6, F-8) are here, and nothing else is.
+class Succession {
+ public:
+  struct Next {
+    Candidate* candidate = nullptr;  ///< null: there is none
+    milliseconds wait{0};
+    /// Nothing: to be asked for after the wait, with `ask_again`.
+    std::optional<TargetGate::Permit> permit;
+  };
+
+  /// `deadline` is T-15's. Call, operation, gate and random outlive this.
+  Succession(const Call& call, const Operation& operation, TargetGate& gate, Random& random,
+             net::TimePoint deadline, std::int64_t unix_ms);
+
+  /// The first target.
+  Next first() { return untried(milliseconds(0), Purpose::answer); }
+  /// What follows the attempt at `candidate`, which ended with `end`.
+  Next after(Candidate& candidate, const AttemptEnd& end);
+  /// The same target after the wait. Asked before it, the gate would refuse for the very cooldown
+  /// that is waited out, or lend a probe that sleeps.
+  Next ask_again(Next next);
+
+  /// One to be asked beside the silent attempt at `candidate` (F-7). One that is free of charge is
+  /// never joined by one that is not, unless `may_cost`.
+  Next beside(const Candidate& candidate, bool may_cost);
+  /// True when `beside` may find one: asked before a timer is set for it.
+  [[nodiscard]] bool has_others(const Candidate& candidate) const;
+  /// An attempt that ended beside another which goes on.
+  void note(Candidate& candidate, const AttemptEnd& end);
+  /// One that may go on with a stream which broke at `candidate` (S-9.11).
+  Next to_recover(Candidate& candidate, const AttemptEnd& end);
+  /// The same target at once, for a second way to go on with a stream.
+  Next again(Candidate& candidate);
+
+  /// The error when no target could be asked.
+  [[nodiscard]] Error exhausted() const;
+  [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
+
+ private:
+  enum class Purpose : std::uint8_t { answer, hedge };
+
+  [[nodiscard]] std::size_t usable_untried_count();
+  [[nodiscard]] bool may_repeat(const AttemptEnd& end, const Candidate& current);
+  [[nodiscard]] bool may_go_on() const;
+  Next same(Candidate& candidate, const AttemptEnd& end);
+  Next untried(milliseconds wait, Purpose purpose);
+  /// Nothing: it may be asked as far as this request's own past says.
+  [[nodiscard]] bool is_open(const Candidate& candidate) const;
+  std::optional<TargetGate::Permit> admit(Candidate& candidate, Purpose purpose);
+  [[nodiscard]] milliseconds time_left() const;
+  [[nodiscard]] bool was_visited(const Upstream& upstream) const;
+  [[nodiscard]] bool fits_after_context_error(const Target& target) const;
+
+  const Call& call_;
+  net::TimePoint deadline_;
+  const RetryPolicy& policy_;
+  TargetGate& gate_;
+  Random& random_;
+  std::vector<Candidate> candidates_;
+  std::vector<const Upstream*> visited_;
+  bool may_retry_;
+  bool may_fail_over_;
+  const Candidate* last_candidate_ = nullptr;
+  policy::Classified last_;
+  int counted_ = 0;
+  int timeouts_ = 0;
+  std::optional<milliseconds> soonest_;
+};
+
+}  // namespace weir::pipeline
