@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/hedging.hpp"
+
+#include <gtest/gtest.h>
+
+namespace weir::policy {
+namespace {
+
+using namespace std::chrono_literals;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+constexpr TimePoint start{1h};
+
+TEST(HedgeDelay, F7IsFixedUntilTwentyAnswersAreKnown) {
+  LatencyWindow window;
+  for (int i = 0; i < 19; ++i) window.add(10s, start);
+  EXPECT_EQ(hedge_delay(window, false, start), 8s);
+  EXPECT_EQ(hedge_delay(window, true, start), 45s);
+  window.add(10s, start);
+  EXPECT_GE(hedge_delay(window, false, start), 20s);
+  EXPECT_LE(hedge_delay(window, false, start), 23s) << "a bucket is 15 % wide";
+}
+
+TEST(HedgeDelay, F7GoesByTheSlowestTwentiethWithinTwoAndSixtySeconds) {
+  LatencyWindow window;
+  for (int i = 0; i < 94; ++i) window.add(100ms, start);
+  EXPECT_EQ(hedge_delay(window, false, start), 2s);
+  for (int i = 0; i < 6; ++i) window.add(5min, start);
+  EXPECT_EQ(hedge_delay(window, false, start), 60s);
+}
+
+TEST(HedgeDelay, F7ForgetsAfterFiveMinutes) {
+  LatencyWindow window;
+  for (int i = 0; i < 100; ++i) window.add(10s, start);
+  EXPECT_GE(hedge_delay(window, false, start + 4min), 20s);
+  EXPECT_EQ(hedge_delay(window, false, start + 5min), 8s);
+}
+
+TEST(HedgeQuota, F7AllowsOneInTwentyAndOnePerTenSeconds) {
+  HedgeQuota quota;
+  const auto hedge = [&](TimePoint now) {
+    const bool may = quota.may_hedge(now);
+    if (may) quota.count_hedge(now);
+    return may;
+  };
+  EXPECT_TRUE(hedge(start)) << "one per ten seconds in any case";
+  EXPECT_FALSE(hedge(start));
+  for (int i = 0; i < 40; ++i) quota.count_request(start);
+  EXPECT_TRUE(hedge(start));
+  EXPECT_FALSE(hedge(start));
+  EXPECT_TRUE(hedge(start + 10s));
+  EXPECT_FALSE(hedge(start + 11s));
+}
+
+}  // namespace
+}  // namespace weir::policy
