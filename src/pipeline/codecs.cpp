@@ -12,6 +12,7 @@
 #include "wire/openai/codec.hpp"
 #include "wire/openai/passthrough.hpp"
 #include "wire/responses/codec.hpp"
+#include "wire/responses/passthrough.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -29,7 +30,8 @@ constexpr std::array<Codec, wire::dialect_count> codecs{{
     {wire::responses::decode_request, wire::responses::encode_request,
      wire::responses::decode_response, wire::responses::encode_response,
      wire::responses::make_stream_decoder, wire::responses::make_stream_encoder, sse_media_type,
-     wire::Framing::sse, nullptr, nullptr, nullptr, nullptr},
+     wire::Framing::sse, wire::responses::peek_request, wire::responses::patch_request,
+     wire::responses::watch_response, wire::responses::make_stream_watcher},
     {wire::anthropic::decode_request, wire::anthropic::encode_request,
      wire::anthropic::decode_response, wire::anthropic::encode_response,
      wire::anthropic::make_stream_decoder, wire::anthropic::make_stream_encoder, sse_media_type,

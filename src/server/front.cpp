@@ -2,10 +2,12 @@
 #include "server/front.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 
 #include "base/ascii.hpp"
 #include "base/hash.hpp"
@@ -56,6 +58,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
              Surface surface, Random& random)
     : loop_(loop),
       model_calls_(loop, attempts, shared.wall, shared.log),
+      responses_(loop, model_calls_, shared.wall, *shared.responses, shared.log),
       service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
       shared_(shared),
       surface_(surface),
@@ -136,6 +139,23 @@ Result<> Front::authorize(const ClientRequest& request) const {
   return Error(ErrorCode::not_allowed, "not allowed");
 }
 
+/// Whose request it is: a digest of the whole key (Y-3), or everyone where no key is asked for.
+std::string Front::tenant_of(const ClientRequest& request) const {
+  if (request.snapshot->config().keys.empty()) return {};
+  const std::string credential =
+      credential_of(request.door, request.exchange.head(), request.target);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
+         digest.data());
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string name = "key:";
+  for (const unsigned char byte : digest) {
+    name.push_back(hex[byte >> 4]);
+    name.push_back(hex[byte & 15]);
+  }
+  return name;
+}
+
 /// The limits on calls under way. Probes, lists and administration have none (O-2).
 Result<> Front::admit(ClientRequest& request) {
   const RouteSpec& route = *request.route;
@@ -199,6 +219,11 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
   const Endpoint endpoint = request.route->endpoint;
   if (call_reader_of(endpoint) != nullptr) {
     co_await model_calls_.answer(request);
+    co_return;
+  }
+  if (ResponsesDoor::has(endpoint)) {
+    std::string tenant = tenant_of(request);
+    co_await responses_.answer(request, std::move(tenant));
     co_return;
   }
   if (const auto service = service_of(endpoint)) {

@@ -13,6 +13,7 @@
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
 #include "server/model_calls.hpp"
+#include "server/responses_door.hpp"
 #include "server/routes.hpp"
 #include "server/service_calls.hpp"
 #include "shared_state/occupancy.hpp"
@@ -33,7 +34,8 @@ struct Shared {
   Admin* admin = nullptr;
   /// Where they are answered. Precondition: there is one where there is an administration.
   Background* background = nullptr;
-  Log* log = nullptr;  ///< null: nothing is written down
+  Log* log = nullptr;                    ///< null: nothing is written down
+  ResponseArchive* responses = nullptr;  ///< null only where no client calls
   /// Where request bodies lie that are too large for memory.
   std::string uploads_directory = {};
 };
@@ -62,10 +64,12 @@ class Front final : public net::RequestHandler {
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);
+  [[nodiscard]] std::string tenant_of(const ClientRequest& request) const;
   [[nodiscard]] std::string make_request_id();
 
   net::Loop& loop_;
   ModelCalls model_calls_;
+  ResponsesDoor responses_;
   ServiceCalls service_calls_;
   const Shared& shared_;
   Surface surface_;

@@ -132,9 +132,10 @@ Program::Program(Options options, config::Loaded loaded)
                  }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
+      responses_(loaded_.config.responses, data_directory_),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
-      shared_{wall_, occupancy_, nullptr, &background_, &log_, data_directory_},
+      shared_{wall_, occupancy_, nullptr, &background_, &log_, &responses_, data_directory_},
       context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
@@ -383,6 +384,8 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("threads", next.threads != now.threads);
   warn("reuse_port", next.reuse_port != now.reuse_port);
   warn("data_dir", next.data_dir != now.data_dir);
+  warn("responses", next.responses.store != now.responses.store ||
+                        next.responses.bytes_max != now.responses.bytes_max);
   warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
   const net::ServerLimits old_limits = server_limits(now);
   const net::ServerLimits new_limits = server_limits(next);

@@ -134,6 +134,7 @@ class Program {
   std::string admin_token_;
   std::unique_ptr<Administration> admin_;
   Background background_;
+  ResponseArchive responses_;
   shared_state::Occupancy occupancy_;
   Shared shared_;
   WorkerContext context_;

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/responses_door.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "json/document.hpp"
+#include "json/writer.hpp"
+#include "net/http/target.hpp"
+#include "pipeline/kept_response_operation.hpp"
+#include "pipeline/needs.hpp"
+#include "pipeline/responses_operation.hpp"
+#include "server/log.hpp"
+#include "wire/responses/codec.hpp"
+#include "wire/responses/conversation.hpp"
+#include "wire/responses/passthrough.hpp"
+
+namespace weir::server {
+namespace {
+
+constexpr std::string_view json_type = "application/json";
+
+/// The id of an answer of ours. Nobody who does not know the request's can guess it.
+std::string response_id_of(std::string_view request_id) {
+  const auto prefix = request_id.find('_');
+  return "resp_" +
+         std::string(request_id.substr(prefix == std::string_view::npos ? 0 : prefix + 1));
+}
+
+bool is_at(const pipeline::Target& target, std::string_view provider) {
+  return target.upstream->name == provider;
+}
+
+/// `route` with nothing but the target that answered before, or another of the same provider where
+/// the client asks for another model (F-8).
+Result<std::shared_ptr<const pipeline::Route>> pinned_route(const pipeline::Route& route,
+                                                            std::string_view target_name) {
+  const std::string_view provider = target_name.substr(0, target_name.find('/'));
+  std::shared_ptr<const pipeline::Target> found;
+  for (const auto& step : route.steps) {
+    for (const auto& target : step.targets) {
+      if (!is_at(*target, provider)) continue;
+      if (!found || target->name == target_name) found = target;
+    }
+  }
+  if (!found) {
+    return Error(ErrorCode::invalid_request,
+                 "the provider " + std::string(provider) +
+                     " keeps that conversation, and this model is not there",
+                 "previous_response_id");
+  }
+  auto pinned = std::make_shared<pipeline::Route>(route);
+  pinned->steps = {pipeline::Step{.strategy = pipeline::Strategy::priority, .targets = {found}}};
+  return std::shared_ptr<const pipeline::Route>(std::move(pinned));
+}
+
+/// Errors: `invalid_request`.
+Result<wire::responses::PageWishes> page_wishes(const net::http::Query& query) {
+  constexpr std::size_t limit_max = 100;
+  wire::responses::PageWishes wishes;
+  if (const auto limit = query.find("limit")) {
+    const char* const last = limit->data() + limit->size();
+    const auto [end, error] = std::from_chars(limit->data(), last, wishes.limit);
+    if (error != std::errc() || end != last || wishes.limit < 1 || wishes.limit > limit_max) {
+      return Error(ErrorCode::invalid_request, "must be a whole number from 1 to 100", "limit");
+    }
+  }
+  if (const auto order = query.find("order")) {
+    wishes.is_ascending = *order == "asc";
+    if (!wishes.is_ascending && *order != "desc") {
+      return Error(ErrorCode::invalid_request, "must be asc or desc", "order");
+    }
+  }
+  wishes.after = query.find("after").value_or("");
+  return wishes;
+}
+
+std::string removed_text(std::string_view id) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("id", id).member("object", "response");
+  json.member("deleted", true).end_object();
+  return text;
+}
+
+}  // namespace
+
+/// A new response on its way.
+struct ResponsesDoor::Creation {
+  std::string tenant;
+  json::Document document;  ///< what the client sent
+  std::string expanded;     ///< the same with the conversation before it; empty: there is none
+  json::Document expanded_document;
+  wire::responses::StateWishes wishes;
+  std::string model;
+  std::shared_ptr<const pipeline::Route> route;
+  bool is_pinned = false;
+  std::unique_ptr<pipeline::ResponsesOperation> operation;
+};
+
+/// Sees to it that an answer is kept before the client learns of it: who reads the end of an answer
+/// may send the next request in the same moment.
+class ResponsesDoor::KeepingChannel final : public pipeline::ClientChannel {
+ public:
+  KeepingChannel(ResponsesDoor& door, ClientRequest& request, Creation& creation)
+      : door_(door), request_(request), creation_(creation), inner_(request.exchange) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    co_await keep();
+    const bool is_taken = co_await inner_.respond(status, fields, body);
+    co_return is_taken;
+  }
+  net::Task<bool> begin(int status, std::string_view fields) override {
+    const bool is_taken = co_await inner_.begin(status, fields);
+    co_return is_taken;
+  }
+  net::Task<bool> write(std::string_view bytes) override {
+    co_await keep();
+    const bool is_taken = co_await inner_.write(bytes);
+    co_return is_taken;
+  }
+  net::Task<bool> end() override {
+    const bool is_taken = co_await inner_.end();
+    co_return is_taken;
+  }
+  [[nodiscard]] bool takes_heartbeats() const override { return inner_.takes_heartbeats(); }
+
+ private:
+  net::Task<void> keep() {
+    auto answer = creation_.operation->take_answer();
+    if (!answer || !creation_.wishes.store || !door_.archive_.is_on()) co_return;
+    store::StoredResponse kept;
+    kept.id = std::move(answer->id);
+    kept.tenant = creation_.tenant;
+    kept.previous_id = creation_.wishes.previous_response_id;
+    kept.target = std::move(answer->target);
+    kept.is_kept_upstream = answer->response.empty();
+    kept.response = std::move(answer->response);
+    if (!kept.is_kept_upstream) {
+      kept.input = wire::responses::added_items(creation_.document.root());
+    }
+    co_await door_.keep(std::move(kept), request_.snapshot->config().responses.ttl);
+  }
+
+  ResponsesDoor& door_;
+  ClientRequest& request_;
+  Creation& creation_;
+  HttpChannel inner_;
+};
+
+bool ResponsesDoor::has(Endpoint endpoint) noexcept {
+  switch (endpoint) {
+    case Endpoint::create_response:
+    case Endpoint::get_response:
+    case Endpoint::remove_response:
+    case Endpoint::cancel_response:
+    case Endpoint::list_response_input:
+    case Endpoint::count_response_input:
+      return true;
+    default:
+      return false;
+  }
+}
+
+net::Task<void> ResponsesDoor::answer(ClientRequest& request, std::string tenant) {
+  switch (request.route->endpoint) {
+    case Endpoint::create_response:
+      co_await create(request, std::move(tenant));
+      break;
+    case Endpoint::count_response_input:
+      co_await count_tokens(request);
+      break;
+    default:
+      co_await look_up(request, std::move(tenant));
+  }
+}
+
+net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant) {
+  Creation creation;
+  creation.tenant = std::move(tenant);
+  Result<> ready = co_await read(request, creation);
+  if (!ready) {
+    co_await refuse(request, std::move(ready).error());
+    co_return;
+  }
+  KeepingChannel channel(*this, request, creation);
+  const pipeline::CallResult result =
+      co_await calls_.run(request, *creation.operation, creation.route, channel);
+  static_cast<void>(result);
+}
+
+net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creation) {
+  const config::Config& config = request.snapshot->config();
+  const auto begin = [&]() -> Result<> {
+    const json::ParseLimits limits{.depth_max =
+                                       static_cast<std::uint32_t>(config.limits.json_depth)};
+    WEIR_TRY(creation.document.parse(request.exchange.body(), limits));
+    WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(creation.document.root()));
+    WEIR_TRY_ASSIGN(wishes, wire::responses::read_state_wishes(creation.document.root()));
+    creation.wishes = std::move(wishes);
+    creation.model = std::move(peek.model);
+    if (creation.model.empty() && config.default_model.empty()) {
+      return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
+                   "model");
+    }
+    WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, creation.model));
+    creation.route = std::move(route);
+    return {};
+  };
+  Result<> ready = begin();
+  if (ready && !creation.wishes.previous_response_id.empty()) {
+    ready = co_await continue_previous(request, creation);
+  }
+  if (ready) ready = make_operation(request, creation);
+  co_return ready;
+}
+
+net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Creation& creation) {
+  const std::string& id = creation.wishes.previous_response_id;
+  const std::int64_t now = wall_.unix_ms();
+  const auto bytes_max =
+      static_cast<std::size_t>(request.snapshot->config().limits.body_bytes_max.bytes);
+  std::vector<store::StoredResponse> turns;
+  const ResponseArchive::Question find = [&](store::ResponseStore& store) -> Result<> {
+    WEIR_TRY_ASSIGN(found, store::read_conversation(store, creation.tenant, id, bytes_max, now));
+    turns = std::move(found);
+    return {};
+  };
+  Result<> found = store::no_such_response(id);
+  if (archive_.is_on()) found = co_await archive_.ask(loop_, find);
+  if (!found) {
+    Error error = std::move(found).error();
+    error.param = "previous_response_id";
+    co_return error;
+  }
+  const store::StoredResponse& last = turns.back();
+  if (last.is_kept_upstream) {
+    auto pinned = pinned_route(*creation.route, last.target);
+    if (!pinned) co_return std::move(pinned).error();
+    creation.route = *std::move(pinned);
+    creation.is_pinned = true;
+    co_return Result<>();
+  }
+  std::vector<wire::responses::Turn> kept;
+  for (const auto& turn : turns) kept.push_back({turn.input, turn.response});
+  creation.expanded = wire::responses::with_turns(creation.document.root(), kept);
+  if (creation.expanded.size() > bytes_max) {
+    co_return Error(ErrorCode::too_large, "the conversation has become too long to be continued",
+                    "previous_response_id");
+  }
+  Result<> parsed = creation.expanded_document.parse(creation.expanded);
+  co_return parsed;
+}
+
+Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creation) const {
+  const json::Value root =
+      creation.expanded.empty() ? creation.document.root() : creation.expanded_document.root();
+  WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(root));
+  pipeline::ResponsesAsk ask;
+  ask.chat.client = wire::Dialect::openai_responses;
+  ask.chat.root = root;
+  ask.chat.peek = std::move(peek);
+  ask.chat.request_id = request.id;
+  ask.chat.unix_seconds = wall_.unix_ms() / 1000;
+  ask.response_id = response_id_of(request.id);
+  ask.echo = wire::responses::request_echo(creation.document.root());
+  ask.is_background = creation.wishes.background;
+  ask.is_pinned = creation.is_pinned;
+  creation.operation = std::make_unique<pipeline::ResponsesOperation>(std::move(ask));
+  return {};
+}
+
+/// An answer that could not be kept was paid for all the same, so the client gets it.
+net::Task<void> ResponsesDoor::keep(store::StoredResponse response, std::chrono::milliseconds ttl) {
+  const std::string id = response.id;
+  const Result<> kept = co_await archive_.put(loop_, std::move(response), wall_.unix_ms(), ttl);
+  if (!kept && log_ != nullptr) {
+    log_->warn("response_not_kept", kept.error().message, {{"response_id", id}});
+  }
+}
+
+net::Task<void> ResponsesDoor::look_up(ClientRequest& request, std::string tenant) {
+  store::StoredResponse kept;
+  const std::int64_t now = wall_.unix_ms();
+  const ResponseArchive::Question find = [&](store::ResponseStore& store) -> Result<> {
+    WEIR_TRY_ASSIGN(found, store.get(tenant, request.argument, now));
+    kept = std::move(found);
+    return {};
+  };
+  Result<> found = store::no_such_response(request.argument);
+  if (archive_.is_on()) found = co_await archive_.ask(loop_, find);
+  if (!found) {
+    co_await refuse(request, std::move(found).error());
+  } else if (kept.is_kept_upstream) {
+    co_await ask_target(request, kept);
+  } else {
+    co_await answer_from_here(request, kept);
+  }
+}
+
+net::Task<void> ResponsesDoor::answer_from_here(ClientRequest& request,
+                                                const store::StoredResponse& kept) {
+  Result<std::string> body = Error(ErrorCode::invalid_request,
+                                   "only responses that are made in the background can be "
+                                   "cancelled");
+  const Endpoint endpoint = request.route->endpoint;
+  if (endpoint == Endpoint::get_response) {
+    const auto stream = request.target.query.find("stream");
+    const bool wants_stream = stream && *stream == "true";
+    body = kept.response;
+    if (wants_stream) {
+      body =
+          Error(ErrorCode::invalid_request,
+                "only responses that were made in the background can be streamed again", "stream");
+    }
+  } else if (endpoint == Endpoint::remove_response) {
+    const Result<> removed = co_await remove(kept.tenant, kept.id);
+    body = removed ? Result<std::string>(removed_text(kept.id)) : removed.error();
+  } else if (endpoint == Endpoint::list_response_input) {
+    const auto wishes = page_wishes(request.target.query);
+    std::string list;
+    if (wishes) wire::responses::append_input_items(kept.input, kept.id, *wishes, list);
+    body = wishes ? Result<std::string>(std::move(list)) : wishes.error();
+  }
+  if (!body) {
+    co_await refuse(request, std::move(body).error());
+    co_return;
+  }
+  std::string text = *std::move(body);
+  co_await respond(request, 200, json_type, std::move(text));
+}
+
+net::Task<void> ResponsesDoor::ask_target(ClientRequest& request,
+                                          const store::StoredResponse& kept) {
+  const Endpoint endpoint = request.route->endpoint;
+  pipeline::KeptResponseOperation::Ask ask;
+  ask.method = request.route->method;
+  ask.path = "/" + net::http::percent_encode(kept.id);
+  if (endpoint == Endpoint::cancel_response) ask.path += "/cancel";
+  if (endpoint == Endpoint::list_response_input) ask.path += "/input_items";
+  ask.query = request.target.query.raw();
+  const auto stream = request.target.query.find("stream");
+  ask.is_stream = endpoint == Endpoint::get_response && stream && *stream == "true";
+  auto route = find_route(*request.snapshot, request.door, kept.target);
+  if (!route) {
+    co_await refuse(request, std::move(route).error());
+    co_return;
+  }
+  pipeline::KeptResponseOperation operation(std::move(ask));
+  HttpChannel channel(request.exchange);
+  const pipeline::CallResult result = co_await calls_.run(request, operation, *route, channel);
+  const bool is_removed =
+      endpoint == Endpoint::remove_response && result.outcome == pipeline::Outcome::completed;
+  if (!is_removed) co_return;
+  const Result<> removed = co_await remove(kept.tenant, kept.id);
+  static_cast<void>(removed);  // then it goes when its time is over
+}
+
+net::Task<Result<>> ResponsesDoor::remove(std::string tenant, std::string id) {
+  const std::int64_t now = wall_.unix_ms();
+  const ResponseArchive::Question question = [&](store::ResponseStore& store) {
+    return store.remove(tenant, id, now);
+  };
+  Result<> removed = co_await archive_.ask(loop_, question);
+  co_return removed;
+}
+
+net::Task<void> ResponsesDoor::count_tokens(ClientRequest& request) {
+  json::Document document;
+  const auto count = [&]() -> Result<std::string> {
+    WEIR_TRY(document.parse(request.exchange.body()));
+    WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(document.root()));
+    std::string text;
+    json::Writer json(text);
+    json.begin_object().member("object", "response.input_tokens");
+    json.member("input_tokens", pipeline::input_tokens_estimate(peek)).end_object();
+    return text;
+  };
+  auto counted = count();
+  if (!counted) {
+    co_await refuse(request, std::move(counted).error());
+    co_return;
+  }
+  std::string text = *std::move(counted);
+  co_await respond(request, 200, json_type, std::move(text));
+}
+
+}  // namespace weir::server

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenAI's Responses API in front of every dialect: what is answered, streamed and kept."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness import Answer, Client, Weir
+
+WEATHER = {
+    "type": "function",
+    "name": "weather",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
+KEPT_HERE = ["openai", "anthropic", "gemini", "ollama"]  # their servers keep no conversation
+
+
+def ask(gateway, model: str, text, headers=None, **members) -> Answer:
+    return gateway.post("/v1/responses", {"model": model, "input": text, **members}, headers)
+
+
+def call(gateway, method: str, path: str, headers=None) -> Answer:
+    with Client(gateway.port) as client:
+        return client.request(method, path, None, headers)
+
+
+def text_of(response: dict) -> str:
+    return "".join(
+        part["text"]
+        for item in response["output"]
+        if item["type"] == "message"
+        for part in item["content"]
+    )
+
+
+def test_a_plain_answer(gateway, dialect):
+    answer = ask(gateway, f"{dialect}/m", "hello there", instructions="Be brief.")
+    assert answer.status == 200, answer.body
+    assert text_of(answer.json) == "echo: hello there"
+    assert answer.json["object"] == "response"
+    assert answer.json["status"] == "completed"
+    assert answer.json["usage"]["output_tokens"] == 42
+    if dialect != "responses":
+        assert answer.json["id"].startswith("resp_")
+        assert answer.json["instructions"] == "Be brief."
+
+
+def test_a_streamed_answer_numbers_its_events(gateway, dialect):
+    body = {"model": f"{dialect}/m", "input": "think of one", "stream": True}
+    with Client(gateway.port) as client:
+        stream = client.stream("/v1/responses", body)
+    types = [event["type"] for event in stream.events]
+    assert types[:2] == ["response.created", "response.in_progress"]
+    assert types[-1] == "response.completed"
+    assert [event["sequence_number"] for event in stream.events] == list(range(len(types)))
+    deltas = [e["delta"] for e in stream.events if e["type"] == "response.output_text.delta"]
+    assert "".join(deltas) == text_of(stream.events[-1]["response"]) == "echo: think of one"
+
+
+@pytest.mark.parametrize("kept", KEPT_HERE)
+def test_a_tool_loop_goes_on_from_what_was_kept(gateway, upstreams, kept):
+    first = ask(gateway, f"{kept}/m", "use tool weather Oslo Rome", tools=[WEATHER])
+    assert first.status == 200, first.body
+    calls = [item for item in first.json["output"] if item["type"] == "function_call"]
+    assert [json.loads(each["arguments"]) for each in calls] == [{"city": "Oslo"}, {"city": "Rome"}]
+    results = [
+        {"type": "function_call_output", "call_id": each["call_id"], "output": f"{place}"}
+        for place, each in enumerate(calls)
+    ]
+    second = ask(
+        gateway, f"{kept}/m", results, previous_response_id=first.json["id"], tools=[WEATHER]
+    )
+    assert second.status == 200, second.body
+    assert text_of(second.json) == "tool said: 0, 1"
+    assert second.json["previous_response_id"] == first.json["id"]
+    third = ask(gateway, f"{kept}/m", "and now", previous_response_id=second.json["id"])
+    assert text_of(third.json) == "echo: and now"
+    turns = [turn.text for turn in upstreams[kept].calls[2].ask.turns if turn.text]
+    assert "tool said: 0, 1" in turns
+
+
+def test_a_conversation_changes_its_dialect(gateway, dialect):
+    first = ask(gateway, "anthropic/m", "think hard")
+    second = ask(gateway, f"{dialect}/m", "go on", previous_response_id=first.json["id"])
+    assert second.status == 200, second.body
+    assert text_of(second.json) == "echo: go on"
+
+
+def test_a_target_that_keeps_the_conversation_is_asked_again(gateway, upstreams):
+    first = ask(gateway, "responses/m", "hello")
+    again = ask(gateway, "responses/m", "more", previous_response_id=first.json["id"])
+    assert again.status == 200, again.body
+    sent = upstreams["responses"].calls[1].json
+    assert sent["previous_response_id"] == first.json["id"]
+    assert sent["input"] == "more"
+    elsewhere = ask(gateway, "openai/m", "more", previous_response_id=first.json["id"])
+    assert elsewhere.status == 400
+    assert elsewhere.error["param"] == "previous_response_id"
+
+
+def test_an_answer_by_schema(gateway, dialect):
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+    asked = {"format": {"type": "json_schema", "name": "person", "schema": schema, "strict": True}}
+    answer = ask(gateway, f"{dialect}/m", "Ada", text=asked)
+    assert answer.status == 200, answer.body
+    assert json.loads(text_of(answer.json)) == {"name": "Ada"}
+
+
+def test_a_kept_answer_is_shown_listed_and_removed(gateway):
+    made = ask(gateway, "openai/m", "hello").json
+    path = "/v1/responses/" + made["id"]
+    assert call(gateway, "GET", path).json == made
+    items = call(gateway, "GET", path + "/input_items").json
+    assert [item["content"] for item in items["data"]] == [[{"type": "input_text", "text": "hello"}]]
+    assert call(gateway, "POST", path + "/cancel").status == 400
+    assert call(gateway, "DELETE", path).json["deleted"] is True
+    assert call(gateway, "GET", path).status == 404
+    lost = ask(gateway, "openai/m", "more", previous_response_id=made["id"])
+    assert lost.status == 404
+    assert lost.error["param"] == "previous_response_id"
+
+
+def test_nothing_is_kept_that_the_client_does_not_want_kept(gateway):
+    made = ask(gateway, "openai/m", "hello", store=False).json
+    assert made["store"] is False
+    assert call(gateway, "GET", "/v1/responses/" + made["id"]).status == 404
+
+
+def test_the_background_needs_a_target_that_has_one(gateway):
+    answer = ask(gateway, "openai/m", "hello", background=True)
+    assert answer.status == 400
+    assert answer.error["code"] == "unsupported_capability"
+    assert "background" in answer.error["message"]
+
+
+def test_other_paths_lead_here_too(gateway):
+    body = {"model": "openai/m", "input": "hello"}
+    for path in ("/responses", "/openai/v1/responses"):
+        assert text_of(gateway.post(path, body).json) == "echo: hello"
+    counted = gateway.post("/v1/responses/input_tokens", body).json
+    assert counted["object"] == "response.input_tokens"
+    assert counted["input_tokens"] > 0
+
+
+def test_conversations_outlive_a_restart_and_belong_to_one_key(upstreams):
+    config = {"providers": {"openai": upstreams["openai"].provider}, "keys": ["key-a", "key-b"]}
+    mine, other = ({"authorization": f"Bearer {key}"} for key in config["keys"])
+    with Weir(config) as weir:
+        made = ask(weir, "openai/m", "a secret", mine).json
+        weir.stop()
+        weir.start()
+        path = "/v1/responses/" + made["id"]
+        assert call(weir, "GET", path, mine).json == made
+        assert call(weir, "GET", path, other).status == 404
+        assert call(weir, "DELETE", path, other).status == 404
+        stolen = ask(weir, "openai/m", "x", other, previous_response_id=made["id"])
+        assert stolen.status == 404
+        more = ask(weir, "openai/m", "more", mine, previous_response_id=made["id"])
+        assert text_of(more.json) == "echo: more"
+        data = weir.folder / "data"
+        assert (data / "data-key").stat().st_mode & 0o777 == 0o600
+        assert b"a secret" not in (data / "responses.db").read_bytes()
