@@ -40,7 +40,7 @@ Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Val
   const json::Path path;
   json::ObjectReader reader(root, path, problem);
   wire::refuse_routing_members(root, problem);
-  operation->model_ = reader.required_string("model");
+  operation->model_ = reader.string("model").value_or("");
   operation->is_stream_ = reader.boolean("stream").value_or(false);
   operation->output_tokens_ = reader.integer("max_tokens", 0).value_or(0);
   operation->choices_ = reader.integer("n", 1, 128).value_or(1);

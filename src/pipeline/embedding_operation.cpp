@@ -10,11 +10,6 @@
 namespace weir::pipeline {
 namespace {
 
-/// OpenAI itself and Azure know everything a client may ask, base64 too: their text goes through.
-bool passes_through(const Target& target) {
-  return target.upstream->type == "openai" || target.upstream->type == "azure";
-}
-
 Result<wire::EmbeddingsResponse> decode(wire::Dialect dialect, json::Value root) {
   switch (dialect) {
     case wire::Dialect::gemini:
@@ -26,11 +21,17 @@ Result<wire::EmbeddingsResponse> decode(wire::Dialect dialect, json::Value root)
   }
 }
 
+/// How the client's answer is made.
+struct AnswerWay {
+  bool passes_through = false;
+  EmbeddingOperation::Encoder encode = nullptr;  ///< null: OpenAI's, in `format`
+  wire::openai::EmbeddingFormat format = wire::openai::EmbeddingFormat::floats;
+};
+
 class EmbeddingRelay final : public Relay {
  public:
-  EmbeddingRelay(const Target& target, wire::openai::EmbeddingFormat format,
-                 std::int64_t input_estimate)
-      : target_(target), format_(format), input_estimate_(input_estimate) {}
+  EmbeddingRelay(const Target& target, AnswerWay way, std::int64_t input_estimate)
+      : target_(target), way_(way), input_estimate_(input_estimate) {}
 
   Result<> whole(std::string_view body, std::string& out) override {
     json::Document document;
@@ -43,7 +44,7 @@ class EmbeddingRelay final : public Relay {
     }
     facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
     wire::Usage usage;
-    if (passes_through(target_)) {
+    if (way_.passes_through) {
       const auto data = document.root().find("data");
       if (!data || !data->is_array()) {
         return Error(ErrorCode::upstream_malformed, "the upstream's answer holds no vectors");
@@ -59,7 +60,11 @@ class EmbeddingRelay final : public Relay {
     if (!response.input_tokens) response.input_tokens = input_estimate_;
     usage.input = *response.input_tokens;
     facts_.usage = usage;
-    wire::openai::encode_embeddings_response(response, format_, out);
+    if (way_.encode != nullptr) {
+      way_.encode(response, out);
+    } else {
+      wire::openai::encode_embeddings_response(response, way_.format, out);
+    }
     return {};
   }
 
@@ -74,7 +79,7 @@ class EmbeddingRelay final : public Relay {
   static Error not_streamed() { return {ErrorCode::internal_error, "embeddings are not streamed"}; }
 
   const Target& target_;
-  wire::openai::EmbeddingFormat format_;
+  AnswerWay way_;
   std::int64_t input_estimate_;
 };
 
@@ -83,6 +88,16 @@ class EmbeddingRelay final : public Relay {
 Result<std::unique_ptr<EmbeddingOperation>> EmbeddingOperation::make(json::Value root) {
   WEIR_TRY_ASSIGN(call, wire::openai::decode_embeddings_request(root));
   return std::unique_ptr<EmbeddingOperation>(new EmbeddingOperation(root, std::move(call)));
+}
+
+EmbeddingOperation::EmbeddingOperation(wire::EmbeddingsAsk ask, Encoder encode)
+    : unknown_(std::move(ask.unknown)), encode_(encode) {
+  call_.request = std::move(ask.request);
+}
+
+/// OpenAI itself and Azure know everything a client may ask, base64 too: their text goes through.
+bool EmbeddingOperation::passes_through(const Target& target) const {
+  return root_ && (target.upstream->type == "openai" || target.upstream->type == "azure");
 }
 
 std::optional<std::string> EmbeddingOperation::lacks(const Target& target) const {
@@ -99,7 +114,7 @@ Result<Outgoing> EmbeddingOperation::prepare(const Target& target) {
   Outgoing outgoing;
   outgoing.path = target.embeddings_path;
   if (passes_through(target)) {
-    wire::openai::patch_request(root_, {.model = target.model}, outgoing.body);
+    wire::openai::patch_request(*root_, {.model = target.model}, outgoing.body);
     return outgoing;
   }
   wire::EncodeNotes notes;
@@ -121,12 +136,14 @@ Result<Outgoing> EmbeddingOperation::prepare(const Target& target) {
                                                       target.upstream->quirks, outgoing.body);
   }
   for (const auto& member : call_.extra.members) notes.drop(member.key);
+  for (const std::string& name : unknown_) notes.drop(name);
   outgoing.dropped = std::move(notes.dropped);
   return outgoing;
 }
 
 std::unique_ptr<Relay> EmbeddingOperation::make_relay(const Target& target) const {
-  return std::make_unique<EmbeddingRelay>(target, call_.format, input_tokens_estimate());
+  const AnswerWay way{passes_through(target), encode_, call_.format};
+  return std::make_unique<EmbeddingRelay>(target, way, input_tokens_estimate());
 }
 
 std::int64_t EmbeddingOperation::input_tokens_estimate() const {

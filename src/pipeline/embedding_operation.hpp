@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "json/document.hpp"
 #include "pipeline/call.hpp"
@@ -10,11 +11,15 @@
 
 namespace weir::pipeline {
 
-/// Embeddings (`POST /v1/embeddings`) from any target that has them, as floats or base64.
+/// Embeddings from any target that has them, for a client of any dialect that has them too.
 class EmbeddingOperation final : public Operation {
  public:
   /// `root` outlives the operation. Errors: `invalid_request`.
   static Result<std::unique_ptr<EmbeddingOperation>> make(json::Value root);
+
+  /// A client of another dialect, with its own way to write the answer.
+  using Encoder = void (*)(const wire::EmbeddingsResponse& response, std::string& out);
+  EmbeddingOperation(wire::EmbeddingsAsk ask, Encoder encode);
 
   [[nodiscard]] const std::string& model() const { return call_.request.model; }
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
@@ -31,8 +36,12 @@ class EmbeddingOperation final : public Operation {
   EmbeddingOperation(json::Value root, wire::openai::EmbeddingsCall call)
       : root_(root), call_(std::move(call)) {}
 
-  json::Value root_;
+  [[nodiscard]] bool passes_through(const Target& target) const;
+
+  std::optional<json::Value> root_;  ///< of an OpenAI client
   wire::openai::EmbeddingsCall call_;
+  std::vector<std::string> unknown_;  ///< members of another dialect that no target is told
+  Encoder encode_ = nullptr;          ///< null: OpenAI's
 };
 
 }  // namespace weir::pipeline

@@ -10,6 +10,9 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/completion_operation.hpp"
 #include "pipeline/embedding_operation.hpp"
+#include "pipeline/generate_operation.hpp"
+#include "wire/gemini/embeddings.hpp"
+#include "wire/ollama/embeddings.hpp"
 
 namespace weir::server {
 namespace {
@@ -68,13 +71,68 @@ Result<ModelCall> read_embedding(const CallInput& input) {
   return ModelCall{std::move(operation), std::move(model)};
 }
 
+using ReadEmbedding = Result<wire::EmbeddingsAsk> (*)(json::Value root);
+
+Result<ModelCall> read_embedding_as(const CallInput& input, ReadEmbedding read,
+                                    pipeline::EmbeddingOperation::Encoder encode) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  WEIR_TRY_ASSIGN(ask, read(root));
+  std::string model = model_of(input, ask.request.model);
+  return ModelCall{std::make_unique<pipeline::EmbeddingOperation>(std::move(ask), encode),
+                   std::move(model)};
+}
+
+Result<ModelCall> read_gemini_embed(const CallInput& input) {
+  return read_embedding_as(input, wire::gemini::decode_embed_request,
+                           wire::gemini::encode_embed_response);
+}
+
+Result<ModelCall> read_gemini_batch(const CallInput& input) {
+  return read_embedding_as(input, wire::gemini::decode_batch_embed_request,
+                           wire::gemini::encode_batch_embed_response);
+}
+
+Result<ModelCall> read_ollama_embed(const CallInput& input) {
+  return read_embedding_as(input, wire::ollama::decode_embeddings_request,
+                           wire::ollama::encode_embeddings_response);
+}
+
+Result<ModelCall> read_ollama_old_embed(const CallInput& input) {
+  return read_embedding_as(input, wire::ollama::decode_embeddings_request,
+                           wire::ollama::encode_old_embedding_response);
+}
+
+Result<ModelCall> read_generate(const CallInput& input) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  WEIR_TRY_ASSIGN(operation,
+                  pipeline::GenerateOperation::make(root, input.request_id, input.unix_seconds));
+  std::string model = operation->model();
+  return ModelCall{std::move(operation), std::move(model)};
+}
+
+Result<ModelCall> read_count(const CallInput& input) {
+  WEIR_TRY_ASSIGN(root, input.parse_body());
+  WEIR_TRY_ASSIGN(operation, pipeline::CountOperation::make(dialect_of(input.door), root));
+  ModelCall call;
+  call.model = model_of(input, operation->model());
+  call.count = operation.get();
+  call.operation = std::move(operation);
+  return call;
+}
+
 struct ReaderRow {
   Endpoint endpoint;
   CallReader reader;
 };
 constexpr std::array readers{
     ReaderRow{Endpoint::chat, read_chat},
+    ReaderRow{Endpoint::count_tokens, read_count},
     ReaderRow{Endpoint::gemini_stream, read_gemini_stream},
+    ReaderRow{Endpoint::gemini_embed, read_gemini_embed},
+    ReaderRow{Endpoint::gemini_embed_batch, read_gemini_batch},
+    ReaderRow{Endpoint::ollama_generate, read_generate},
+    ReaderRow{Endpoint::ollama_embed, read_ollama_embed},
+    ReaderRow{Endpoint::ollama_embeddings, read_ollama_old_embed},
     ReaderRow{Endpoint::completions, read_completion},
     ReaderRow{Endpoint::embeddings, read_embedding},
 };

@@ -10,6 +10,7 @@
 #include "net/http/scanner.hpp"
 #include "net/http/target.hpp"
 #include "pipeline/call.hpp"
+#include "pipeline/count_operation.hpp"
 #include "server/routes.hpp"
 
 /// How the body of each endpoint that calls a model becomes an operation of the pipeline. An
@@ -37,6 +38,8 @@ struct CallInput {
 struct ModelCall {
   std::unique_ptr<pipeline::Operation> operation;
   std::string model;
+  /// Set where the operation counts tokens: then we can answer by ourselves.
+  const pipeline::CountOperation* count = nullptr;
 };
 
 /// Errors: `invalid_json`, `invalid_request` with the path of the member.

@@ -240,6 +240,21 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     case Endpoint::get_model:
       co_await get_model(request, started_at_);
       break;
+    case Endpoint::ollama_tags:
+      co_await list_ollama_models(request, started_at_);
+      break;
+    case Endpoint::ollama_show:
+      co_await show_ollama_model(request, started_at_);
+      break;
+    case Endpoint::ollama_ps:
+      co_await list_running_models(request);
+      break;
+    case Endpoint::ollama_version:
+      co_await show_ollama_version(request);
+      break;
+    case Endpoint::ollama_liveness:
+      co_await respond(request, 200, "text/plain", "Ollama is running");
+      break;
     case Endpoint::livez:
       co_await respond(request, 200, "text/plain", "ok\n");
       break;

@@ -153,6 +153,15 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_await refuse(request, std::move(is_ready).error());
     co_return;
   }
+  if (ready.call.count != nullptr && !ready.call.count->has_counter(*ready.route)) {
+    Result<std::string> counted = ready.call.count->own_count(*ready.route);
+    if (counted) {
+      co_await respond(request, 200, "application/json", *std::move(counted));
+    } else {
+      co_await refuse(request, std::move(counted).error());
+    }
+    co_return;
+  }
   HttpChannel channel(request.exchange);
   const pipeline::CallResult result =
       co_await run(request, *ready.call.operation, ready.route, channel);

@@ -7,13 +7,21 @@
 #include <vector>
 
 #include "admin/model_view.hpp"
+#include "json/object_reader.hpp"
+#include "json/writer.hpp"
 #include "server/model_calls.hpp"
+#include "wire/ollama/timestamp.hpp"
 #include "wire/openai/models.hpp"
 
 namespace weir::server {
 namespace {
 
+using pipeline::Tri;
+using providers::Capability;
+
 constexpr std::string_view json_type = "application/json";
+/// The Ollama whose API the door speaks: tools look at it before they ask for anything newer.
+constexpr std::string_view ollama_version = "0.12.0";
 
 /// Who has a model: the provider its name starts with, ourselves for routes.
 std::string_view owner_of(std::string_view name) {
@@ -21,15 +29,12 @@ std::string_view owner_of(std::string_view name) {
   return slash == std::string_view::npos ? "weir" : name.substr(0, slash);
 }
 
-}  // namespace
-
-net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
-  const config::Resolver& resolver = request.snapshot->resolver();
-  const std::vector<std::string> names = resolver.listed_names();
-  const admin::Refused refused = request.snapshot->refused();
+std::string openai_list(const engine::Snapshot& snapshot, const std::vector<std::string>& names,
+                        std::int64_t created) {
+  const admin::Refused refused = snapshot.refused();
   std::vector<std::string> facts;
   for (const std::string& name : names) {
-    facts.push_back(admin::listed_name_json(resolver, refused, name));
+    facts.push_back(admin::listed_name_json(snapshot.resolver(), refused, name));
   }
   std::vector<wire::openai::ModelEntry> entries;
   entries.reserve(names.size());
@@ -38,6 +43,114 @@ net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
   }
   std::string body;
   wire::openai::encode_models(entries, body);
+  return body;
+}
+
+void write_anthropic(json::Writer& json, std::string_view name, std::int64_t created) {
+  json.begin_object().member("type", "model").member("id", name).member("display_name", name);
+  json.member("created_at", wire::ollama::format_timestamp(created)).end_object();
+}
+
+/// One page holds them all.
+std::string anthropic_list(const std::vector<std::string>& names, std::int64_t created) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().key("data").begin_array();
+  for (const std::string& name : names) write_anthropic(json, name, created);
+  json.end_array().member("has_more", false);
+  if (names.empty()) {
+    json.key("first_id").null().key("last_id").null();
+  } else {
+    json.member("first_id", names.front()).member("last_id", names.back());
+  }
+  json.end_object();
+  return body;
+}
+
+void write_gemini(json::Writer& json, std::string_view name) {
+  json.begin_object().member("name", "models/" + std::string(name)).member("displayName", name);
+  json.key("supportedGenerationMethods").begin_array();
+  for (const char* method : {"generateContent", "streamGenerateContent", "countTokens",
+                             "embedContent", "batchEmbedContents"}) {
+    json.string(method);
+  }
+  json.end_array().end_object();
+}
+
+std::string gemini_list(const std::vector<std::string>& names) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().key("models").begin_array();
+  for (const std::string& name : names) write_gemini(json, name);
+  json.end_array().end_object();
+  return body;
+}
+
+/// What Ollama tells of the file of a model; there is none here.
+void write_ollama_details(json::Writer& json) {
+  json.key("details").begin_object().member("parent_model", "").member("format", "");
+  json.member("family", "weir").key("families").begin_array().string("weir").end_array();
+  json.member("parameter_size", "").member("quantization_level", "").end_object();
+}
+
+/// The abilities of the first target, where they are not known to be missing.
+void write_ollama_abilities(json::Writer& json, const pipeline::Route& route) {
+  json.key("capabilities").begin_array();
+  for (const pipeline::Step& step : route.steps) {
+    if (step.targets.empty()) continue;
+    const pipeline::Target& target = *step.targets.front();
+    if (!target.chat_path.empty()) json.string("completion");
+    if (target.can(Capability::tools) == Tri::yes) json.string("tools");
+    if (target.can(Capability::vision) == Tri::yes) json.string("vision");
+    if (target.can(Capability::reasoning) == Tri::yes) json.string("thinking");
+    if (target.can(Capability::embeddings) == Tri::yes) json.string("embedding");
+    break;
+  }
+  json.end_array();
+}
+
+/// The name in a body of `POST /api/show`.
+Result<std::string> read_shown_name(std::string_view body) {
+  json::Document document;
+  WEIR_TRY(document.parse(body));
+  const json::Path path;
+  json::Problem problem;
+  json::ObjectReader reader(document.root(), path, problem);
+  const auto old_name = reader.string("name");
+  std::string name = reader.string("model").value_or(old_name.value_or(""));
+  if (name.empty()) reader.fail("model", "is required");
+  WEIR_TRY(problem.result());
+  return name;
+}
+
+Result<std::string> show(const ClientRequest& request, std::int64_t created) {
+  WEIR_TRY_ASSIGN(name, read_shown_name(request.exchange.body()));
+  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, name));
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("modelfile", "").member("parameters", "").member("template", "");
+  write_ollama_details(json);
+  json.key("model_info").begin_object().member("general.architecture", "weir").end_object();
+  write_ollama_abilities(json, *route);
+  json.member("modified_at", wire::ollama::format_timestamp(created)).end_object();
+  return body;
+}
+
+}  // namespace
+
+net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
+  const std::vector<std::string> names = request.snapshot->resolver().listed_names();
+  std::string body;
+  switch (request.door) {
+    case Door::anthropic:
+      body = anthropic_list(names, created);
+      break;
+    case Door::gemini:
+      body = gemini_list(names);
+      break;
+    default:
+      body = openai_list(*request.snapshot, names, created);
+  }
   co_await respond(request, 200, json_type, std::move(body));
 }
 
@@ -47,10 +160,56 @@ net::Task<void> get_model(ClientRequest& request, std::int64_t created) {
     co_await refuse(request, route.error());
     co_return;
   }
-  const std::string facts = admin::listed_name_json(request.snapshot->resolver(),
-                                                    request.snapshot->refused(), request.argument);
   std::string body;
-  wire::openai::encode_model({request.argument, owner_of(request.argument), created, facts}, body);
+  json::Writer json(body);
+  switch (request.door) {
+    case Door::anthropic:
+      write_anthropic(json, request.argument, created);
+      break;
+    case Door::gemini:
+      write_gemini(json, request.argument);
+      break;
+    default: {
+      const std::string facts = admin::listed_name_json(
+          request.snapshot->resolver(), request.snapshot->refused(), request.argument);
+      wire::openai::encode_model({request.argument, owner_of(request.argument), created, facts},
+                                 body);
+    }
+  }
+  co_await respond(request, 200, json_type, std::move(body));
+}
+
+net::Task<void> list_ollama_models(ClientRequest& request, std::int64_t created) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().key("models").begin_array();
+  for (const std::string& name : request.snapshot->resolver().listed_names()) {
+    json.begin_object().member("name", name).member("model", name);
+    json.member("modified_at", wire::ollama::format_timestamp(created));
+    json.member("size", 0).member("digest", "");
+    write_ollama_details(json);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  co_await respond(request, 200, json_type, std::move(body));
+}
+
+net::Task<void> show_ollama_model(ClientRequest& request, std::int64_t created) {
+  Result<std::string> shown = show(request, created);
+  if (!shown) {
+    co_await refuse(request, std::move(shown).error());
+    co_return;
+  }
+  co_await respond(request, 200, json_type, *std::move(shown));
+}
+
+net::Task<void> list_running_models(ClientRequest& request) {
+  co_await respond(request, 200, json_type, R"({"models":[]})");
+}
+
+net::Task<void> show_ollama_version(ClientRequest& request) {
+  std::string body;
+  json::Writer(body).begin_object().member("version", ollama_version).end_object();
   co_await respond(request, 200, json_type, std::move(body));
 }
 

@@ -14,4 +14,12 @@ net::Task<void> list_models(ClientRequest& request, std::int64_t created);
 /// The model that the path names.
 net::Task<void> get_model(ClientRequest& request, std::int64_t created);
 
+// Ollama's own pages.
+net::Task<void> list_ollama_models(ClientRequest& request, std::int64_t created);
+/// The model that the body names.
+net::Task<void> show_ollama_model(ClientRequest& request, std::int64_t created);
+/// Models in memory: Weir itself has none.
+net::Task<void> list_running_models(ClientRequest& request);
+net::Task<void> show_ollama_version(ClientRequest& request);
+
 }  // namespace weir::server

@@ -23,6 +23,12 @@ struct EmbeddingsRequest {
   std::string user;  ///< end-user id; empty = unset
 };
 
+/// A client's request: what is asked, and what of it no other dialect can be told.
+struct EmbeddingsAsk {
+  EmbeddingsRequest request;
+  std::vector<std::string> unknown;  ///< names of members
+};
+
 struct EmbeddingsResponse {
   std::string model;                        ///< empty = not told
   std::vector<std::vector<float>> vectors;  ///< in the order of the inputs

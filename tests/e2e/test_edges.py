@@ -288,7 +288,6 @@ def test_bad_embedding_requests(gateway, upstreams, body, param):
     "method, path, status, code",
     [
         ("GET", "/nothing", 404, "route_unknown"),
-        ("GET", "/", 404, "route_unknown"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/smart", 405, "method_not_allowed"),
         ("GET", "/metrics", 404, "route_unknown"),

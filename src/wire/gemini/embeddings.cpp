@@ -6,6 +6,8 @@
 
 #include "json/writer.hpp"
 #include "wire/gemini/path.hpp"
+#include "wire/gemini/proto.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::gemini {
 namespace {
@@ -30,7 +32,86 @@ Result<std::vector<float>> read_vector(json::Value embedding) {
   return vector;
 }
 
+/// Adds the input of one entry to `ask`.
+void read_entry(json::Value value, const json::Path& path, json::Problem& problem,
+                EmbeddingsAsk& ask) {
+  ProtoReader entry(value, path, problem);
+  EmbeddingInput input;
+  const auto content = entry.object("content");
+  if (!content) entry.fail("content", "is required");
+  const auto parts = content ? content->find("parts") : std::nullopt;
+  if (parts && parts->is_array()) {
+    for (const json::Value part : parts->elements()) {
+      const auto text = part.find("text");
+      if (text && text->is_string()) {
+        text->append_string_to(input.text);
+      } else {
+        entry.fail("content", "only text can be embedded");
+      }
+    }
+  }
+  static_cast<void>(entry.string("model"));  // the path's goes over it
+  if (const auto dimensions = entry.integer("outputDimensionality")) {
+    ask.request.dimensions = dimensions;
+  }
+  entry.for_each_unread([&](std::string name, json::Value) {
+    const bool is_new =
+        std::find(ask.unknown.begin(), ask.unknown.end(), name) == ask.unknown.end();
+    if (is_new) ask.unknown.push_back(std::move(name));
+  });
+  ask.request.inputs.push_back(std::move(input));
+}
+
+void write_values(json::Writer& json, const std::vector<float>& vector) {
+  json.begin_object().key("values").begin_array();
+  for (const float value : vector) json.number(static_cast<double>(value));
+  json.end_array().end_object();
+}
+
 }  // namespace
+
+Result<EmbeddingsAsk> decode_embed_request(json::Value root) {
+  json::Problem problem;
+  const json::Path path;
+  EmbeddingsAsk ask;
+  refuse_routing_members(root, problem);
+  read_entry(root, path, problem, ask);
+  WEIR_TRY(problem.result());
+  return ask;
+}
+
+Result<EmbeddingsAsk> decode_batch_embed_request(json::Value root) {
+  json::Problem problem;
+  const json::Path path;
+  ProtoReader reader(root, path, problem);
+  EmbeddingsAsk ask;
+  refuse_routing_members(root, problem);
+  const auto requests = reader.array("requests");
+  if (!requests || requests->size() == 0) reader.fail("requests", "is required");
+  if (requests) {
+    const json::Path list = reader.path("requests");
+    std::size_t i = 0;
+    for (const json::Value entry : requests->elements()) {
+      read_entry(entry, json::Path{&list, {}, i++}, problem, ask);
+    }
+  }
+  WEIR_TRY(problem.result());
+  return ask;
+}
+
+void encode_embed_response(const EmbeddingsResponse& response, std::string& out) {
+  json::Writer json(out);
+  json.begin_object().key("embedding");
+  write_values(json, response.vectors.empty() ? std::vector<float>() : response.vectors.front());
+  json.end_object();
+}
+
+void encode_batch_embed_response(const EmbeddingsResponse& response, std::string& out) {
+  json::Writer json(out);
+  json.begin_object().key("embeddings").begin_array();
+  for (const auto& vector : response.vectors) write_values(json, vector);
+  json.end_array().end_object();
+}
 
 std::string embeddings_path(std::string_view model) {
   return method_path(model, "batchEmbedContents");

@@ -21,6 +21,16 @@ std::string embeddings_path(std::string_view model);
 Result<EncodeNotes> encode_embeddings_request(const EmbeddingsRequest& request,
                                               std::string_view model, std::string& out);
 
+/// Reads a client's `embedContent`, or its `batchEmbedContents`; the path names the model. All
+/// texts of a content are one input.
+///
+/// Errors: `invalid_request` with the path.
+Result<EmbeddingsAsk> decode_embed_request(json::Value root);
+Result<EmbeddingsAsk> decode_batch_embed_request(json::Value root);
+
+void encode_embed_response(const EmbeddingsResponse& response, std::string& out);
+void encode_batch_embed_response(const EmbeddingsResponse& response, std::string& out);
+
 /// Reads the answer of `batchEmbedContents`, or of `embedContent` with its one vector.
 ///
 /// Errors: `upstream_malformed`.

@@ -7,6 +7,7 @@
 
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::wire::ollama {
 namespace {
@@ -31,7 +32,61 @@ Result<std::vector<float>> read_vector(json::Value list) {
   return vector;
 }
 
+void read_inputs(json::ObjectReader& reader, std::string_view key,
+                 std::vector<EmbeddingInput>& inputs) {
+  const auto input = reader.value(key);
+  if (!input || input->is_null()) return reader.fail(key, "is required");
+  if (input->is_string()) {
+    inputs.push_back({input->as_string(), {}});
+    return;
+  }
+  if (!input->is_array()) return reader.fail(key, "must be a string or an array of strings");
+  for (const json::Value element : input->elements()) {
+    if (!element.is_string()) return reader.fail(key, "must be a string or an array of strings");
+    inputs.push_back({element.as_string(), {}});
+  }
+}
+
+void write_vector(json::Writer& json, const std::vector<float>& vector) {
+  json.begin_array();
+  for (const float value : vector) json.number(static_cast<double>(value));
+  json.end_array();
+}
+
 }  // namespace
+
+Result<EmbeddingsAsk> decode_embeddings_request(json::Value root) {
+  const json::Path path;
+  json::Problem problem;
+  json::ObjectReader reader(root, path, problem);
+  EmbeddingsAsk ask;
+  refuse_routing_members(root, problem);
+  const auto old_name = reader.string("name");
+  ask.request.model = reader.string("model").value_or(old_name.value_or(""));
+  if (ask.request.model.empty()) reader.fail("model", "is required");
+  read_inputs(reader, root.find("prompt") ? "prompt" : "input", ask.request.inputs);
+  ask.request.dimensions = reader.integer("dimensions", 1);
+  reader.for_each_unread(
+      [&](std::string name, json::Value) { ask.unknown.push_back(std::move(name)); });
+  WEIR_TRY(problem.result());
+  return ask;
+}
+
+void encode_embeddings_response(const EmbeddingsResponse& response, std::string& out) {
+  json::Writer json(out);
+  json.begin_object().member("model", response.model).key("embeddings").begin_array();
+  for (const auto& vector : response.vectors) write_vector(json, vector);
+  json.end_array();
+  if (response.input_tokens) json.member("prompt_eval_count", *response.input_tokens);
+  json.end_object();
+}
+
+void encode_old_embedding_response(const EmbeddingsResponse& response, std::string& out) {
+  json::Writer json(out);
+  json.begin_object().key("embedding");
+  write_vector(json, response.vectors.empty() ? std::vector<float>() : response.vectors.front());
+  json.end_object();
+}
 
 Result<EncodeNotes> encode_embeddings_request(const EmbeddingsRequest& request,
                                               std::string_view model, std::string& out) {

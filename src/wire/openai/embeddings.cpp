@@ -146,7 +146,7 @@ Result<EmbeddingsCall> decode_embeddings_request(json::Value root) {
   json::ObjectReader reader(root, path, problem);
   refuse_routing_members(root, problem);
   EmbeddingsCall call;
-  call.request.model = reader.required_string("model");
+  call.request.model = reader.string("model").value_or("");
   read_input(reader, call.request);
   call.request.dimensions = reader.integer("dimensions", 1, dimensions_max);
   read_encoding(reader, call.format);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json/document.hpp"
+#include "pipeline/call.hpp"
+#include "wire/passthrough.hpp"
+
+namespace weir::pipeline {
+
+/// How many tokens a chat would cost, for clients of Anthropic and Gemini: counted by a target of
+/// the client's dialect where the route has one, else by our own counter.
+class CountOperation final : public Operation {
+ public:
+  /// `root` outlives the operation. `client`: anthropic or gemini. Errors: `invalid_request`.
+  static Result<std::unique_ptr<CountOperation>> make(wire::Dialect client, json::Value root);
+
+  /// Empty where the path names it.
+  [[nodiscard]] const std::string& model() const { return peek_.model; }
+  /// True when a target of `route` can count.
+  [[nodiscard]] bool has_counter(const Route& route) const;
+  /// Our own count, for the first target of `route`, as the client's dialect writes it. Errors:
+  /// `invalid_request`.
+  [[nodiscard]] Result<std::string> own_count(const Route& route) const;
+
+  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
+  Result<Outgoing> prepare(const Target& target) override;
+  [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  [[nodiscard]] bool is_stream() const override { return false; }
+  [[nodiscard]] std::string_view media_type() const override { return "application/json"; }
+  [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 0; }
+  [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 0; }
+  [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
+
+ private:
+  CountOperation(wire::Dialect client, json::Value root, json::Value chat, wire::RequestPeek peek)
+      : client_(client), root_(root), chat_(chat), peek_(std::move(peek)) {}
+
+  wire::Dialect client_;
+  json::Value root_;
+  json::Value chat_;  ///< the request to be counted: Gemini's may stand inside the body
+  wire::RequestPeek peek_;
+  std::string path_;  ///< at the target that was prepared last
+};
+
+}  // namespace weir::pipeline

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "json/document.hpp"
+#include "pipeline/call.hpp"
+#include "wire/passthrough.hpp"
+
+namespace weir::pipeline {
+
+/// Ollama's `POST /api/generate`: as it is for Ollama targets, as a chat of one user message for
+/// all others.
+class GenerateOperation final : public Operation {
+ public:
+  /// `root` and `request_id` outlive the operation. Errors: `invalid_request`.
+  static Result<std::unique_ptr<GenerateOperation>> make(json::Value root,
+                                                         std::string_view request_id,
+                                                         std::int64_t unix_seconds);
+
+  [[nodiscard]] const std::string& model() const { return peek_.model; }
+  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] bool is_uncertain(const Target& target) const override;
+  Result<Outgoing> prepare(const Target& target) override;
+  [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  [[nodiscard]] bool is_stream() const override { return peek_.stream; }
+  [[nodiscard]] std::string_view media_type() const override;
+  [[nodiscard]] std::int64_t output_tokens_wanted() const override {
+    return peek_.output_tokens_max.value_or(0);
+  }
+  [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::uint64_t prefix_hash() const override;
+
+ private:
+  GenerateOperation(json::Value root, wire::RequestPeek peek, std::string_view request_id,
+                    std::int64_t unix_seconds)
+      : root_(root), peek_(std::move(peek)), request_id_(request_id), unix_seconds_(unix_seconds) {}
+
+  json::Value root_;
+  wire::RequestPeek peek_;
+  std::string_view request_id_;
+  std::int64_t unix_seconds_;
+  std::string path_;  ///< at the target that was prepared last
+};
+
+}  // namespace weir::pipeline
