@@ -13,6 +13,7 @@ import zlib
 
 WIRE_CASES = pathlib.Path(__file__).resolve().parents[1] / "wire"
 DIALECTS = ["openai", "responses", "anthropic", "gemini", "ollama"]
+PASSED_DIALECTS = ["openai", "anthropic", "gemini", "ollama"]  # in passthrough_fuzz's order
 REQUEST, RESPONSE, STREAM = range(3)
 CUT = bytes([7, 30])  # sizes of a stream's first piece and of the others
 
@@ -40,6 +41,7 @@ MULTIPART_SEEDS = [
 def seeds() -> dict[str, list[bytes]]:
     """Inputs by target."""
     found: dict[str, list[bytes]] = {"json_fuzz": [], "sse_fuzz": [], "dialect_fuzz": [],
+                                     "passthrough_fuzz": [],
                                      "http_fuzz": HTTP_SEEDS,
                                      "tokens_fuzz": TOKEN_SEEDS,
                                      "multipart_fuzz": MULTIPART_SEEDS}
@@ -50,6 +52,9 @@ def seeds() -> dict[str, list[bytes]]:
             if kind is None:
                 continue
             text = file.read_bytes()
+            if dialect in PASSED_DIALECTS:
+                place = PASSED_DIALECTS.index(dialect)
+                found["passthrough_fuzz"].append(bytes([place]) + text)
             for target in range(len(DIALECTS)):
                 found["dialect_fuzz"].append(bytes([source, target, kind, 0]) + CUT + text)
             found["sse_fuzz" if kind == STREAM else "json_fuzz"].append(
