@@ -159,6 +159,7 @@ bool take_all(Segments segments, std::string_view verb, std::string& argument) {
 bool fits(std::string_view pattern, Segments segments, std::string& argument) {
   constexpr std::string_view all = "{*}";
   argument.clear();
+  if (pattern == "/") return segments.empty();
   while (!pattern.empty()) {
     pattern.remove_prefix(1);  // the slash
     const std::string_view wanted = pattern.substr(0, pattern.find('/'));

@@ -7,9 +7,10 @@ import pytest
 
 import answers
 import upstream as faults
-from doors import KEY, WEATHER_SCHEMA, get, locked, post, sse
+from doors import KEY, WEATHER_SCHEMA, get, locked, own_gateway, post, sse
 
 VERSION = {"anthropic-version": "2023-06-01"}
+LONG = "one two three four five six seven eight"
 TOOL = {"name": "weather", "description": "The weather", "input_schema": WEATHER_SCHEMA}
 
 
@@ -114,15 +115,17 @@ def test_errors_are_anthropics(gateway, upstreams):
     wrong = post(gateway, "/v1/messages", ask("anthropic/m", 5), VERSION)
     assert wrong.status == 400 and "messages[0].content" in wrong.json["error"]["message"]
     upstreams["anthropic"].always(faults.status(529, "Overloaded"))
-    full = post(gateway, "/v1/messages", ask("anthropic/m", "hi"), VERSION)
+    with own_gateway(upstreams) as other:
+        full = post(other, "/v1/messages", ask("anthropic/m", "hi"), VERSION)
     assert (full.status, full.json["error"]["type"]) == (529, "overloaded_error")
     assert "retry-after" in full.headers
 
 
-def test_an_error_in_the_middle_of_a_stream_is_an_event(gateway, upstreams, dialect):
-    upstreams[dialect].always(faults.error_event_after(2))
-    answer = post(gateway, "/v1/messages", ask(f"{dialect}/m", "one two three", stream=True),
-                  VERSION)  # fmt: skip
+def test_an_error_in_the_middle_of_a_stream_is_an_event(upstreams, dialect):
+    upstreams[dialect].always(faults.error_event_after(4))
+    with own_gateway(upstreams) as gateway:
+        body = ask(f"{dialect}/m", LONG, stream=True)
+        answer = post(gateway, "/v1/messages", body, VERSION)
     name, data = sse(answer.body)[-1]
     assert name == "error" and data["type"] == "error"
     assert not any(event == "message_stop" for event, _ in sse(answer.body))

@@ -56,7 +56,7 @@ def test_the_other_endpoints(gateway):
 
 def test_errors_are_openais(gateway):
     unknown = post(gateway, classic("none", "chat/completions"), {"messages": user("hi")})
-    assert (unknown.status, unknown.error["code"]) == (404, "model_unavailable")
+    assert (unknown.status, unknown.error["code"]) == (404, "route_unknown")
     wrong = post(gateway, classic("smart", "chat/completions"), {"messages": 5})
     assert (wrong.status, wrong.error["param"]) == (400, "messages")
 

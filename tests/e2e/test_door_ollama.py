@@ -5,7 +5,7 @@ import pytest
 
 import answers
 import upstream as faults
-from doors import KEY, WEATHER_SCHEMA, get, lines, locked, post
+from doors import KEY, WEATHER_SCHEMA, get, lines, locked, own_gateway, post
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": WEATHER_SCHEMA}}
 
@@ -56,9 +56,10 @@ def test_what_weir_does_not_know_reaches_a_target_of_the_same_dialect(gateway, u
     assert upstreams["ollama"].calls[0].json == {**body, "model": "m"}
 
 
-def test_an_error_in_the_middle_of_a_stream_is_a_line(gateway, upstreams, dialect):
-    upstreams[dialect].always(faults.error_event_after(2))
-    answer = post(gateway, "/api/chat", ask(f"{dialect}/m", "one two three"))
+def test_an_error_in_the_middle_of_a_stream_is_a_line(upstreams, dialect):
+    upstreams[dialect].always(faults.error_event_after(4))
+    with own_gateway(upstreams) as gateway:
+        answer = post(gateway, "/api/chat", ask(f"{dialect}/m", "one two three four five six"))
     last = lines(answer.body)[-1]
     assert isinstance(last["error"], str) and "done" not in last
 

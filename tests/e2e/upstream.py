@@ -554,9 +554,7 @@ def route(upstream: Upstream, request: Received) -> Any:
     if upstream.dialect_name == "anthropic" and post and path == "/v1/messages/count_tokens":
         return {"input_tokens": answers.INPUT_TOKENS}
     if upstream.dialect_name == "ollama" and post and path == "/api/generate":
-        return {"model": body["model"], "created_at": answers.CREATED_TEXT, "done": True,
-                "response": "generated: " + body["prompt"], "done_reason": "stop",
-                "context": [1, 2], "prompt_eval_count": 8}  # fmt: skip
+        return ollama_generation(body)
     if upstream.dialect_name == "ollama":
         return ollama_side_call(upstream, request)
     if upstream.dialect_name in ("openai", "responses"):
@@ -654,6 +652,17 @@ def model_list(upstream: Upstream) -> Any:
             for name in upstream.models
         ],
     }
+
+
+def ollama_generation(body: dict[str, Any]) -> Any:
+    base = {"model": body["model"], "created_at": answers.CREATED_TEXT}
+    text = "generated: " + body["prompt"]
+    end = {**base, "done": True, "done_reason": "stop", "context": [1, 2], "prompt_eval_count": 8}
+    if body.get("stream", True) is False:
+        return {**end, "response": text}
+    parts = [{**base, "response": text, "done": False}, {**end, "response": ""}]
+    lines = [json.dumps(part).encode() + b"\n" for part in parts]
+    return answers.Events([], lines[:1], lines[1:])
 
 
 def ollama_side_call(upstream: Upstream, request: Received) -> Any:
