@@ -99,7 +99,7 @@ class ServiceRelay final : public Relay {
       return malformed("an event of the stream is no JSON object");
     }
     const json::Value root = document_.root();
-    if (auto usage = wire::openai::read_service_usage(root)) facts_.usage = std::move(usage);
+    if (const auto usage = wire::openai::read_service_usage(root)) facts_.usage = usage;
     facts_.has_content = true;
     facts_.content_bytes += event.data.size();
     if (wire::openai::classify_service_event(root) == wire::openai::ServiceEvent::finished) {
@@ -166,8 +166,8 @@ class RawRelay final : public Relay {
 
   void watch(std::string_view text) {
     if (const auto parsed = document_.parse(text); !parsed) return;
-    if (auto usage = wire::openai::read_service_usage(document_.root())) {
-      facts_.usage = std::move(usage);
+    if (const auto usage = wire::openai::read_service_usage(document_.root())) {
+      facts_.usage = usage;
     }
   }
 
