@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/plan.hpp"
+
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "pipeline/loop_test_support.hpp"
+
+namespace weir::pipeline {
+namespace {
+
+class PlanTest : public testing::Test {
+ protected:
+  PlanTest() { rig.add("a/m"), rig.add("b/m"), rig.add("c/m"); }
+
+  std::vector<std::string> order(Strategy strategy) {
+    rig.route().steps.front().strategy = strategy;
+    const Call call{.loop = rig.loop,
+                    .cancellation = rig.cancellation,
+                    .request_id = "req_1",
+                    .route = std::shared_ptr<const Route>(std::shared_ptr<void>(), &rig.route()),
+                    .options = {}};
+    std::vector<std::string> names;
+    for (const Candidate& candidate : make_plan(call, rig.operation, random, 1'000'000)) {
+      names.push_back(candidate.target->name);
+    }
+    return names;
+  }
+  TrafficCounters& counters(std::size_t index) {
+    return *rig.route().steps.front().targets[index]->counters;
+  }
+  void set_weight(std::size_t index, std::int64_t weight) {
+    const_cast<Target&>(*rig.route().steps.front().targets[index]).weight = weight;
+  }
+
+  Rig rig;
+  SeededRandom random{7};
+};
+
+TEST_F(PlanTest, F1WeightsAreKeptWithinTwoPointsOverTenThousandPicks) {
+  set_weight(0, 70);
+  set_weight(1, 20);
+  set_weight(2, 10);
+  std::map<std::string, int> picked;
+  for (int i = 0; i < 10'000; ++i) ++picked[order(Strategy::weighted).front()];
+  EXPECT_NEAR(picked["a/m"], 7'000, 200);
+  EXPECT_NEAR(picked["b/m"], 2'000, 200);
+  EXPECT_NEAR(picked["c/m"], 1'000, 200);
+}
+
+TEST_F(PlanTest, StickySendsEqualBeginningsToOneTargetAndSpreadsDifferentOnes) {
+  std::map<std::string, int> picked;
+  for (std::uint64_t prefix = 0; prefix < 3'000; ++prefix) {
+    rig.operation.prefix = prefix;
+    const auto first = order(Strategy::sticky);
+    EXPECT_EQ(order(Strategy::sticky), first);
+    ++picked[first.front()];
+  }
+  for (const auto& [name, count] : picked) EXPECT_NEAR(count, 1'000, 150) << name;
+}
+
+// A beginning that everyone uses must not drown the one target it belongs to.
+TEST_F(PlanTest, StickyPassesOverATargetWithMoreThanItsShare) {
+  rig.operation.prefix = 5;
+  const std::string home = order(Strategy::sticky).front();
+  for (std::size_t i = 0; i < 3; ++i) {
+    const bool is_home = rig.route().steps.front().targets[i]->name == home;
+    counters(i).in_flight = is_home ? 10 : 1;
+  }
+  EXPECT_EQ(order(Strategy::sticky).back(), home);
+}
+
+TEST_F(PlanTest, LeastBusyTakesTheOneWithTheFewestRequests) {
+  counters(0).in_flight = 3;
+  counters(1).in_flight = 1;
+  counters(2).in_flight = 2;
+  EXPECT_EQ(order(Strategy::least_busy), (std::vector<std::string>{"b/m", "c/m", "a/m"}));
+}
+
+// Two are drawn: the slowest never wins, the fastest does not get everything.
+TEST_F(PlanTest, LeastLatencyDrawsTheFasterOfTwo) {
+  counters(0).first_content_us = 100;
+  counters(1).first_content_us = 200;
+  counters(2).first_content_us = 300;
+  std::map<std::string, int> picked;
+  for (int i = 0; i < 3'000; ++i) ++picked[order(Strategy::least_latency).front()];
+  EXPECT_NEAR(picked["a/m"], 2'000, 150);
+  EXPECT_NEAR(picked["b/m"], 1'000, 150);
+  EXPECT_EQ(picked["c/m"], 0);
+}
+
+TEST_F(PlanTest, HealthPutsAFailingTargetLastUntilThatIsLongAgo) {
+  counters(0).failing_permille = 900;
+  counters(0).last_failure_ms = 1'000'000;
+  for (std::size_t i = 0; i < 3; ++i) counters(i).first_content_us = i == 0 ? 1'000 : 400'000;
+  EXPECT_EQ(order(Strategy::health).back(), "a/m");
+  counters(0).last_failure_ms = 1'000'000 - 600'000;
+  EXPECT_EQ(order(Strategy::health).front(), "a/m");
+}
+
+TEST_F(PlanTest, StepsFollowEachOther) {
+  rig.route().steps.emplace_back();
+  rig.add("d/m");
+  EXPECT_EQ(order(Strategy::round_robin).back(), "d/m");
+  EXPECT_EQ(order(Strategy::weighted).back(), "d/m");
+}
+
+}  // namespace
+}  // namespace weir::pipeline
