@@ -168,7 +168,8 @@ class Watch {
 
  private:
   void end(int signal) {
-    const config::Config& config = program_.snapshot()->config();
+    const auto snapshot = program_.snapshot();  // another one may be published meanwhile
+    const config::Config& config = snapshot->config();
     const bool is_impatient = signal == SIGINT && ::isatty(STDIN_FILENO) != 0;
     program_.announce_drain();
     auto grace_end = Clock::now() + (is_impatient ? milliseconds(0) : config.drain_grace);
