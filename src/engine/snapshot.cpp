@@ -209,6 +209,14 @@ pipeline::HedgePolicy hedge_of(const config::Hedge& said) {
   return {};
 }
 
+/// Other servers under a provider's type may speak no more of its API than chat.
+bool keeps_responses(const config::ProviderConfig& provider) {
+  const providers::ProviderSpec& spec = *provider.api;
+  const bool is_own_address =
+      provider.base_url == spec.base_url || spec.base_url.find('{') != std::string_view::npos;
+  return spec.keeps_responses && is_own_address;
+}
+
 pipeline::StreamPolicy stream_of(const config::Config& config, const config::Resolution& route) {
   const config::StreamSettings& said = config.stream;
   return {.early_commit = route.early_commit.after,
@@ -409,7 +417,7 @@ std::shared_ptr<pipeline::Target> Snapshot::build(
   if (is_chat && found.facts.chat_tools == providers::ChatTools::never) {
     target->with_tools = build(route, found, target->upstream, true);
   }
-  if (is_chat && provider.api->keeps_responses) {
+  if (is_chat && keeps_responses(provider)) {
     target->on_responses =
         target->with_tools ? target->with_tools : build(route, found, target->upstream, true);
   }

@@ -225,6 +225,11 @@ net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Cre
       static_cast<std::size_t>(request.snapshot->config().limits.body_bytes_max.bytes);
   std::vector<store::StoredResponse> turns;
   const ResponseArchive::Question find = [&](store::ResponseStore& store) -> Result<> {
+    WEIR_TRY_ASSIGN(last, store.get(creation.tenant, id, now));
+    if (last.is_kept_upstream) {  // and so is all that it continues
+      turns.push_back(std::move(last));
+      return {};
+    }
     WEIR_TRY_ASSIGN(found, store::read_conversation(store, creation.tenant, id, bytes_max, now));
     turns = std::move(found);
     return {};

@@ -17,8 +17,8 @@ WEATHER = {
 KEPT_HERE = ["openai", "anthropic", "gemini", "ollama"]  # their servers keep no conversation
 
 
-def ask(gateway, model: str, text, headers=None, **members) -> Answer:
-    return gateway.post("/v1/responses", {"model": model, "input": text, **members}, headers)
+def ask(gateway, model: str, said, headers=None, **members) -> Answer:
+    return gateway.post("/v1/responses", {"model": model, "input": said, **members}, headers)
 
 
 def call(gateway, method: str, path: str, headers=None) -> Answer:
