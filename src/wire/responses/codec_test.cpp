@@ -371,6 +371,39 @@ TEST(ResponsesStream, TheErrorEventHasBothShapesAndNothingFollows) {
   EXPECT_TRUE(document.root().find("error")->find("request_id")->equals("req_1"));
 }
 
+// Clients know an answer by the id that we gave it, and see in it what they had asked for.
+TEST(ResponsesStream, AFrameOfOursHasOurIdAndTheRequestsSettings) {
+  std::string answer;
+  const auto encoder = make_stream_encoder(
+      {.id = "req_1", .model = "m"},
+      {.id = "resp_ours", .echo = R"({"store":true,"temperature":0.5})", .answer = &answer});
+  std::string out;
+  StreamEvent start;
+  start.type = Type::start;
+  start.id = "chatcmpl-9";
+  encoder->encode(start, out);
+  EXPECT_EQ(answer, "");
+  encoder->finish(out);
+  EXPECT_FALSE(has(out, "chatcmpl"));
+  EXPECT_TRUE(has(out, R"("response":)" + answer));
+  EXPECT_TRUE(has(answer, R"({"id":"resp_ours")"));
+  EXPECT_TRUE(has(answer, R"("temperature":0.5)"));
+}
+
+// OpenAI refuses ids that it never gave.
+TEST(ResponsesRequest, ItemsOfTranslatedAnswersLoseTheirIds) {
+  const auto request = request_of(R"({"model":"m","input":[
+    {"type":"message","id":"msg_7_0","role":"assistant","content":"a"},
+    {"type":"reasoning","id":"rs_7_1","summary":[{"type":"summary_text","text":"Hm."}]},
+    {"type":"function_call","id":"fc_7_2","call_id":"c","name":"f","arguments":"{}"},
+    {"type":"reasoning","id":"rs_68a3","summary":[],"encrypted_content":"gAAA"}]})");
+  ASSERT_TRUE(request) << request.error().message;
+  const std::string text = encoded(*request);
+  EXPECT_FALSE(has(text, "_7_")) << text;
+  EXPECT_FALSE(has(text, "Hm.")) << "nobody can open these thoughts";
+  EXPECT_TRUE(has(text, R"("id":"rs_68a3")"));
+}
+
 // A client sends items of several answers back in one request, where an id twice is refused.
 TEST(ResponsesItems, IdsDifferBetweenAnswersAndPlaces) {
   std::set<std::string> ids;
