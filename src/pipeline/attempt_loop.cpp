@@ -274,6 +274,9 @@ net::Task<void> AttemptLoop::go_on_with_stream(Journey& journey, Flight& broken)
   // S-9.2: the error in the client's own dialect, no terminator, and a proper end of the body.
   std::string frame;
   broken.relay()->fail(result.error, journey.call.request_id, frame);
+  // Bytes that pass as they are can't tell of an error: their connection ends without the body's
+  // end, so that a part is not taken for the whole.
+  if (frame.empty()) co_return;
   const bool is_taken = co_await journey.delivery.finish(frame);
   static_cast<void>(is_taken);
 }

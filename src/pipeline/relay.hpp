@@ -49,7 +49,7 @@ class Relay {
   virtual Result<> end(std::string& out) = 0;
   /// Appends the normal end of the client's stream.
   virtual void finish(std::string& out) = 0;
-  /// Appends the error that ends the client's stream.
+  /// Appends the error that ends the client's stream; nothing where its form has no way to say one.
   virtual void fail(const Error& error, std::string_view request_id, std::string& out) = 0;
 
   /// What the client was told; nothing where it was not kept.
