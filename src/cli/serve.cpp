@@ -21,6 +21,7 @@
 #include "base/version.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
+#include "server/memory.hpp"
 #include "server/program.hpp"
 
 namespace weir::cli {
@@ -255,6 +256,7 @@ ExitCode serve(Context& context) {
     return ExitCode::config;
   }
   const std::vector<std::string> notes = loaded.notes;
+  server::keep_freed_memory();
   server::Program program(std::move(options), std::move(loaded));
   if (const auto started = program.start(); !started) {
     print_error("weir: " + started.error().message + "\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "json/document.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -182,7 +183,8 @@ class Document::Walker {
         nodes_(document.nodes_.get()),
         limits_(limits),
         structurals_(structural_index.data()),
-        count_(structural_index.size()) {}
+        count_(structural_index.size()),
+        backslash_(std::min(text_.find('\\'), text_.size())) {}
 
   Result<> run() {
     if (!value(0)) return failure();
@@ -281,14 +283,25 @@ class Document::Walker {
     std::size_t end = token_limit();
     while (end > begin + 1 && is_space(text_[end - 1])) --end;
     if (end < begin + 2 || text_[end - 1] != '"') return fail("broken string");
-    const std::string_view inside = text_.substr(begin + 1, end - begin - 2);
-    const bool has_escape = inside.find('\\') != std::string_view::npos;
-    if (has_escape && !escapes_are_valid(inside)) return fail("invalid escape in a string");
-    const std::uint32_t node = open_node(Kind::string);
-    nodes_[node].has_escape = has_escape;
-    close_node(node, end);
+    const bool has_escape = has_backslash(begin, end);
+    if (has_escape && !escapes_are_valid(text_.substr(begin + 1, end - begin - 2))) {
+      return fail("invalid escape in a string");
+    }
+    nodes_[size_] = {static_cast<std::uint32_t>(begin),
+                     static_cast<std::uint32_t>(end),
+                     size_ + 1,
+                     0,
+                     Kind::string,
+                     has_escape};
+    ++size_;
     ++cursor_;
     return true;
+  }
+
+  // Strings come in the order of the text, so one search through it serves all of them.
+  bool has_backslash(std::size_t begin, std::size_t end) {
+    if (backslash_ < begin) backslash_ = std::min(text_.find('\\', begin), text_.size());
+    return backslash_ < end;
   }
 
   bool literal(std::string_view word, Kind kind) {
@@ -342,6 +355,7 @@ class Document::Walker {
   const std::uint32_t* structurals_;
   std::size_t count_;
   std::size_t cursor_ = 0;
+  std::size_t backslash_;  ///< the first at or behind the last string begun, or the text's size
   std::string_view reason_;
   std::size_t at_ = 0;
 };

@@ -25,11 +25,9 @@ void rebase(http::RequestHead& head, std::string_view from, const std::string& t
   head.method = moved(head.method, from, to);
   head.target = moved(head.target, from, to);
   head.host = moved(head.host, from, to);
-  http::Fields fields;
-  for (const auto& field : head.fields.all()) {
-    fields.add({moved(field.name, from, to), moved(field.value, from, to)});
-  }
-  head.fields = std::move(fields);
+  head.fields.for_each([&](http::Field& field) {
+    field = {moved(field.name, from, to), moved(field.value, from, to)};
+  });
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace weir::net::detail {
 namespace {
 
 constexpr std::size_t step_bytes = 128;
-constexpr std::size_t class_count = 16;  // frames of up to 2 KiB; larger ones are rare
-constexpr std::size_t kept_max = 64;     // of each size, for each thread
+constexpr std::size_t class_count = 64;  // frames of up to 8 KiB; larger ones are rare
+constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // of each size, for each thread
 
 struct FreeFrame {
   FreeFrame* next;
@@ -44,7 +44,8 @@ class FrameCache {
 
   void keep(void* memory, std::size_t size_class) noexcept {
     List& list = lists_[size_class];
-    if (list.count == kept_max) return ::operator delete(memory);
+    if ((list.count + 1) * (size_class + 1) * step_bytes > kept_bytes_max)
+      return ::operator delete(memory);
     list.first = ::new (memory) FreeFrame{list.first};
     ++list.count;
   }

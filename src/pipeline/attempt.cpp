@@ -332,10 +332,16 @@ void Attempt::remember_fields() {
 }
 
 void Attempt::remember_limits(net::http::WallTime now) {
+  const auto is_limit = [](const net::http::Field& field) {
+    return field.name.find("limit") != std::string_view::npos;
+  };
+  const auto& fields = exchange_->head().fields.all();
+  const auto first = std::find_if(fields.begin(), fields.end(), is_limit);
+  if (first == fields.end()) return;
   policy::RateHeaderReader reader(
       [now](std::string_view stamp) { return net::http::parse_rfc3339_wait(stamp, now); });
-  for (const auto& field : exchange_->head().fields.all()) {
-    if (field.name.find("limit") != std::string_view::npos) reader.offer(field.name, field.value);
+  for (auto field = first; field != fields.end(); ++field) {
+    if (is_limit(*field)) reader.offer(field->name, field->value);
   }
   const policy::RateSnapshot limits = reader.snapshot();
   if (limits == policy::RateSnapshot{}) return;
@@ -654,7 +660,7 @@ net::Task<bool> Attempt::hand_over(const AnswerNotes& notes, std::string& out) {
     delivery_.hold(notes, out, call_.route->stream.hold_back_max);
   } else if (delivery_.may_fail_over()) {
     is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
-  } else {
+  } else if (!out.empty()) {
     is_taken = co_await delivery_.more(out);
   }
   out.clear();
@@ -675,7 +681,10 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, AttemptListener& l
     is_over = piece.is_last || piece.error != net::ExchangeError::none;
     judge(piece, out, end);
     const RelayFacts& facts = relay_->facts();
-    if (facts.has_content && !out.empty() && end.failure() != FailureClass::malformed) {
+    // A normal end counts as content: an answer may be nothing else (a filter's refusal, say), and
+    // some dialects tell of it in their very last frame only.
+    const bool is_news = !out.empty() || (facts.is_complete && !end.first_content_at);
+    if (facts.has_content && is_news && end.failure() != FailureClass::malformed) {
       if (!end.first_content_at) {
         // A stream that fails with its first content has not begun for the client.
         if (!end.is_ok() || !note_content(end, listener)) break;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "store/files.hpp"
@@ -76,6 +77,13 @@ std::optional<std::int64_t> cgroup_memory_max(const FileReader& read) {
 std::int64_t memory_max() {
   const std::int64_t machine = machine_memory();
   return std::min(cgroup_memory_max(read_system_file).value_or(machine), machine);
+}
+
+void keep_freed_memory() {
+  constexpr int kept_bytes = 4 << 20;        // at the end of each thread's heap
+  constexpr int mapped_bytes_min = 2 << 20;  // what is larger is mapped for itself, and unmapped
+  ::mallopt(M_TRIM_THRESHOLD, kept_bytes);
+  ::mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);
 }
 
 }  // namespace weir::server

@@ -38,10 +38,19 @@ class Fields {
   /// The first field called `name` (any case); nothing when absent.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
   [[nodiscard]] const std::vector<Field>& all() const { return fields_; }
-  void add(Field field) { fields_.push_back(field); }
+  void add(Field field) {
+    if (fields_.capacity() == 0) fields_.reserve(usual_count);
+    fields_.push_back(field);
+  }
   void clear() { fields_.clear(); }
+  /// Calls `change(field)` for every field, which may let its views point elsewhere.
+  template <class Change>
+  void for_each(Change&& change) {
+    for (Field& field : fields_) change(field);
+  }
 
  private:
+  static constexpr std::size_t usual_count = 24;
   std::vector<Field> fields_;
 };
 

@@ -83,6 +83,8 @@ Error refuse(std::string_view reason) {
 }
 
 void split_path(std::string_view path, Target& target) {
+  constexpr std::size_t usual_count = 8;
+  target.segments.reserve(usual_count);
   for_each_segment(path, [&](std::string_view segment) {
     if (!segment.empty()) target.segments.push_back(segment);
   });
