@@ -559,9 +559,9 @@ net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, AttemptListener& li
       if (!note_content(end, listener)) break;
     }
     if (is_first && is_last) {
-      is_taken = co_await delivery_.whole(status_, media_type, std::move(notes), out);
+      is_taken = co_await delivery_.whole(status_, media_type, notes, out);
     } else if (is_first) {
-      is_taken = co_await delivery_.commit(media_type, std::move(notes), out, status_);
+      is_taken = co_await delivery_.commit(media_type, notes, out, status_);
     } else if (is_last) {
       is_taken = co_await delivery_.finish(out);
     } else {
