@@ -26,37 +26,37 @@ class EpollLoopTest : public testing::Test {
   EpollLoopTest() {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-    stream_ = make_tcp_stream(loop_, Socket(ends[0]));
-    peer_ = Socket(ends[1]);
+    stream = make_tcp_stream(loop, Socket(ends[0]));
+    peer = Socket(ends[1]);
   }
 
   void run(Task<void> task) {
-    tasks_.spawn(run_to_end(std::move(task)));
-    loop_.run();
+    tasks.spawn(run_to_end(std::move(task)));
+    loop.run();
   }
   Task<void> run_to_end(Task<void> task) {
     co_await std::move(task);
-    loop_.stop();
+    loop.stop();
   }
 
   void say(std::string_view text) const {
-    ASSERT_EQ(::send(peer_.fd(), text.data(), text.size(), MSG_NOSIGNAL),
+    ASSERT_EQ(::send(peer.fd(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
   }
 
-  /// Reads once; what came, or the name of the error, goes to `results_`.
+  /// Reads once; what came, or the name of the error, goes to `results`.
   Task<void> read(std::size_t size, Duration timeout) {
     std::string room(size, '\0');
-    Read reading(loop_, *stream_, room, timeout);
+    Read reading(loop, *stream, room, timeout);
     const IoResult result = co_await reading;
-    results_.push_back(result ? room.substr(0, result.bytes) : std::string(name(result.error)));
+    results.push_back(result ? room.substr(0, result.bytes) : std::string(name(result.error)));
   }
 
-  EpollLoop loop_;
-  std::unique_ptr<Stream> stream_;
-  Socket peer_;
-  TaskSet tasks_;
-  std::vector<std::string> results_;
+  EpollLoop loop;
+  std::unique_ptr<Stream> stream;
+  Socket peer;
+  TaskSet tasks;
+  std::vector<std::string> results;
 };
 
 Task<void> both(Task<void> first, Task<void> second) {
@@ -67,20 +67,20 @@ Task<void> both(Task<void> first, Task<void> second) {
 TEST_F(EpollLoopTest, ReadsWhatCameBeforeTheReadBegan) {
   say("early");
   run(read(16, 1s));
-  EXPECT_EQ(results_, std::vector<std::string>{"early"});
+  EXPECT_EQ(results, std::vector<std::string>{"early"});
 }
 
 TEST_F(EpollLoopTest, ReadsWhatComesLater) {
-  loop_.post([this] { say("late"); });
+  loop.post([this] { say("late"); });
   run(read(16, 1s));
-  EXPECT_EQ(results_, std::vector<std::string>{"late"});
+  EXPECT_EQ(results, std::vector<std::string>{"late"});
 }
 
 // Edge-triggered: the kernel says once that there are bytes, so the loop must remember the rest.
 TEST_F(EpollLoopTest, GoesOnReadingWhatDidNotFitIntoTheRoom) {
   say("abcdef");
   run(both(read(3, 1s), read(3, 1s)));
-  EXPECT_EQ(results_, (std::vector<std::string>{"abc", "def"}));
+  EXPECT_EQ(results, (std::vector<std::string>{"abc", "def"}));
 }
 
 // A short read has drained the socket; what comes after it is a new edge.
@@ -91,57 +91,57 @@ TEST_F(EpollLoopTest, HearsOfBytesAfterAShortRead) {
     test.say("two");
     co_await std::move(next);
   }(*this, std::move(second))));
-  EXPECT_EQ(results_, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(results, (std::vector<std::string>{"one", "two"}));
 }
 
 TEST_F(EpollLoopTest, GivesTheBytesBeforeTheEndOfAHalfClosedStream) {
   say("last");
-  ASSERT_EQ(::shutdown(peer_.fd(), SHUT_WR), 0);
+  ASSERT_EQ(::shutdown(peer.fd(), SHUT_WR), 0);
   run(both(read(16, 1s), read(16, 1s)));
-  EXPECT_EQ(results_, (std::vector<std::string>{"last", "end_of_stream"}));
+  EXPECT_EQ(results, (std::vector<std::string>{"last", "end_of_stream"}));
 }
 
 TEST_F(EpollLoopTest, StillWritesToAPeerThatSaidItsLast) {
-  ASSERT_EQ(::shutdown(peer_.fd(), SHUT_WR), 0);
+  ASSERT_EQ(::shutdown(peer.fd(), SHUT_WR), 0);
   run(read(16, 1s));
-  const IoResult written = stream_->try_write({"a", "", "b"});
+  const IoResult written = stream->try_write({"a", "", "b"});
   EXPECT_EQ(written.error, NetError::none);
   std::array<char, 8> got{};
-  EXPECT_EQ(::recv(peer_.fd(), got.data(), got.size(), 0), 2);
+  EXPECT_EQ(::recv(peer.fd(), got.data(), got.size(), 0), 2);
 }
 
 TEST_F(EpollLoopTest, EndsAReadThatTakesTooLong) {
   run(read(16, 1ms));
-  EXPECT_EQ(results_, std::vector<std::string>{"timed_out"});
+  EXPECT_EQ(results, std::vector<std::string>{"timed_out"});
 }
 
 TEST_F(EpollLoopTest, ReadsAfterAReadThatTookTooLong) {
-  loop_.post([] {});
+  loop.post([] {});
   run(both(read(16, 1ms), [](EpollLoopTest& test, Task<void> next) -> Task<void> {
     test.say("after all");
     co_await std::move(next);
   }(*this, read(16, 1s))));
-  EXPECT_EQ(results_, (std::vector<std::string>{"timed_out", "after all"}));
+  EXPECT_EQ(results, (std::vector<std::string>{"timed_out", "after all"}));
 }
 
 TEST_F(EpollLoopTest, EndsAReadOnAStreamThatIsClosed) {
-  loop_.post([this] { stream_->close(); });
+  loop.post([this] { stream->close(); });
   run(both(read(16, 1s), read(16, 1s)));
-  EXPECT_EQ(results_, (std::vector<std::string>{"cancelled", "cancelled"}));
+  EXPECT_EQ(results, (std::vector<std::string>{"cancelled", "cancelled"}));
 }
 
 TEST_F(EpollLoopTest, TellsOfAReaderAndAWriterThatAreCancelledTogether) {
   const std::string much(std::size_t{4} << 20, 'x');
   const auto write = [](EpollLoopTest& test, std::string_view text) -> Task<void> {
-    Write writing(test.loop_, *test.stream_, {text, {}, {}}, 1s);
+    Write writing(test.loop, *test.stream, {text, {}, {}}, 1s);
     const IoResult result = co_await writing;
-    test.results_.emplace_back(name(result.error));
+    test.results.emplace_back(name(result.error));
   };
-  tasks_.spawn(write(*this, much));
-  loop_.post([this] { stream_->cancel(); });
+  tasks.spawn(write(*this, much));
+  loop.post([this] { stream->cancel(); });
   run(read(16, 1s));
-  std::sort(results_.begin(), results_.end());
-  EXPECT_EQ(results_, (std::vector<std::string>{"cancelled", "cancelled"}));
+  std::sort(results.begin(), results.end());
+  EXPECT_EQ(results, (std::vector<std::string>{"cancelled", "cancelled"}));
 }
 
 TEST_F(EpollLoopTest, WritesMoreThanThePeerTakesAtOnce) {
@@ -149,12 +149,12 @@ TEST_F(EpollLoopTest, WritesMoreThanThePeerTakesAtOnce) {
   std::thread reading([this] {
     std::array<char, 65536> got;
     for (std::size_t left = std::size_t{4} << 20; left > 0;) {
-      const ssize_t bytes = ::recv(peer_.fd(), got.data(), got.size(), 0);
+      const ssize_t bytes = ::recv(peer.fd(), got.data(), got.size(), 0);
       if (bytes > 0) left -= static_cast<std::size_t>(bytes);
     }
   });
   run([](EpollLoopTest& test, std::string_view text) -> Task<void> {
-    Write writing(test.loop_, *test.stream_, {text.substr(0, 7), text.substr(7), {}}, 10s);
+    Write writing(test.loop, *test.stream, {text.substr(0, 7), text.substr(7), {}}, 10s);
     const IoResult result = co_await writing;
     EXPECT_EQ(result.error, NetError::none);
     EXPECT_EQ(result.bytes, text.size());
@@ -165,7 +165,7 @@ TEST_F(EpollLoopTest, WritesMoreThanThePeerTakesAtOnce) {
 // A reader that waits holds no memory, so what it was given must come from `room`, asked in time.
 TEST_F(EpollLoopTest, ABufferedReaderKeepsWhatIsNotConsumed) {
   const auto task = [](EpollLoopTest& test) -> Task<void> {
-    BufferedReader reader(test.loop_, *test.stream_);
+    BufferedReader reader(test.loop, *test.stream);
     test.say("first ");
     NetError error = co_await reader.more(1s);
     EXPECT_EQ(error, NetError::none);
@@ -187,50 +187,50 @@ TEST_F(EpollLoopTest, RunsWhatOtherThreadsPost) {
   constexpr int posts = 1000;
   int done = 0;
   std::thread other([this, &done] {
-    for (int i = 0; i < posts; ++i) loop_.post([&done] { ++done; });
-    loop_.stop();
+    for (int i = 0; i < posts; ++i) loop.post([&done] { ++done; });
+    loop.stop();
   });
-  loop_.run();
+  loop.run();
   other.join();
   EXPECT_EQ(done, posts);
 }
 
 TEST_F(EpollLoopTest, RunsWhatIsPostedFromWithinAPost) {
   int done = 0;
-  loop_.post([&] {
-    loop_.post([&] {
+  loop.post([&] {
+    loop.post([&] {
       ++done;
-      loop_.stop();
+      loop.stop();
     });
   });
-  loop_.run();
+  loop.run();
   EXPECT_EQ(done, 1);
 }
 
 TEST_F(EpollLoopTest, RunsOnUntilTheOperationUnderWayHasEnded) {
-  tasks_.spawn(read(16, 0s));
-  loop_.stop();
-  loop_.post([this] { say("done"); });
-  loop_.run();
-  EXPECT_EQ(results_, std::vector<std::string>{"done"});
+  tasks.spawn(read(16, 0s));
+  loop.stop();
+  loop.post([this] { say("done"); });
+  loop.run();
+  EXPECT_EQ(results, std::vector<std::string>{"done"});
 }
 
 TEST_F(EpollLoopTest, FiresAlarmsInTheOrderOfTheirTimesAndNotTheDisarmedOnes) {
   std::vector<int> fired;
-  const TimePoint now = loop_.now();
+  const TimePoint now = loop.now();
   CallbackAlarm late([&] {
     fired.push_back(3);
-    loop_.stop();
+    loop.stop();
   });
   CallbackAlarm soon([&] { fired.push_back(1); });
   CallbackAlarm coarse([&] { fired.push_back(2); });
   CallbackAlarm never([&] { fired.push_back(4); });
-  loop_.arm_exact(late, now + 100ms);
-  loop_.arm_exact(soon, now + 1ms);
-  loop_.arm_coarse(coarse, now + 5ms);
-  loop_.arm_exact(never, now + 2ms);
+  loop.arm_exact(late, now + 100ms);
+  loop.arm_exact(soon, now + 1ms);
+  loop.arm_coarse(coarse, now + 5ms);
+  loop.arm_exact(never, now + 2ms);
   never.disarm();
-  loop_.run();
+  loop.run();
   EXPECT_EQ(fired, (std::vector<int>{1, 2, 3}));
 }
 
@@ -239,10 +239,10 @@ TEST_F(EpollLoopTest, NeverFiresAnExactAlarmEarly) {
   TimePoint fired;
   CallbackAlarm alarm([&] {
     fired = std::chrono::steady_clock::now();
-    loop_.stop();
+    loop.stop();
   });
-  loop_.arm_exact(alarm, when);
-  loop_.run();
+  loop.arm_exact(alarm, when);
+  loop.run();
   EXPECT_GE(fired, when);
 }
 
@@ -250,7 +250,7 @@ TEST_F(EpollLoopTest, NeverFiresAnExactAlarmEarly) {
 TEST_F(EpollLoopTest, ForgetsTheEventsOfAStreamThatIsDestroyed) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-  auto other = make_tcp_stream(loop_, Socket(ends[0]));
+  auto other = make_tcp_stream(loop, Socket(ends[0]));
   const Socket other_peer(ends[1]);
   ASSERT_EQ(::send(other_peer.fd(), "x", 1, MSG_NOSIGNAL), 1);
   say("x");
@@ -259,7 +259,7 @@ TEST_F(EpollLoopTest, ForgetsTheEventsOfAStreamThatIsDestroyed) {
     co_await std::move(reading);
     doomed.reset();
   }(*this, other));
-  EXPECT_EQ(results_, std::vector<std::string>{"x"});
+  EXPECT_EQ(results, std::vector<std::string>{"x"});
 }
 
 }  // namespace

@@ -42,9 +42,9 @@ struct KeyState {
 /// One provider entry. Its mutex guards its targets' states too: a permit needs both to agree, and
 /// what happens under it takes a fraction of a microsecond.
 struct ProviderState {
-  ProviderState(std::string name_, const policy::BreakerOptions& breaker,
+  ProviderState(std::string entry_name, const policy::BreakerOptions& breaker,
                 const policy::RetryBudget::Options& retries, std::uint64_t seed)
-      : name(std::move(name_)),
+      : name(std::move(entry_name)),
         circuit{.breaker = policy::CircuitBreaker(breaker), .since = {}, .cause = {}},
         retry_options(retries),
         retry_budget(retries),
@@ -63,10 +63,10 @@ struct ProviderState {
 
 /// One target: one of the provider's keys with one model.
 struct TargetState {
-  TargetState(std::string name_, std::shared_ptr<ProviderState> provider_,
+  TargetState(std::string target_name, std::shared_ptr<ProviderState> owner,
               const policy::BreakerOptions& breaker)
-      : name(std::move(name_)),
-        provider(std::move(provider_)),
+      : name(std::move(target_name)),
+        provider(std::move(owner)),
         circuit{.breaker = policy::CircuitBreaker(breaker), .since = {}, .cause = {}} {}
 
   const std::string name;
