@@ -117,9 +117,9 @@ class Cancellation {
   void cancel() {
     if (is_cancelled_) return;
     is_cancelled_ = true;
-    bool is_gone = false;
+    bool is_gone = false;  // the destructor sets it, which clang's analyzer does not follow
     is_gone_ = &is_gone;
-    while (!is_gone && first_ != nullptr) {
+    while (!is_gone && first_ != nullptr) {  // NOLINT(clang-analyzer-cplusplus.NewDelete)
       Cancellable& waiting = *first_;
       remove(waiting);
       waiting.on_cancel();
