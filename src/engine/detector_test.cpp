@@ -82,9 +82,9 @@ class DetectorTest : public ::testing::Test, public pipeline::ExchangeFactory {
       asked_.push_back(provider + " " + std::string(head.substr(0, head.find(" HTTP/"))));
       bodies_.emplace_back(body);
       engine_.loop().post([this] { check(); });
-      auto& script = scripts_[provider];
-      Scripted next = script.front();
-      if (script.size() > 1) script.pop_front();
+      auto& left = scripts_[provider];
+      Scripted next = left.front();
+      if (left.size() > 1) left.pop_front();
       return next;
     };
   }
