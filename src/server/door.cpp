@@ -34,7 +34,7 @@ std::optional<std::string_view> bearer_of(const RequestHead& head) {
 }
 
 /// The door whose first segment the path has, for paths that are nobody's.
-Door door_of_path(const Target& target) {
+Door door_of_path(const RequestHead& head, const Target& target) {
   if (target.segments.empty()) return Door::shared;
   const std::string_view first = target.segments.front();
   if (first == "v1beta") return Door::gemini;
@@ -42,7 +42,9 @@ Door door_of_path(const Target& target) {
   if (first == "openai") return Door::azure;
   if (first != "v1" || target.segments.size() < 2) return Door::shared;
   if (target.segments[1] == "messages") return Door::anthropic;
-  const bool is_method = target.segments.back().find(':') != std::string_view::npos;
+  // In a question about a model the colon stands before a tag, as in qwen3:8b.
+  const bool is_method =
+      head.method == "POST" && target.segments.back().find(':') != std::string_view::npos;
   return target.segments[1] == "models" && is_method ? Door::gemini : Door::shared;
 }
 
@@ -67,7 +69,7 @@ wire::Dialect dialect_of(Door door) noexcept {
 
 Door door_of(Door door, const RequestHead& head, const Target& target) {
   if (door != Door::shared) return door;
-  const Door by_path = door_of_path(target);
+  const Door by_path = door_of_path(head, target);
   if (by_path != Door::shared) return by_path;
   if (head.fields.find("anthropic-version")) return Door::anthropic;
   if (bearer_of(head)) return Door::openai;

@@ -12,9 +12,10 @@ namespace {
 /// A request as it came in.
 class Asked {
  public:
-  explicit Asked(std::string_view path, std::string_view fields = "")
-      : text_("GET " + std::string(path) + " HTTP/1.1\r\nhost: a\r\n" + std::string(fields) +
-              "\r\n") {
+  explicit Asked(std::string_view path, std::string_view fields = "",
+                 std::string_view method = "GET")
+      : text_(std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nhost: a\r\n" +
+              std::string(fields) + "\r\n") {
     std::size_t resume = 0;
     EXPECT_GT(net::http::scan_request_head(text_, {}, head_, resume).consumed, 0U);
     EXPECT_TRUE(net::http::parse_target(head_, target_));
@@ -66,7 +67,8 @@ TEST(DoorOf, TellsPathsOfNobodyByTheirFirstSegments) {
   EXPECT_EQ(Asked("/api/nothing").door(), Door::ollama);
   EXPECT_EQ(Asked("/openai/nothing").door(), Door::azure);
   EXPECT_EQ(Asked("/v1/messages/batches").door(), Door::anthropic);
-  EXPECT_EQ(Asked("/v1/models/m:predict").door(), Door::gemini);
+  EXPECT_EQ(Asked("/v1/models/m:predict", "", "POST").door(), Door::gemini);
+  EXPECT_EQ(Asked("/v1/models/qwen3:8b").door(), Door::openai) << "a tag, no method";
   EXPECT_EQ(Asked("/v1/nothing").door(), Door::openai);
   EXPECT_EQ(Asked("/").door(), Door::openai);
 }

@@ -2,6 +2,9 @@
 #include "server/program.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <random>
 #include <set>
 #include <thread>
@@ -112,6 +115,25 @@ std::string new_config_file(const config::Environment& environment, bool is_root
   return "weir.yaml";
 }
 
+/// Waits until everyone has answered.
+class RollCall {
+ public:
+  explicit RollCall(std::size_t missing) : missing_(missing) {}
+  void answer() {
+    const std::lock_guard lock(mutex_);
+    if (--missing_ == 0) complete_.notify_all();
+  }
+  void wait(std::chrono::milliseconds at_most) {
+    std::unique_lock lock(mutex_);
+    complete_.wait_for(lock, at_most, [this] { return missing_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable complete_;
+  std::size_t missing_;
+};
+
 constexpr std::size_t config_file_bytes_max = std::size_t{4} << 20;
 
 }  // namespace
@@ -181,6 +203,7 @@ Result<> Program::start() {
               {{"host", admin_address_->host}, {"port", admin_address_->port}});
   }
   for (auto& worker : workers_) worker->start();
+  are_workers_running_ = true;
   return {};
 }
 
@@ -269,7 +292,13 @@ std::shared_ptr<const engine::Snapshot> Program::snapshot() const {
 void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   forget_secrets(snapshot->config());
   occupancy_.set_limits(occupancy_limits(snapshot->config().limits));
-  for (auto& worker : workers_) worker->set_snapshot(snapshot);
+  const auto roll_call = std::make_shared<RollCall>(workers_.size());
+  for (auto& worker : workers_) {
+    worker->set_snapshot(snapshot, [roll_call] { roll_call->answer(); });
+  }
+  // Who is told of a change may rely on it, whichever worker serves the next request. A worker that
+  // has stopped doesn't answer any more.
+  if (are_workers_running_) roll_call->wait(std::chrono::seconds(1));
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);

@@ -150,6 +150,7 @@ class Program {
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const engine::Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  bool are_workers_running_ = false;
 };
 
 }  // namespace weir::server

@@ -43,7 +43,7 @@ void Worker::accept(net::Socket socket, Surface surface) {
 }
 
 net::Task<void> Worker::serve(net::Socket socket, Surface surface,
-                              shared_state::Occupancy::Place place) {
+                              [[maybe_unused]] shared_state::Occupancy::Place place) {
   std::unique_ptr<net::Stream> stream;
   if (surface != Surface::admin && context_.listener_tls) {
     net::TlsHandshake handshake = co_await net::tls_accept(
@@ -75,11 +75,12 @@ std::optional<shared_state::Occupancy::Place> Worker::admit_address(
   return context_.shared.occupancy.admit_address(address);
 }
 
-void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
-  loop_.post([this, snapshot = std::move(snapshot)] {
+void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken) {
+  loop_.post([this, snapshot = std::move(snapshot), taken = std::move(taken)] {
     proxies_ = proxies_of(snapshot->config());
     client_front_.set_snapshot(snapshot);
     admin_front_.set_snapshot(snapshot);
+    taken();
   });
 }
 

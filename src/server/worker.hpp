@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -38,7 +39,8 @@ class Worker {
   void join();
 
   // For any thread.
-  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// Calls `taken` on its own thread once requests go by it.
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken);
   /// Says on /readyz that the end is near; everything else goes on.
   void announce_drain();
   /// Takes no new connection and no new request; what runs goes on.

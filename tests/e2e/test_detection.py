@@ -22,9 +22,10 @@ def model(weir: Weir, name: str) -> dict[str, Any]:
 
 
 def is_found(weir: Weir, provider_name: str, count: int = 1):
-    """The models of the provider once it has told of so many."""
-    found = (provider(weir, provider_name)["detection"] or {}).get("models")
-    return found is not None and found >= count
+    """The provider has told of so many models, and requests go by it."""
+    shown = provider(weir, provider_name)
+    found = (shown["detection"] or {}).get("models")
+    return found is not None and found >= count and len(shown["models"]) >= count
 
 
 def serving(dialect: str, *models: str) -> Upstream:
