@@ -489,7 +489,7 @@ def anthropic_blocks(reply: Reply) -> list[dict[str, Any]]:
     if reply.reasoning:
         blocks.append({"type": "thinking", "thinking": reply.reasoning, "signature": "EqQB"})
     if reply.text:
-        blocks.append({"type": "text", "text": reply.text, "citations": None})
+        blocks.append({"type": "text", "text": reply.text})
     for call in reply.calls:
         identity = call.id.replace("call_", "toolu_")
         blocks.append(
@@ -601,7 +601,9 @@ def read_gemini(body: dict[str, Any]) -> Ask:
         model="",
         turns=turns,
         tools={
-            function["name"]: function.get("parametersJsonSchema") or function.get("parameters", {})
+            function["name"]: function.get("parametersJsonSchema")
+            or function.get("parameters_json_schema")  # as Google's own SDK for Python says it
+            or function.get("parameters", {})
             for function in functions
         },
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),

@@ -156,7 +156,7 @@ class Dialect:
         return {"role": "user", "content": text}
 
     def ask(self, weir: Weir, wish: Wish, headers: dict[str, str] | None = None) -> Heard:
-        body = self.body(wish)
+        body = compact(self.body(wish)).encode()
         with Client(weir.port) as client:
             response = client.open("POST", self.path(wish), body, {**self.headers, **(headers or {})})
             fields = {name.lower(): value for name, value in response.getheaders()}

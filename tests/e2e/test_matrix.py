@@ -12,8 +12,6 @@ import upstream as fault
 from clients import CLIENTS, WEATHER, CannotSay, Heard, Wish
 from harness import Weir
 
-DOORS = ["openai"]  # clients that can connect; grows with each door
-
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},
@@ -24,7 +22,10 @@ SCHEMA = {
 
 @pytest.fixture(scope="module")
 def module_gateway(all_upstreams):
-    model = {"capabilities": ["streaming", "tools", "vision", "json_schema", "reasoning"]}
+    model = {
+        "capabilities": ["streaming", "tools", "vision", "json_schema", "reasoning"],
+        "context": 200_000,
+    }
     providers = {
         name: {**upstream.provider, "models": {"m": model}}
         for name, upstream in all_upstreams.items()
@@ -95,7 +96,8 @@ def check_calls(cell: Cell, *cities: str):
     assert (heard.text, heard.finish) == ("Checking.", "tool_calls")
     assert [call.name for call in heard.calls] == ["weather"] * len(cities)
     assert heard.arguments == [{"city": city} for city in cities]
-    assert len({call.id for call in heard.calls}) == len(cities)
+    ids = [call.id for call in heard.calls if call.id]  # Gemini and Ollama may leave them out
+    assert len(set(ids)) == len(ids)
     results = [f"rain in {city}" for city in cities]
     again = cell.ask(cell.client.answered(heard, results))
     assert again.status == 200, again.raw
@@ -163,7 +165,7 @@ WORDS = {  # of each dialect's errors, by the gateway's status
     "anthropic": {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error",
                   502: "api_error", 529: "overloaded_error"},
     "gemini": {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
-               502: "UNAVAILABLE", 503: "UNAVAILABLE"},
+               502: "INTERNAL", 503: "UNAVAILABLE"},
     "ollama": {},
 }  # fmt: skip
 
@@ -247,7 +249,7 @@ CHECKS = {name.removeprefix("check_"): check for name, check in list(globals().i
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("target", matrix.DIALECTS)
-@pytest.mark.parametrize("client", DOORS)
+@pytest.mark.parametrize("client", matrix.DIALECTS)
 @pytest.mark.parametrize("feature", matrix.FEATURES)
 def test_cell(gateway, upstreams, feature, client, target, is_stream):
     cell = Cell(gateway, upstreams, client, target, is_stream)
@@ -309,7 +311,7 @@ CALL_PLACES = {  # where each target's request holds the ids and arguments of ca
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("other", matrix.DIALECTS)
 @pytest.mark.parametrize("target", matrix.DIALECTS)
-@pytest.mark.parametrize("client", DOORS)
+@pytest.mark.parametrize("client", matrix.DIALECTS)
 def test_a_tool_loop_goes_through_another_target_and_back(
     gateway, upstreams, client, target, other, is_stream
 ):
@@ -331,22 +333,25 @@ def test_a_tool_loop_goes_through_another_target_and_back(
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("client", DOORS)
+@pytest.mark.parametrize("client", matrix.DIALECTS)
 def test_gemini_gets_the_signatures_of_its_calls_back(gateway, upstreams, client, is_stream):
     cell = Cell(gateway, upstreams, client, "gemini", is_stream)
     first = cell.answer("use tool weather Oslo", tools=[WEATHER])
     assert cell.ask(cell.client.answered(first, ["rain"])).text == "tool said: rain"
-    signature = "CpQB" if client != "ollama" else "skip_thought_signature_validator"
+    # Where the client's dialect has no place for one, Gemini is told not to ask for it.
+    has_place = client not in ("anthropic", "ollama")
+    signature = "CpQB" if has_place else "skip_thought_signature_validator"
     assert signature in cell.upstream.calls[-1].body.decode()
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("client", DOORS)
+@pytest.mark.parametrize("client", matrix.DIALECTS)
 def test_anthropic_gets_its_signed_thinking_back(gateway, upstreams, client, is_stream):
     cell = Cell(gateway, upstreams, client, "anthropic", is_stream)
     first = cell.answer("think hard", effort="high")
     assert cell.ask(cell.client.continued(first, "more")).text == "echo: more"
     sent = cell.upstream.calls[-1].body.decode()
     # What came without its signature would be refused; it stays behind.
-    assert ("EqQB" in sent) == (client != "ollama")
-    assert (answers.REASONING in sent) == (client != "ollama")
+    has_place = client not in ("gemini", "ollama")
+    assert ("EqQB" in sent) == has_place
+    assert (answers.REASONING in sent) == has_place
