@@ -8,11 +8,10 @@
 //
 // TEXTS is tests/tokens/estimates.tsv or another file of its kind.
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <string>
