@@ -82,8 +82,9 @@ std::int64_t memory_max() {
 void keep_freed_memory() {
   constexpr int kept_bytes = 4 << 20;        // at the end of each thread's heap
   constexpr int mapped_bytes_min = 2 << 20;  // what is larger is mapped for itself, and unmapped
-  ::mallopt(M_TRIM_THRESHOLD, kept_bytes);
-  ::mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);
+  // There is no other thread yet.
+  ::mallopt(M_TRIM_THRESHOLD, kept_bytes);        // NOLINT(concurrency-mt-unsafe)
+  ::mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);  // NOLINT(concurrency-mt-unsafe)
 }
 
 }  // namespace weir::server
