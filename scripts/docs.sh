@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Writes the pages of the documentation that are made from the program's own tables.
+# Writes the pages of the documentation that are made from the program's own tables and the tests'.
 #
-#   scripts/docs.sh            writes docs/reference/configuration.md and providers.md
+#   scripts/docs.sh            writes them, under docs/reference/
 #   scripts/docs.sh --check    changes nothing; fails when they are out of date, or a link leads nowhere
 #
 # WEIR_BIN: a program that is built already.
@@ -21,6 +21,7 @@ made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 "$WEIR_BIN" docs config >"$made/configuration.md"
 "$WEIR_BIN" docs providers >"$made/providers.md"
+python3 tests/e2e/matrix.py >"$made/dialect-matrix.md"
 
 if [[ ${1:-} != --check ]]; then
   cp "$made"/*.md docs/reference/

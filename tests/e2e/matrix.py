@@ -3,17 +3,13 @@
 
 `FEATURES` names each thing an application may want; test_matrix.py does each of them in all cells,
 streamed and not. `NOTES` holds the only cells that differ, with the reason; the test checks that
-they differ in just that way. The page docs/reference/dialect-matrix.md is made from both:
-
-    python3 tests/e2e/matrix.py           prints it
-    python3 tests/e2e/matrix.py --check   fails when the page in docs/ is another one
+they differ in just that way. Run as a program it prints both as a page; scripts/docs.sh keeps that
+under docs/reference.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-import sys
 
 DIALECTS = {
     "openai": "OpenAI Chat",
@@ -123,16 +119,5 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    if sys.argv[1:] != ["--check"]:
-        print(page(), end="")
-        return 0
-    place = pathlib.Path(__file__).resolve().parents[2] / "docs/reference/dialect-matrix.md"
-    if place.exists() and place.read_text() == page():
-        return 0
-    print(f"{place.name} is out of date: python3 tests/e2e/matrix.py > docs/reference/{place.name}")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    print(page(), end="")
