@@ -99,6 +99,11 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   upstream->request_write_stall =
       provider.timeouts.in_force(Timeout::request_write_stall, provider.local);
   upstream->pool_idle = provider.timeouts.in_force(Timeout::pool_idle, provider.local);
+  const auto head_bytes = static_cast<std::size_t>(config.limits.upstream_header_bytes.bytes);
+  upstream->limits.head.field_bytes_max = head_bytes;
+  upstream->limits.head.fields_bytes_max = head_bytes;
+  upstream->limits.interim_max = static_cast<int>(config.limits.upstream_interim_responses);
+  upstream->body_bytes_max = static_cast<std::size_t>(config.limits.upstream_body_bytes_max.bytes);
   upstream->retry_budget = retry_budget_of(config, provider);
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;

@@ -378,7 +378,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   timeouts.connect = target_.upstream->connect_timeouts;
   timeouts.write_stall = target_.upstream->request_write_stall;
   timeouts.first_byte = is_stream ? net::Duration(target_.timeouts.first_byte) : left;
-  const net::ExchangeLimits limits;
+  const net::ExchangeLimits& limits = target_.upstream->limits;
   net::ExchangeResult sent;
   if (outgoing.source) {
     sent =
@@ -467,7 +467,7 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes, AttemptListener& li
                                redacted_message(content_type_) + " in place of JSON");
     co_return end;
   }
-  AttemptEnd end = co_await collect(body, limits_.body_bytes_max);
+  AttemptEnd end = co_await collect(body, target_.upstream->body_bytes_max);
   if (end.failure() == FailureClass::cut || end.failure() == FailureClass::stalled) {
     end.error.message = target_.upstream->name + ": the answer broke off";
   }
@@ -577,7 +577,7 @@ net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes, AttemptLi
   Guard guard(call_.loop, *exchange_, is_late_);
   guard.restart(content_deadline_ - call_.loop.now());
   const std::size_t bytes_max =
-      is_json_type(content_type_) ? limits_.body_bytes_max : limits_.error_body_bytes_max;
+      is_json_type(content_type_) ? target_.upstream->body_bytes_max : limits_.error_body_bytes_max;
   std::string body;
   AttemptEnd end = co_await collect(body, bytes_max);
   if (!end.is_ok()) co_return end;

@@ -31,7 +31,6 @@ class WallClock {
 
 struct AttemptLimits {
   std::size_t error_body_bytes_max = 64 * 1024;
-  std::size_t body_bytes_max = std::size_t{256} << 20;
 };
 
 /// How one attempt ended.

@@ -97,6 +97,8 @@ struct Upstream {
   wire::Quirks quirks = 0;
   net::ConnectTimeouts connect_timeouts;
   milliseconds request_write_stall{15'000};
+  net::ExchangeLimits limits;
+  std::size_t body_bytes_max = std::size_t{256} << 20;  ///< of an answer that is not streamed
   milliseconds pool_idle{50'000};
   policy::RetryBudget::Options retry_budget;
   std::int64_t in_flight_max = 0;     ///< attempts at all its keys together; 0 = no limit

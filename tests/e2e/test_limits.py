@@ -161,3 +161,19 @@ def test_the_clients_address_is_taken_from_trusted_proxies_only(upstream):
 def access_line(weir):
     lines = [line for line in weir.log().splitlines() if '"access"' in line]
     return json.loads(lines[0]) if lines else None
+
+
+@pytest.mark.parametrize(
+    "limit, answer",
+    [
+        ({"upstream_body_bytes_max": "1KiB"}, fault.ok_with(b'{"id":"' + b"a" * 2048 + b'"}')),
+        ({"upstream_header_bytes": "1KiB"}, fault.status(200, **{"x_padding": "a" * 2048})),
+        ({"upstream_interim_responses": 1}, fault.raw(b"HTTP/1.1 102 Wait\r\n\r\n" * 2)),
+    ],
+)
+def test_a_providers_answer_has_the_limits_that_were_set(upstream, limit, answer):
+    with gateway(upstream, limits=limit) as weir:
+        upstream.script(answer)
+        refused = weir.chat("up/m", "hello")
+        assert (refused.status, refused.error["code"]) == (502, "upstream_malformed")
+        assert weir.chat("up/m", "hello").status == 200
