@@ -152,8 +152,8 @@ struct ProviderConfig {
   wire::Dialect dialect = wire::Dialect::openai_chat;
   bool enabled = true;
   Choice detect = Choice::automatic;  ///< ask it for its list of models
-  bool mock = false;           ///< answers by itself, under this name, with these models
-  bool local = false;          ///< free of charge, long timeouts
+  bool mock = false;                  ///< answers by itself, under this name, with these models
+  bool local = false;                 ///< free of charge, long timeouts
   bool allow_private = false;  ///< may connect to private addresses although added over the API
   bool passthrough = false;    ///< paths that Weir does not know may be called
   /// The address stands in the operator's file or environment, so that it may be private.

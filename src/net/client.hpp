@@ -74,8 +74,8 @@ class HttpExchange final : public Exchange {
   Task<ExchangeResult> send(std::string_view method, std::string_view head, std::string_view body,
                             const ExchangeTimeouts& timeouts,
                             const ExchangeLimits& limits) override;
-  Task<ExchangeResult> send_pieces(std::string_view method, std::string_view head,
-                                   BodySource& body, const ExchangeTimeouts& timeouts,
+  Task<ExchangeResult> send_pieces(std::string_view method, std::string_view head, BodySource& body,
+                                   const ExchangeTimeouts& timeouts,
                                    const ExchangeLimits& limits) override;
   [[nodiscard]] const http::ResponseHead& head() const override { return head_; }
   Task<Piece> read(Duration timeout) override;

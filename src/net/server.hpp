@@ -112,7 +112,7 @@ class ServerExchange : private BufferedReader::Observer {
   std::string head_text_;  ///< what the views in `head_` point into
   Cancellation cancellation_;
   ByteBuffer body_;
-  std::size_t claimed_bytes_ = 0;  ///< of the budget of all bodies
+  std::size_t claimed_bytes_ = 0;   ///< of the budget of all bodies
   std::unique_ptr<Pieces> pieces_;  ///< set once the body is read in pieces
   std::string common_fields_;
   std::string out_;  ///< the answer's head, or a chunk's size
