@@ -335,7 +335,11 @@ def read_responses(body: dict[str, Any]) -> Ask:
     return Ask(
         model=body["model"],
         turns=turns,
-        tools={tool["name"]: tool.get("parameters") or {} for tool in body.get("tools", [])},
+        tools={
+            tool["name"]: tool.get("parameters") or {}
+            for tool in body.get("tools", [])
+            if "name" in tool  # the hosted ones have none
+        },
         schema=output["schema"] if output.get("type") == "json_schema" else None,
         max_tokens=body.get("max_output_tokens"),
         is_stream=body.get("stream") is True,
