@@ -11,6 +11,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -45,9 +46,12 @@ std::optional<Arguments> read_arguments(int count, char** values) {
 }
 
 weir::sim::Report run(const Arguments& arguments, std::uint64_t seed, bool keeps_trace) {
-  weir::sim::World world(
-      {.seed = seed, .requests = arguments.requests, .keeps_trace = keeps_trace});
-  return world.run();
+  auto world = std::make_unique<weir::sim::World>(weir::sim::WorldOptions{
+      .seed = seed, .requests = arguments.requests, .keeps_trace = keeps_trace});
+  weir::sim::Report report = world->run();
+  // A run that was broken off leaves requests waiting, which no destructor would forgive.
+  [[maybe_unused]] const auto* left = report.broken ? world.release() : nullptr;
+  return report;
 }
 
 }  // namespace

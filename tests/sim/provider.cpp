@@ -282,7 +282,9 @@ class Provider::Connection final : public Peer,
       case Fault::stall_stream:
         return true;
       case Fault::broken_event:
+        // It held a word, so whoever skips it loses that.
         wire_->send(chunk("data: {\"broken\n\n"));
+        next_word_ += 1;
         fault_ = Fault::none;
         return false;
       case Fault::error_event:
