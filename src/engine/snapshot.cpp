@@ -238,11 +238,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
     std::shared_ptr<const config::Resolver> resolver, const config::Environment& environment,
     shared_state::Gate& gate, const Snapshot* previous) {
   std::shared_ptr<Snapshot> snapshot(new Snapshot(std::move(resolver), gate));
-  if (previous != nullptr) {
-    const std::lock_guard lock(previous->mutex_);
-    snapshot->counters_ = previous->counters_;
-    snapshot->learnt_ = previous->learnt_;
-  }
+  if (previous != nullptr) snapshot->memory_ = previous->memory_;
   std::vector<std::vector<std::shared_ptr<pipeline::Upstream>>> upstreams;
   for (const auto& provider : snapshot->config().providers) {
     auto upstream = make_upstream(snapshot->config(), provider, environment);
@@ -283,39 +279,50 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(config::Config config,
 }
 
 std::shared_ptr<pipeline::TrafficCounters> Snapshot::counters_of(const std::string& name) const {
-  auto& counters = counters_[name];
+  const std::lock_guard lock(memory_->mutex);
+  if (memory_->counters.size() >= routes_kept_max) {
+    // Clients may ask for any model of a provider; what no target uses any more goes.
+    std::erase_if(memory_->counters,
+                  [](const auto& entry) { return entry.second.use_count() == 1; });
+  }
+  auto& counters = memory_->counters[name];
   if (!counters) counters = std::make_shared<pipeline::TrafficCounters>();
   return counters;
 }
 
-/// Under the mutex, or before anyone else knows the snapshot.
 std::shared_ptr<pipeline::Learnt> Snapshot::learnt_of(const std::string& name) const {
-  if (learnt_.size() >= routes_kept_max) {
+  const std::lock_guard lock(memory_->mutex);
+  if (memory_->learnt.size() >= routes_kept_max) {
     // Targets in use keep theirs; what one of them learns now is learnt again.
-    std::erase_if(learnt_, [](const auto& entry) {
+    std::erase_if(memory_->learnt, [](const auto& entry) {
       return entry.second->refused.load(std::memory_order_relaxed) == 0;
     });
   }
-  auto& learnt = learnt_[name];
+  auto& learnt = memory_->learnt[name];
   if (!learnt) learnt = std::make_shared<pipeline::Learnt>();
   return learnt;
 }
 
 std::map<std::string, providers::Capabilities, std::less<>> Snapshot::refused() const {
   std::map<std::string, providers::Capabilities, std::less<>> all;
-  const std::lock_guard lock(mutex_);
-  for (const auto& [name, learnt] : learnt_) {
+  const std::lock_guard lock(memory_->mutex);
+  for (const auto& [name, learnt] : memory_->learnt) {
     const auto refused = learnt->refused.load(std::memory_order_relaxed);
     if (refused != 0) all.emplace(name, refused);
   }
   return all;
 }
 
+std::size_t Snapshot::names_counted() const {
+  const std::lock_guard lock(memory_->mutex);
+  return memory_->counters.size();
+}
+
 void Snapshot::forget_refused(std::string_view provider) const {
   const std::string prefix = std::string(provider) + "/";
-  const std::lock_guard lock(mutex_);
-  for (auto entry = learnt_.lower_bound(prefix);
-       entry != learnt_.end() && entry->first.starts_with(prefix); ++entry) {
+  const std::lock_guard lock(memory_->mutex);
+  for (auto entry = memory_->learnt.lower_bound(prefix);
+       entry != memory_->learnt.end() && entry->first.starts_with(prefix); ++entry) {
     entry->second->refused.store(0, std::memory_order_relaxed);
   }
 }

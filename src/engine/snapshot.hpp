@@ -38,6 +38,8 @@ class Snapshot {
 
   /// The capabilities that targets were found to lack, by target name; only those with any.
   [[nodiscard]] std::map<std::string, providers::Capabilities, std::less<>> refused() const;
+  /// Of how many providers and targets there are figures.
+  [[nodiscard]] std::size_t names_counted() const;
   /// Lets the targets of `provider` be tried anew.
   void forget_refused(std::string_view provider) const;
 
@@ -54,8 +56,15 @@ class Snapshot {
   }
 
  private:
-  using LearntByTarget = std::map<std::string, std::shared_ptr<pipeline::Learnt>, std::less<>>;
-  using Counters = std::map<std::string, std::shared_ptr<pipeline::TrafficCounters>, std::less<>>;
+  template <class Entry>
+  using ByName = std::map<std::string, std::shared_ptr<Entry>, std::less<>>;
+  /// What outlives a configuration: all snapshots that follow one another share it, so that what a
+  /// request learns while it still goes by the old one is not lost (H-3).
+  struct Memory {
+    std::mutex mutex;  // taken after a snapshot's own
+    ByName<pipeline::TrafficCounters> counters;
+    ByName<pipeline::Learnt> learnt;
+  };
 
   Snapshot(std::shared_ptr<const config::Resolver> resolver, shared_state::Gate& gate)
       : resolver_(std::move(resolver)), gate_(gate) {}
@@ -78,8 +87,7 @@ class Snapshot {
   std::vector<std::vector<std::shared_ptr<const pipeline::Upstream>>> other_keys_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<const pipeline::Route>, std::less<>> routes_;
-  mutable Counters counters_;
-  mutable LearntByTarget learnt_;
+  std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
 };
 
 }  // namespace weir::engine
