@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -150,7 +151,7 @@ class Program {
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const engine::Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  bool are_workers_running_ = false;
+  std::atomic<bool> are_workers_running_ = false;  ///< detection publishes while `start` goes on
 };
 
 }  // namespace weir::server
