@@ -188,6 +188,8 @@ Result<> Program::start() {
   WEIR_TRY(open_data_directory(config));
   WEIR_TRY(open_listeners(config));
   WEIR_TRY(make_keys(config));
+  // What is detected meanwhile waits until there is something to change.
+  const std::lock_guard lock(change_mutex_);
   WEIR_TRY_ASSIGN(first, make_snapshot(config));
   publish(first);
   begin_day();
@@ -302,9 +304,11 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);
+  {
+    const std::lock_guard lock(snapshot_mutex_);
+    snapshot_ = snapshot;
+  }
   detection_.set_snapshot(snapshot);
-  const std::lock_guard lock(snapshot_mutex_);
-  snapshot_ = snapshot;
 }
 
 /// Gives the system back what the allocator keeps of the memory that was let go.

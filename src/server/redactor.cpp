@@ -41,7 +41,8 @@ std::shared_ptr<const Redactor::Secrets> Redactor::secrets() const {
 
 std::string Redactor::clean(std::string_view text) const {
   std::string out(text);
-  for (const std::string& secret : *secrets()) replace_all(out, secret);
+  const auto in_force = secrets();  // kept: others may come while we look
+  for (const std::string& secret : *in_force) replace_all(out, secret);
   return redacted(out);
 }
 
