@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/loop.hpp"
+#include "pipeline/caller.hpp"
 #include "pipeline/relay.hpp"
 #include "pipeline/route.hpp"
 #include "policy/failure.hpp"
@@ -22,6 +23,9 @@ struct CallOptions {
   bool explain = false;                      ///< say in the answer how its target was chosen
   std::optional<bool> stream_recovery = {};  ///< over the route's own setting
   std::optional<milliseconds> timeout = {};  ///< shortens T-15
+  std::optional<Priority> priority = {};     ///< over the caller's own
+  std::string task = {};                     ///< what the call is for, in the client's words
+  std::vector<std::string> tags = {};        ///< under which its usage is shown
 };
 
 /// A request made ready for one target.
@@ -90,7 +94,8 @@ struct Call {
   std::string request_id;
   std::shared_ptr<const Route> route;
   CallOptions options;
-  int hops = 0;  ///< gateways passed before this one
+  std::shared_ptr<const Caller> caller = {};  ///< null: the program's own calls
+  int hops = 0;                               ///< gateways passed before this one
   bool shows_target = true;
   /// Set before `cancellation` is told because the program stops: the client is still there and
   /// gets an error.
@@ -126,10 +131,26 @@ struct AttemptRow {
   std::int64_t exposure_nanousd = 0;  ///< what the provider may charge us beside that
 };
 
-/// Where attempts are paid from (S-11.9). Shared by all threads.
+struct CallResult;
+
+/// Where calls and their attempts are paid from (S-11.9): limits and budgets. Shared by all
+/// threads.
 class Accounting {
  public:
   virtual ~Accounting() = default;
+  /// Before the first attempt: takes the call into the limits and budgets of its client, all of
+  /// them or none (L-7). Errors: `rate_limited`, `budget_exceeded`, `request_exceeds_limit`; the
+  /// call is then refused.
+  virtual Result<> admit(Call& call, const Operation& operation) {
+    static_cast<void>(call);
+    static_cast<void>(operation);
+    return {};
+  }
+  /// After the last attempt, exactly once for each call admitted: what it really took.
+  virtual void release(const Call& call, const CallResult& result) {
+    static_cast<void>(call);
+    static_cast<void>(result);
+  }
   struct Reservation {
     std::uint64_t id = 0;
   };
@@ -153,6 +174,19 @@ struct CallResult {
   milliseconds first_content{0};
   milliseconds duration{0};
   std::vector<AttemptRow> rows;  ///< of every attempt, in the order they were started
+};
+
+/// Where calls are written down, so that none is lost with the process: the ledger. Shared by all
+/// threads; waits for nothing.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  /// That the call was admitted, before its first attempt. Errors: `ledger_unavailable`; the call
+  /// is then refused.
+  virtual Result<> open(const Call& call, const Operation& operation) = 0;
+  /// How it ended and what each attempt took, exactly once for each call opened, before its client
+  /// gets the last byte.
+  virtual void close(const Call& call, const CallResult& result) = 0;
 };
 
 }  // namespace weir::pipeline

@@ -12,6 +12,7 @@
 #include "engine/snapshot.hpp"
 #include "net/http/target.hpp"
 #include "net/server.hpp"
+#include "pipeline/caller.hpp"
 #include "pipeline/delivery.hpp"
 #include "server/routes.hpp"
 #include "shared_state/occupancy.hpp"
@@ -28,11 +29,12 @@ struct ClientRequest {
   std::shared_ptr<const engine::Snapshot> snapshot;  ///< a reload changes nothing for this request
   const std::vector<IpRange>& proxies;               ///< that are believed who the client is
   std::string id;
-  net::http::Target target;              ///< views into the exchange's head
-  const RouteSpec* route = nullptr;      ///< null: no such path
-  std::string argument;                  ///< what the path's placeholder took
-  Door door = Door::openai;              ///< never `shared`
-  shared_state::Occupancy::Place place;  ///< of a model call
+  net::http::Target target;                        ///< views into the exchange's head
+  const RouteSpec* route = nullptr;                ///< null: no such path
+  std::string argument;                            ///< what the path's placeholder took
+  Door door = Door::openai;                        ///< never `shared`
+  std::shared_ptr<const pipeline::Caller> caller;  ///< of a model call that may be made
+  shared_state::Occupancy::Place place;            ///< of a model call
 };
 
 /// The client at the other end of an HTTP connection.

@@ -10,7 +10,6 @@
 #include <openssl/sha.h>
 
 #include "base/ascii.hpp"
-#include "base/hash.hpp"
 #include "net/http/head_writer.hpp"
 #include "pipeline/delivery.hpp"
 #include "server/admin.hpp"
@@ -35,15 +34,29 @@ std::string_view host_name(std::string_view host) {
   return host.substr(0, host.rfind(':'));
 }
 
-/// Compares with every key, so that the time tells nothing about which one was near.
-bool is_one_of(std::string_view credential, const std::vector<config::Secret>& keys) {
-  bool is_found = false;
-  for (const config::Secret& key : keys) {
-    const std::string_view text = key.reveal();
-    is_found |= text.size() == credential.size() &&
-                CRYPTO_memcmp(text.data(), credential.data(), text.size()) == 0;
+/// Names the key and tells nothing of it: a digest of the whole (Y-3).
+std::string public_id(std::string_view credential) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
+         digest.data());
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string name = "key:";
+  for (const unsigned char byte : digest) {
+    name.push_back(hex[byte >> 4]);
+    name.push_back(hex[byte & 15]);
   }
-  return is_found;
+  return name;
+}
+
+std::vector<std::shared_ptr<const pipeline::Caller>> callers_of(const config::Config& config) {
+  std::vector<std::shared_ptr<const pipeline::Caller>> callers;
+  for (const config::Secret& key : config.keys) {
+    pipeline::Caller caller;
+    caller.key = public_id(key.reveal());
+    callers.push_back(std::make_shared<const pipeline::Caller>(std::move(caller)));
+  }
+  if (callers.empty()) callers.push_back(std::make_shared<const pipeline::Caller>());
+  return callers;
 }
 
 /// Pages of other origins may come as far as the client API; null is a path that leads nowhere.
@@ -68,6 +81,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
 void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   proxies_ = proxies_of(snapshot_->config());
+  callers_ = callers_of(snapshot_->config());
 }
 
 std::string Front::make_request_id() {
@@ -113,7 +127,22 @@ Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* r
   return {};
 }
 
-Result<> Front::authorize(const ClientRequest& request) const {
+/// Compares with every key, so that the time tells nothing about which one was near.
+std::shared_ptr<const pipeline::Caller> Front::find_caller(std::string_view credential) const {
+  const std::vector<config::Secret>& keys = snapshot_->config().keys;
+  if (keys.empty()) return callers_.front();
+  std::shared_ptr<const pipeline::Caller> found;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::string_view text = keys[i].reveal();
+    if (text.size() == credential.size() &&
+        CRYPTO_memcmp(text.data(), credential.data(), text.size()) == 0) {
+      found = callers_[i];
+    }
+  }
+  return found;
+}
+
+Result<> Front::authorize(ClientRequest& request) const {
   const Permission permission = request.route->permission;
   if (permission == Permission::open) return {};
   const std::string credential =
@@ -122,8 +151,8 @@ Result<> Front::authorize(const ClientRequest& request) const {
     case Permission::open:
       return {};
     case Permission::call_models: {
-      const auto& keys = snapshot_->config().keys;
-      if (keys.empty() || is_one_of(credential, keys)) return {};
+      request.caller = find_caller(credential);
+      if (request.caller != nullptr) return {};
       return Error(ErrorCode::invalid_api_key,
                    credential.empty() ? "an API key is required" : "the API key is not valid");
     }
@@ -139,35 +168,13 @@ Result<> Front::authorize(const ClientRequest& request) const {
   return Error(ErrorCode::not_allowed, "not allowed");
 }
 
-/// Whose request it is: a digest of the whole key (Y-3), or everyone where no key is asked for.
-std::string Front::tenant_of(const ClientRequest& request) const {
-  if (request.snapshot->config().keys.empty()) return {};
-  const std::string credential =
-      credential_of(request.door, request.exchange.head(), request.target);
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
-         digest.data());
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string name = "key:";
-  for (const unsigned char byte : digest) {
-    name.push_back(hex[byte >> 4]);
-    name.push_back(hex[byte & 15]);
-  }
-  return name;
-}
-
 /// The limits on calls under way. Probes, lists and administration have none (O-2).
 Result<> Front::admit(ClientRequest& request) {
   const RouteSpec& route = *request.route;
   if (route.permission != Permission::call_models || route.method != "POST") return {};
   const config::Config& config = snapshot_->config();
-  const bool counts_keys = config.limits.max_inflight_per_key > 0 && !config.keys.empty();
-  std::string key;
-  if (counts_keys) {
-    const std::string credential =
-        credential_of(request.door, request.exchange.head(), request.target);
-    key = std::to_string(hash_of(credential));
-  }
+  const bool counts_keys = config.limits.max_inflight_per_key > 0;
+  const std::string key = counts_keys ? request.caller->key : std::string();
   WEIR_TRY_ASSIGN(place, shared_.occupancy.admit_call(key, loop_.now(), random_));
   request.place = std::move(place);
   return {};
@@ -222,7 +229,7 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     co_return;
   }
   if (ResponsesDoor::has(endpoint)) {
-    std::string tenant = tenant_of(request);
+    std::string tenant = request.caller->key;
     co_await responses_.answer(request, std::move(tenant));
     co_return;
   }

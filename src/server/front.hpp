@@ -60,11 +60,12 @@ class Front final : public net::RequestHandler {
  private:
   [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head,
                                    const RouteSpec* route) const;
-  [[nodiscard]] Result<> authorize(const ClientRequest& request) const;
+  [[nodiscard]] Result<> authorize(ClientRequest& request) const;
+  [[nodiscard]] std::shared_ptr<const pipeline::Caller> find_caller(
+      std::string_view credential) const;
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);
-  [[nodiscard]] std::string tenant_of(const ClientRequest& request) const;
   [[nodiscard]] std::string make_request_id();
 
   net::Loop& loop_;
@@ -77,6 +78,8 @@ class Front final : public net::RequestHandler {
   std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<IpRange> proxies_;  ///< of the snapshot's configuration
+  /// Of the keys in the configuration, in their order; where there are none, of everyone.
+  std::vector<std::shared_ptr<const pipeline::Caller>> callers_;
   std::size_t in_flight_ = 0;
   bool is_draining_ = false;
 };

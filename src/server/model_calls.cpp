@@ -62,6 +62,16 @@ Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
     } else if (is("stream-recovery")) {
       options.stream_recovery = !ascii::equals_ignoring_case(field.value, "off") &&
                                 !ascii::equals_ignoring_case(field.value, "false");
+    } else if (is("task")) {
+      options.task = field.value;
+    } else if (is("tags")) {
+      options.tags = split_list(field.value);
+    } else if (is("priority")) {
+      options.priority = pipeline::parse_priority(field.value);
+      if (!options.priority) {
+        return Error(ErrorCode::invalid_request, "must be low, normal, high or critical",
+                     "x-weir-priority");
+      }
     } else if (is("timeout-ms")) {
       std::int64_t ms = 0;
       const auto [end, error] =
@@ -190,6 +200,7 @@ net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
                       .request_id = request.id,
                       .route = std::move(route),
                       .options = *std::move(options),
+                      .caller = request.caller,
                       .hops = hops,
                       .shows_target = request.snapshot->config().expose_target};
   const ActiveCall active(active_calls_, call);

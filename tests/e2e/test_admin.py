@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from harness import Client, Weir, user
+from harness import Client, Weir, eventually, user
 from upstream import Upstream
 
 
@@ -78,11 +78,12 @@ def test_a_listener_for_everyone_without_keys_makes_one_and_shows_it_once(upstre
         key = file.read_text().strip()
         assert key.startswith("sk-weir-")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert weir.log().count(key) == 1
+        eventually(lambda: key in weir.log())
         assert weir.chat("up/m", "hello").status == 401
         assert weir.chat("up/m", "hello", headers={"authorization": f"Bearer {key}"}).status == 200
         weir.stop()
         weir.start()
         assert file.read_text().strip() == key
+        eventually(lambda: weir.log().count("listens on") == 2)
         assert weir.log().count(key) == 1
         assert weir.chat("up/m", "hello", headers={"authorization": f"Bearer {key}"}).status == 200
