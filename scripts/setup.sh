@@ -14,6 +14,7 @@ build_packages=(
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libssl-dev
   libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   libsodium-dev libsqlite3-dev zlib1g-dev libbrotli-dev libzstd-dev libgtest-dev
+  libhowardhinnant-date-dev tzdata
   ca-certificates curl git procps
 )
 test_packages=(nodejs npm openssl python3 python3-pytest python3-venv)
