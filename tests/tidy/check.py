@@ -125,7 +125,7 @@ def rule(*, bad: list[tuple[str, str]], good: list[tuple[str, str]], is_warning:
 # Includes point toward pure code. A folder may include itself, what stands beside its name here,
 # and the public headers of values (error, result).
 _PURE = {"base", "json", "wire", "policy", "providers", "tokens"}
-_CORE = _PURE | {"net", "store", "shared_state", "pipeline", "rag"}
+_CORE = _PURE | {"net", "store", "shared_state", "pipeline", "ledger", "rag"}
 INCLUDES = {
     "base": set(),
     "json": {"base"},
@@ -137,6 +137,7 @@ INCLUDES = {
     "store": {"base"},
     "rag": _PURE | {"net", "store"},
     "pipeline": _PURE | {"net", "store", "rag"},
+    "ledger": _PURE | {"net", "store", "pipeline"},  # it implements the pipeline's Journal
     "shared_state": _PURE | {"net", "pipeline"},  # it implements the pipeline's ports
     "config": _PURE,
     "engine": _CORE | {"config"},
