@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -30,6 +31,7 @@ struct Figures {
   double latency_seconds = 0;
   bool is_open = false;
   std::uint64_t retries_refused = 0;
+  health::Figures waits;
 };
 
 bool is_refusing(policy::CircuitBreaker::State state) {
@@ -48,6 +50,7 @@ Figures figures_of(const pipeline::Upstream& upstream, const Moment& moment) {
       static_cast<double>(counters.first_content_us.load(std::memory_order_relaxed)) * micro;
   figures.latency_seconds =
       static_cast<double>(counters.latency_us.load(std::memory_order_relaxed)) * micro;
+  figures.waits = counters.meter.read();
   const auto status = std::find_if(moment.status.begin(), moment.status.end(),
                                    [&](const auto& one) { return one.name == upstream.name; });
   if (status != moment.status.end()) {
@@ -68,6 +71,7 @@ void add(Figures& sum, const Figures& one) {
   sum.totals.cost_nanousd += one.totals.cost_nanousd;
   sum.in_flight += one.in_flight;
   sum.retries_refused += one.retries_refused;
+  sum.waits += one.waits;
 }
 
 std::vector<Figures> all_figures(const Moment& moment) {
@@ -143,6 +147,43 @@ MetricFamily single(std::string name, std::string help, MetricType type, double 
   return family;
 }
 
+/// Limits of a histogram's bars in seconds. What is within 3 % of one may be counted on either side
+/// of it, since the counts behind them have buckets of their own.
+constexpr std::array histogram_limits{0.01, 0.025, 0.05, 0.1,  0.25, 0.5,  1.0,  2.5,
+                                      5.0,  10.0,  20.0, 40.0, 60.0, 120., 300., 600.};
+
+ClientMetric histogram_of(const health::Sketch& sketch, std::uint64_t sum_us) {
+  ClientMetric metric;
+  metric.histogram.sample_count = sketch.count();
+  metric.histogram.sample_sum = static_cast<double>(sum_us) * 1e-6;
+  for (const double limit : histogram_limits) {
+    const auto us = static_cast<std::int64_t>(limit * 1e6);
+    metric.histogram.bucket.push_back({sketch.count_up_to(us), limit});
+  }
+  metric.histogram.bucket.push_back({sketch.count(), std::numeric_limits<double>::infinity()});
+  return metric;
+}
+
+void append_histograms(std::vector<MetricFamily>& families, const std::vector<Figures>& figures) {
+  MetricFamily whole{"weir_request_duration_seconds",
+                     "Time to a whole answer, of attempts that succeeded",
+                     MetricType::Histogram,
+                     {}};
+  MetricFamily first{"weir_time_to_first_content_seconds",
+                     "Time to the first content of a stream",
+                     MetricType::Histogram,
+                     {}};
+  for (const Figures& one : figures) {
+    whole.metric.push_back(histogram_of(one.waits.latency, one.waits.counts.latency_us));
+    first.metric.push_back(
+        histogram_of(one.waits.first_content, one.waits.counts.first_content_us));
+    whole.metric.back().label.push_back({"provider", one.name});
+    first.metric.back().label.push_back({"provider", one.name});
+  }
+  families.push_back(std::move(whole));
+  families.push_back(std::move(first));
+}
+
 void append_process(std::vector<MetricFamily>& families, const ProcessFacts& process) {
   families.push_back(single("process_cpu_seconds_total", "CPU time of the process",
                             MetricType::Counter, process.cpu_seconds));
@@ -181,6 +222,7 @@ std::string metrics_text(const Moment& moment, const ProcessFacts& process) {
       families.back().metric.push_back(std::move(metric));
     }
   }
+  append_histograms(families, figures);
   append_process(families, process);
   return prometheus::TextSerializer().Serialize(families);
 }

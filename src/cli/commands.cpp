@@ -26,6 +26,7 @@ constexpr const char* examples =
     "  weir models --capabilities               what can be asked for, at which price\n"
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
+    "  weir health                              how it has been doing, best first\n"
     "  weir config explain listen               a setting's value and where it comes from\n"
     "\n"
     "`weir COMMAND --help` tells more about each.";
@@ -73,6 +74,7 @@ int run(int argc, char** argv) {
   add_serve(app, context);
   add_chat(app, context);
   add_providers(app, context);
+  add_health(app, context);
   add_models(app, context);
   add_tokens(app, context);
   add_validate(app, context);

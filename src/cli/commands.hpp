@@ -32,6 +32,7 @@ void add_serve(CLI::App& app, Context& context);
 void add_validate(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_providers(CLI::App& app, Context& context);
+void add_health(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
 void add_tokens(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);

@@ -10,6 +10,7 @@
 
 #include "admin/views.hpp"
 #include "base/money.hpp"
+#include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/offline.hpp"
@@ -46,24 +47,6 @@ struct Options {
 };
 
 // ---- the table ------------------------------------------------------------------------------
-
-std::string text_at(json::Value value, std::initializer_list<std::string_view> path) {
-  for (const std::string_view key : path) {
-    const auto next = value.find(key);
-    if (!next || next->is_null()) return {};
-    value = *next;
-  }
-  return value.is_string() ? harmless(value.as_string()) : std::string(value.raw());
-}
-
-std::int64_t number_at(json::Value value, std::initializer_list<std::string_view> path) {
-  for (const std::string_view key : path) {
-    const auto next = value.find(key);
-    if (!next) return 0;
-    value = *next;
-  }
-  return value.is_number() ? value.as_int().value_or(0) : 0;
-}
 
 Row row_of(json::Value provider) {
   const auto rate = provider.find("success_rate");

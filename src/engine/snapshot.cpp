@@ -318,6 +318,12 @@ std::size_t Snapshot::names_counted() const {
   return memory_->counters.size();
 }
 
+std::vector<std::pair<std::string, std::shared_ptr<const pipeline::TrafficCounters>>>
+Snapshot::traffic() const {
+  const std::lock_guard lock(memory_->mutex);
+  return {memory_->counters.begin(), memory_->counters.end()};
+}
+
 void Snapshot::forget_refused(std::string_view provider) const {
   const std::string prefix = std::string(provider) + "/";
   const std::lock_guard lock(memory_->mutex);

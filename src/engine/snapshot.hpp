@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/environment.hpp"
@@ -40,6 +41,10 @@ class Snapshot {
   [[nodiscard]] std::map<std::string, providers::Capabilities, std::less<>> refused() const;
   /// Of how many providers and targets there are figures.
   [[nodiscard]] std::size_t names_counted() const;
+  /// The figures of each of them, by name: `provider` and `provider/model`. They outlive a reload.
+  [[nodiscard]] std::vector<
+      std::pair<std::string, std::shared_ptr<const pipeline::TrafficCounters>>>
+  traffic() const;
   /// Lets the targets of `provider` be tried anew.
   void forget_refused(std::string_view provider) const;
 

@@ -20,8 +20,8 @@ void blend(std::atomic<std::int64_t>& average, std::int64_t value) {
   average.store(before == 0 ? value : before + (value - before) / 8, std::memory_order_relaxed);
 }
 
-std::int64_t microseconds_between(net::TimePoint from, net::TimePoint to) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+health::microseconds time_between(net::TimePoint from, net::TimePoint to) {
+  return std::chrono::duration_cast<health::microseconds>(to - from);
 }
 
 /// Holds a request in the count of those in flight.
@@ -174,20 +174,35 @@ void Flight::book() {
   (row.is_charged ? row.cost_nanousd : row.exposure_nanousd) = cost;
 }
 
+health::AttemptFigures Flight::figures(net::TimePoint ended) const {
+  health::AttemptFigures figures;
+  figures.failure = end_.failure();
+  figures.duration = time_between(started_, ended);
+  figures.generating = figures.duration;
+  if (end_.first_content_at && journey_.operation.is_stream()) {
+    figures.first_content = time_between(started_, *end_.first_content_at);
+    figures.generating = time_between(*end_.first_content_at, ended);
+  }
+  figures.output_tokens = row().usage.output_total();
+  return figures;
+}
+
 void Flight::count(net::TimePoint ended) {
   const policy::FailureTraits& traits = policy::traits(end_.failure());
+  const health::AttemptFigures figures = this->figures(ended);
   const std::int64_t now_ms = row().ended_ms;
   if (end_.first_content_at && journey_.operation.is_stream()) {
     target().counters->first_contents.add(
         std::chrono::duration_cast<milliseconds>(*end_.first_content_at - started_), ended);
   }
   for (TrafficCounters* counters : {target().counters.get(), target().upstream->counters.get()}) {
+    counters->meter.note(figures);
     counters->attempts.fetch_add(1, std::memory_order_relaxed);
     counters->last_used_ms.store(now_ms, std::memory_order_relaxed);
     if (end_.is_ok()) {
       counters->successes.fetch_add(1, std::memory_order_relaxed);
       counters->last_success_ms.store(now_ms, std::memory_order_relaxed);
-      blend(counters->latency_us, microseconds_between(started_, ended));
+      blend(counters->latency_us, time_between(started_, ended).count());
     } else if (traits.fault == policy::Fault::caller) {
       counters->refusals.fetch_add(1, std::memory_order_relaxed);
     } else {
@@ -200,7 +215,7 @@ void Flight::count(net::TimePoint ended) {
       counters->failing_permille.store(before + (value - before) / 8, std::memory_order_relaxed);
     }
     if (end_.first_content_at) {
-      blend(counters->first_content_us, microseconds_between(started_, *end_.first_content_at));
+      blend(counters->first_content_us, time_between(started_, *end_.first_content_at).count());
     }
     if (!row().is_charged) continue;
     counters->input_tokens.fetch_add(static_cast<std::uint64_t>(row().usage.input_total()),

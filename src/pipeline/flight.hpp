@@ -78,6 +78,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   [[nodiscard]] AnswerNotes notes() const;
   [[nodiscard]] wire::Usage estimated_usage() const;
   void stop_draining();
+  [[nodiscard]] health::AttemptFigures figures(net::TimePoint ended) const;
   void count(net::TimePoint ended);
   void book();
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "health/meter.hpp"
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
 #include "policy/rate_headers.hpp"
@@ -81,6 +82,7 @@ struct TrafficCounters {
   ReportedLimits reported;  ///< of a provider entry
   std::atomic<std::int32_t> in_flight{0};
   policy::LatencyWindow first_contents;
+  health::Meter meter;
 };
 
 /// One configured provider, with one of its keys.

@@ -13,6 +13,7 @@ namespace weir::server {
 struct AdminRequest {
   Endpoint endpoint;
   std::string_view argument;    ///< what the path's placeholder took
+  net::http::Query query;
   std::string_view media_type;  ///< of the body, as the client said; may be empty
   std::string_view body;
 };

@@ -7,6 +7,7 @@
 #include "admin/keys.hpp"
 #include "base/ascii.hpp"
 #include "json/writer.hpp"
+#include "server/health_answers.hpp"
 
 namespace weir::server {
 namespace {
@@ -47,21 +48,27 @@ AdminAnswer Administration::answer(const AdminRequest& request) {
     answer.error = Error(ErrorCode::invalid_request, "the content type must be application/json");
     return answer;
   }
-  auto body = respond(request);
+  auto body = respond(request, answer.media_type);
   if (!body) {
     answer.error = std::move(body).error();
     return answer;
   }
-  if (request.endpoint == Endpoint::metrics) answer.media_type = admin::metrics_media_type;
   answer.body = *std::move(body);
   return answer;
 }
 
-Result<std::string> Administration::respond(const AdminRequest& request) {
+Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
   const auto snapshot = program_.snapshot();
   switch (request.endpoint) {
     case Endpoint::metrics:
+      media_type = admin::metrics_media_type;
       return metrics();
+    case Endpoint::health:
+      return health_answer(program_, request);
+    case Endpoint::provider_health:
+      return provider_health_answer(program_, request);
+    case Endpoint::export_health:
+      return health_export_answer(program_, request, media_type);
     case Endpoint::list_providers:
       return program_.look_at(*snapshot, admin::providers_json);
     case Endpoint::add_provider:

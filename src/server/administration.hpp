@@ -20,7 +20,7 @@ class Administration final : public Admin {
   AdminAnswer answer(const AdminRequest& request) override;
 
  private:
-  Result<std::string> respond(const AdminRequest& request);
+  Result<std::string> respond(const AdminRequest& request, std::string& media_type);
   Result<std::string> add_provider(const AdminRequest& request);
   Result<std::string> set_provider(const AdminRequest& request);
   Result<std::string> remove(const AdminRequest& request, std::string_view section);

@@ -276,8 +276,8 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
 
 net::Task<void> Front::ask_admin(ClientRequest& request) {
   const auto media_type = request.exchange.head().fields.find("content-type");
-  const AdminRequest question{request.route->endpoint, request.argument, media_type.value_or(""),
-                              request.exchange.body()};
+  const AdminRequest question{request.route->endpoint, request.argument, request.target.query,
+                              media_type.value_or(""), request.exchange.body()};
   AdminAnswer answer;
   InBackground work(*shared_.background, loop_, [&] { answer = shared_.admin->answer(question); });
   co_await work;

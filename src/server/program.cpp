@@ -161,6 +161,7 @@ Program::Program(Options options, config::Loaded loaded)
       context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
+      health_(wall_, gate_, log_),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   for (const FoundServer& found : options_.local_servers) {
@@ -193,6 +194,7 @@ Result<> Program::start() {
   WEIR_TRY_ASSIGN(first, make_snapshot(config));
   publish(first);
   begin_day();
+  health_.start(instance_.folder());
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -309,6 +311,7 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
     snapshot_ = snapshot;
   }
   detection_.set_snapshot(snapshot);
+  health_.set_snapshot(snapshot);
 }
 
 /// Gives the system back what the allocator keeps of the memory that was let go.
@@ -553,6 +556,8 @@ void Program::join() {
   for (auto& worker : workers_) worker->join();
   detection_.stop();
   detection_.join();
+  health_.stop();
+  health_.join();
 }
 
 // ---- what there is to tell ------------------------------------------------------------------

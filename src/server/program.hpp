@@ -14,6 +14,7 @@
 #include "config/loader.hpp"
 #include "server/background.hpp"
 #include "server/detection.hpp"
+#include "server/health_watch.hpp"
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
 #include "server/worker.hpp"
@@ -103,6 +104,7 @@ class Program {
   /// The client key that this start made, to be shown once; empty otherwise.
   [[nodiscard]] const std::string& new_client_key() const { return new_client_key_; }
   [[nodiscard]] Log& log() { return log_; }
+  [[nodiscard]] HealthWatch& health() { return health_; }
 
  private:
   Result<> make_keys(const config::Config& config);
@@ -140,6 +142,7 @@ class Program {
   Shared shared_;
   WorkerContext context_;
   Detection detection_;
+  HealthWatch health_;
   net::ListenAddress client_address_;
   std::optional<net::ListenAddress> admin_address_;
 

@@ -124,13 +124,14 @@ def rule(*, bad: list[tuple[str, str]], good: list[tuple[str, str]], is_warning:
 
 # Includes point toward pure code. A folder may include itself, what stands beside its name here,
 # and the public headers of values (error, result).
-_PURE = {"base", "json", "wire", "policy", "providers", "tokens"}
+_PURE = {"base", "json", "wire", "policy", "health", "providers", "tokens"}
 _CORE = _PURE | {"net", "store", "shared_state", "pipeline", "ledger", "rag"}
 INCLUDES = {
     "base": set(),
     "json": {"base"},
     "wire": {"base", "json"},
     "policy": {"base"},
+    "health": {"base", "policy"},
     "providers": {"base", "json", "wire"},
     "tokens": {"base"},
     "net": {"base"},

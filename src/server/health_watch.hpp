@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/snapshot.hpp"
+#include "health/monitor.hpp"
+#include "pipeline/attempt.hpp"
+#include "server/log.hpp"
+#include "shared_state/gate.hpp"
+#include "store/health_store.hpp"
+
+namespace weir::server {
+
+/// Watches over the providers, on a thread of its own: looks at their meters every few seconds and
+/// keeps the history. No request ever waits for it.
+///
+/// `set_snapshot` and `stop` are for any thread, as is what asks.
+class HealthWatch {
+ public:
+  HealthWatch(const pipeline::WallClock& wall, shared_state::Gate& gate, Log& log);
+  ~HealthWatch();
+  HealthWatch(const HealthWatch&) = delete;
+  HealthWatch& operator=(const HealthWatch&) = delete;
+
+  /// `folder` is where the history is kept; empty: nowhere.
+  void start(std::string folder);
+  void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
+  void stop();
+  void join();
+
+  /// Calls `read` with figures of this moment.
+  void look(const std::function<void(const health::Monitor& monitor)>& read);
+  /// Points of the history, by start. Errors: `store_unavailable`.
+  Result<std::vector<health::Point>> history(health::Resolution resolution, std::string_view series,
+                                             std::int64_t from_ms, std::size_t count_max);
+
+ private:
+  void run();
+  void open_store();
+  void look_now();
+  [[nodiscard]] std::int64_t now_ms();
+  void keep_points();
+  void forget_old();
+
+  const pipeline::WallClock& wall_;
+  shared_state::Gate& gate_;
+  Log& log_;
+  std::string folder_;
+
+  std::mutex mutex_;  ///< of the monitor, the snapshot and the clock
+  std::condition_variable wakes_;
+  bool is_stopping_ = false;
+  std::shared_ptr<const engine::Snapshot> snapshot_;
+  health::Monitor monitor_{{}};
+  std::int64_t wall_start_ms_ = 0;
+  std::chrono::steady_clock::time_point steady_start_;
+
+  std::mutex store_mutex_;
+  std::unique_ptr<store::HealthStore> store_;
+  std::thread thread_;
+};
+
+}  // namespace weir::server
