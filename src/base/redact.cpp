@@ -25,11 +25,12 @@ struct KeyForm {
   std::size_t body_min;
 };
 constexpr std::array key_forms{
-    KeyForm{"sk-", 8},     KeyForm{"sk_", 16},   KeyForm{"AIza", 16},  KeyForm{"AQ.", 16},
-    KeyForm{"ya29.", 16},  KeyForm{"AKIA", 12},  KeyForm{"ASIA", 12},  KeyForm{"ABSK", 16},
-    KeyForm{"eyJ", 20},    KeyForm{"gsk_", 16},  KeyForm{"xai-", 16},  KeyForm{"hf_", 16},
-    KeyForm{"r8_", 16},    KeyForm{"pplx-", 16}, KeyForm{"csk-", 16},  KeyForm{"fw_", 16},
-    KeyForm{"nvapi-", 16}, KeyForm{"tgp_", 16},  KeyForm{"jina_", 16}, KeyForm{"dapi", 32},
+    KeyForm{"sk-", 8},          KeyForm{"sk_", 16},   KeyForm{"AIza", 16},  KeyForm{"AQ.", 16},
+    KeyForm{"ya29.", 16},       KeyForm{"AKIA", 12},  KeyForm{"ASIA", 12},  KeyForm{"ABSK", 16},
+    KeyForm{"eyJ", 20},         KeyForm{"gsk_", 16},  KeyForm{"xai-", 16},  KeyForm{"hf_", 16},
+    KeyForm{"r8_", 16},         KeyForm{"pplx-", 16}, KeyForm{"csk-", 16},  KeyForm{"fw_", 16},
+    KeyForm{"nvapi-", 16},      KeyForm{"tgp_", 16},  KeyForm{"jina_", 16}, KeyForm{"dapi", 32},
+    KeyForm{"weir-admin-", 16},
 };
 constexpr std::array<std::string_view, 2> schemes{"bearer", "basic"};
 constexpr std::array<std::string_view, 4> key_words{"key", "secret", "password", "credential"};

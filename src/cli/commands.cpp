@@ -27,6 +27,7 @@ constexpr const char* examples =
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir health                              how it has been doing, best first\n"
+    "  weir keys create user=ann                a key of someone's own\n"
     "  weir config explain listen               a setting's value and where it comes from\n"
     "\n"
     "`weir COMMAND --help` tells more about each.";
@@ -75,6 +76,10 @@ int run(int argc, char** argv) {
   add_chat(app, context);
   add_providers(app, context);
   add_health(app, context);
+  add_keys(app, context);
+  add_users(app, context);
+  add_teams(app, context);
+  add_audit(app, context);
   add_models(app, context);
   add_tokens(app, context);
   add_validate(app, context);

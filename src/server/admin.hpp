@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "identity/audit_log.hpp"
+#include "net/http/target.hpp"
 #include "server/routes.hpp"
 #include "weir/error.hpp"
 
@@ -16,6 +18,7 @@ struct AdminRequest {
   net::http::Query query;
   std::string_view media_type;  ///< of the body, as the client said; may be empty
   std::string_view body;
+  identity::Actor actor = {};  ///< who asks; sees and changes only what is his where he is confined
 };
 
 struct AdminAnswer {
@@ -25,12 +28,14 @@ struct AdminAnswer {
 };
 
 /// The administration: what the program tells about itself and lets be changed while it runs.
-/// `may_enter` is called by any thread, `answer` by one at a time that may wait.
+/// `authorize` is called by any thread, `answer` by one at a time that may wait.
 class Admin {
  public:
   virtual ~Admin() = default;
-  [[nodiscard]] virtual bool may_enter(Permission permission,
-                                       std::string_view credential) const = 0;
+  /// Who it is that asks with this credential. Errors: `invalid_api_key`, `expired_api_key`;
+  /// `not_allowed` for a role without the permission.
+  [[nodiscard]] virtual Result<identity::Actor> authorize(Permission permission,
+                                                          std::string_view credential) const = 0;
   virtual AdminAnswer answer(const AdminRequest& request) = 0;
 };
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "admin/changes.hpp"
-#include "admin/keys.hpp"
+#include "identity/credential.hpp"
 #include "base/ascii.hpp"
 #include "json/writer.hpp"
 #include "server/health_answers.hpp"
@@ -36,9 +36,38 @@ Error no_such(std::string_view what, std::string_view name) {
 
 }  // namespace
 
-bool Administration::may_enter(Permission permission, std::string_view credential) const {
-  if (permission == Permission::read_admin && is_read_open_) return true;
-  return !token_.empty() && admin::is_equal_secret(credential, token_);
+Administration::Administration(Program& program, identity::Directory* directory, std::string token,
+                               bool is_local)
+    : program_(program), directory_(directory), token_(std::move(token)), is_local_(is_local) {
+  if (directory_ != nullptr) identity_pages_.emplace(*directory_, program_.wall());
+}
+
+/// Whoever is on this machine may look at the gateway until there are users to tell apart.
+bool Administration::is_open_for(Permission permission) const {
+  return permission == Permission::read_admin && is_local_ &&
+         (directory_ == nullptr || directory_->is_empty());
+}
+
+Result<identity::Actor> Administration::authorize(Permission permission,
+                                                  std::string_view credential) const {
+  using identity::Role;
+  if (!token_.empty() && identity::is_equal_secret(credential, token_)) {
+    return identity::Actor{"admin-token", Role::admin};
+  }
+  const bool is_users = directory_ != nullptr && credential.starts_with(identity::token_prefix);
+  if (is_users) {
+    WEIR_TRY_ASSIGN(grant, directory_->find(credential, identity::CredentialKind::user_token,
+                                            program_.wall().unix_ms()));
+    if (!identity::has(grant->role, permission)) {
+      return Error(ErrorCode::not_allowed,
+                   "this is not for a " + std::string(identity::name(grant->role)));
+    }
+    return identity::Actor{"user:" + grant->caller.user, grant->role, grant->caller.user};
+  }
+  if (is_open_for(permission)) return identity::Actor{"anyone", Role::viewer};
+  return Error(ErrorCode::invalid_api_key,
+               "a user's token or the admin token is required; that one is in the file admin-token "
+               "of the data directory");
 }
 
 AdminAnswer Administration::answer(const AdminRequest& request) {
@@ -58,6 +87,10 @@ AdminAnswer Administration::answer(const AdminRequest& request) {
 }
 
 Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
+  if (IdentityPages::has(request.endpoint)) {
+    if (identity_pages_) return identity_pages_->answer(request);
+    return Error(ErrorCode::store_unavailable, "the data directory can't be used");
+  }
   const auto snapshot = program_.snapshot();
   switch (request.endpoint) {
     case Endpoint::metrics:

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "server/admin.hpp"
+#include "server/identity_pages.hpp"
 #include "server/program.hpp"
 
 namespace weir::server {
@@ -12,11 +13,14 @@ namespace weir::server {
 /// The admin API over the running program.
 class Administration final : public Admin {
  public:
-  /// `token` empty: nothing can be changed. `is_read_open`: whoever reaches the listener may read.
-  Administration(Program& program, std::string token, bool is_read_open)
-      : program_(program), token_(std::move(token)), is_read_open_(is_read_open) {}
+  /// `token` empty: only users with tokens of their own can change anything. `is_local`: whoever
+  /// reaches the listener is on this machine. `directory` null: there are no users; otherwise it
+  /// outlives the administration.
+  Administration(Program& program, identity::Directory* directory, std::string token,
+                 bool is_local);
 
-  [[nodiscard]] bool may_enter(Permission permission, std::string_view credential) const override;
+  [[nodiscard]] Result<identity::Actor> authorize(Permission permission,
+                                                  std::string_view credential) const override;
   AdminAnswer answer(const AdminRequest& request) override;
 
  private:
@@ -38,9 +42,13 @@ class Administration final : public Admin {
   [[nodiscard]] std::string metrics();
   [[nodiscard]] std::string changed(std::string_view what, std::string_view name) const;
 
+  [[nodiscard]] bool is_open_for(Permission permission) const;
+
   Program& program_;
+  identity::Directory* const directory_;
+  std::optional<IdentityPages> identity_pages_;
   const std::string token_;
-  const bool is_read_open_;
+  const bool is_local_;
 };
 
 }  // namespace weir::server

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,8 @@
 
 #include "base/ip_range.hpp"
 #include "engine/snapshot.hpp"
+#include "identity/audit_log.hpp"
+#include "identity/key_index.hpp"
 #include "net/http/target.hpp"
 #include "net/server.hpp"
 #include "pipeline/caller.hpp"
@@ -34,6 +37,8 @@ struct ClientRequest {
   std::string argument;                            ///< what the path's placeholder took
   Door door = Door::openai;                        ///< never `shared`
   std::shared_ptr<const pipeline::Caller> caller;  ///< of a model call that may be made
+  std::shared_ptr<const identity::Grant> grant;    ///< behind the caller, where his key has bounds
+  std::optional<identity::Actor> actor;            ///< of a request to the administration
   shared_state::Occupancy::Place place;            ///< of a model call
 };
 

@@ -109,10 +109,8 @@ void Front::describe(const Error& error, std::string& fields, std::string& body)
 // call us under a name of its own.
 Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* route) const {
   const config::Config& config = snapshot_->config();
-  const bool is_admin = surface_ == Surface::admin ||
-                        (route != nullptr && (route->permission == Permission::read_admin ||
-                                              route->permission == Permission::write_admin));
-  if (!is_admin && !config.keys.empty()) return {};
+  const bool is_admin = surface_ == Surface::admin || !is_for_pages(route);
+  if (!is_admin && !is_keyless()) return {};
   const std::string_view name = host_name(head.host);
   const bool is_known_host =
       is_ip_or_localhost(head.host) ||
@@ -127,10 +125,15 @@ Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* r
   return {};
 }
 
+bool Front::is_keyless() const {
+  const bool has_users_keys = shared_.directory != nullptr && shared_.directory->has_client_keys();
+  return snapshot_->config().keys.empty() && !has_users_keys;
+}
+
 /// Compares with every key, so that the time tells nothing about which one was near.
 std::shared_ptr<const pipeline::Caller> Front::find_caller(std::string_view credential) const {
+  if (is_keyless()) return callers_.front();
   const std::vector<config::Secret>& keys = snapshot_->config().keys;
-  if (keys.empty()) return callers_.front();
   std::shared_ptr<const pipeline::Caller> found;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const std::string_view text = keys[i].reveal();
@@ -142,30 +145,42 @@ std::shared_ptr<const pipeline::Caller> Front::find_caller(std::string_view cred
   return found;
 }
 
+/// The configuration's keys may do everything; those of users have bounds.
+Result<> Front::authorize_client(ClientRequest& request, std::string_view credential) const {
+  request.caller = find_caller(credential);
+  if (request.caller != nullptr) return {};
+  if (credential.empty()) return Error(ErrorCode::invalid_api_key, "an API key is required");
+  if (shared_.directory == nullptr) {
+    return Error(ErrorCode::invalid_api_key, "the API key is not valid");
+  }
+  WEIR_TRY_ASSIGN(grant, shared_.directory->find(credential, identity::CredentialKind::client_key,
+                                                 shared_.wall.unix_ms()));
+  if (const auto group = group_of(request.route->endpoint); group && !grant->allows(*group)) {
+    return Error(ErrorCode::not_allowed,
+                 "this key is not for " + std::string(identity::name(*group)));
+  }
+  request.caller = std::shared_ptr<const pipeline::Caller>(grant, &grant->caller);
+  request.grant = std::move(grant);
+  return {};
+}
+
+Result<> Front::authorize_administrator(ClientRequest& request, std::string_view credential) const {
+  if (shared_.admin == nullptr) return Error(ErrorCode::not_allowed, "not allowed");
+  WEIR_TRY_ASSIGN(actor, shared_.admin->authorize(request.route->permission, credential));
+  actor.address =
+      client_address(request.exchange.peer_address(), request.exchange.head(), request.proxies);
+  actor.request_id = request.id;
+  request.actor = std::move(actor);
+  return {};
+}
+
 Result<> Front::authorize(ClientRequest& request) const {
   const Permission permission = request.route->permission;
   if (permission == Permission::open) return {};
   const std::string credential =
       credential_of(request.door, request.exchange.head(), request.target);
-  switch (permission) {
-    case Permission::open:
-      return {};
-    case Permission::call_models: {
-      request.caller = find_caller(credential);
-      if (request.caller != nullptr) return {};
-      return Error(ErrorCode::invalid_api_key,
-                   credential.empty() ? "an API key is required" : "the API key is not valid");
-    }
-    case Permission::read_admin:
-    case Permission::write_admin:
-      if (shared_.admin != nullptr && shared_.admin->may_enter(permission, credential)) {
-        return {};
-      }
-      return Error(
-          ErrorCode::invalid_api_key,
-          "the admin token is required; it is in the file admin-token of the data directory");
-  }
-  return Error(ErrorCode::not_allowed, "not allowed");
+  return permission == Permission::call_models ? authorize_client(request, credential)
+                                               : authorize_administrator(request, credential);
 }
 
 /// The limits on calls under way. Probes, lists and administration have none (O-2).
@@ -276,8 +291,9 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
 
 net::Task<void> Front::ask_admin(ClientRequest& request) {
   const auto media_type = request.exchange.head().fields.find("content-type");
-  const AdminRequest question{request.route->endpoint, request.argument, request.target.query,
-                              media_type.value_or(""), request.exchange.body()};
+  const AdminRequest question{request.route->endpoint, request.argument,
+                              request.target.query,    media_type.value_or(""),
+                              request.exchange.body(), *request.actor};
   AdminAnswer answer;
   InBackground work(*shared_.background, loop_, [&] { answer = shared_.admin->answer(question); });
   co_await work;

@@ -9,6 +9,7 @@
 #include "base/ip_range.hpp"
 #include "base/random.hpp"
 #include "engine/snapshot.hpp"
+#include "identity/directory.hpp"
 #include "net/server.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
@@ -36,6 +37,8 @@ struct Shared {
   Background* background = nullptr;
   Log* log = nullptr;                    ///< null: nothing is written down
   ResponseArchive* responses = nullptr;  ///< null only where no client calls
+  /// Users and keys; null where there is no place to keep any.
+  const identity::Directory* directory = nullptr;
   /// Where request bodies lie that are too large for memory.
   std::string uploads_directory = {};
 };
@@ -61,8 +64,15 @@ class Front final : public net::RequestHandler {
   [[nodiscard]] Result<> may_enter(const net::http::RequestHead& head,
                                    const RouteSpec* route) const;
   [[nodiscard]] Result<> authorize(ClientRequest& request) const;
+  [[nodiscard]] Result<> authorize_client(ClientRequest& request,
+                                          std::string_view credential) const;
+  [[nodiscard]] Result<> authorize_administrator(ClientRequest& request,
+                                                 std::string_view credential) const;
+  /// Of the configuration's keys, or where no key is asked for; null: none of them.
   [[nodiscard]] std::shared_ptr<const pipeline::Caller> find_caller(
       std::string_view credential) const;
+  /// Whoever reaches the listener may call.
+  [[nodiscard]] bool is_keyless() const;
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);

@@ -152,7 +152,7 @@ Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
     return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
                  "model");
   }
-  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, model));
+  WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
   return {};
 }
@@ -272,6 +272,17 @@ Result<std::shared_ptr<const pipeline::Route>> find_route(const engine::Snapshot
   if (other.empty()) return route;
   auto by_other = snapshot.route(other);
   return by_other ? std::move(by_other) : std::move(route);
+}
+
+Result<std::shared_ptr<const pipeline::Route>> find_route(const ClientRequest& request,
+                                                          const std::string& model) {
+  auto route = find_route(*request.snapshot, request.door, model);
+  if (!route || request.grant == nullptr || request.grant->allows(**route)) return route;
+  return Error(ErrorCode::model_not_allowed, "this key is not for " + model, "model");
+}
+
+bool may_call(const ClientRequest& request, const std::string& name) {
+  return request.grant == nullptr || find_route(request, name).has_value();
 }
 
 }  // namespace weir::server

@@ -49,5 +49,10 @@ class ModelCalls {
 /// The route that `model` means at a door: Ollama's clients leave `:latest` out or add it.
 Result<std::shared_ptr<const pipeline::Route>> find_route(const engine::Snapshot& snapshot,
                                                           Door door, const std::string& model);
+/// The same where the request's key may call it. Errors also: `model_not_allowed`.
+Result<std::shared_ptr<const pipeline::Route>> find_route(const ClientRequest& request,
+                                                          const std::string& model);
+/// True when the request's key may call what `name` means.
+bool may_call(const ClientRequest& request, const std::string& name);
 
 }  // namespace weir::server

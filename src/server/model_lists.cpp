@@ -125,7 +125,7 @@ Result<std::string> read_shown_name(std::string_view body) {
 
 Result<std::string> show(const ClientRequest& request, std::int64_t created) {
   WEIR_TRY_ASSIGN(name, read_shown_name(request.exchange.body()));
-  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, name));
+  WEIR_TRY_ASSIGN(route, find_route(request, name));
   std::string body;
   json::Writer json(body);
   json.begin_object().member("modelfile", "").member("parameters", "").member("template", "");
@@ -136,10 +136,17 @@ Result<std::string> show(const ClientRequest& request, std::int64_t created) {
   return body;
 }
 
+/// What is worth listing of what the key may call.
+std::vector<std::string> listed_names(const ClientRequest& request) {
+  std::vector<std::string> names = request.snapshot->resolver().listed_names();
+  std::erase_if(names, [&](const std::string& name) { return !may_call(request, name); });
+  return names;
+}
+
 }  // namespace
 
 net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
-  const std::vector<std::string> names = request.snapshot->resolver().listed_names();
+  const std::vector<std::string> names = listed_names(request);
   std::string body;
   switch (request.door) {
     case Door::anthropic:
@@ -155,7 +162,7 @@ net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
 }
 
 net::Task<void> get_model(ClientRequest& request, std::int64_t created) {
-  const auto route = find_route(*request.snapshot, request.door, request.argument);
+  const auto route = find_route(request, request.argument);
   if (!route) {
     co_await refuse(request, route.error());
     co_return;
@@ -183,7 +190,7 @@ net::Task<void> list_ollama_models(ClientRequest& request, std::int64_t created)
   std::string body;
   json::Writer json(body);
   json.begin_object().key("models").begin_array();
-  for (const std::string& name : request.snapshot->resolver().listed_names()) {
+  for (const std::string& name : listed_names(request)) {
     json.begin_object().member("name", name).member("model", name);
     json.member("modified_at", wire::ollama::format_timestamp(created));
     json.member("size", 0).member("digest", "");

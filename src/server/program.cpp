@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "admin/keys.hpp"
+#include "identity/credential.hpp"
 #include "base/http_url.hpp"
 #include "base/version.hpp"
 #include "config/edits.hpp"
@@ -157,7 +157,8 @@ Program::Program(Options options, config::Loaded loaded)
       responses_(loaded_.config.responses, data_directory_),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
-      shared_{wall_, occupancy_, nullptr, &background_, &log_, &responses_, data_directory_},
+      shared_{wall_, occupancy_,  nullptr, &background_,
+              &log_, &responses_, nullptr, data_directory_},
       context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
@@ -222,6 +223,10 @@ Result<> Program::open_data_directory(const config::Config& config) {
   auto instance = store::Instance::open(data_directory_, config.reuse_port);
   if (instance) {
     instance_ = *std::move(instance);
+    // Without the keys that were given out nobody can be told from anybody.
+    WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_));
+    directory_ = std::move(directory);
+    shared_.directory = directory_.get();
   } else if (instance.error().code == ErrorCode::invalid_request) {
     return instance.error();
   } else {
@@ -253,14 +258,14 @@ Result<> Program::open_listeners(const config::Config& config) {
 
 Result<> Program::make_keys(const config::Config& config) {
   if (config.keys.empty() && !is_for_this_machine(config.listen)) {
-    WEIR_TRY_ASSIGN(
-        key, admin::read_or_create_secret(data_directory_ + "/client-key", admin::make_client_key));
+    WEIR_TRY_ASSIGN(key, identity::read_or_create_secret(data_directory_ + "/client-key",
+                                                         identity::make_client_key));
     client_key_ = key.text;
     if (key.is_new) new_client_key_ = key.text;
   }
   if (!admin_address_) return {};
   const auto token =
-      admin::read_or_create_secret(data_directory_ + "/admin-token", admin::make_admin_token);
+      identity::read_or_create_secret(data_directory_ + "/admin-token", identity::make_admin_token);
   if (token) {
     admin_token_ = token->text;
   } else {
@@ -268,7 +273,8 @@ Result<> Program::make_keys(const config::Config& config) {
     log_.warn("admin_token", "there is no admin token, so nothing can be changed at run time",
               {{"reason", token.error().message}});
   }
-  admin_ = std::make_unique<Administration>(*this, admin_token_, net::is_loopback(*admin_address_));
+  admin_ = std::make_unique<Administration>(*this, directory_.get(), admin_token_,
+                                            net::is_loopback(*admin_address_));
   shared_.admin = admin_.get();
   return {};
 }

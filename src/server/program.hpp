@@ -12,6 +12,7 @@
 
 #include "admin/views.hpp"
 #include "config/loader.hpp"
+#include "identity/directory.hpp"
 #include "server/background.hpp"
 #include "server/detection.hpp"
 #include "server/health_watch.hpp"
@@ -105,6 +106,7 @@ class Program {
   [[nodiscard]] const std::string& new_client_key() const { return new_client_key_; }
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] HealthWatch& health() { return health_; }
+  [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
 
  private:
   Result<> make_keys(const config::Config& config);
@@ -135,6 +137,7 @@ class Program {
   std::string client_key_;  ///< of a listener for everyone that has no other; empty: none needed
   std::string new_client_key_;
   std::string admin_token_;
+  std::unique_ptr<identity::Directory> directory_;  ///< null: there is no place to keep one
   std::unique_ptr<Administration> admin_;
   Background background_;
   ResponseArchive responses_;

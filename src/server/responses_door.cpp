@@ -206,7 +206,7 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
       return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
                    "model");
     }
-    WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, creation.model));
+    WEIR_TRY_ASSIGN(route, find_route(request, creation.model));
     creation.route = std::move(route);
     return {};
   };

@@ -135,6 +135,24 @@ constexpr std::array routes{
     RouteSpec{Endpoint::show_config,       "GET",    "/api/config",                                   Permission::read_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::save_config,       "POST",   "/api/config/save",                              Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::reload,            "POST",   "/api/reload",                                   Permission::write_admin, Surface::admin, Door::openai},
+    // Users and keys.
+    RouteSpec{Endpoint::list_keys,         "GET",   "/api/keys",                                    Permission::read_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::create_key,        "POST",  "/api/keys",                                    Permission::write_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::show_key,          "GET",   "/api/keys/{}",                                 Permission::read_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::change_key,        "PUT",   "/api/keys/{}",                                 Permission::write_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::rotate_key,        "POST",  "/api/keys/{}/rotate",                          Permission::write_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::revoke_key,        "DELETE","/api/keys/{}",                                 Permission::write_own, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_users,        "GET",   "/api/users",                                   Permission::read_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::add_user,          "POST",  "/api/users",                                   Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::show_user,         "GET",   "/api/users/{}",                                Permission::read_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_user,          "PUT",   "/api/users/{}",                                Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::remove_user,       "DELETE","/api/users/{}",                                Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::create_token,      "POST",  "/api/users/{}/token",                          Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_teams,        "GET",   "/api/teams",                                   Permission::read_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::show_team,         "GET",   "/api/teams/{}",                                Permission::read_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_team,          "PUT",   "/api/teams/{}",                                Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::remove_team,       "DELETE","/api/teams/{}",                                Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_audit,        "GET",   "/api/audit",                                   Permission::read_audit, Surface::admin, Door::openai},
 };
 // clang-format on
 
@@ -193,6 +211,48 @@ bool stands_on(const RouteSpec& route, Surface surface) {
 }  // namespace
 
 std::span<const RouteSpec> route_specs() noexcept { return routes; }
+
+std::optional<identity::EndpointGroup> group_of(Endpoint endpoint) noexcept {
+  using identity::EndpointGroup;
+  switch (endpoint) {
+    case Endpoint::chat:
+    case Endpoint::gemini_stream:
+    case Endpoint::count_tokens:
+      return EndpointGroup::chat;
+    case Endpoint::completions:
+    case Endpoint::ollama_generate:
+      return EndpointGroup::completions;
+    case Endpoint::embeddings:
+    case Endpoint::gemini_embed:
+    case Endpoint::gemini_embed_batch:
+    case Endpoint::ollama_embed:
+    case Endpoint::ollama_embeddings:
+      return EndpointGroup::embeddings;
+    case Endpoint::image_generations:
+    case Endpoint::image_edits:
+    case Endpoint::image_variations:
+      return EndpointGroup::images;
+    case Endpoint::speech:
+    case Endpoint::transcriptions:
+    case Endpoint::translations:
+      return EndpointGroup::audio;
+    case Endpoint::moderations:
+      return EndpointGroup::moderations;
+    case Endpoint::rerank:
+      return EndpointGroup::rerank;
+    case Endpoint::create_response:
+    case Endpoint::get_response:
+    case Endpoint::remove_response:
+    case Endpoint::cancel_response:
+    case Endpoint::list_response_input:
+    case Endpoint::count_response_input:
+      return EndpointGroup::responses;
+    case Endpoint::passthrough:
+      return EndpointGroup::passthrough;
+    default:
+      return std::nullopt;
+  }
+}
 
 std::optional<providers::Service> service_of(Endpoint endpoint) noexcept {
   using providers::Service;

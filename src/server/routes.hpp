@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "identity/roles.hpp"
+#include "identity/scopes.hpp"
 #include "net/http/target.hpp"
 #include "providers/services.hpp"
 #include "server/door.hpp"
@@ -72,15 +74,26 @@ enum class Endpoint : std::uint8_t {
   show_config,
   save_config,
   reload,
+  list_keys,
+  create_key,
+  show_key,
+  change_key,
+  rotate_key,
+  revoke_key,
+  list_users,
+  add_user,
+  show_user,
+  set_user,
+  remove_user,
+  create_token,
+  list_teams,
+  show_team,
+  set_team,
+  remove_team,
+  list_audit,
 };
 
-/// Who may call it.
-enum class Permission : std::uint8_t {
-  open,         ///< anyone
-  call_models,  ///< client keys, where there are any
-  read_admin,   ///< the admin token; on loopback anyone, until keys of users exist
-  write_admin,  ///< the admin token
-};
+using identity::Permission;
 
 /// On which listener it stands.
 enum class Surface : std::uint8_t { client, admin, both };
@@ -106,6 +119,9 @@ struct RouteMatch {
   std::string allow;                 ///< then the methods that the path takes: `GET, HEAD`
   std::string argument;              ///< what `{}` or `{*}` took
 };
+
+/// The kind of call that keys can be kept to; nothing for what any key may do.
+std::optional<identity::EndpointGroup> group_of(Endpoint endpoint) noexcept;
 
 /// What `endpoint` offers beside text; nothing for the others.
 std::optional<providers::Service> service_of(Endpoint endpoint) noexcept;

@@ -75,7 +75,7 @@ Result<> read_body(const ClientRequest& request, Service service, Upload& upload
   if (model.empty() && service == Service::moderations) model = moderation_model;
   // The default model writes text; it would be of no use here.
   if (model.empty()) return Error(ErrorCode::invalid_request, "is required", "model");
-  WEIR_TRY_ASSIGN(route, find_route(*request.snapshot, request.door, model));
+  WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
   return {};
 }
@@ -125,6 +125,9 @@ net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
   const std::string provider =
       net::http::percent_decode(request.target.segments[1]).value_or(std::string());
   auto route = request.snapshot->passthrough(provider);
+  if (route && request.grant != nullptr && !request.grant->allows(**route)) {
+    route = Error(ErrorCode::model_not_allowed, "this key is not for " + (*route)->name);
+  }
   pipeline::RawAsk ask = read_ask(request);
   Upload upload(*background_, loop_, uploads_directory_);
   const net::http::RequestHead& head = request.exchange.head();

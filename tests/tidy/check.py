@@ -140,12 +140,13 @@ INCLUDES = {
     "pipeline": _PURE | {"net", "store", "rag"},
     "ledger": _PURE | {"net", "store", "pipeline"},  # it implements the pipeline's Journal
     "shared_state": _PURE | {"net", "pipeline"},  # it implements the pipeline's ports
+    "identity": _PURE | {"net", "store", "pipeline"},
     "config": _PURE,
     "engine": _CORE | {"config"},
     "admin": _CORE | {"config"},
     "api": _CORE | {"config", "engine"},
-    "server": _CORE | {"config", "engine", "admin"},
-    "cli": _CORE | {"config", "engine", "admin", "server", "api"},
+    "server": _CORE | {"config", "engine", "admin", "identity"},
+    "cli": _CORE | {"config", "engine", "admin", "identity", "server", "api"},
 }
 VALUE_HEADERS = {"weir/error.hpp", "weir/result.hpp"}
 PUBLIC_API_USERS = {"api", "server", "cli"}

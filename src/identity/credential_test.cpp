@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "admin/keys.hpp"
+#include "identity/credential.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 #include "store/files.hpp"
 
-namespace weir::admin {
+namespace weir::identity {
 namespace {
 
 KeyEntropy counting() {
@@ -78,4 +78,4 @@ TEST(Secrets, AreEqualOnlyWhole) {
 }
 
 }  // namespace
-}  // namespace weir::admin
+}  // namespace weir::identity

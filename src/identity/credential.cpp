@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "admin/keys.hpp"
+#include "identity/credential.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <unistd.h>
 
 #include "base/assert.hpp"
 #include "store/files.hpp"
 
-namespace weir::admin {
+namespace weir::identity {
 namespace {
 
-constexpr std::string_view prefix = "sk-weir-";
 constexpr std::size_t id_chars = 12;
 constexpr std::size_t secret_chars = 32;
 constexpr std::size_t check_chars = 6;
 constexpr std::size_t file_bytes_max = 4'096;
+
+struct Form {
+  CredentialKind kind;
+  std::string_view prefix;
+};
+constexpr std::array forms{Form{CredentialKind::client_key, "sk-weir-"},
+                           Form{CredentialKind::user_token, token_prefix}};
 
 /// Without letters that are read as others (i, l, o, u): people read keys to each other.
 constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -41,10 +47,14 @@ std::string base32(std::span<const unsigned char> bytes, std::size_t chars) {
   return text;
 }
 
-std::string checksum(std::string_view key_without_check) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(key_without_check.data()), key_without_check.size(),
-         digest.data());
+const unsigned char* bytes_of(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+/// libsodium's: OpenSSL looks its algorithm up anew for every call, which costs more than the hash.
+std::string checksum(std::string_view unchecked) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256(digest.data(), bytes_of(unchecked), unchecked.size());
   return base32(digest, check_chars);
 }
 
@@ -59,18 +69,65 @@ KeyEntropy key_entropy() {
   return entropy;
 }
 
+std::string make_credential(CredentialKind kind, std::string_view id, const KeyEntropy& entropy) {
+  WEIR_ASSERT(is_credential_id(id));
+  const auto* const form =
+      std::find_if(forms.begin(), forms.end(), [&](const Form& one) { return one.kind == kind; });
+  std::string text(form->prefix);
+  text.append(id).append("-");
+  text.append(base32(std::span<const unsigned char>(entropy).subspan(8, 20), secret_chars));
+  return text + checksum(text);
+}
+
 std::string make_client_key(const KeyEntropy& entropy) {
-  const std::span<const unsigned char> bytes(entropy);
-  std::string key(prefix);
-  key.append(base32(bytes.first(8), id_chars)).append("-");
-  key.append(base32(bytes.subspan(8, 20), secret_chars));
-  return key + checksum(key);
+  return make_credential(CredentialKind::client_key, base32(entropy, id_chars), entropy);
+}
+
+std::string make_user_token(const KeyEntropy& entropy) {
+  return make_credential(CredentialKind::user_token, base32(entropy, id_chars), entropy);
+}
+
+std::optional<CredentialParts> parse_credential(std::string_view text) {
+  for (const Form& form : forms) {
+    const std::size_t unchecked_size = form.prefix.size() + id_chars + 1 + secret_chars;
+    if (text.size() != unchecked_size + check_chars || !text.starts_with(form.prefix)) continue;
+    const std::string_view unchecked = text.substr(0, unchecked_size);
+    const std::string_view id = text.substr(form.prefix.size(), id_chars);
+    if (!is_credential_id(id) || checksum(unchecked) != text.substr(unchecked_size)) return {};
+    return CredentialParts{form.kind, id, unchecked};
+  }
+  return std::nullopt;
 }
 
 bool is_client_key(std::string_view key) {
-  constexpr std::size_t size = prefix.size() + id_chars + 1 + secret_chars + check_chars;
-  if (key.size() != size || !key.starts_with(prefix)) return false;
-  return checksum(key.substr(0, size - check_chars)) == key.substr(size - check_chars);
+  const auto parts = parse_credential(key);
+  return parts && parts->kind == CredentialKind::client_key;
+}
+
+bool is_credential_id(std::string_view text) {
+  return text.size() == id_chars && text.find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+std::uint64_t id_number(std::string_view id) {
+  std::uint64_t number = 1;  // above the 60 bits of the id
+  for (const char c : id) number = (number << 5U) | alphabet.find(c);
+  return number;
+}
+
+Pepper::Pepper(std::string_view secret) : keyed_{} {
+  crypto_auth_hmacsha256_init(&keyed_, bytes_of(secret), secret.size());
+}
+
+Digest Pepper::digest(std::string_view unchecked) const {
+  Digest digest{};
+  crypto_auth_hmacsha256_state state = keyed_;
+  crypto_auth_hmacsha256_update(&state, bytes_of(unchecked), unchecked.size());
+  crypto_auth_hmacsha256_final(&state, digest.data());
+  return digest;
+}
+
+bool is_equal(const Digest& a, const Digest& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string make_admin_token(const KeyEntropy& entropy) {
@@ -107,4 +164,4 @@ bool is_equal_secret(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-}  // namespace weir::admin
+}  // namespace weir::identity

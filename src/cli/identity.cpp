@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir keys, weir users, weir teams, weir audit: who may use the gateway, and what was done to it.
+
+#include <chrono>
+#include <ctime>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/gateway.hpp"
+#include "cli/text.hpp"
+#include "json/document.hpp"
+#include "net/http/target.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr const char* key_examples =
+    "Examples:\n"
+    "  weir keys                                    all keys\n"
+    "  weir keys create name=ci user=ann models=openai/*,local/* expires_in=90d\n"
+    "  weir keys set 0k3f... endpoints=chat,embeddings\n"
+    "  weir keys rotate 0k3f... grace=1h            a new secret; the old one works an hour more\n"
+    "  weir keys revoke 0k3f...                     at once, on every thread\n"
+    "\n"
+    "A key is shown when it is made and never again. Settings: name, user, team, routes, models,\n"
+    "endpoints, priority, limits, budgets, expires_in; null takes one away.";
+constexpr const char* user_examples =
+    "Examples:\n"
+    "  weir users add ann role=member team=red\n"
+    "  weir users set ann role=operator\n"
+    "  weir users token ann                         a token for the admin API, shown once\n"
+    "  weir users remove ann                        her keys and tokens are revoked with her\n"
+    "\n"
+    "Roles: admin (everything), operator (providers, routes, configuration), viewer (looks at\n"
+    "everything), member (own keys only).";
+constexpr const char* team_examples =
+    "Examples:\n"
+    "  weir teams set red models=openai/* priority=normal\n"
+    "  weir teams remove red\n"
+    "\n"
+    "What a team may do bounds what its users and their keys may do.";
+
+struct Options {
+  std::string admin_url;
+  std::string name;
+  std::vector<std::string> assignments;
+  bool is_json = false;
+};
+using SharedOptions = std::shared_ptr<Options>;
+
+// ---- what is shown --------------------------------------------------------------------------
+
+/// The text of a member, a list with commas; empty where there is none.
+std::string shown(json::Value object, std::string_view key) {
+  const auto value = object.find(key);
+  if (!value || value->is_null()) return {};
+  if (value->is_string()) return harmless(value->as_string());
+  if (!value->is_array()) return harmless(value->raw());
+  std::string list;
+  for (const json::Value element : value->elements()) {
+    list.append(list.empty() ? "" : ",").append(harmless(element.as_string()));
+  }
+  return list;
+}
+
+std::string shown_time(json::Value object, std::string_view key) {
+  const auto value = object.find(key);
+  const auto ms = value ? value->as_int() : std::nullopt;
+  if (!ms || *ms == 0) return "-";
+  const std::time_t seconds = *ms / 1000;
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &utc);
+  return {text, size};
+}
+
+std::string key_state(json::Value key) {
+  if (key.find("revoked_ms")) return "revoked";
+  const auto end = key.find("expires_ms");
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  return end && end->as_int().value_or(0) <= now_ms ? "expired" : "in force";
+}
+
+Row key_row(json::Value key) {
+  return {shown(key, "id"),     shown(key, "name"),   shown(key, "user"),
+          shown(key, "team"),   key_state(key),       shown_time(key, "expires_ms"),
+          shown(key, "routes"), shown(key, "models"), shown(key, "endpoints")};
+}
+Row user_row(json::Value user) {
+  const auto is_disabled = user.find("disabled");
+  return {shown(user, "name"), shown(user, "role"), shown(user, "team"),
+          is_disabled && is_disabled->as_bool() ? "disabled" : "active", shown(user, "models")};
+}
+Row team_row(json::Value team) {
+  return {shown(team, "name"), shown(team, "routes"), shown(team, "models"),
+          shown(team, "priority")};
+}
+Row audit_row(json::Value record) {
+  return {shown(record, "seq"), shown_time(record, "time_ms"), shown(record, "actor"),
+          shown(record, "action"), shown(record, "object")};
+}
+
+/// A kind of thing that the admin API lists.
+struct Kind {
+  std::string_view path;
+  std::string_view list;  ///< member of the answer
+  Row header;
+  Row (*row)(json::Value);
+};
+const Kind& keys_kind() {
+  static const Kind kind{
+      "/api/keys",
+      "keys",
+      {"ID", "NAME", "USER", "TEAM", "STATE", "EXPIRES", "ROUTES", "MODELS", "ENDPOINTS"},
+      key_row};
+  return kind;
+}
+const Kind& users_kind() {
+  static const Kind kind{
+      "/api/users", "users", {"NAME", "ROLE", "TEAM", "STATE", "MODELS"}, user_row};
+  return kind;
+}
+const Kind& teams_kind() {
+  static const Kind kind{"/api/teams", "teams", {"NAME", "ROUTES", "MODELS", "PRIORITY"}, team_row};
+  return kind;
+}
+const Kind& audit_kind() {
+  static const Kind kind{
+      "/api/audit", "records", {"SEQ", "TIME (UTC)", "ACTOR", "ACTION", "OBJECT"}, audit_row};
+  return kind;
+}
+
+void fail(Context& context, std::string_view message) {
+  print_error(std::string(message) + "\n");
+  context.exit_code = ExitCode::failed;
+}
+
+void show_list(Context& context, const Options& options, const Kind& kind) {
+  const auto body = ask_admin(admin_access(context, options.admin_url), "GET", kind.path);
+  if (!body) return fail(context, body.error().message);
+  if (options.is_json) return print(*body + "\n");
+  json::Document document;
+  const auto list =
+      document.parse(*body) ? document.root().find(kind.list) : std::optional<json::Value>();
+  if (!list || !list->is_array()) return fail(context, "the answer is not one of Weir's admin API");
+  std::vector<Row> rows{kind.header};
+  for (const json::Value entry : list->elements()) rows.push_back(kind.row(entry));
+  print(table(rows));
+}
+
+// ---- changes --------------------------------------------------------------------------------
+
+/// Sends the assignments and shows what came of it: a new credential, or that it is done.
+void change(Context& context, const Options& options, std::string_view method,
+            const std::string& path, std::string_view done) {
+  std::string body;
+  if (!options.assignments.empty()) body = assignments_json(options.assignments);
+  if (!options.assignments.empty() && body.empty()) {
+    print_error("settings are written as key=value, such as expires_in=90d\n");
+    context.exit_code = ExitCode::usage;
+    return;
+  }
+  const auto answer =
+      ask_admin(admin_access(context, options.admin_url), method, path, std::move(body));
+  if (!answer) return fail(context, answer.error().message);
+  if (options.is_json) return print(*answer + "\n");
+  json::Document document;
+  const bool is_read = document.parse(*answer).has_value();
+  const std::string made = is_read ? shown(document.root(), "key") : std::string();
+  if (made.empty()) return print(options.name + " " + std::string(done) + "\n");
+  print(made + "\n");
+  print_error(dim("This is shown once; Weir keeps only a digest of it.\n"));
+}
+
+std::string path_of(const Kind& kind, const std::string& name, std::string_view rest = {}) {
+  return std::string(kind.path) + "/" + net::http::percent_encode(name) + std::string(rest);
+}
+
+CLI::App* add_listing(CLI::App& app, Context& context, const SharedOptions& options,
+                      const char* name, const char* help, const Kind& kind) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->fallthrough();
+  add_load_options(*command, context);
+  command->add_option("--admin", options->admin_url,
+                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  command->add_flag("--json", options->is_json, "As the admin API gives it");
+  command->require_subcommand(0, 1);
+  command->callback([&context, options, command, &kind] {
+    if (command->get_subcommands().empty()) show_list(context, *options, kind);
+  });
+  return command;
+}
+
+struct Change {
+  const char* name;
+  const char* help;
+  std::string_view method;
+  std::string_view rest;  ///< of the path, behind the name
+  std::string_view done;
+  bool has_settings;
+};
+
+void add_changes(CLI::App& command, Context& context, const SharedOptions& options,
+                 const Kind& kind, const char* argument, std::initializer_list<Change> changes) {
+  for (const Change& one : changes) {
+    CLI::App* sub = command.add_subcommand(one.name, one.help);
+    sub->add_option("name", options->name, argument)->required();
+    if (one.has_settings) {
+      sub->add_option("settings", options->assignments, "key=value; null takes one away");
+    }
+    sub->callback([&context, options, &kind, one] {
+      change(context, *options, one.method, path_of(kind, options->name, one.rest), one.done);
+    });
+  }
+}
+
+}  // namespace
+
+void add_keys(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  const Kind& kind = keys_kind();
+  CLI::App* command =
+      add_listing(app, context, options, "keys", "Show, make and revoke client keys", kind);
+  command->footer(key_examples);
+  CLI::App* create = command->add_subcommand("create", "Make a key");
+  create->add_option("settings", options->assignments, "key=value");
+  create->callback([&context, options, &kind] {
+    change(context, *options, "POST", std::string(kind.path), "made");
+  });
+  add_changes(*command, context, options, kind, "The key's id",
+              {{"set", "Change what a key may do", "PUT", "", "changed", true},
+               {"rotate", "Give a key a new secret", "POST", "/rotate", "rotated", true},
+               {"revoke", "End a key", "DELETE", "", "revoked", false}});
+}
+
+void add_users(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  const Kind& kind = users_kind();
+  CLI::App* command =
+      add_listing(app, context, options, "users", "Show and change who may administrate", kind);
+  command->footer(user_examples);
+  CLI::App* add = command->add_subcommand("add", "Add a user");
+  add->add_option("name", options->name, "The user")->required();
+  add->add_option("settings", options->assignments, "key=value, such as role=viewer");
+  add->callback([&context, options, &kind] {
+    options->assignments.push_back("name=" + options->name);
+    change(context, *options, "POST", std::string(kind.path), "added");
+  });
+  add_changes(*command, context, options, kind, "The user",
+              {{"set", "Change a user", "PUT", "", "changed", true},
+               {"token", "Make a token for the admin API", "POST", "/token", "made", false},
+               {"remove", "Remove a user and revoke his keys", "DELETE", "", "removed", false}});
+}
+
+void add_teams(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  const Kind& kind = teams_kind();
+  CLI::App* command =
+      add_listing(app, context, options, "teams", "Show and change teams and their bounds", kind);
+  command->footer(team_examples);
+  add_changes(*command, context, options, kind, "The team",
+              {{"set", "Make or change a team", "PUT", "", "set", true},
+               {"remove", "Remove a team without users", "DELETE", "", "removed", false}});
+}
+
+void add_audit(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  add_listing(app, context, options, "audit", "Show what was changed, and by whom", audit_kind());
+}
+
+}  // namespace weir::cli

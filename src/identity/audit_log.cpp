@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/audit_log.hpp"
+
+#include <array>
+
+#include <sodium.h>
+
+#include "json/writer.hpp"
+
+namespace weir::identity {
+namespace {
+
+/// Row 0 is no record: its hash is what the first one goes on from, and nobody could foresee it.
+constexpr const char* schema = R"sql(
+CREATE TABLE IF NOT EXISTS audit(
+  seq INTEGER PRIMARY KEY,
+  record TEXT NOT NULL,
+  hash BLOB NOT NULL);
+INSERT OR IGNORE INTO audit(seq, record, hash) VALUES(0, '', randomblob(32));
+)sql";
+
+std::string hash_after(std::string_view previous, std::string_view record) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
+  crypto_hash_sha256_state state;
+  crypto_hash_sha256_init(&state);
+  for (const std::string_view part : {previous, record}) {
+    crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
+                              part.size());
+  }
+  crypto_hash_sha256_final(&state, hash.data());
+  return {hash.begin(), hash.end()};
+}
+
+std::string record_text(std::int64_t seq, const Actor& actor, const AuditEntry& entry,
+                        std::int64_t now_ms) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("seq", seq).member("time_ms", now_ms);
+  json.member("actor", actor.name).member("address", actor.address);
+  json.member("action", entry.action).member("object", entry.object);
+  if (!entry.before.empty()) json.key("before").raw(entry.before);
+  if (!entry.after.empty()) json.key("after").raw(entry.after);
+  json.member("request_id", actor.request_id).end_object();
+  return text;
+}
+
+}  // namespace
+
+Result<AuditLog> AuditLog::open(store::SqliteDatabase& database) {
+  WEIR_TRY(database.run(schema));
+  AuditLog log;
+  WEIR_TRY_ASSIGN(last, database.prepare("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"));
+  WEIR_TRY_ASSIGN(insert, database.prepare("INSERT INTO audit(seq, record, hash) VALUES(?, ?, ?)"));
+  WEIR_TRY_ASSIGN(select, database.prepare("SELECT seq, record, hash FROM audit WHERE seq > ? "
+                                           "ORDER BY seq LIMIT ?"));
+  log.select_last_ = std::move(last);
+  log.insert_ = std::move(insert);
+  log.select_ = std::move(select);
+  return log;
+}
+
+Result<> AuditLog::append(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms) {
+  // Read anew each time: another instance may share the database.
+  WEIR_TRY_ASSIGN(has_row, select_last_.step());
+  const std::int64_t seq = has_row ? select_last_.integer(0) + 1 : 1;
+  const std::string previous(select_last_.text(1));
+  select_last_.reset();
+  const std::string record = record_text(seq, actor, entry, now_ms);
+  const std::string hash = hash_after(previous, record);
+  return insert_.bind(1, seq).bind(2, record).bind_blob(3, hash).run();
+}
+
+Result<> AuditLog::for_each(std::int64_t after, std::size_t count_max, const Visit& visit) {
+  select_.bind(1, after).bind(2, static_cast<std::int64_t>(count_max));
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, select_.step());
+    if (!has_row) return {};
+    visit(select_.integer(0), select_.text(1), select_.text(2));
+  }
+}
+
+}  // namespace weir::identity

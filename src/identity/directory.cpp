@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/directory.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "store/files.hpp"
+
+namespace weir::identity {
+namespace {
+
+template <class Record>
+std::string json_of(const Record& record) {
+  std::string text;
+  json::Writer json(text);
+  write_record(json, record);
+  return text;
+}
+
+Error exceeded(std::string_view member) {
+  return {ErrorCode::not_allowed, "goes beyond what its owner or you may do", std::string(member)};
+}
+
+Result<> check_name(std::string_view name) {
+  if (is_valid_name(name)) return {};
+  return Error(ErrorCode::invalid_request,
+               "expected up to 128 letters, digits and characters of ._@+-", "name");
+}
+
+/// `bool` to bits: both sides are always computed.
+bool both(bool a, bool b) { return (static_cast<unsigned>(a) & static_cast<unsigned>(b)) != 0; }
+bool either(bool a, bool b) { return (static_cast<unsigned>(a) | static_cast<unsigned>(b)) != 0; }
+
+}  // namespace
+
+Directory::Directory(std::unique_ptr<Store> store, AuditLog audit, Pepper pepper)
+    : store_(std::move(store)), audit_(std::move(audit)), pepper_(pepper) {}
+
+Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder) {
+  WEIR_TRY(store::make_private_directory(folder));
+  WEIR_TRY_ASSIGN(pepper, read_or_create_secret(folder + "/key-pepper", make_admin_token));
+  WEIR_TRY_ASSIGN(opened, Store::open(folder + "/identity.db"));
+  WEIR_TRY_ASSIGN(audit, AuditLog::open(opened->database()));
+  std::unique_ptr<Directory> directory(
+      new Directory(std::move(opened), std::move(audit), Pepper(pepper.text)));
+  WEIR_TRY(directory->load());
+  return directory;
+}
+
+Result<> Directory::load() {
+  WEIR_TRY(store_->for_each_team([this](TeamRecord team) {
+    teams_[team.name] = {std::make_shared<const Scopes>(team.settings.scopes),
+                         team.settings.priority};
+  }));
+  WEIR_TRY(store_->for_each_user([this](UserRecord user) {
+    users_[user.name] = {std::make_shared<const Scopes>(user.settings.scopes),
+                         user.settings.priority, user.team, user.role, user.is_disabled};
+  }));
+  has_users_ = !users_.empty();
+  WEIR_TRY_ASSIGN(has_keys, store_->has_client_keys());
+  has_client_keys_ = has_keys;
+  return reload_keys({});
+}
+
+/// Of the filter only whose keys they are counts.
+Result<> Directory::reload_keys(const Store::KeyFilter& filter) {
+  Store::KeyFilter all = filter;
+  all.count_max = std::numeric_limits<std::int64_t>::max();
+  all.is_in_force_only = true;
+  return store_->for_each_key(all, [this](const KeyRecord& key) { publish(key); });
+}
+
+// ---- look-up --------------------------------------------------------------------------------
+
+/// Computes and compares the same for an id that is known and for one that is not (Y-2).
+Result<std::shared_ptr<const Grant>> Directory::find(std::string_view text, CredentialKind kind,
+                                                     std::int64_t now_ms) const {
+  const auto parts = parse_credential(text);
+  if (!parts || parts->kind != kind) {
+    return Error(ErrorCode::invalid_api_key, "the API key is not valid");
+  }
+  KeyIndex::Candidate candidate = index_.find(id_number(parts->id));
+  const Grant& grant = *candidate.grant;
+  const Digest digest = pepper_.digest(parts->unchecked);
+  const bool is_new = is_equal(digest, grant.digest);
+  const bool is_old = both(is_equal(digest, grant.old_digest), now_ms < grant.old_until_ms);
+  if (!both(candidate.is_known, either(is_new, is_old)) || grant.kind != kind) {
+    return Error(ErrorCode::invalid_api_key, "the API key is not valid");
+  }
+  if (grant.expires_ms != 0 && now_ms >= grant.expires_ms) {
+    return Error(ErrorCode::expired_api_key, "the API key has expired");
+  }
+  return std::move(candidate.grant);
+}
+
+std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
+  if (key.revoked_ms != 0) return nullptr;
+  auto grant = std::make_shared<Grant>();
+  grant->scopes[0] = std::make_shared<const Scopes>(key.settings.scopes);
+  std::optional<pipeline::Priority> priority = key.settings.priority;
+  if (!key.user.empty()) {
+    const auto user = users_.find(key.user);
+    if (user == users_.end() || user->second.is_disabled) return nullptr;
+    grant->role = user->second.role;
+    grant->scopes[1] = user->second.scopes;
+    if (!priority) priority = user->second.priority;
+  }
+  if (const auto team = teams_.find(key.team); team != teams_.end()) {
+    grant->scopes[2] = team->second.scopes;
+    if (!priority) priority = team->second.priority;
+  }
+  grant->caller = {key.id, key.user, key.team, priority.value_or(pipeline::Priority::normal)};
+  grant->kind = key.kind;
+  grant->expires_ms = key.expires_ms;
+  grant->digest = key.digest;
+  grant->old_digest = key.old_digest;
+  grant->old_until_ms = key.old_until_ms;
+  return grant;
+}
+
+void Directory::publish(const KeyRecord& key) {
+  const std::uint64_t id = id_number(key.id);
+  auto grant = grant_of(key);
+  if (grant == nullptr) return index_.remove(id);
+  index_.put(id, std::move(grant));
+}
+
+// ---- changes --------------------------------------------------------------------------------
+
+template <class Write>
+Result<> Directory::commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms,
+                           Write write) {
+  WEIR_TRY_ASSIGN(transaction, store_->begin());
+  WEIR_TRY(write());
+  WEIR_TRY(audit_.append(actor, entry, now_ms));
+  return transaction.commit();
+}
+
+Result<> Directory::record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  return commit(actor, entry, now_ms, [] { return Result<>(); });
+}
+
+Result<> Directory::for_each_record(std::int64_t after, std::size_t count_max,
+                                    const AuditLog::Visit& visit) {
+  const std::lock_guard lock(mutex_);
+  return audit_.for_each(after, count_max, visit);
+}
+
+Result<Settings> Directory::bounds_of(std::string_view user) {
+  WEIR_TRY_ASSIGN(record, store_->user(user));
+  if (record.team.empty()) return std::move(record.settings);
+  WEIR_TRY_ASSIGN(team, store_->team(record.team));
+  return completed(std::move(record.settings), team.settings);
+}
+
+/// Against its owner, and against who makes it where that is another user (Y-4).
+Result<> Directory::check_bounds(const Actor& actor, const KeyRecord& key) {
+  for (const std::string& user : {key.user, actor.user}) {
+    if (user.empty()) continue;
+    WEIR_TRY_ASSIGN(bounds, bounds_of(user));
+    if (const std::string member = exceeds(key.settings, bounds); !member.empty()) {
+      return exceeded(member);
+    }
+  }
+  if (key.team.empty()) return {};
+  WEIR_TRY_ASSIGN(team, store_->team(key.team));
+  const std::string member = exceeds(key.settings, team.settings);
+  return member.empty() ? Result<>() : exceeded(member);
+}
+
+/// Sets whose the key is and lets it have from its owner what it does not say itself.
+Result<> Directory::complete_owner(const Actor& actor, KeyRecord& key) {
+  if (is_confined(actor.role)) {
+    if (key.user.empty()) key.user = actor.user;
+    if (key.user != actor.user) {
+      return Error(ErrorCode::not_allowed, "members have keys of their own only", "user");
+    }
+  }
+  std::string user_team;
+  if (!key.user.empty()) {
+    WEIR_TRY_ASSIGN(user, store_->user(key.user));
+    user_team = user.team;
+    WEIR_TRY_ASSIGN(bounds, bounds_of(key.user));
+    key.settings = completed(std::move(key.settings), bounds);
+  }
+  if (key.team.empty()) key.team = user_team;
+  if (is_confined(actor.role) && key.team != user_team) {
+    return Error(ErrorCode::not_allowed, "this is not your team", "team");
+  }
+  if (!key.team.empty()) {
+    WEIR_TRY_ASSIGN(team, store_->team(key.team));
+    key.settings = completed(std::move(key.settings), team.settings);
+  }
+  return {};
+}
+
+Result<NewCredential> Directory::add_credential(const Actor& actor, KeyRecord key,
+                                                std::int64_t now_ms) {
+  const bool is_client = key.kind == CredentialKind::client_key;
+  NewCredential made;
+  made.text = is_client ? make_client_key(key_entropy()) : make_user_token(key_entropy());
+  const auto parts = parse_credential(made.text);
+  key.id = parts->id;
+  key.digest = pepper_.digest(parts->unchecked);
+  key.last4 = made.text.substr(made.text.size() - 4);
+  key.creator = actor.name;
+  key.created_ms = now_ms;
+  const AuditEntry entry{is_client ? "key.create" : "token.create", key.id, {}, json_of(key)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(key); }));
+  publish(key);
+  if (is_client) has_client_keys_ = true;
+  made.record = std::move(key);
+  return made;
+}
+
+Result<NewCredential> Directory::create_key(const Actor& actor, KeyWish wish, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  KeyRecord key;
+  key.name = std::move(wish.name);
+  key.user = std::move(wish.user);
+  key.team = std::move(wish.team);
+  key.settings = std::move(wish.settings);
+  key.expires_ms = wish.expires_ms;
+  WEIR_TRY(complete_owner(actor, key));
+  WEIR_TRY(check_bounds(actor, key));
+  return add_credential(actor, std::move(key), now_ms);
+}
+
+Result<NewCredential> Directory::create_token(const Actor& actor, std::string_view user,
+                                              std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(owner, store_->user(user));
+  KeyRecord key;
+  key.kind = CredentialKind::user_token;
+  key.name = "admin token";
+  key.user = owner.name;
+  key.team = owner.team;
+  return add_credential(actor, std::move(key), now_ms);
+}
+
+/// A key that is another's is not told apart from none.
+Result<KeyRecord> Directory::own_key(const Actor& actor, std::string_view id) {
+  WEIR_TRY_ASSIGN(key, store_->key(id));
+  if (is_confined(actor.role) && (key.user.empty() || key.user != actor.user)) {
+    return Error(ErrorCode::route_unknown, "there is no key " + std::string(id));
+  }
+  return key;
+}
+
+Result<NewCredential> Directory::rotate_key(const Actor& actor, std::string_view id,
+                                            std::int64_t grace_ms, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(key, own_key(actor, id));
+  if (key.revoked_ms != 0) return Error(ErrorCode::invalid_request, "the key was revoked");
+  const std::string before = json_of(key);
+  NewCredential made;
+  made.text = make_credential(key.kind, key.id, key_entropy());
+  key.old_digest = grace_ms > 0 ? key.digest : Digest();
+  key.old_until_ms = grace_ms > 0 ? now_ms + grace_ms : 0;
+  key.digest = pepper_.digest(parse_credential(made.text)->unchecked);
+  key.last4 = made.text.substr(made.text.size() - 4);
+  const AuditEntry entry{"key.rotate", key.id, before, json_of(key)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(key); }));
+  publish(key);
+  made.record = std::move(key);
+  return made;
+}
+
+Result<KeyRecord> Directory::change_key(const Actor& actor, std::string_view id, KeyChange change,
+                                        std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(key, own_key(actor, id));
+  const std::string before = json_of(key);
+  if (change.name) key.name = *std::move(change.name);
+  if (change.expires_ms) key.expires_ms = *change.expires_ms;
+  if (change.settings) key.settings = *std::move(change.settings);
+  WEIR_TRY(complete_owner(actor, key));
+  WEIR_TRY(check_bounds(actor, key));
+  const AuditEntry entry{"key.change", key.id, before, json_of(key)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(key); }));
+  publish(key);
+  return key;
+}
+
+Result<KeyRecord> Directory::revoke_key(const Actor& actor, std::string_view id,
+                                        std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(key, own_key(actor, id));
+  if (key.revoked_ms != 0) return key;
+  const std::string before = json_of(key);
+  key.revoked_ms = now_ms;
+  const AuditEntry entry{"key.revoke", key.id, before, json_of(key)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(key); }));
+  publish(key);
+  return key;
+}
+
+Result<KeyRecord> Directory::key(const Actor& actor, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  return own_key(actor, id);
+}
+
+Result<std::vector<KeyRecord>> Directory::keys(const Actor& actor, Store::KeyFilter filter) {
+  const std::lock_guard lock(mutex_);
+  std::vector<KeyRecord> found;
+  if (is_confined(actor.role)) {
+    if (!filter.user.empty() && filter.user != actor.user) return found;
+    filter.user = actor.user;
+  }
+  WEIR_TRY(store_->for_each_key(filter, [&](KeyRecord key) { found.push_back(std::move(key)); }));
+  return found;
+}
+
+// ---- users and teams ------------------------------------------------------------------------
+
+Result<> Directory::write_user(const Actor& actor, const UserRecord* before, const UserRecord& user,
+                               std::int64_t now_ms) {
+  WEIR_TRY(check_name(user.name));
+  if (!user.team.empty()) {
+    WEIR_TRY_ASSIGN(team, store_->team(user.team));
+    const std::string member = exceeds(completed(user.settings, team.settings), team.settings);
+    if (!member.empty()) return exceeded(member);
+  }
+  const AuditEntry entry{before == nullptr ? "user.add" : "user.change", user.name,
+                         before == nullptr ? std::string() : json_of(*before), json_of(user)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(user); }));
+  users_[user.name] = {std::make_shared<const Scopes>(user.settings.scopes), user.settings.priority,
+                       user.team, user.role, user.is_disabled};
+  has_users_ = true;
+  return reload_keys({.user = user.name});
+}
+
+Result<> Directory::add_user(const Actor& actor, UserRecord user, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  if (users_.contains(user.name)) {
+    return Error(ErrorCode::invalid_request, "there is a user of this name already", "name");
+  }
+  user.created_ms = now_ms;
+  return write_user(actor, nullptr, user, now_ms);
+}
+
+Result<> Directory::set_user(const Actor& actor, UserRecord user, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(before, store_->user(user.name));
+  user.created_ms = before.created_ms;
+  return write_user(actor, &before, user, now_ms);
+}
+
+Result<> Directory::remove_user(const Actor& actor, std::string_view name, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(user, store_->user(name));
+  std::vector<KeyRecord> keys;
+  Store::KeyFilter filter{.user = name, .is_in_force_only = true};
+  filter.count_max = std::numeric_limits<std::int64_t>::max();
+  WEIR_TRY(store_->for_each_key(filter, [&](KeyRecord key) { keys.push_back(std::move(key)); }));
+  const AuditEntry entry{"user.remove", user.name, json_of(user)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&]() -> Result<> {
+    for (KeyRecord& key : keys) {
+      key.revoked_ms = now_ms;
+      WEIR_TRY(store_->put(key));
+    }
+    return store_->remove_user(name);
+  }));
+  for (const KeyRecord& key : keys) publish(key);
+  users_.erase(user.name);
+  return {};
+}
+
+Result<UserRecord> Directory::user(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return store_->user(name);
+}
+
+Result<std::vector<UserRecord>> Directory::users() {
+  const std::lock_guard lock(mutex_);
+  std::vector<UserRecord> all;
+  WEIR_TRY(store_->for_each_user([&](UserRecord user) { all.push_back(std::move(user)); }));
+  return all;
+}
+
+Result<> Directory::put_team(const Actor& actor, TeamRecord team, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(check_name(team.name));
+  const auto before = store_->team(team.name);
+  if (!before && before.error().code != ErrorCode::route_unknown) return before.error();
+  team.created_ms = before ? before->created_ms : now_ms;
+  const AuditEntry entry{before ? "team.change" : "team.add", team.name,
+                         before ? json_of(*before) : std::string(), json_of(team)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(team); }));
+  teams_[team.name] = {std::make_shared<const Scopes>(team.settings.scopes),
+                       team.settings.priority};
+  return reload_keys({.team = team.name});
+}
+
+Result<> Directory::remove_team(const Actor& actor, std::string_view name, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(team, store_->team(name));
+  for (const auto& [user, group] : users_) {
+    if (group.team == name) {
+      return Error(ErrorCode::invalid_request, "the team still has users, " + user + " for one");
+    }
+  }
+  bool has_keys = false;
+  const Store::KeyFilter filter{.team = name, .count_max = 1, .is_in_force_only = true};
+  WEIR_TRY(store_->for_each_key(filter, [&](const KeyRecord&) { has_keys = true; }));
+  if (has_keys) return Error(ErrorCode::invalid_request, "the team still has keys");
+  const AuditEntry entry{"team.remove", team.name, json_of(team)};
+  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->remove_team(name); }));
+  teams_.erase(team.name);
+  return {};
+}
+
+Result<TeamRecord> Directory::team(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return store_->team(name);
+}
+
+Result<std::vector<TeamRecord>> Directory::teams() {
+  const std::lock_guard lock(mutex_);
+  std::vector<TeamRecord> all;
+  WEIR_TRY(store_->for_each_team([&](TeamRecord team) { all.push_back(std::move(team)); }));
+  return all;
+}
+
+}  // namespace weir::identity

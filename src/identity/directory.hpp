@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "identity/audit_log.hpp"
+#include "identity/key_index.hpp"
+#include "identity/records.hpp"
+#include "identity/store.hpp"
+
+namespace weir::identity {
+
+/// What a new key is to be.
+struct KeyWish {
+  std::string name;
+  std::string user;
+  std::string team;  ///< empty: the user's
+  Settings settings;
+  std::int64_t expires_ms = 0;
+};
+
+/// What is to be changed of a key; what is not given stays.
+struct KeyChange {
+  std::optional<std::string> name;
+  std::optional<Settings> settings;
+  std::optional<std::int64_t> expires_ms;
+};
+
+/// A credential with its text, which is shown this once.
+struct NewCredential {
+  KeyRecord record;
+  std::string text;
+};
+
+/// The users, teams and keys of the gateway: looked up by every request, changed by the
+/// administration. Every change is one transaction with its record in the audit log, and then holds
+/// for all threads at once (H-4).
+///
+/// Changes wait for the disk. Errors of all: `store_unavailable`; `not_allowed` for what is not the
+/// actor's or goes beyond what he has (Y-4); `route_unknown` for a name that is nobody's;
+/// `invalid_request` for one that can't be.
+class Directory {
+ public:
+  /// Opens the files in `folder`, which are made where they are missing.
+  static Result<std::unique_ptr<Directory>> open(const std::string& folder);
+
+  // ---- for any thread, without waiting
+
+  /// The credential in force with this text. Errors: `invalid_api_key`, `expired_api_key`.
+  [[nodiscard]] Result<std::shared_ptr<const Grant>> find(std::string_view text,
+                                                          CredentialKind kind,
+                                                          std::int64_t now_ms) const;
+  /// There is a key for clients, or was: who has none is nobody's client.
+  [[nodiscard]] bool has_client_keys() const noexcept { return has_client_keys_; }
+  /// There are neither users nor keys.
+  [[nodiscard]] bool is_empty() const noexcept { return !has_client_keys_ && !has_users_; }
+
+  // ---- the administration
+
+  Result<NewCredential> create_key(const Actor& actor, KeyWish wish, std::int64_t now_ms);
+  /// A new secret under the same id; the old one is taken for `grace_ms` more.
+  Result<NewCredential> rotate_key(const Actor& actor, std::string_view id, std::int64_t grace_ms,
+                                   std::int64_t now_ms);
+  Result<KeyRecord> change_key(const Actor& actor, std::string_view id, KeyChange change,
+                               std::int64_t now_ms);
+  Result<KeyRecord> revoke_key(const Actor& actor, std::string_view id, std::int64_t now_ms);
+  Result<KeyRecord> key(const Actor& actor, std::string_view id);
+  /// Those that the actor may see. `filter.user` is set for one who is confined.
+  Result<std::vector<KeyRecord>> keys(const Actor& actor, Store::KeyFilter filter);
+
+  Result<> add_user(const Actor& actor, UserRecord user, std::int64_t now_ms);
+  Result<> set_user(const Actor& actor, UserRecord user, std::int64_t now_ms);
+  /// His keys are revoked with him.
+  Result<> remove_user(const Actor& actor, std::string_view name, std::int64_t now_ms);
+  Result<NewCredential> create_token(const Actor& actor, std::string_view user,
+                                     std::int64_t now_ms);
+  Result<UserRecord> user(std::string_view name);
+  Result<std::vector<UserRecord>> users();
+
+  Result<> put_team(const Actor& actor, TeamRecord team, std::int64_t now_ms);
+  /// Errors also: `invalid_request` while it has users.
+  Result<> remove_team(const Actor& actor, std::string_view name, std::int64_t now_ms);
+  Result<TeamRecord> team(std::string_view name);
+  Result<std::vector<TeamRecord>> teams();
+
+  /// Writes down what is done elsewhere, before it is done (J-1).
+  Result<> record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms);
+  Result<> for_each_record(std::int64_t after, std::size_t count_max, const AuditLog::Visit& visit);
+
+ private:
+  /// What requests need of a user or team.
+  struct Group {
+    std::shared_ptr<const Scopes> scopes;
+    std::optional<pipeline::Priority> priority;
+    std::string team = {};
+    Role role = Role::member;
+    bool is_disabled = false;
+  };
+  using Groups = std::map<std::string, Group, std::less<>>;
+
+  Directory(std::unique_ptr<Store> store, AuditLog audit, Pepper pepper);
+  Result<> load();
+  Result<> reload_keys(const Store::KeyFilter& filter);
+  void publish(const KeyRecord& key);
+  [[nodiscard]] std::shared_ptr<const Grant> grant_of(const KeyRecord& key) const;
+  [[nodiscard]] Result<KeyRecord> own_key(const Actor& actor, std::string_view id);
+  /// The most that a user may have, his team's bounds among it.
+  Result<Settings> bounds_of(std::string_view user);
+  Result<> check_bounds(const Actor& actor, const KeyRecord& key);
+  Result<> complete_owner(const Actor& actor, KeyRecord& key);
+  Result<NewCredential> add_credential(const Actor& actor, KeyRecord key, std::int64_t now_ms);
+  Result<> write_user(const Actor& actor, const UserRecord* before, const UserRecord& user,
+                      std::int64_t now_ms);
+  /// Runs `write` and the record of what it does in one transaction.
+  template <class Write>
+  Result<> commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms, Write write);
+
+  std::mutex mutex_;  ///< of everything but the index
+  std::unique_ptr<Store> store_;
+  AuditLog audit_;
+  const Pepper pepper_;
+  Groups users_;
+  Groups teams_;
+  KeyIndex index_;
+  std::atomic<bool> has_client_keys_ = false;
+  std::atomic<bool> has_users_ = false;
+};
+
+}  // namespace weir::identity

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "identity/store.hpp"
+
+#include <algorithm>
+
+namespace weir::identity {
+namespace {
+
+using store::SqliteStatement;
+
+constexpr std::int64_t schema_version = 1;
+
+constexpr const char* schema = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS teams(
+  name TEXT PRIMARY KEY,
+  settings TEXT NOT NULL,
+  created_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS users(
+  name TEXT PRIMARY KEY,
+  role TEXT NOT NULL,
+  team TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  is_disabled INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS keys(
+  id TEXT PRIMARY KEY,
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  user TEXT NOT NULL,
+  team TEXT NOT NULL,
+  last4 TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  creator TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  revoked_ms INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  old_digest BLOB NOT NULL,
+  old_until_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS keys_by_user ON keys(user);
+CREATE INDEX IF NOT EXISTS keys_by_team ON keys(team);
+PRAGMA user_version=1;
+COMMIT;
+)sql";
+
+#define WEIR_KEY_COLUMNS                                                                       \
+  "id, kind, name, user, team, last4, settings, creator, created_ms, expires_ms, revoked_ms, " \
+  "digest, old_digest, old_until_ms"
+
+std::string settings_text(const Settings& settings) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object();
+  write_settings(json, settings);
+  json.end_object();
+  return text;
+}
+
+std::string_view bytes_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+Digest digest_of(std::string_view bytes) {
+  Digest digest{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), digest.size()), digest.begin());
+  return digest;
+}
+
+Result<KeyRecord> key_at(const SqliteStatement& row) {
+  KeyRecord key;
+  key.id = row.text(0);
+  key.kind = row.integer(1) == 0 ? CredentialKind::client_key : CredentialKind::user_token;
+  key.name = row.text(2);
+  key.user = row.text(3);
+  key.team = row.text(4);
+  key.last4 = row.text(5);
+  WEIR_TRY_ASSIGN(settings, parse_settings(row.text(6)));
+  key.settings = std::move(settings);
+  key.creator = row.text(7);
+  key.created_ms = row.integer(8);
+  key.expires_ms = row.integer(9);
+  key.revoked_ms = row.integer(10);
+  key.digest = digest_of(row.text(11));
+  key.old_digest = digest_of(row.text(12));
+  key.old_until_ms = row.integer(13);
+  return key;
+}
+
+Result<UserRecord> user_at(const SqliteStatement& row) {
+  UserRecord user;
+  user.name = row.text(0);
+  const auto role = parse_role(row.text(1));
+  if (!role) return Error(ErrorCode::store_unavailable, "user " + user.name + " has no known role");
+  user.role = *role;
+  user.team = row.text(2);
+  WEIR_TRY_ASSIGN(settings, parse_settings(row.text(3)));
+  user.settings = std::move(settings);
+  user.created_ms = row.integer(4);
+  user.is_disabled = row.integer(5) != 0;
+  return user;
+}
+
+Result<TeamRecord> team_at(const SqliteStatement& row) {
+  TeamRecord team;
+  team.name = row.text(0);
+  WEIR_TRY_ASSIGN(settings, parse_settings(row.text(1)));
+  team.settings = std::move(settings);
+  team.created_ms = row.integer(2);
+  return team;
+}
+
+/// Every row of a statement whose parameters are bound.
+template <class Read, class Visit>
+Result<> for_each_row(SqliteStatement& statement, Read read, const Visit& visit) {
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, statement.step());
+    if (!has_row) return {};
+    auto record = read(statement);
+    if (!record) {
+      statement.reset();
+      return std::move(record).error();
+    }
+    visit(*std::move(record));
+  }
+}
+
+template <class Read>
+auto one_row(SqliteStatement& statement, Read read, std::string_view what, std::string_view name)
+    -> decltype(read(statement)) {
+  statement.bind(1, name);
+  WEIR_TRY_ASSIGN(has_row, statement.step());
+  if (!has_row) {
+    return Error(ErrorCode::route_unknown,
+                 "there is no " + std::string(what) + " " + std::string(name));
+  }
+  auto record = read(statement);
+  statement.reset();
+  return record;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
+  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path));
+  WEIR_TRY_ASSIGN(version_row, database.prepare("PRAGMA user_version"));
+  WEIR_TRY_ASSIGN(has_version, version_row.step());
+  const std::int64_t version = has_version ? version_row.integer(0) : 0;
+  version_row.reset();
+  if (version > schema_version) {
+    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
+  }
+  if (version < schema_version) WEIR_TRY(database.run(schema));
+  // A revocation that was confirmed must not come back to life after a loss of power.
+  WEIR_TRY(database.run("PRAGMA synchronous=FULL"));
+  std::unique_ptr<Store> opened(new Store(std::move(database)));
+  WEIR_TRY(opened->prepare());
+  return opened;
+}
+
+Result<> Store::prepare() {
+  struct Row {
+    SqliteStatement& statement;
+    std::string_view sql;
+  };
+  const Row rows[] = {
+      {put_key_, "INSERT OR REPLACE INTO keys(" WEIR_KEY_COLUMNS
+                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+      {put_user_,
+       "INSERT OR REPLACE INTO users(name, role, team, settings, created_ms, is_disabled) "
+       "VALUES(?, ?, ?, ?, ?, ?)"},
+      {put_team_, "INSERT OR REPLACE INTO teams(name, settings, created_ms) VALUES(?, ?, ?)"},
+      {remove_user_, "DELETE FROM users WHERE name = ?"},
+      {remove_team_, "DELETE FROM teams WHERE name = ?"},
+      {select_keys_, "SELECT " WEIR_KEY_COLUMNS
+                     " FROM keys WHERE (?1 = '' OR user = ?1) AND (?2 = '' OR team = ?2) "
+                     "AND id > ?3 AND (?4 = 0 OR revoked_ms = 0) ORDER BY id LIMIT ?5"},
+      {select_key_, "SELECT " WEIR_KEY_COLUMNS " FROM keys WHERE id = ?"},
+      {select_users_,
+       "SELECT name, role, team, settings, created_ms, is_disabled FROM users ORDER BY name"},
+      {select_user_,
+       "SELECT name, role, team, settings, created_ms, is_disabled FROM users WHERE name = ?"},
+      {select_teams_, "SELECT name, settings, created_ms FROM teams ORDER BY name"},
+      {select_team_, "SELECT name, settings, created_ms FROM teams WHERE name = ?"},
+      {select_any_key_, "SELECT 1 FROM keys WHERE kind = 0 LIMIT 1"},
+  };
+  for (const Row& row : rows) {
+    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
+    row.statement = std::move(prepared);
+  }
+  return {};
+}
+
+Result<> Store::put(const KeyRecord& key) {
+  const std::string settings = settings_text(key.settings);
+  return put_key_.bind(1, key.id)
+      .bind(2, key.kind == CredentialKind::client_key ? std::int64_t{0} : std::int64_t{1})
+      .bind(3, key.name)
+      .bind(4, key.user)
+      .bind(5, key.team)
+      .bind(6, key.last4)
+      .bind(7, settings)
+      .bind(8, key.creator)
+      .bind(9, key.created_ms)
+      .bind(10, key.expires_ms)
+      .bind(11, key.revoked_ms)
+      .bind_blob(12, bytes_of(key.digest))
+      .bind_blob(13, bytes_of(key.old_digest))
+      .bind(14, key.old_until_ms)
+      .run();
+}
+
+Result<> Store::put(const UserRecord& user) {
+  const std::string settings = settings_text(user.settings);
+  return put_user_.bind(1, user.name)
+      .bind(2, name(user.role))
+      .bind(3, user.team)
+      .bind(4, settings)
+      .bind(5, user.created_ms)
+      .bind(6, std::int64_t{user.is_disabled ? 1 : 0})
+      .run();
+}
+
+Result<> Store::put(const TeamRecord& team) {
+  const std::string settings = settings_text(team.settings);
+  return put_team_.bind(1, team.name).bind(2, settings).bind(3, team.created_ms).run();
+}
+
+Result<> Store::remove_user(std::string_view name) { return remove_user_.bind(1, name).run(); }
+Result<> Store::remove_team(std::string_view name) { return remove_team_.bind(1, name).run(); }
+
+Result<KeyRecord> Store::key(std::string_view id) {
+  return one_row(select_key_, key_at, "key", id);
+}
+Result<UserRecord> Store::user(std::string_view name) {
+  return one_row(select_user_, user_at, "user", name);
+}
+Result<TeamRecord> Store::team(std::string_view name) {
+  return one_row(select_team_, team_at, "team", name);
+}
+
+Result<> Store::for_each_key(const KeyFilter& filter, const Visit<KeyRecord>& visit) {
+  select_keys_.bind(1, filter.user)
+      .bind(2, filter.team)
+      .bind(3, filter.after)
+      .bind(4, std::int64_t{filter.is_in_force_only ? 1 : 0})
+      .bind(5, static_cast<std::int64_t>(filter.count_max));
+  return for_each_row(select_keys_, key_at, visit);
+}
+
+Result<> Store::for_each_user(const Visit<UserRecord>& visit) {
+  return for_each_row(select_users_, user_at, visit);
+}
+
+Result<> Store::for_each_team(const Visit<TeamRecord>& visit) {
+  return for_each_row(select_teams_, team_at, visit);
+}
+
+Result<bool> Store::has_client_keys() {
+  WEIR_TRY_ASSIGN(has_row, select_any_key_.step());
+  select_any_key_.reset();
+  return has_row;
+}
+
+}  // namespace weir::identity

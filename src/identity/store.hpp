@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "identity/records.hpp"
+#include "store/sqlite.hpp"
+
+namespace weir::identity {
+
+/// Users, teams and keys in a database file. For one thread at a time.
+class Store {
+ public:
+  /// Errors: `store_unavailable`, also for a file that a later version wrote.
+  static Result<std::unique_ptr<Store>> open(const std::string& path);
+
+  /// What is written between is there whole or not at all.
+  Result<store::SqliteTransaction> begin() { return store::SqliteTransaction::begin(database_); }
+  [[nodiscard]] store::SqliteDatabase& database() { return database_; }
+
+  /// Adds or replaces.
+  Result<> put(const KeyRecord& key);
+  Result<> put(const UserRecord& user);
+  Result<> put(const TeamRecord& team);
+  Result<> remove_user(std::string_view name);
+  Result<> remove_team(std::string_view name);
+
+  /// Errors: `route_unknown` when there is none.
+  Result<KeyRecord> key(std::string_view id);
+  Result<UserRecord> user(std::string_view name);
+  Result<TeamRecord> team(std::string_view name);
+
+  /// Which keys; what is empty means all.
+  struct KeyFilter {
+    std::string_view user = {};
+    std::string_view team = {};
+    std::string_view after = {};  ///< ids behind this one
+    std::size_t count_max = 1'000;
+    bool is_in_force_only = false;  ///< without those that were revoked
+  };
+  template <class Record>
+  using Visit = std::function<void(Record)>;
+  Result<> for_each_key(const KeyFilter& filter, const Visit<KeyRecord>& visit);
+  Result<> for_each_user(const Visit<UserRecord>& visit);
+  Result<> for_each_team(const Visit<TeamRecord>& visit);
+
+  /// True when there ever was a key for clients.
+  Result<bool> has_client_keys();
+
+ private:
+  explicit Store(store::SqliteDatabase database) : database_(std::move(database)) {}
+  Result<> prepare();
+
+  store::SqliteDatabase database_;
+  store::SqliteStatement put_key_;
+  store::SqliteStatement put_user_;
+  store::SqliteStatement put_team_;
+  store::SqliteStatement remove_user_;
+  store::SqliteStatement remove_team_;
+  store::SqliteStatement select_keys_;
+  store::SqliteStatement select_key_;
+  store::SqliteStatement select_users_;
+  store::SqliteStatement select_user_;
+  store::SqliteStatement select_teams_;
+  store::SqliteStatement select_team_;
+  store::SqliteStatement select_any_key_;
+};
+
+}  // namespace weir::identity
