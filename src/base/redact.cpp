@@ -35,10 +35,6 @@ constexpr std::array key_forms{
 constexpr std::array<std::string_view, 2> schemes{"bearer", "basic"};
 constexpr std::array<std::string_view, 4> key_words{"key", "secret", "password", "credential"};
 
-bool is_key_char(char c) {
-  // Stars: some providers show a key with its middle masked.
-  return ascii::is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '*';
-}
 bool is_token_char(char c) {
   return is_key_char(c) || c == '~' || c == '+' || c == '/' || c == '=';
 }
@@ -91,19 +87,16 @@ class Redactor {
   }
 
   bool take_key() {
-    const std::string_view rest = text_.substr(at_);
-    for (const KeyForm& form : key_forms) {
-      if (!rest.starts_with(form.prefix)) continue;
-      const std::size_t body = at_ + form.prefix.size();
-      std::size_t end = run_end(text_, body, is_key_char);
-      while (end > body && !ascii::is_alnum(text_[end - 1])) --end;  // the sentence's full stop
-      if (end - body < form.body_min) return false;
-      out_.append(form.prefix);
-      at_ = body;
-      hide(end);
-      return true;
-    }
-    return false;
+    const KeyGuess key = guess_key(text_.substr(at_));
+    if (key.size == 0) return false;
+    const auto* const form =
+        std::find_if(key_forms.begin(), key_forms.end(),
+                     [&](const KeyForm& one) { return text_.substr(at_).starts_with(one.prefix); });
+    const std::size_t end = at_ + key.size;
+    out_.append(form->prefix);
+    at_ += form->prefix.size();
+    hide(end);
+    return true;
   }
 
   bool take_scheme() {
@@ -165,6 +158,26 @@ class Redactor {
 };
 
 }  // namespace
+
+bool is_key_char(char c) noexcept {
+  // Stars: some providers show a key with its middle masked.
+  return ascii::is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '*';
+}
+
+KeyGuess guess_key(std::string_view text) noexcept {
+  KeyGuess guess;
+  for (const KeyForm& form : key_forms) {
+    if (form.prefix.starts_with(text)) guess.may_grow = true;  // too little to tell
+    if (!text.starts_with(form.prefix)) continue;
+    const std::size_t run = run_end(text, form.prefix.size(), is_key_char);
+    std::size_t end = run;
+    while (end > form.prefix.size() && !ascii::is_alnum(text[end - 1])) --end;  // a full stop
+    guess.may_grow = run == text.size();
+    if (end - form.prefix.size() >= form.body_min) guess.size = end;
+    return guess;
+  }
+  return guess;
+}
 
 std::string redacted(std::string_view text) { return Redactor(text).run(); }
 
