@@ -376,9 +376,10 @@ Result<> Document::parse(std::string_view text, const ParseLimits& limits) {
   // Every value has a structural of its own, so there are never more values than those.
   const std::size_t wanted = structural_index.size() + 1;
   constexpr std::size_t capacity_kept = std::size_t{64} << 10;
-  if (!nodes_ || wanted > capacity_ || capacity_ > capacity_kept) {
-    nodes_ = std::make_unique_for_overwrite<Node[]>(wanted);
-    capacity_ = wanted;
+  const std::size_t capacity = nodes_.get_deleter().capacity;
+  if (!nodes_ || wanted > capacity || capacity > capacity_kept) {
+    auto* nodes = static_cast<Node*>(take_recycled(wanted * sizeof(Node)));
+    nodes_ = {nodes, GiveBack{wanted}};
   }
   return Walker(*this, limits).run();
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/assert.hpp"
+#include "base/recycled.hpp"
 #include "weir/result.hpp"
 
 namespace weir::json {
@@ -181,8 +182,14 @@ class Document {
   class Walker;
 
   std::string_view text_;
-  std::unique_ptr<Node[]> nodes_;  ///< in the order of the text; uninitialised past the last
-  std::size_t capacity_ = 0;
+  struct GiveBack {
+    GiveBack() noexcept : GiveBack(0) {}
+    explicit GiveBack(std::size_t nodes) noexcept : capacity(nodes) {}
+    std::size_t capacity;
+    void operator()(Node* nodes) const noexcept { give_back(nodes, capacity * sizeof(Node)); }
+  };
+  /// In the order of the text; uninitialised past the last.
+  std::unique_ptr<Node[], GiveBack> nodes_;
 };
 
 // What decoders call for every member of every object, so it is worth inlining.

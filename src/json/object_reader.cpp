@@ -24,9 +24,36 @@ Result<> Problem::result() const {
   return {};
 }
 
+namespace {
+
+/// One of 64 bits for each name: names of different bits are different.
+std::uint64_t bit_of(std::string_view key) {
+  if (key.empty()) return 1;
+  const auto sum = key.size() * 5 + static_cast<unsigned char>(key.front()) * 3U +
+                   static_cast<unsigned char>(key.back()) * 7U;
+  return std::uint64_t{1} << (sum % 64);
+}
+
+std::uint64_t bits_of_members(Value object) {
+  std::uint64_t bits = 0;
+  for (const Member member : object.members()) {
+    const std::string_view quoted = member.key.raw();
+    // An escape hides what the name is.
+    if (quoted.find('\\') != std::string_view::npos) return ~std::uint64_t{0};
+    bits |= bit_of(quoted.substr(1, quoted.size() - 2));
+  }
+  return bits;
+}
+
+}  // namespace
+
 ObjectReader::ObjectReader(Value value, const Path& path, Problem& problem)
     : object_(value), path_(path), problem_(problem), is_object_(value.is_object()) {
-  if (!is_object_) fail({}, "expected an object, got " + std::string(name(value.kind())));
+  if (is_object_) {
+    bits_ = bits_of_members(value);
+  } else {
+    fail({}, "expected an object, got " + std::string(name(value.kind())));
+  }
 }
 
 bool ObjectReader::is_read(std::size_t member) const {
@@ -44,7 +71,8 @@ void ObjectReader::mark(std::size_t member) {
 }
 
 std::optional<Value> ObjectReader::value(std::string_view key) {
-  if (!is_object_) return std::nullopt;
+  // Most of what is asked for is not there.
+  if ((bits_ & bit_of(key)) == 0) return std::nullopt;
   Value found;
   std::size_t place = 0;
   std::size_t times = 0;

@@ -94,6 +94,7 @@ class ObjectReader {
   const Path& path_;
   Problem& problem_;
   bool is_object_ = false;
+  std::uint64_t bits_ = 0;         ///< of the names that may be there; none where this is no object
   std::uint64_t read_ = 0;         ///< the first 64 members
   std::vector<bool> read_beyond_;  ///< the rest, seldom needed
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/recycled.hpp"
 #include "net/connector.hpp"
 #include "net/http/scanner.hpp"
 #include "net/task.hpp"
@@ -61,7 +62,7 @@ class BodySource {
 ///
 /// Repeats by itself only what rule T-25 allows: a pooled connection that turns out to be closed
 /// before a byte of the answer. Everything else is the attempt loop's decision.
-class Exchange {
+class Exchange : public Recycled {
  public:
   Exchange() = default;
   Exchange(const Exchange&) = delete;

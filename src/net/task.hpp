@@ -2,12 +2,12 @@
 #pragma once
 
 #include <coroutine>
-#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/recycled.hpp"
 
 namespace weir::net {
 
@@ -16,17 +16,8 @@ class Task;
 
 namespace detail {
 
-/// Memory of coroutine frames. A request makes some twenty frames of few sizes; each thread keeps
-/// those that ended and gives them out again.
-void* allocate_frame(std::size_t bytes);
-void release_frame(void* frame, std::size_t bytes) noexcept;
-
-struct PromiseBase {
-  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-  static void operator delete(void* frame, std::size_t bytes) noexcept {
-    release_frame(frame, bytes);
-  }
-
+/// Its memory is the frame's.
+struct PromiseBase : Recycled {
   std::coroutine_handle<> continuation = std::noop_coroutine();
 
   // The end of a task resumes whoever awaits it, without growing the stack.

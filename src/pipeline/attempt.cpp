@@ -359,7 +359,8 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
     co_return end;
   }
   const Outgoing outgoing = std::move(*prepared);
-  notes.dropped = outgoing.dropped;
+  notes_ = std::move(notes);
+  notes_.dropped = outgoing.dropped;
   make_head(outgoing);
 
   exchange_ = exchanges_.make(target_, cancellation_);
@@ -395,12 +396,12 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
     end = co_await read_refusal();
   } else if (operation_.passes_bytes(media_type_of(content_type_))) {
     guard.disarm();
-    end = co_await read_bytes(std::move(notes), listener);
+    end = co_await read_bytes(listener);
   } else if (is_stream) {
     guard.disarm();
-    end = co_await read_stream(std::move(notes), listener);
+    end = co_await read_stream(listener);
   } else {
-    end = co_await read_whole(std::move(notes), listener);
+    end = co_await read_whole(listener);
   }
   if (end.is_ok() || status_ >= 300) {
     exchange_->finish(target_.upstream->pool_idle);
@@ -460,7 +461,7 @@ net::Task<AttemptEnd> Attempt::read_refusal() {
   co_return collected;
 }
 
-net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes, AttemptListener& listener) {
+net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
   std::string body;
   if (!is_json_type(content_type_)) {
     AttemptEnd end = malformed(target_.upstream->name + ": answered with " +
@@ -491,12 +492,11 @@ net::Task<AttemptEnd> Attempt::read_whole(AnswerNotes notes, AttemptListener& li
     co_return end;
   }
   if (end.facts.usage && is_in_units(*end.facts.usage)) {
-    notes.warnings.emplace_back("unpriced");
+    notes_.warnings.emplace_back("unpriced");
   } else if (end.facts.usage) {
-    notes.cost = to_usd_text(NanoUsd(cost_of(target_, *end.facts.usage, wall_.unix_ms())));
+    notes_.cost = to_usd_text(NanoUsd(cost_of(target_, *end.facts.usage, wall_.unix_ms())));
   }
-  const bool is_taken =
-      co_await delivery_.whole(200, operation_.media_type(), std::move(notes), out);
+  const bool is_taken = co_await delivery_.whole(200, operation_.media_type(), notes_, out);
   if (!is_taken) end.set(FailureClass::client);
   co_return end;
 }
@@ -514,7 +514,7 @@ Result<> Attempt::relay_raw(const net::Exchange::Piece& piece,
   return piece.is_last ? relay_->end(out) : Result<>();
 }
 
-net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, AttemptListener& listener) {
+net::Task<AttemptEnd> Attempt::read_bytes(AttemptListener& listener) {
   AttemptEnd end;
   const auto coding = net::http::parse_content_coding(content_encoding_);
   if (!coding) {
@@ -559,9 +559,9 @@ net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, AttemptListener& li
       if (!note_content(end, listener)) break;
     }
     if (is_first && is_last) {
-      is_taken = co_await delivery_.whole(status_, media_type, notes, out);
+      is_taken = co_await delivery_.whole(status_, media_type, notes_, out);
     } else if (is_first) {
-      is_taken = co_await delivery_.commit(media_type, notes, out, status_);
+      is_taken = co_await delivery_.commit(media_type, notes_, out, status_);
     } else if (is_last) {
       is_taken = co_await delivery_.finish(out);
     } else {
@@ -573,7 +573,7 @@ net::Task<AttemptEnd> Attempt::read_bytes(AnswerNotes notes, AttemptListener& li
   co_return end;
 }
 
-net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes, AttemptListener& listener) {
+net::Task<AttemptEnd> Attempt::read_whole_as_stream(AttemptListener& listener) {
   Guard guard(call_.loop, *exchange_, is_late_);
   guard.restart(content_deadline_ - call_.loop.now());
   const std::size_t bytes_max =
@@ -596,7 +596,7 @@ net::Task<AttemptEnd> Attempt::read_whole_as_stream(AnswerNotes notes, AttemptLi
     co_return end;
   }
   if (!note_content(end, listener)) co_return end;
-  bool is_taken = co_await hand_over(notes, out);
+  bool is_taken = co_await hand_over(out);
   relay_->finish(out);
   if (is_taken) is_taken = co_await delivery_.finish(out);
   if (!is_taken) end.set(FailureClass::client);
@@ -652,14 +652,14 @@ bool Attempt::is_to_hold() const {
                                    static_cast<std::uint64_t>(policy.hold_back_tokens);
 }
 
-net::Task<bool> Attempt::hand_over(const AnswerNotes& notes, std::string& out) {
+net::Task<bool> Attempt::hand_over(std::string& out) {
   bool is_taken = true;
   if (is_draining_) {
     // Read for its usage alone.
   } else if (is_to_hold()) {
-    delivery_.hold(notes, out, call_.route->stream.hold_back_max);
+    delivery_.hold(notes_, out, call_.route->stream.hold_back_max);
   } else if (delivery_.may_fail_over()) {
-    is_taken = co_await delivery_.commit(operation_.media_type(), notes, out);
+    is_taken = co_await delivery_.commit(operation_.media_type(), notes_, out);
   } else if (!out.empty()) {
     is_taken = co_await delivery_.more(out);
   }
@@ -667,10 +667,10 @@ net::Task<bool> Attempt::hand_over(const AnswerNotes& notes, std::string& out) {
   co_return is_taken || is_draining_;
 }
 
-net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, AttemptListener& listener) {
+net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
   AttemptEnd end;
   if (!is_stream_type(content_type_)) {
-    end = co_await read_whole_as_stream(std::move(notes), listener);
+    end = co_await read_whole_as_stream(listener);
     co_return end;
   }
   Guards guards(*this);
@@ -691,7 +691,7 @@ net::Task<AttemptEnd> Attempt::read_stream(AnswerNotes notes, AttemptListener& l
         guards.begin_content(continuation_, *end.first_content_at);
       }
       if (end.is_ok() || !delivery_.may_fail_over()) {
-        const bool is_taken = co_await hand_over(notes, out);
+        const bool is_taken = co_await hand_over(out);
         if (!is_taken) end.set(FailureClass::client);
       }
     }

@@ -85,10 +85,10 @@ class Attempt {
   void make_head(const Outgoing& outgoing);
   [[nodiscard]] net::Duration attempt_total() const;
   net::Task<AttemptEnd> read_refusal();
-  net::Task<AttemptEnd> read_whole(AnswerNotes notes, AttemptListener& listener);
-  net::Task<AttemptEnd> read_stream(AnswerNotes notes, AttemptListener& listener);
+  net::Task<AttemptEnd> read_whole(AttemptListener& listener);
+  net::Task<AttemptEnd> read_stream(AttemptListener& listener);
   void judge(const net::Exchange::Piece& piece, std::string& out, AttemptEnd& end);
-  net::Task<bool> hand_over(const AnswerNotes& notes, std::string& out);
+  net::Task<bool> hand_over(std::string& out);
   net::Task<void> end_stream(AttemptEnd& end, bool is_body_over);
   /// False: another attempt was faster.
   bool note_content(AttemptEnd& end, AttemptListener& listener);
@@ -96,9 +96,9 @@ class Attempt {
   Result<> relay_raw(const net::Exchange::Piece& piece,
                      std::optional<net::http::BodyInflater>& inflater, std::string& out);
   /// An answer that passes as it is.
-  net::Task<AttemptEnd> read_bytes(AnswerNotes notes, AttemptListener& listener);
+  net::Task<AttemptEnd> read_bytes(AttemptListener& listener);
   /// Some servers answer a request for a stream with the whole answer.
-  net::Task<AttemptEnd> read_whole_as_stream(AnswerNotes notes, AttemptListener& listener);
+  net::Task<AttemptEnd> read_whole_as_stream(AttemptListener& listener);
   net::Task<AttemptEnd> collect(std::string& body, std::size_t bytes_max);
   [[nodiscard]] AttemptEnd failed(net::ExchangeError error, std::string reason) const;
   [[nodiscard]] AttemptEnd faulted(const wire::UpstreamFault& fault) const;
@@ -114,6 +114,7 @@ class Attempt {
   const WallClock& wall_;
   const AttemptLimits& limits_;
   const Continuation* continuation_;
+  AnswerNotes notes_;  ///< for the header of the answer
   std::unique_ptr<net::Exchange> exchange_;
   std::unique_ptr<Relay> relay_;
   std::string head_;

@@ -251,7 +251,7 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
       notes.explanation =
           explain(call, journey.operation, journey.succession.candidates(), nullptr);
     }
-    is_taken = co_await delivery.refuse(result.error, std::move(notes));
+    is_taken = co_await delivery.refuse(result.error, notes);
   }
   if (!is_taken) result.outcome = Outcome::cancelled_client;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "net/loop.hpp"
 #include "pipeline/caller.hpp"
 #include "pipeline/relay.hpp"
@@ -43,7 +44,7 @@ struct Outgoing {
 
 /// What is asked of the providers: a chat, a legacy completion, embeddings. Knows how to say it to
 /// each target and how to read the answer; the attempt loop knows neither.
-class Operation {
+class Operation : public Recycled {
  public:
   virtual ~Operation() = default;
 

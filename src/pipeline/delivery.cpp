@@ -75,7 +75,7 @@ void Delivery::start_fields(std::string_view media_type, const AnswerNotes& note
   append_if_set(fields_, "x-weir-explain", notes.explanation);
 }
 
-net::Task<bool> Delivery::whole(int status, std::string_view media_type, AnswerNotes notes,
+net::Task<bool> Delivery::whole(int status, std::string_view media_type, const AnswerNotes& notes,
                                 std::string_view body) {
   WEIR_ASSERT(state_ == State::open);
   state_ = State::done;
@@ -91,7 +91,7 @@ net::Task<bool> Delivery::begin(std::string_view media_type, const AnswerNotes& 
   co_return is_taken;
 }
 
-net::Task<bool> Delivery::commit(std::string_view media_type, AnswerNotes notes,
+net::Task<bool> Delivery::commit(std::string_view media_type, const AnswerNotes& notes,
                                  std::string_view first, int status) {
   if (is_sending_) co_await Turn{*this};
   if (state_ == State::streaming) {  // what was held back went out meanwhile
@@ -142,7 +142,7 @@ net::Task<bool> Delivery::fail_early(std::string_view frame) {
   co_return is_taken;
 }
 
-net::Task<bool> Delivery::refuse(const Error& error, AnswerNotes notes) {
+net::Task<bool> Delivery::refuse(const Error& error, const AnswerNotes& notes) {
   WEIR_ASSERT(state_ == State::open);
   state_ = State::done;
   start_fields("application/json", notes);
@@ -181,7 +181,7 @@ void Delivery::hold(AnswerNotes notes, std::string_view bytes, std::chrono::mill
 }
 
 net::Task<bool> Delivery::release() {
-  const bool is_taken = co_await commit(media_type_, std::move(held_notes_), {});
+  const bool is_taken = co_await commit(media_type_, held_notes_, {});
   co_return is_taken;
 }
 

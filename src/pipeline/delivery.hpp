@@ -87,11 +87,11 @@ class Delivery final : private net::Alarm {
   net::Task<void> quiet();
 
   /// Sends a whole answer. Precondition: may_fail_over(), not is_early().
-  net::Task<bool> whole(int status, std::string_view media_type, AnswerNotes notes,
+  net::Task<bool> whole(int status, std::string_view media_type, const AnswerNotes& notes,
                         std::string_view body);
   /// Sends the head of a stream and its first bytes. Precondition: may_fail_over().
-  net::Task<bool> commit(std::string_view media_type, AnswerNotes notes, std::string_view first,
-                         int status = 200);
+  net::Task<bool> commit(std::string_view media_type, const AnswerNotes& notes,
+                         std::string_view first, int status = 200);
   /// Keeps the first bytes of a stream back until `commit`, `drop_held` or this long has passed
   /// (S-9.13). Precondition: keep_alive was called, may_fail_over().
   void hold(AnswerNotes notes, std::string_view bytes, std::chrono::milliseconds longest);
@@ -109,7 +109,7 @@ class Delivery final : private net::Alarm {
   net::Task<bool> fail_early(std::string_view frame);
   /// Answers with an error that came before anything was sent. Precondition: may_fail_over(), not
   /// is_early().
-  net::Task<bool> refuse(const Error& error, AnswerNotes notes);
+  net::Task<bool> refuse(const Error& error, const AnswerNotes& notes);
 
  private:
   enum class State : std::uint8_t { open, early, streaming, done };

@@ -16,9 +16,7 @@ namespace {
 class PassthroughRelay final : public Relay {
  public:
   explicit PassthroughRelay(const RelayOptions& options)
-      : options_(options),
-        codec_(codec_of(options.client)),
-        watcher_(codec_.make_stream_watcher(options.quirks, options.choices)) {
+      : options_(options), codec_(codec_of(options.client)) {
     // A Responses stream numbers its events and repeats them at the end; nobody else can go on
     // with it.
     if (!options.keeps_text || options.client == wire::Dialect::openai_responses) return;
@@ -60,15 +58,13 @@ class PassthroughRelay final : public Relay {
   }
 
   Result<> feed(std::string_view bytes, std::string& out) override {
+    if (!watcher_) watcher_ = codec_.make_stream_watcher(options_.quirks, options_.choices);
     if (codec_.framing == wire::Framing::sse) {
       events_.feed(bytes);
     } else {
       lines_.feed(bytes);
     }
-    const std::size_t begin = out.size();
-    WEIR_TRY(drain(out));
-    if (memory_) memory_->keep(std::string_view(out).substr(begin));
-    return {};
+    return drain(out);
   }
 
   Result<> end(std::string& out) override {
@@ -144,7 +140,14 @@ class PassthroughRelay final : public Relay {
     }
     // We asked for usage whether the client did or not.
     if (watch.is_usage_only && !options_.wants_stream_usage) return {};
+    const std::size_t begin = out.size();
     write_frame(event.type, data, out);
+    // The first frame tells more than its text: the stream's id, model and time.
+    if (memory_ && watch.text && frames_ > 1) {
+      memory_->keep_text(*watch.text);
+    } else if (memory_) {
+      memory_->keep(std::string_view(out).substr(begin));
+    }
     return {};
   }
 
@@ -197,7 +200,7 @@ class PassthroughRelay final : public Relay {
   RelayOptions options_;
   std::optional<StreamMemory> memory_;
   const Codec& codec_;
-  std::unique_ptr<wire::StreamWatcher> watcher_;
+  std::unique_ptr<wire::StreamWatcher> watcher_;  ///< null until a stream comes
   wire::SseParser events_;
   wire::LineParser lines_;
   std::string terminator_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/recycled.hpp"
 #include "weir/result.hpp"
 #include "wire/codec.hpp"
 
@@ -32,7 +33,7 @@ struct StreamSoFar {
 };
 
 /// Turns an upstream's successful answer into what the client reads. One per attempt.
-class Relay {
+class Relay : public Recycled {
  public:
   virtual ~Relay() = default;
 

@@ -194,31 +194,45 @@ StreamMemory::StreamMemory(wire::Dialect dialect, wire::Quirks quirks,
 
 StreamMemory::~StreamMemory() = default;
 
-void StreamMemory::keep(std::string_view frames) {
-  kept_.append(frames);
-  if (kept_.size() > kept_bytes_max) read_kept();
+void StreamMemory::keep(std::string_view frame) {
+  read_text();
+  frames_.append(frame);
+  if (frames_.size() > kept_bytes_max) read_frames();
 }
 
+void StreamMemory::keep_text(json::Value piece) { piece.append_string_to(text_); }
+
 const StreamSoFar& StreamMemory::so_far() {
-  read_kept();
+  read_frames();
+  read_text();
   return so_far_;
 }
 
 void StreamMemory::join(const wire::StreamEvent& event, std::string& out) {
-  read_kept();
+  static_cast<void>(so_far());
   note_event(so_far_, event);
   is_joined_ = true;
   encoder_->encode(event, out);
 }
 
-void StreamMemory::read_kept() {
+void StreamMemory::read_text() {
+  if (text_.empty()) return;
+  read_frames();
+  wire::StreamEvent event;
+  event.type = Type::text;
+  event.text = text_;
+  on_event(event);
+  text_.clear();
+}
+
+void StreamMemory::read_frames() {
   if (!decoder_) {
     decoder_ = codec_of(dialect_).make_stream_decoder(quirks_);
     encoder_ = codec_of(dialect_).make_stream_encoder(options_);
   }
   // They were taken for good when they passed; what can't be read now can't be joined either.
-  if (!decoder_->feed(kept_, *this)) so_far_.is_plain = false;
-  kept_.clear();
+  if (!decoder_->feed(frames_, *this)) so_far_.is_plain = false;
+  frames_.clear();
 }
 
 void StreamMemory::on_event(const wire::StreamEvent& event) {

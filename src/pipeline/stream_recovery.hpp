@@ -35,8 +35,8 @@ struct Continuation {
 /// seen nothing of it then. The continuation outlives the relay.
 std::unique_ptr<Relay> make_joining_relay(const Continuation& continuation, const Target& target);
 
-/// Remembers what a passed-through stream told, in bounded memory and at the cost of a copy: frames
-/// are kept as they are and only read when there are many of them, or when the stream breaks.
+/// Remembers what a passed-through stream told, at the cost of a copy: its text as such, and other
+/// frames as they are, to be read when there are many of them, or when the stream breaks.
 class StreamMemory final : private wire::EventSink {
  public:
   /// `options` holds what the client would see of a stream without an id of its own; its views
@@ -44,7 +44,9 @@ class StreamMemory final : private wire::EventSink {
   StreamMemory(wire::Dialect dialect, wire::Quirks quirks, const wire::StreamOptions& options);
   ~StreamMemory() override;
 
-  void keep(std::string_view frames);
+  void keep(std::string_view frame);
+  /// Instead of the frame, where that brought a piece of plain text and nothing else.
+  void keep_text(json::Value piece);
   [[nodiscard]] const StreamSoFar& so_far();
   void join(const wire::StreamEvent& event, std::string& out);
   /// Something was joined: what ends the stream has to come from here.
@@ -52,13 +54,15 @@ class StreamMemory final : private wire::EventSink {
   void finish(std::string& out) { encoder_->finish(out); }
 
  private:
-  void read_kept();
+  void read_frames();
+  void read_text();
   void on_event(const wire::StreamEvent& event) override;
 
   wire::Dialect dialect_;
   wire::Quirks quirks_;
   wire::StreamOptions options_;
-  std::string kept_;
+  std::string frames_;  ///< not yet read
+  std::string text_;    ///< not yet read, and behind `frames_`
   StreamSoFar so_far_;
   bool is_joined_ = false;
   std::unique_ptr<wire::StreamDecoder> decoder_;

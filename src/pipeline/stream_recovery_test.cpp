@@ -213,5 +213,22 @@ TEST(StreamMemory, ReadsOnlyWhatItMustAndKeepsItsMemoryBounded) {
   EXPECT_TRUE(memory.so_far().is_plain);
 }
 
+TEST(StreamMemory, KeepsTheOrderOfFramesAndPiecesOfText) {
+  StreamMemory memory(wire::Dialect::openai_chat, 0, {});
+  json::Document pieces;
+  ASSERT_TRUE(pieces.parse(R"(["b\n","d"])"));
+  auto piece = pieces.root().elements().begin();
+  memory.keep(said("a"));
+  memory.keep_text(*piece);
+  memory.keep(said("c"));
+  memory.keep_text(*++piece);
+  EXPECT_EQ(memory.so_far().text, "ab\ncd");
+  EXPECT_TRUE(memory.so_far().is_plain);
+  memory.keep(
+      "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"x\","
+      "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n");
+  EXPECT_FALSE(memory.so_far().is_plain);
+}
+
 }  // namespace
 }  // namespace weir::pipeline

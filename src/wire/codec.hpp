@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "json/document.hpp"
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
@@ -78,7 +79,7 @@ class EventSink {
 
 /// Turns an upstream's stream into events, however its bytes are cut. Holds its framing (SSE or
 /// NDJSON) itself. After an `error` event, and after `end`, further bytes are ignored.
-class StreamDecoder {
+class StreamDecoder : public Recycled {
  public:
   virtual ~StreamDecoder() = default;
 
@@ -103,7 +104,7 @@ struct StreamOptions {
 };
 
 /// Turns events into a client's stream. Writes whole frames only.
-class StreamEncoder {
+class StreamEncoder : public Recycled {
  public:
   virtual ~StreamEncoder() = default;
   virtual void encode(const StreamEvent& event, std::string& out) = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/recycled.hpp"
 #include "json/document.hpp"
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
@@ -44,7 +45,10 @@ struct RequestPatch {
 
 /// What one frame of a passed-through stream (one SSE event, one NDJSON line) held.
 struct FrameWatch {
-  bool is_content = false;     ///< commits the stream
+  bool is_content = false;  ///< commits the stream
+  /// Where the frame brings a piece of the first choice's text and nothing else that matters: that
+  /// piece, a string. It stands in the watcher until the next frame.
+  std::optional<json::Value> text;
   bool is_terminator = false;  ///< [DONE], message_stop, done:true
   bool is_usage_only =
       false;  ///< an OpenAI usage chunk with no choice, to be hidden if not asked for
@@ -72,7 +76,7 @@ struct ResponseWatch {
 };
 
 /// Looks at the frames of one passed-through stream, in order.
-class StreamWatcher {
+class StreamWatcher : public Recycled {
  public:
   virtual ~StreamWatcher() = default;
   /// One SSE event of that type, or one line (which has none). Data that is not a JSON object is a

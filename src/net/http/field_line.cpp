@@ -2,25 +2,8 @@
 #include "net/http/field_line.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstddef>
-
-#include "base/ascii.hpp"
 
 namespace weir::net::http {
-namespace {
-
-constexpr std::array<bool, 256> token_chars = [] {
-  std::array<bool, 256> table{};
-  for (std::size_t c = 0; c < 128; ++c) table[c] = ascii::is_alnum(static_cast<char>(c));
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
-    table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-}  // namespace
-
-bool is_token_char(char c) noexcept { return token_chars[static_cast<unsigned char>(c)]; }
 
 bool is_token(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "weir/error.hpp"
 
 /// HTTP/1.1 heads and framing, both directions, strictly: what is ambiguous is refused, because two
@@ -37,7 +39,7 @@ class Fields {
  public:
   /// The first field called `name` (any case); nothing when absent.
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
-  [[nodiscard]] const std::vector<Field>& all() const { return fields_; }
+  [[nodiscard]] std::span<const Field> all() const { return fields_; }
   void add(Field field) {
     if (fields_.capacity() == 0) fields_.reserve(usual_count);
     fields_.push_back(field);
@@ -51,7 +53,7 @@ class Fields {
 
  private:
   static constexpr std::size_t usual_count = 24;
-  std::vector<Field> fields_;
+  std::vector<Field, RecyclingAllocator<Field>> fields_;
 };
 
 enum class Framing : std::uint8_t {

@@ -124,25 +124,51 @@ Splice usage_splice(json::Value root) {
   return {options->offset() + 1, 0, std::string(wanted) + (options->size() > 0 ? "," : "")};
 }
 
-// A delta that brings nothing but a role, or empty members, is not yet content.
-bool has_content(json::Value delta) {
-  if (!delta.is_object()) return false;
+bool is_filled(json::Value value) {
+  if (value.is_string()) return value.raw().size() > 2;
+  return (value.is_object() || value.is_array()) && value.size() > 0;
+}
+
+/// What a delta brings. One of nothing but a role, or of empty members, is not yet content.
+struct DeltaWatch {
+  std::optional<json::Value> text;
+  bool has_more = false;
+};
+
+DeltaWatch watch_delta(json::Value delta) {
+  DeltaWatch watch;
+  if (!delta.is_object()) return watch;
   for (const json::Member member : delta.members()) {
-    if (member.key.equals("role")) continue;
-    const bool is_text = member.value.is_string() && member.value.raw().size() > 2;
-    const bool is_more =
-        (member.value.is_object() || member.value.is_array()) && member.value.size() > 0;
-    if (is_text || is_more) return true;
+    if (!is_filled(member.value) || member.key.equals("role")) continue;
+    if (member.key.equals("content") && member.value.is_string()) {
+      watch.text = member.value;
+    } else {
+      watch.has_more = true;
+    }
   }
-  return false;
+  return watch;
+}
+
+/// A choice as `{"index":0,"delta":{...},"finish_reason":null}`, whatever is null beside it.
+bool is_plain(json::Value choice) {
+  for (const json::Member member : choice.members()) {
+    if (member.value.is_null() || member.key.equals("delta")) continue;
+    if (!member.key.equals("index") || member.value.as_int() != 0) return false;
+  }
+  return true;
 }
 
 void watch_choices(json::Value choices, FrameWatch& watch) {
   for (const json::Value choice : choices.elements()) {
+    if (!choice.is_object()) continue;
     const auto delta = choice.find("delta");
+    const DeltaWatch brought = delta ? watch_delta(*delta) : DeltaWatch();
     const auto text = choice.find("text");  // of legacy completions
-    const bool has_text = text && text->is_string() && text->raw().size() > 2;
-    watch.is_content = watch.is_content || has_text || (delta && has_content(*delta));
+    watch.is_content =
+        watch.is_content || brought.text || brought.has_more || (text && is_filled(*text));
+    if (brought.text && !brought.has_more && choices.size() == 1 && is_plain(choice)) {
+      watch.text = brought.text;
+    }
     const auto reason = choice.find("finish_reason");
     if (!reason || !reason->is_string() || reason->equals("")) continue;
     watch.is_content = true;
@@ -231,6 +257,7 @@ FrameWatch watch_frame(std::string_view data, json::Document& scratch, Quirks qu
     if (is_fault(*groq)) watch.fault = read_fault(0, groq->raw());
     watch_usage(groq->find("usage"), quirks, watch);
   }
+  if (watch.usage) watch.text.reset();
   watch.is_usage_only =
       watch.usage.has_value() && choices && choices->is_array() && choices->size() == 0;
   return watch;

@@ -144,6 +144,24 @@ TEST_F(WatchFrame, TellsContentFromTheFirstEmptyDelta) {
   EXPECT_FALSE(watch(R"({"choices":[{"text":""}]})").is_content);
 }
 
+TEST_F(WatchFrame, FindsTextOnlyWhereNothingElseIsSaid) {
+  const auto plain = watch(
+      R"({"id":"x","choices":[{"index":0,"delta":{"role":"assistant","content":"a\nb"},"logprobs":null,"finish_reason":null}]})");
+  ASSERT_TRUE(plain.text.has_value());
+  EXPECT_EQ(plain.text->as_string(), "a\nb");
+  const auto has_text = [&](std::string_view frame) { return watch(frame).text.has_value(); };
+  EXPECT_TRUE(has_text(R"({"choices":[{"delta":{"content":"a","tool_calls":[]}}]})"));
+  EXPECT_FALSE(has_text(R"({"choices":[{"index":1,"delta":{"content":"a"}}]})"));
+  EXPECT_FALSE(has_text(R"({"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]})"));
+  EXPECT_FALSE(has_text(R"({"choices":[{"delta":{"content":"a","reasoning":"b"}}]})"));
+  EXPECT_FALSE(has_text(R"({"choices":[{"delta":{"content":"a","refusal":"b"}}]})"));
+  EXPECT_FALSE(
+      has_text(R"({"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"},"index":1}]})"));
+  EXPECT_FALSE(has_text(
+      R"({"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":3,"completion_tokens":2}})"));
+  EXPECT_FALSE(has_text(R"({"choices":[{"text":"a"}]})"));
+}
+
 TEST_F(WatchFrame, ReadsFinishUsageAndTheEnd) {
   const auto finish = watch(
       R"({"choices":[{"finish_reason":null},{"finish_reason":"length"},{"finish_reason":"stop"}]})");
