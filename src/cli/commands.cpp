@@ -24,6 +24,7 @@ constexpr const char* examples =
     "  weir serve --config weir.yaml            routes, limits, keys in a file\n"
     "  weir validate --config weir.yaml         every problem with its line\n"
     "  weir models --capabilities               what can be asked for, at which price\n"
+    "  weir pull qwen3:8b                       have an Ollama server get a model\n"
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir health                              how it has been doing, best first\n"
@@ -81,6 +82,7 @@ int run(int argc, char** argv) {
   add_teams(app, context);
   add_audit(app, context);
   add_models(app, context);
+  add_pull(app, context);
   add_tokens(app, context);
   add_validate(app, context);
   add_config(app, context);

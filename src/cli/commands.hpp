@@ -38,6 +38,7 @@ void add_users(CLI::App& app, Context& context);
 void add_teams(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
+void add_pull(CLI::App& app, Context& context);
 void add_tokens(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_docs(CLI::App& app, Context& context);

@@ -110,6 +110,8 @@ std::string error_message(std::string_view body) {
     const auto error = document.root().find("error");
     const auto message = error ? error->find("message") : std::nullopt;
     if (message && message->is_string()) return harmless(message->as_string());
+    // Ollama's form.
+    if (error && error->is_string()) return harmless(error->as_string());
   }
   return harmless(body.substr(0, bytes_max));
 }

@@ -165,6 +165,9 @@ struct ProviderConfig {
   std::string deployment;  ///< Azure: one deployment for whatever model is asked for
   std::map<std::string, std::string, std::less<>> deployments;  ///< Azure: model to deployment
   std::string api_version;                                      ///< Azure: set = classic URLs
+  Choice pull = Choice::off;          ///< Ollama: get models it does not have; `auto` is on
+  std::string keep_alive;             ///< Ollama: for requests that do not say; empty: its own
+  Choice prompt_cache = Choice::off;  ///< Anthropic: mark what is worth caching; `auto` is on
   std::vector<std::pair<std::string, Secret>> headers;
   std::vector<DefaultParam> params;
   ProviderLimits limits;
@@ -206,6 +209,7 @@ struct RouteConfig {
   std::optional<bool> content_filter_failover;
   std::optional<WaitOrOff> early_commit;
   std::optional<UnknownParams> unknown_params;
+  std::optional<Choice> trim;
   std::vector<DefaultParam> params;
 };
 
@@ -280,9 +284,11 @@ struct Config {
   Hedge hedge;
   bool content_filter_failover = false;
   UnknownParams unknown_params = UnknownParams::automatic;
+  Choice trim = Choice::off;  ///< make prompts fit the window; `auto` is on
   Unpriced unpriced = Unpriced::book;
   bool detect_local = true;  ///< look at the usual local ports when there is no file
   WaitOrOff detection_interval{milliseconds(300'000)};
+  WaitOrOff load_interval{milliseconds(5'000)};
   TlsConfig tls;
   LogConfig log;
   bool access_log = false;

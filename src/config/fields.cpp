@@ -35,9 +35,11 @@ constexpr std::array root_table{
     field<&Config::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
     field<&Config::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
     field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
+    field<&Config::trim>("trim", "`auto` makes room where a prompt does not fit the model's window: the output limit is lowered where the client gave none, then the oldest turns are left out, which x-weir-dropped says"),
     field<&Config::unpriced>("unpriced", "Cloud models without a known price: `book` them at their provider's dearest, or `reject` them"),
     field<&Config::detect_local>("detect_local", "Look at the usual local ports when there is no configuration file"),
     field<&Config::detection_interval>("detection.interval", "How often servers are asked for their list of models, free of charge; `off` is never", {30 * second, 24 * hour}),
+    field<&Config::load_interval>("detection.load_interval", "How often vLLM servers in use are asked how busy they are, for `least_busy` and `health`; `off` is never", {second, hour}),
     field<&Config::tls, &TlsConfig::cert>("tls.cert", "PEM file with the listener's certificate chain"),
     field<&Config::tls, &TlsConfig::key>("tls.key", "PEM file with its private key"),
     field<&Config::log, &LogConfig::level>("log.level", "Least level that is logged"),
@@ -110,6 +112,9 @@ constexpr std::array provider_table{
     field<&ProviderConfig::project>("project", "OpenAI: project the requests count for"),
     field<&ProviderConfig::deployment>("deployment", "Azure: the deployment for any model"),
     field<&ProviderConfig::api_version>("api_version", "Azure: a date selects the classic URLs with this version"),
+    field<&ProviderConfig::pull>("pull", "Ollama: `auto` has the server pull a model that is asked for and that it does not have"),
+    field<&ProviderConfig::keep_alive>("keep_alive", "Ollama: how long a model stays loaded after an answer, where the request does not say: `10m`, 0 or -1 (always)"),
+    field<&ProviderConfig::prompt_cache>("prompt_cache", "Anthropic: `auto` marks long beginnings of requests to be cached, where the client marked nothing"),
     field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     field<&ProviderConfig::proxy>("proxy", "URL of an HTTP proxy, or `none`; default: HTTPS_PROXY and HTTP_PROXY"),
@@ -135,6 +140,7 @@ constexpr std::array route_table{
     field<&RouteConfig::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
     field<&RouteConfig::early_commit>("early_commit", "Begin a stream's answer after this long without content", {0, hour}),
     field<&RouteConfig::unknown_params>("unknown_params", "Members of a request that Weir does not know"),
+    field<&RouteConfig::trim>("trim", "`auto` makes room where a prompt does not fit the model's window"),
 };
 // clang-format on
 

@@ -76,6 +76,7 @@ struct Resolution {
   bool content_filter_failover = false;
   WaitOrOff early_commit;
   UnknownParams unknown_params = UnknownParams::automatic;
+  bool trims = false;
   std::vector<DefaultParam> params;
 
   [[nodiscard]] std::size_t target_count() const;

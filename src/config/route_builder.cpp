@@ -21,6 +21,7 @@ Resolution make_resolution(const Config& config, std::string name, ResolvedBy ho
       said.content_filter_failover.value_or(config.content_filter_failover);
   resolution.early_commit = said.early_commit.value_or(config.stream.early_commit);
   resolution.unknown_params = said.unknown_params.value_or(config.unknown_params);
+  resolution.trims = said.trim.value_or(config.trim) != Choice::off;
   resolution.params = said.params;
   return resolution;
 }

@@ -44,7 +44,10 @@ Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProvide
       pool_(loop_),
       client_{loop_, connector_, pool_},
       exchanges_(std::make_unique<Exchanges>(client_, context.wall, embedded)),
-      attempts_(*exchanges_, context.gate, context.wall, random_, {}) {}
+      pulls_(loop_, *exchanges_, context.gate),
+      attempts_(*exchanges_, context.gate, context.wall, random_, {}) {
+  attempts_.set_pulls(pulls_);
+}
 
 Engine::~Engine() = default;
 
@@ -64,6 +67,7 @@ net::Task<Result<>> Engine::warm(std::shared_ptr<const pipeline::Upstream> upstr
 }
 
 void Engine::finish() {
+  pulls_.stop();
   pool_.close();
   loop_.stop();
 }

@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "net/client.hpp"
 #include "net/epoll_loop.hpp"
+#include "engine/ollama_pulls.hpp"
 #include "net/system_connector.hpp"
 #include "pipeline/attempt_loop.hpp"
 
@@ -65,6 +66,7 @@ class Engine {
   net::UpstreamPool pool_;
   net::ClientContext client_;
   std::unique_ptr<Exchanges> exchanges_;
+  OllamaPulls pulls_;
   pipeline::AttemptLoop attempts_;
 };
 

@@ -5,105 +5,18 @@
 #include <utility>
 
 #include "base/http_url.hpp"
-#include "base/redact.hpp"
 #include "engine/engine.hpp"
 #include "engine/model_list.hpp"
+#include "engine/question.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
-#include "net/http/head_writer.hpp"
-#include "wire/fault.hpp"
 
 namespace weir::engine {
 namespace {
 
 using config::DetectedModel;
 
-constexpr std::chrono::seconds answer_max{10};  ///< until the head, then for the whole body
-constexpr std::size_t body_bytes_max = std::size_t{4} << 20;
 constexpr std::size_t descriptions_max = 100;  ///< in one go
-
-Error error_of(const net::ExchangeResult& result) {
-  switch (result.error) {
-    case net::ExchangeError::timeout_sent:
-    case net::ExchangeError::stalled:
-    case net::ExchangeError::cancelled:
-      return {ErrorCode::upstream_timeout, "no answer in time"};
-    case net::ExchangeError::malformed:
-      return {ErrorCode::upstream_malformed, "the answer is not HTTP"};
-    default:
-      return {ErrorCode::upstream_unreachable,
-              result.reason.empty() ? std::string(net::name(result.error)) : result.reason};
-  }
-}
-
-Error refusal(int status, std::string_view body) {
-  std::string text = "answers " + std::to_string(status);
-  const std::string words = redacted_message(wire::read_fault(status, body).message);
-  if (!words.empty()) text += ": " + words;
-  return {ErrorCode::upstream_error, std::move(text)};
-}
-
-/// The request's head; `body` null is a GET.
-std::string make_head(const pipeline::Upstream& upstream, const std::string& path,
-                      const std::string* body) {
-  std::string head;
-  const std::string scheme_and_host =
-      upstream.origin.uses_absolute_form() ? "http://" + upstream.authority : std::string();
-  net::http::append_request_line(head, body ? "POST" : "GET", scheme_and_host + path);
-  head.append(upstream.fields);
-  net::http::append_field(head, "accept", "application/json");
-  if (body != nullptr) {
-    net::http::append_field(head, "content-type", "application/json");
-    net::http::append_field(head, "content-length", std::uint64_t{body->size()});
-  }
-  net::http::end_head(head);
-  return head;
-}
-
-/// One question; the answer is the body. `question` null is a GET. The question and the rest
-/// outlive the task.
-net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
-                                   const Listing& listing, const std::string& path,
-                                   const std::string* question, net::Cancellation& cancellation) {
-  const pipeline::Upstream& upstream = *listing.target->upstream;
-  const std::unique_ptr<net::Exchange> exchange = exchanges.make(*listing.target, cancellation);
-  net::ExchangeTimeouts timeouts;
-  timeouts.connect = upstream.connect_timeouts;
-  timeouts.first_byte = answer_max;
-  const net::ExchangeLimits limits;
-  const std::string head = make_head(upstream, path, question);
-  const std::string_view body = question != nullptr ? std::string_view(*question) : "";
-  const std::string_view method = question != nullptr ? "POST" : "GET";
-  const net::ExchangeResult sent = co_await exchange->send(method, head, body, timeouts, limits);
-  if (!sent) {
-    exchange->close();
-    co_return error_of(sent);
-  }
-  const int status = exchange->head().status;
-  const net::TimePoint deadline = loop.now() + answer_max;
-  std::string answer;
-  std::optional<Error> problem;
-  for (bool is_last = false; !is_last && !problem;) {
-    const net::Exchange::Piece piece = co_await exchange->read(answer_max);
-    is_last = piece.is_last;
-    if (piece.error != net::ExchangeError::none) {
-      problem = error_of({piece.error, "the answer broke off"});
-    } else if (answer.size() + piece.bytes.size() > body_bytes_max) {
-      problem = Error(ErrorCode::upstream_malformed, "the answer is too big");
-    } else if (!is_last && loop.now() > deadline) {
-      problem = Error(ErrorCode::upstream_timeout, "the answer takes too long");
-    } else {
-      answer.append(piece.bytes);
-    }
-  }
-  if (problem) {
-    exchange->close();
-    co_return *problem;
-  }
-  exchange->finish(upstream.pool_idle);
-  if (status != 200) co_return refusal(status, answer);
-  co_return answer;
-}
 
 bool is_described(const DetectedModel& model) {
   return model.context_tokens > 0 || model.capabilities != providers::StatedCapabilities{};
@@ -202,8 +115,9 @@ net::Task<ListResult> ask_for_models(net::Loop& loop, pipeline::ExchangeFactory&
                                      const Listing& listing,
                                      std::shared_ptr<const config::DetectedList> known,
                                      bool describes, net::Cancellation& cancellation) {
+  const Question list{.path = listing.list_path};
   const Result<std::string> listed =
-      co_await ask(loop, exchanges, listing, listing.list_path, nullptr, cancellation);
+      co_await ask(loop, exchanges, *listing.target, list, cancellation);
   if (!listed) co_return listed.error();
   ListResult models = read_model_list(listing.target->dialect, *listed);
   if (!models || !describes || listing.show_path.empty()) co_return models;
@@ -216,11 +130,11 @@ net::Task<ListResult> ask_for_models(net::Loop& loop, pipeline::ExchangeFactory&
       continue;
     }
     if (asked++ == descriptions_max) break;
-    std::string question;
-    json::Writer json(question);
+    Question show{.path = listing.show_path};
+    json::Writer json(show.body.emplace());
     json.begin_object().member("model", model.id).end_object();
     const Result<std::string> shown =
-        co_await ask(loop, exchanges, listing, listing.show_path, &question, cancellation);
+        co_await ask(loop, exchanges, *listing.target, show, cancellation);
     // One model's description may fail; a server that is gone will not tell the others either.
     if (!shown && shown.error().code != ErrorCode::upstream_error) break;
     const auto description = shown ? read_description(*shown) : std::nullopt;

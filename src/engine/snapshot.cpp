@@ -6,6 +6,8 @@
 
 #include "base/assert.hpp"
 #include "base/http_url.hpp"
+#include "json/document.hpp"
+#include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
 
 namespace weir::engine {
@@ -84,6 +86,22 @@ policy::RetryBudget::Options retry_budget_of(const config::Config& config,
           .window = decided.retry_budget_window};
 }
 
+/// What only some providers have, and so far as this entry asks for it.
+void set_strengths(pipeline::Upstream& upstream, const config::ProviderConfig& provider) {
+  const bool is_ollama = provider.dialect == wire::Dialect::ollama;
+  const bool is_anthropic = provider.dialect == wire::Dialect::anthropic;
+  upstream.pulls_models = is_ollama && provider.pull != config::Choice::off;
+  upstream.marks_prompt_cache = is_anthropic && provider.prompt_cache != config::Choice::off;
+  if (!is_ollama || provider.keep_alive.empty()) return;
+  // A number is seconds, anything else a duration in Ollama's own words.
+  json::Document number;
+  if (number.parse(provider.keep_alive) && number.root().is_number()) {
+    upstream.keep_alive = provider.keep_alive;
+  } else {
+    json::append_string(upstream.keep_alive, provider.keep_alive);
+  }
+}
+
 Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& config,
                                                           const config::ProviderConfig& provider,
                                                           const config::Environment& environment) {
@@ -107,6 +125,7 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   upstream->retry_budget = retry_budget_of(config, provider);
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;
+  set_strengths(*upstream, provider);
   if (upstream->is_mock) return upstream;
 
   WEIR_TRY_ASSIGN(url, parse_http_url(provider.base_url));
@@ -348,21 +367,24 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view 
 
 Result<std::shared_ptr<const pipeline::Route>> Snapshot::passthrough(
     std::string_view provider) const {
-  const auto& providers = config().providers;
-  const auto found =
-      std::find_if(providers.begin(), providers.end(), [&](const config::ProviderConfig& one) {
-        return one.name == provider && one.passthrough && one.enabled && !one.mock;
-      });
-  if (found == providers.end()) {
+  const auto index = config().find_provider(provider);
+  auto route = index && config().providers[*index].passthrough ? raw_route(*index) : nullptr;
+  if (!route) {
     return Error(ErrorCode::route_unknown, "no provider of this name is open to pass-through");
   }
+  return route;
+}
+
+std::shared_ptr<const pipeline::Route> Snapshot::raw_route(std::size_t provider) const {
+  const config::ProviderConfig& entry = config().providers[provider];
+  if (!entry.enabled || upstreams_[provider]->is_mock) return nullptr;
   // No route can have this name: they have no line breaks.
-  const std::string key = "passthrough\n" + found->name;
+  const std::string key = "passthrough\n" + entry.name;
   const std::lock_guard lock(mutex_);
   if (const auto made = routes_.find(key); made != routes_.end()) return made->second;
   config::Target target;
-  target.provider = static_cast<std::size_t>(found - providers.begin());
-  target.name = found->name + "/*";
+  target.provider = provider;
+  target.name = entry.name + "/*";
   config::Resolution resolution;
   resolution.name = target.name;
   resolution.failover = false;
@@ -428,6 +450,7 @@ std::shared_ptr<pipeline::Target> Snapshot::build(
   for (const auto& param : route.params) target->params.emplace_back(param.name, param.json);
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
   target->unknown_params = unknown_params_of(route.unknown_params);
+  target->trims = route.trims;
   target->counters = counters_of(found.name);
   if (!as_responses) target->learnt = learnt_of(found.name);
   gate_.attach(*target);

@@ -52,6 +52,9 @@ class Snapshot {
   /// `route_unknown`. For any thread.
   [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> passthrough(
       std::string_view provider) const;
+  /// The route to the provider at `provider`, for what Weir itself has to say there. Null: it is
+  /// switched off or a mock. For any thread.
+  [[nodiscard]] std::shared_ptr<const pipeline::Route> raw_route(std::size_t provider) const;
 
   [[nodiscard]] const config::Resolver& resolver() const { return *resolver_; }
   [[nodiscard]] const config::Config& config() const { return resolver_->config(); }

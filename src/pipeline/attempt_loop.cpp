@@ -175,6 +175,7 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
   Delivery& delivery = journey.delivery;
   Succession::Next next = journey.succession.first();
   if (next.candidate == nullptr) result.error = journey.succession.exhausted();
+  bool has_pulled = false;
   while (next.candidate != nullptr) {
     result.outcome = Outcome::failed;
     Race race(tools_, journey, std::move(next));
@@ -192,6 +193,10 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
     }
     delivery.drop_held();
     next = journey.succession.after(flight.candidate(), flight.end());
+    if (flight.end().failure() == FailureClass::not_found && !has_pulled) {
+      has_pulled = true;
+      next = co_await pull_model(journey, flight.candidate(), std::move(next));
+    }
     const bool goes_on = co_await wait(journey, next);
     if (!goes_on) break;
   }
@@ -200,6 +205,19 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
     result.error = Error(ErrorCode::deadline_exceeded, "the request's time is over");
   }
   co_await answer_refused(journey);
+}
+
+/// A model that its server can get is got. Others answer meanwhile; where there are none, the
+/// request waits for it.
+net::Task<Succession::Next> AttemptLoop::pull_model(Journey& journey, Candidate& candidate,
+                                                    Succession::Next next) {
+  const Target& target = *candidate.target;
+  if (tools_.pulls == nullptr || !target.upstream->pulls_models) co_return next;
+  tools_.pulls->begin(target, journey.call.route);
+  if (next.candidate != nullptr) co_return next;
+  const bool is_there =
+      co_await tools_.pulls->wait(target, journey.deadline, journey.call.cancellation);
+  co_return is_there ? journey.succession.anew(candidate) : Succession::Next{};
 }
 
 /// False: the client left meanwhile.

@@ -17,11 +17,13 @@ class AttemptLoop {
   /// `accounting` may be null: then nothing is reserved.
   AttemptLoop(ExchangeFactory& exchanges, TargetGate& gate, const WallClock& wall, Random& random,
               AttemptLimits limits, Accounting* accounting = nullptr)
-      : tools_{exchanges, gate, wall, limits, accounting, {}}, random_(random) {}
+      : tools_{exchanges, gate, wall, limits, accounting, {}, nullptr}, random_(random) {}
 
   /// Answers `call` through `delivery`, whatever happens.
   net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
 
+  /// Who brings the models that targets do not have yet; outlives this.
+  void set_pulls(ModelPulls& pulls) { tools_.pulls = &pulls; }
   /// Ends what is only read for its usage, its client having left (S-10.5).
   void end_drains();
 
@@ -29,6 +31,8 @@ class AttemptLoop {
   class Race;
   net::Task<void> ask(Journey& journey);
   net::Task<bool> wait(Journey& journey, Succession::Next& next);
+  net::Task<Succession::Next> pull_model(Journey& journey, Candidate& candidate,
+                                         Succession::Next next);
   net::Task<void> answer_refused(Journey& journey);
   net::Task<void> go_on_with_stream(Journey& journey, Flight& broken);
   net::Task<bool> join_streams(Journey& journey, Flight& broken);

@@ -9,6 +9,8 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/provider_extras.hpp"
+#include "pipeline/trim.hpp"
 #include "pipeline/unknown_params.hpp"
 
 namespace weir::pipeline {
@@ -36,7 +38,7 @@ ChatOperation::ChatOperation(ChatAsk ask) : ask_(std::move(ask)) {}
 
 std::optional<std::string> ChatOperation::lacks(const Target& target) const {
   auto reason = lacking(ask_.peek, target);
-  if (reason || !is_near_window(ask_.peek, target)) return reason;
+  if (reason || target.trims || !is_near_window(ask_.peek, target)) return reason;
   const auto request = codec_of(ask_.client).decode_request(ask_.root);
   if (request && exceeds_window(*request, target)) return "the context window is too small";
   return std::nullopt;
@@ -66,11 +68,13 @@ bool ChatOperation::is_own_dialect(const Target& target) const {
 }
 
 Result<Outgoing> ChatOperation::prepare(const Target& target) {
+  const bool is_trimmed = target.trims && is_near_window(ask_.peek, target);
   const bool passes =
-      is_own_dialect(target) && !needs_rewriting(target) && may_pass_unknown(target);
+      !is_trimmed && is_own_dialect(target) && !needs_rewriting(target) && may_pass_unknown(target);
   WEIR_TRY_ASSIGN(outgoing, passes ? pass_through(target) : translate(target));
   outgoing.path = ask_.peek.stream ? target.chat_stream_path : target.chat_path;
   if (target.dialect == ask_.client) outgoing.fields = ask_.upstream_fields;
+  WEIR_TRY(add_provider_extras(target, outgoing.body));
   return std::move(outgoing);
 }
 
@@ -119,13 +123,23 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
 
 Result<Outgoing> ChatOperation::translate(const Target& target) {
   WEIR_TRY(decode());
-  const bool changes = !target.params.empty() || target.unknown_params != UnknownParams::automatic;
+  const bool is_trimmed = target.trims && is_near_window(ask_.peek, target);
+  const bool changes =
+      !target.params.empty() || target.unknown_params != UnknownParams::automatic || is_trimmed;
   if (!changes) return encode(*decoded_, target);
   wire::ChatRequest request = *decoded_;
   WEIR_TRY(fill_defaults(request, target.params));
+  std::size_t turns_dropped = 0;
+  if (is_trimmed) {
+    WEIR_TRY_ASSIGN(turns, trim_to_window(request, target));
+    turns_dropped = turns;
+  }
   WEIR_TRY_ASSIGN(unknown, take_unknown(request, target.unknown_params, target.dialect));
   WEIR_TRY_ASSIGN(outgoing, encode(request, target));
   apply_unknown(unknown, target.unknown_params, outgoing);
+  if (turns_dropped > 0) {
+    outgoing.dropped.push_back("oldest turns: " + std::to_string(turns_dropped));
+  }
   return std::move(outgoing);
 }
 
@@ -170,6 +184,7 @@ Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::str
   request.items.emplace_back(std::move(turn));
   WEIR_TRY_ASSIGN(outgoing, encode(request, target));
   outgoing.path = target.chat_stream_path;
+  WEIR_TRY(add_provider_extras(target, outgoing.body));
   return std::move(outgoing);
 }
 

@@ -2,6 +2,7 @@
 #include "pipeline/embedding_operation.hpp"
 
 #include "base/hash.hpp"
+#include "pipeline/provider_extras.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/embeddings.hpp"
 #include "wire/ollama/embeddings.hpp"
@@ -138,6 +139,7 @@ Result<Outgoing> EmbeddingOperation::prepare(const Target& target) {
   for (const auto& member : call_.extra.members) notes.drop(member.key);
   for (const std::string& name : unknown_) notes.drop(name);
   outgoing.dropped = std::move(notes.dropped);
+  WEIR_TRY(add_provider_extras(target, outgoing.body));
   return outgoing;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/attempt.hpp"
+#include "pipeline/model_pulls.hpp"
 #include "pipeline/succession.hpp"
 
 namespace weir::pipeline {
@@ -20,6 +21,7 @@ struct FlightTools {
   AttemptLimits limits;
   Accounting* accounting = nullptr;  ///< null: nothing is reserved
   std::vector<Flight*> draining;     ///< whose clients have left (S-10.5)
+  ModelPulls* pulls = nullptr;       ///< null: models come from elsewhere
 };
 
 /// One request on its way through its attempts.

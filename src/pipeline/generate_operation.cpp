@@ -9,6 +9,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/provider_extras.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -155,6 +156,7 @@ Result<Outgoing> GenerateOperation::prepare(const Target& target) {
     path_.append(generate_method);
     outgoing.path = path_;
     codec_of(client).patch_request(root_, {.model = target.model}, outgoing.body);
+    WEIR_TRY(add_provider_extras(target, outgoing.body));
     return outgoing;
   }
   for (const std::string_view member : completion_members) {
@@ -173,6 +175,7 @@ Result<Outgoing> GenerateOperation::prepare(const Target& target) {
   outgoing.path = peek_.stream ? target.chat_stream_path : target.chat_path;
   WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
   outgoing.dropped = std::move(notes.dropped);
+  WEIR_TRY(add_provider_extras(target, outgoing.body));
   return outgoing;
 }
 

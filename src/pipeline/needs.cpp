@@ -74,7 +74,7 @@ std::optional<std::string> lacking(const wire::RequestPeek& request, const Targe
     }
   }
   const std::int64_t output = request.output_tokens_max.value_or(0);
-  if (target.context_tokens > 0 &&
+  if (target.context_tokens > 0 && !target.trims &&
       input_tokens_estimate(request) / 2 + output > target.context_tokens) {
     // Half of a rough estimate: certain that it can't fit, not merely likely.
     return "the context window is too small";

@@ -45,8 +45,9 @@ void sort_by(Items& items, Score&& score) {
 }
 
 /// How long an answer is expected to wait at `target`, in microseconds: its usual time to the first
-/// content, and ten seconds for each failure to come. A failure is forgotten by half each minute,
-/// so that a target which had a bad time is tried again.
+/// content, once more for each request that waits there, and ten seconds for each failure to come.
+/// A failure is forgotten by half each minute, so that a target which had a bad time is tried
+/// again.
 double expected_wait_us(const Target& target, std::int64_t unix_ms) {
   constexpr double failure_costs_us = 10e6;
   constexpr double half_life_ms = 60e3;
@@ -56,12 +57,23 @@ double expected_wait_us(const Target& target, std::int64_t unix_ms) {
   const std::int64_t since =
       std::max<std::int64_t>(0, unix_ms - counters.last_failure_ms.load(std::memory_order_relaxed));
   const double fresh = std::exp2(-static_cast<double>(since) / half_life_ms);
-  return static_cast<double>(counters.first_content_us.load(std::memory_order_relaxed)) +
+  const std::int64_t queued = target.upstream->counters->queued.load(std::memory_order_relaxed);
+  const std::int64_t usual = counters.first_content_us.load(std::memory_order_relaxed);
+  return static_cast<double>(usual) * static_cast<double>(1 + queued) +
          failing / 1000 * fresh * failure_costs_us;
 }
 
 std::int64_t first_content_us(const Target* target) {
   return target->counters->first_content_us.load(std::memory_order_relaxed);
+}
+
+/// Requests of ours that run there, and those of anyone that wait at a server which tells of them;
+/// of equals the one with more room in its KV cache.
+std::pair<std::int32_t, std::int32_t> busyness(const Target* target) {
+  const TrafficCounters& server = *target->upstream->counters;
+  return {target->counters->in_flight.load(std::memory_order_relaxed) +
+              server.queued.load(std::memory_order_relaxed),
+          server.cache_permille.load(std::memory_order_relaxed)};
 }
 
 std::int32_t in_flight(const Target* target) {
@@ -113,7 +125,7 @@ void order(Group& group, const Step& step, const Call& call, const Operation& op
       return draw_faster_of_two(group, random);
     case Strategy::least_busy:
       rotate(group, random.next());  // equals take turns
-      return sort_by(group, in_flight);
+      return sort_by(group, busyness);
     case Strategy::least_cost:
       return sort_by(group, [&](const Target* target) {
         return expected_cost(*target, operation).value_or(std::numeric_limits<std::int64_t>::max());

@@ -13,6 +13,7 @@ Result<Outgoing> RawOperation::prepare(const Target& target) {
   outgoing.path = path_;
   outgoing.method = ask_.method;
   outgoing.content_type = ask_.content_type;
+  outgoing.body = ask_.text;
   if (ask_.body != nullptr) {
     auto body = std::make_unique<ComposedBody>(*ask_.body);
     body->add_range(0, ask_.body->size());

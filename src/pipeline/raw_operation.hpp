@@ -17,6 +17,7 @@ struct RawAsk {
   std::string rest;          ///< path and query behind the base URL
   std::string content_type;  ///< empty: there is no body
   KeptBody* body = nullptr;  ///< null: none; outlives the operation
+  std::string text = {};     ///< a body that stands in memory
 };
 
 /// Says it to the provider as it is, and passes on whatever is answered. Host, credential and the

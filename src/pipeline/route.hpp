@@ -83,6 +83,9 @@ struct TrafficCounters {
   std::atomic<std::int32_t> in_flight{0};
   policy::LatencyWindow first_contents;
   health::Meter meter;
+  // What the server itself told of its load; 0 where it tells nothing.
+  std::atomic<std::int32_t> queued{0};          ///< requests that wait there
+  std::atomic<std::int32_t> cache_permille{0};  ///< of its KV cache in use
 };
 
 /// One configured provider, with one of its keys.
@@ -105,6 +108,9 @@ struct Upstream {
   policy::RetryBudget::Options retry_budget;
   std::int64_t in_flight_max = 0;     ///< attempts at all its keys together; 0 = no limit
   bool drains_on_disconnect = false;  ///< S-10.5
+  bool pulls_models = false;          ///< an Ollama that gets the models it is asked for
+  bool marks_prompt_cache = false;    ///< Anthropic: long beginnings are marked to be cached
+  std::string keep_alive;             ///< Ollama: raw JSON for requests without; empty: none
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
   std::shared_ptr<shared_state::KeyState> key_state;   ///< the gate's own
@@ -151,6 +157,7 @@ struct Target {
   /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
   std::vector<std::pair<std::string, std::string>> params;
   UnknownParams unknown_params = UnknownParams::automatic;
+  bool trims = false;  ///< makes room where a prompt does not fit the window
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>();
   std::shared_ptr<shared_state::TargetState> state;  ///< the gate's own

@@ -110,6 +110,12 @@ Succession::Next Succession::again(Candidate& candidate) {
   return {.candidate = &candidate, .wait = {}, .permit = std::move(permit)};
 }
 
+Succession::Next Succession::anew(Candidate& candidate) {
+  TargetGate::Permit permit = gate_.permit(*candidate.target, call_.loop.now());
+  if (!permit.is_granted) return {};
+  return {.candidate = &candidate, .wait = {}, .permit = std::move(permit)};
+}
+
 Error Succession::exhausted() const {
   std::string reasons;
   bool all_lack = true;

@@ -44,6 +44,11 @@ class TargetGate {
                       net::TimePoint now) = 0;
   /// True when one more attempt may be made at a provider that already failed this request.
   virtual bool may_retry(const Upstream& upstream, net::TimePoint now) = 0;
+  /// The model that the target was found to lack is there now.
+  virtual void note_model_came(const Target& target, net::TimePoint now) {
+    static_cast<void>(target);
+    static_cast<void>(now);
+  }
   /// A request visits the provider for the first time.
   virtual void note_first_visit(const Upstream& upstream, net::TimePoint now) = 0;
 };

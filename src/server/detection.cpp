@@ -9,7 +9,8 @@ Detection::Detection(const engine::EngineContext& context, std::uint64_t seed,
                      engine::Detector::OnChange on_change)
     : engine_(context, seed),
       detector_(engine_.loop(), engine_.exchanges(), context.wall, engine_.random(), {},
-                std::move(on_change)) {}
+                std::move(on_change)),
+      load_watch_(engine_.loop(), engine_.exchanges(), context.wall) {}
 
 Detection::~Detection() {
   stop();
@@ -19,11 +20,14 @@ Detection::~Detection() {
 void Detection::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
   if (is_stopped_) return;
   if (!is_started_) {
-    if (!engine::Detector::is_needed(*snapshot)) return;
+    const bool is_needed =
+        engine::Detector::is_needed(*snapshot) || engine::LoadWatch::is_needed(*snapshot);
+    if (!is_needed) return;
     is_started_ = true;
     thread_ = std::thread([this] { engine_.loop().run(); });
   }
   engine_.loop().post([this, snapshot = std::move(snapshot)]() mutable {
+    load_watch_.set_snapshot(*snapshot);
     detector_.set_snapshot(std::move(snapshot));
   });
 }
@@ -42,7 +46,10 @@ config::Looks Detection::looks() const { return detector_.looks(); }
 
 void Detection::stop() {
   if (is_stopped_.exchange(true) || !is_started_) return;
-  engine_.loop().post([this] { detector_.stop([this] { engine_.finish(); }); });
+  engine_.loop().post([this] {
+    load_watch_.stop();
+    detector_.stop([this] { engine_.finish(); });
+  });
 }
 
 void Detection::join() {

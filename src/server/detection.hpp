@@ -9,11 +9,13 @@
 
 #include "engine/detector.hpp"
 #include "engine/engine.hpp"
+#include "engine/load_watch.hpp"
 
 namespace weir::server {
 
-/// The thread that asks providers for their models, with connections of its own, so that no answer
-/// to a client ever waits for it. Started when there is something to ask, and only then.
+/// The thread that asks providers for their models and their load, with connections of its own, so
+/// that no answer to a client ever waits for it. Started when there is something to ask, and only
+/// then.
 ///
 /// `set_snapshot` is for one thread at a time, the rest for any.
 class Detection {
@@ -39,6 +41,7 @@ class Detection {
  private:
   engine::Engine engine_;
   engine::Detector detector_;
+  engine::LoadWatch load_watch_;
   std::atomic<bool> is_started_{false};
   std::atomic<bool> is_stopped_{false};
   std::thread thread_;

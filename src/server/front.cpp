@@ -73,6 +73,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
       model_calls_(loop, attempts, shared.wall, shared.log),
       responses_(loop, model_calls_, shared.wall, *shared.responses, shared.log),
       service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
+      ollama_calls_(model_calls_, shared.on_models_changed),
       shared_(shared),
       surface_(surface),
       random_(random),
@@ -248,6 +249,10 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     co_await responses_.answer(request, std::move(tenant));
     co_return;
   }
+  if (OllamaCalls::has(endpoint)) {
+    co_await ollama_calls_.answer(request);
+    co_return;
+  }
   if (const auto service = service_of(endpoint)) {
     co_await service_calls_.answer(request, *service);
     co_return;
@@ -267,9 +272,6 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
       break;
     case Endpoint::ollama_show:
       co_await show_ollama_model(request, started_at_);
-      break;
-    case Endpoint::ollama_ps:
-      co_await list_running_models(request);
       break;
     case Endpoint::ollama_version:
       co_await show_ollama_version(request);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
 #include "server/model_calls.hpp"
+#include "server/ollama_calls.hpp"
 #include "server/responses_door.hpp"
 #include "server/routes.hpp"
 #include "server/service_calls.hpp"
@@ -41,6 +43,8 @@ struct Shared {
   const identity::Directory* directory = nullptr;
   /// Where request bodies lie that are too large for memory.
   std::string uploads_directory = {};
+  /// Told the provider whose models may be others now; for any thread. May be empty.
+  std::function<void(std::string)> on_models_changed = {};
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and
@@ -82,6 +86,7 @@ class Front final : public net::RequestHandler {
   ModelCalls model_calls_;
   ResponsesDoor responses_;
   ServiceCalls service_calls_;
+  OllamaCalls ollama_calls_;
   const Shared& shared_;
   Surface surface_;
   Random& random_;

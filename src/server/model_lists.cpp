@@ -210,10 +210,6 @@ net::Task<void> show_ollama_model(ClientRequest& request, std::int64_t created) 
   co_await respond(request, 200, json_type, *std::move(shown));
 }
 
-net::Task<void> list_running_models(ClientRequest& request) {
-  co_await respond(request, 200, json_type, R"({"models":[]})");
-}
-
 net::Task<void> show_ollama_version(ClientRequest& request) {
   std::string body;
   json::Writer(body).begin_object().member("version", ollama_version).end_object();

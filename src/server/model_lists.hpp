@@ -18,8 +18,6 @@ net::Task<void> get_model(ClientRequest& request, std::int64_t created);
 net::Task<void> list_ollama_models(ClientRequest& request, std::int64_t created);
 /// The model that the body names.
 net::Task<void> show_ollama_model(ClientRequest& request, std::int64_t created);
-/// Models in memory: Weir itself has none.
-net::Task<void> list_running_models(ClientRequest& request);
 net::Task<void> show_ollama_version(ClientRequest& request);
 
 }  // namespace weir::server

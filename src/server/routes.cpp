@@ -101,6 +101,8 @@ constexpr std::array routes{
     RouteSpec{Endpoint::ollama_tags,       "GET",    "/api/tags",                                     Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_show,       "POST",   "/api/show",                                     Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_ps,         "GET",    "/api/ps",                                       Permission::call_models, Surface::client, Door::ollama},
+    RouteSpec{Endpoint::ollama_pull,       "POST",   "/api/pull",                                     Permission::call_models, Surface::client, Door::ollama},
+    RouteSpec{Endpoint::ollama_delete,     "DELETE", "/api/delete",                                   Permission::write_admin, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_version,    "GET",    "/api/version",                                  Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_liveness,   "GET",    "/",                                             Permission::open, Surface::client, Door::ollama},
     // What Weir does not know of a provider's API, where its configuration allows it.

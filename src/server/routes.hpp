@@ -42,6 +42,8 @@ enum class Endpoint : std::uint8_t {
   ollama_tags,
   ollama_show,
   ollama_ps,
+  ollama_pull,
+  ollama_delete,
   ollama_version,
   ollama_liveness,
   create_response,

@@ -431,6 +431,11 @@ bool Gate::set_breaker(std::string_view name, net::TimePoint now, void (CircuitB
   return true;
 }
 
+void Gate::note_model_came(const pipeline::Target& target, net::TimePoint now) {
+  const bool is_known = reset(target.name, now);
+  WEIR_ASSERT(is_known);
+}
+
 bool Gate::force_open(std::string_view name, net::TimePoint now) {
   return set_breaker(name, now, &CircuitBreaker::force_open);
 }

@@ -91,7 +91,7 @@ class Gate final : public pipeline::TargetGate {
   /// Forgets the providers that are not in `providers`, with their targets.
   void keep_only(const std::set<std::string, std::less<>>& providers);
 
-  // Precondition of all six: the target, or the upstream, was attached (asserted).
+  // Precondition of all seven: the target, or the upstream, was attached (asserted).
   Permit permit(const pipeline::Target& target, net::TimePoint now) override;
   pipeline::milliseconds refused_for(const pipeline::Target& target, net::TimePoint now) override;
   void note_first_content(const pipeline::Target& target, Permit& permit,
@@ -99,6 +99,7 @@ class Gate final : public pipeline::TargetGate {
   void report(const pipeline::Target& target, const Permit& permit,
               const policy::Classified& verdict, net::TimePoint now) override;
   bool may_retry(const pipeline::Upstream& upstream, net::TimePoint now) override;
+  void note_model_came(const pipeline::Target& target, net::TimePoint now) override;
   void note_first_visit(const pipeline::Upstream& upstream, net::TimePoint now) override;
 
   // An administrator's words about a provider, or about the target `provider/model`, whether it was

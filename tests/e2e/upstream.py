@@ -62,7 +62,7 @@ class Received:
 
     @property
     def is_model_call(self) -> bool:
-        return self.method == "POST" and self.path != "/api/show"
+        return self.method == "POST" and self.path not in ("/api/show", "/api/pull")
 
 
 @dataclasses.dataclass
@@ -383,6 +383,8 @@ class Upstream:
         self.port = 0
         self.models = ["m", "n"]
         self.list_body: bytes | None = None  # in place of the list of models
+        self.absent: set[str] = set()  # models that an Ollama has to pull first
+        self.waiting = 0  # requests that a vLLM says are waiting
         self.headers: dict[str, str] = {}  # sent with each answer besides the usual ones
         self.received: list[Received] = []
         self.violations: list[str] = []
@@ -524,6 +526,8 @@ class Upstream:
         headers |= self.headers
         if self.list_body is not None and request.path in LISTINGS:
             return Answer(200, {**headers, "content-type": "application/json"}, self.list_body)
+        if isinstance(value, str):
+            return Answer(200, {**headers, "content-type": "text/plain"}, value.encode())
         if isinstance(value, Events):
             headers["content-type"] = self.dialect.stream_type
             return Answer(200, headers, events=value)
@@ -547,6 +551,8 @@ def route(upstream: Upstream, request: Received) -> Any:
     gemini = re.fullmatch(r"/v1beta/models/([^/:]+):(\w+)", path)
     chat_paths = {"openai": "/v1/chat/completions", "responses": "/v1/responses",
                   "anthropic": "/v1/messages", "ollama": "/api/chat"}  # fmt: skip
+    if post and path.startswith("/api/") and path != "/api/pull" and body["model"] in upstream.absent:
+        raise Refused(f"model '{body['model']}' not found", 404)
     if post and path == chat_paths.get(upstream.dialect_name):
         return chat(upstream, request, upstream.dialect.read(body))
     if upstream.dialect_name == "gemini" and post and gemini:
@@ -562,6 +568,8 @@ def route(upstream: Upstream, request: Received) -> Any:
             return openai_embeddings(body)
         if post and path == "/v1/completions":
             return legacy_completion(body)
+    if not post and path == "/metrics":
+        return f'vllm:num_requests_waiting{{model_name="m"}} {float(upstream.waiting)}\n'
     if not post and path in ("/v1/models", "/v1beta/models"):
         return model_list(upstream)
     raise Refused(f"no such path: {request.method} {path}", 404)
@@ -665,6 +673,19 @@ def ollama_generation(body: dict[str, Any]) -> Any:
     return answers.Events([], lines[:1], lines[1:])
 
 
+def ollama_pull(upstream: Upstream, body: dict[str, Any]) -> Any:
+    if body["model"].startswith("no-such"):
+        steps: list[dict[str, Any]] = [{"status": "pulling manifest"}, {"error": "no such file"}]
+    else:
+        upstream.absent.discard(body["model"])
+        layer = {"status": "pulling 6a0746a1ec1a", "digest": "sha256:6a07", "total": 4096}
+        steps = [{"status": "pulling manifest"}, {**layer, "completed": 1024},
+                 {**layer, "completed": 4096}, {"status": "success"}]  # fmt: skip
+    if body.get("stream") is False:
+        return steps[-1]
+    return Events([], [json.dumps(step).encode() + b"\n" for step in steps], [])
+
+
 def ollama_side_call(upstream: Upstream, request: Received) -> Any:
     if request.path == "/api/tags":
         details = {"format": "gguf", "family": "tiny", "parameter_size": "1B"}
@@ -681,6 +702,14 @@ def ollama_side_call(upstream: Upstream, request: Received) -> Any:
         return {"model": request.json["model"], "embeddings": vectors, "prompt_eval_count": 8}
     if request.path == "/api/version":
         return {"version": "0.12.0"}
+    if request.path == "/api/ps":
+        names = [name for name in upstream.models if name not in upstream.absent]
+        return {"models": [{"name": name, "model": name, "size_vram": 7} for name in names]}
+    if request.path == "/api/pull":
+        return ollama_pull(upstream, request.json)
+    if request.path == "/api/delete" and request.method == "DELETE":
+        upstream.absent.add(request.json["model"])
+        return {}
     raise Refused(f"no such path: {request.method} {request.path}", 404)
 
 

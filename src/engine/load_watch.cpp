@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/load_watch.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "engine/question.hpp"
+
+namespace weir::engine {
+namespace {
+
+constexpr std::string_view vllm = "vllm";
+constexpr std::int64_t used_within_ms = 60'000;
+
+bool tells_load(const config::Config& config, const config::ProviderConfig& provider) {
+  return config.load_interval.after && provider.enabled && !provider.mock &&
+         provider.spec->name == vllm;
+}
+
+/// The value of a sample `name{labels} value`; nothing when the line is of another metric.
+std::optional<double> sample_of(std::string_view line, std::string_view name) {
+  if (!line.starts_with(name)) return std::nullopt;
+  line.remove_prefix(name.size());
+  if (line.starts_with('{')) line.remove_prefix(std::min(line.size(), line.rfind('}') + 1));
+  if (!line.starts_with(' ')) return std::nullopt;
+  line.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+  if (error != std::errc() || !(value >= 0)) return std::nullopt;
+  return std::min(value, 1e9);
+}
+
+void note(pipeline::TrafficCounters& counters, const LoadReport& report) {
+  counters.queued.store(report.queued, std::memory_order_relaxed);
+  counters.cache_permille.store(report.cache_permille, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+LoadReport read_vllm_load(std::string_view metrics) {
+  double queued = 0;
+  double cache = 0;
+  while (!metrics.empty()) {
+    const std::string_view line = metrics.substr(0, metrics.find('\n'));
+    metrics.remove_prefix(std::min(metrics.size(), line.size() + 1));
+    if (const auto waiting = sample_of(line, "vllm:num_requests_waiting")) queued += *waiting;
+    // The second is the name that older servers use.
+    for (const char* name : {"vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc"}) {
+      if (const auto used = sample_of(line, name)) cache = std::max(cache, *used);
+    }
+  }
+  return {.queued = static_cast<std::int32_t>(std::min(queued, 1e9)),
+          .cache_permille = static_cast<std::int32_t>(std::min(cache, 1.0) * 1000)};
+}
+
+/// One server that is asked.
+struct LoadWatch::Server {
+  pipeline::Target target;  ///< no more of it is set than exchanges need
+  Question question;
+  net::Cancellation cancellation;
+  bool is_under_way = false;
+};
+
+LoadWatch::LoadWatch(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
+                     const pipeline::WallClock& wall)
+    : loop_(loop), exchanges_(exchanges), wall_(wall), next_([this] { ask_all(); }) {}
+
+LoadWatch::~LoadWatch() { stop(); }
+
+bool LoadWatch::is_needed(const Snapshot& snapshot) {
+  const auto& all = snapshot.config().providers;
+  return std::any_of(all.begin(), all.end(), [&](const config::ProviderConfig& provider) {
+    return tells_load(snapshot.config(), provider);
+  });
+}
+
+void LoadWatch::set_snapshot(const Snapshot& snapshot) {
+  stop();
+  const config::Config& config = snapshot.config();
+  for (std::size_t i = 0; i < config.providers.size(); ++i) {
+    if (!tells_load(config, config.providers[i])) continue;
+    auto server = std::make_shared<Server>();
+    server->target.upstream = snapshot.upstreams()[i];
+    server->target.name = config.providers[i].name + "/";
+    server->question.path = "/metrics";  // of the server, not below its API
+    servers_.push_back(std::move(server));
+  }
+  if (servers_.empty()) return;
+  interval_ = *config.load_interval.after;
+  loop_.arm_exact(next_, loop_.now() + interval_);
+}
+
+void LoadWatch::stop() {
+  next_.disarm();
+  const auto servers = std::exchange(servers_, {});
+  for (const auto& server : servers) server->cancellation.cancel();
+}
+
+void LoadWatch::ask_all() {
+  const std::int64_t now = wall_.unix_ms();
+  const auto servers = servers_;
+  for (const auto& server : servers) {
+    pipeline::TrafficCounters& counters = *server->target.upstream->counters;
+    const std::int64_t used = counters.last_used_ms.load(std::memory_order_relaxed);
+    const bool is_busy = counters.in_flight.load(std::memory_order_relaxed) > 0;
+    if (!is_busy && now - used > used_within_ms) {
+      note(counters, {});
+    } else if (!server->is_under_way) {
+      server->is_under_way = true;
+      tasks_.spawn(look(server));
+    }
+  }
+  loop_.arm_exact(next_, loop_.now() + interval_);
+}
+
+net::Task<void> LoadWatch::look(std::shared_ptr<Server> server) {
+  const Result<std::string> told =
+      co_await ask(loop_, exchanges_, server->target, server->question, server->cancellation);
+  server->is_under_way = false;
+  note(*server->target.upstream->counters, told ? read_vllm_load(*told) : LoadReport{});
+}
+
+}  // namespace weir::engine

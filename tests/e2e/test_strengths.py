@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only some providers can do, used for clients of any: models pulled on demand, what is loaded,
+prompt caching, load that a server tells of itself; and prompts trimmed to the window."""
+
+import contextlib
+
+import pytest
+
+from doors import get, lines, post
+from harness import Client, Weir, eventually, run_weir, user
+from upstream import Upstream
+
+TINY = {"context": 500}
+
+
+@contextlib.contextmanager
+def ollama_gateway(settings=None, **more):
+    with Upstream("ollama") as upstream:
+        upstream.models = ["big:1b", "small:1b"]
+        provider = {**upstream.provider, **(settings or {})}
+        with Weir({"providers": {"local": provider}, **more}) as gateway:
+            yield gateway, upstream
+        assert upstream.violations == []
+
+
+def pulls(upstream):
+    return [request.json for request in upstream.received if request.path == "/api/pull"]
+
+
+# Ollama --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["local/new:1b", "new:1b"])
+def test_a_pull_reaches_the_server_and_its_progress_the_client(name):
+    with ollama_gateway() as (gateway, upstream):
+        answer = post(gateway, "/api/pull", {"model": name, "insecure": False})
+        assert answer.status == 200, answer.body
+        steps = lines(answer.body)
+        assert steps[-1] == {"status": "success"}
+        assert {"total": 4096, "completed": 1024}.items() <= steps[1].items()
+        assert pulls(upstream) == [{"model": "new:1b", "insecure": False}]
+        # What the server has now is listed without waiting for the next regular look.
+        upstream.models.append("new:1b")
+        assert post(gateway, "/api/pull", {"name": name, "stream": False}).json == steps[-1]
+        listed = eventually(lambda: "local/new:1b" in tags(gateway))
+        assert listed
+
+
+def tags(gateway):
+    return [model["name"] for model in get(gateway, "/api/tags").json["models"]]
+
+
+def test_a_pull_that_leads_to_no_ollama_is_refused(upstreams):
+    with Weir({"providers": {"up": upstreams["openai"].provider}}) as gateway:
+        refused = post(gateway, "/api/pull", {"model": "up/m"})
+        assert refused.status == 400 and "no Ollama server" in refused.json["error"]
+    with ollama_gateway(env_providers=False, models={"x": "local/big:1b"}) as (gateway, _):
+        assert post(gateway, "/api/pull", {}).status == 400
+
+
+def test_ps_tells_what_the_servers_run(gateway, upstreams):
+    upstreams["ollama"].models = ["m", "n"]
+    running = get(gateway, "/api/ps").json["models"]
+    assert [(model["name"], model["model"], model["size_vram"]) for model in running] == [
+        ("ollama/m", "ollama/m", 7), ("ollama/n", "ollama/n", 7),
+    ]  # fmt: skip
+
+
+def test_a_server_that_is_down_runs_nothing_and_hides_no_other():
+    with Upstream("ollama") as down, ollama_gateway() as (_, upstream):
+        providers = {"down": down.provider, "up": upstream.provider}
+        with Weir({"providers": providers}) as gateway:
+            down.kill()
+            running = get(gateway, "/api/ps").json["models"]
+            assert [model["name"] for model in running] == ["up/big:1b", "up/small:1b"]
+
+
+def test_only_an_administrator_deletes_a_model():
+    with ollama_gateway() as (gateway, upstream), Client(gateway.port) as client:
+        body = {"model": "local/big:1b"}
+        assert client.request("DELETE", "/api/delete", body).status == 401
+        assert upstream.absent == set()
+        token = {"authorization": f"Bearer {gateway.admin_token()}"}
+        assert client.request("DELETE", "/api/delete", body, token).status == 200
+        assert upstream.absent == {"big:1b"}
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_missing_model_is_pulled_where_the_provider_says_so(is_stream):
+    with ollama_gateway({"pull": "auto"}) as (gateway, upstream):
+        upstream.absent = {"big:1b"}
+        if is_stream:
+            assert gateway.stream("local/big:1b", "hello there").text == "echo: hello there"
+        else:
+            answer = gateway.chat("local/big:1b", "hello there")
+            assert answer.status == 200, answer.body
+        assert pulls(upstream) == [{"model": "big:1b", "stream": True}]
+        assert gateway.chat("local/big:1b", "again").status == 200
+        assert len(pulls(upstream)) == 1
+
+
+def test_others_answer_while_a_model_is_pulled(upstreams):
+    route = {"both": {"targets": ["local/big:1b", "cloud/m"]}}
+    with Upstream("ollama") as upstream:
+        upstream.absent = {"big:1b"}
+        providers = {
+            "local": {**upstream.provider, "pull": "auto"}, "cloud": upstreams["openai"].provider,
+        }  # fmt: skip
+        with Weir({"providers": providers, "models": route}) as gateway:
+            first = gateway.chat("both", "hello")
+            assert first.headers["x-weir-target"] == "cloud/m"
+            eventually(lambda: not upstream.absent)
+            eventually(
+                lambda: gateway.chat("both", "hello").headers["x-weir-target"] == "local/big:1b"
+            )
+
+
+def test_a_pull_that_fails_is_the_models_absence():
+    with ollama_gateway({"pull": "auto"}) as (gateway, upstream):
+        upstream.absent = {"no-such:1b"}
+        refused = gateway.chat("local/no-such:1b", "hello")
+        assert refused.status == 404, refused.body
+        assert len(pulls(upstream)) == 1
+
+
+def test_a_missing_model_is_not_pulled_unasked():
+    with ollama_gateway() as (gateway, upstream):
+        upstream.absent = {"big:1b"}
+        assert gateway.chat("local/big:1b", "hello").status == 404
+        assert pulls(upstream) == []
+
+
+@pytest.mark.parametrize("said, sent", [("10m", "10m"), ("-1", -1)])
+def test_keep_alive_is_added_where_the_request_does_not_say(said, sent):
+    with ollama_gateway({"keep_alive": said}) as (gateway, upstream):
+        assert gateway.chat("local/big:1b", "hello").status == 200
+        body = {"model": "local/big:1b", "messages": user("hi"), "stream": False}
+        assert post(gateway, "/api/chat", body).status == 200
+        assert post(gateway, "/api/chat", {**body, "keep_alive": 0}).status == 200
+        assert post(gateway, "/v1/embeddings", {"model": "local/big:1b", "input": "x"}).status == 200
+        assert [call.json["keep_alive"] for call in upstream.calls] == [sent, sent, 0, sent]
+
+
+def test_the_command_line_pulls_and_shows_how_far_it_is(tmp_path):
+    with ollama_gateway() as (gateway, _):
+        url = f"http://127.0.0.1:{gateway.port}"
+        done = run_weir("pull", "--url", url, "local/new:1b", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[0] == "pulling manifest"
+        assert done.stdout.splitlines()[-1] == "success"
+        failed = run_weir("pull", "--url", url, "no-such:1b", folder=tmp_path)
+        assert failed.returncode == 1 and "no such file" in failed.stderr
+
+
+# Others --------------------------------------------------------------------------------------------
+
+
+def test_long_prompts_are_marked_to_be_cached_where_the_provider_says_so(upstreams):
+    upstream = upstreams["anthropic"]
+    mark = {"type": "ephemeral"}
+    rules = "Be brief. " * 600
+    with Weir({"providers": {"up": {**upstream.provider, "prompt_cache": "auto"}}}) as gateway:
+        messages = [{"role": "system", "content": rules}, *user("hi")]
+        body = {"model": "up/m", "messages": messages}
+        assert post(gateway, "/v1/chat/completions", body).status == 200
+        own = {"model": "up/m", "max_tokens": 9, "system": rules, "messages": user("hi")}
+        assert post(gateway, "/v1/messages", own).status == 200
+        systems = [call.json["system"] for call in upstream.calls]
+        assert [system[-1]["cache_control"] for system in systems] == [mark, mark]
+        short = {**own, "system": "short"}
+        assert post(gateway, "/v1/messages", short).status == 200
+        assert upstream.calls[-1].json == {**short, "model": "m"}
+
+
+def test_prompts_are_trimmed_to_the_window_where_the_route_says_so(upstreams):
+    upstream = upstreams["openai"]
+    turn = [{"role": "user", "content": "word " * 100}, {"role": "assistant", "content": "ok " * 90}]
+    messages = [{"role": "system", "content": "S"}, *turn, *turn, *turn, *user("the last")]
+    routes = {
+        "trimmed": {"targets": ["up/m"], "trim": "auto"}, "strict": {"targets": ["up/m"]},
+    }  # fmt: skip
+    providers = {"up": {**upstream.provider, "models": {"m": TINY}}}
+    with Weir({"providers": providers, "models": routes}) as gateway:
+        answer = post(gateway, "/v1/chat/completions", {"model": "trimmed", "messages": messages})
+        assert answer.status == 200, answer.body
+        assert answer.headers["x-weir-dropped"].startswith("oldest turns: ")
+        sent = upstream.calls[-1].json["messages"]
+        assert (sent[0]["content"], sent[-1]["content"]) == ("S", "the last")
+        assert len(sent) < len(messages) and sent[1]["role"] == "user"
+        strict = {"model": "strict", "messages": messages, "max_tokens": 300}
+        refused = post(gateway, "/v1/chat/completions", strict)
+        assert refused.status == 400 and "window" in refused.json["error"]["message"]
+
+
+def test_the_load_a_vllm_tells_of_decides_which_is_least_busy():
+    with Upstream("openai") as busy, Upstream("openai") as idle:
+        providers = {
+            name: {**upstream.provider, "type": "vllm", "detect": "off"}
+            for name, upstream in (("busy", busy), ("idle", idle))
+        }
+        route = {"both": {"targets": ["busy/m", "idle/m"], "strategy": "least_busy"}}
+        config = {"providers": providers, "models": route, "detection": {"load_interval": "1s"}}
+        with Weir(config) as gateway:
+            busy.waiting = 5
+            # A server that nobody uses is not asked.
+            assert gateway.chat("busy/m", "hello").status == 200
+            entry = lambda: gateway.admin("GET", "/api/llm-providers").json  # noqa: E731
+            eventually(lambda: '"queued": 5' in str(entry()).replace("'", '"'))
+            targets = {gateway.chat("both", "x").headers["x-weir-target"] for _ in range(8)}
+            assert targets == {"idle/m"}
+            busy.waiting = 0
+            eventually(lambda: gateway.chat("both", "x").headers["x-weir-target"] == "busy/m")
+            assert not [r for r in idle.received if r.path == "/metrics" and not idle.calls]
