@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/money.hpp"
+#include "providers/price_list.hpp"
 
 namespace {
 
@@ -187,14 +188,14 @@ void write_peak_hours(std::ostream& out, const YAML::Node& providers) {
     if (found == days.end()) fail(node, "unknown day '" + name + "'");
     return found - days.begin() + 1;
   };
-  out << "inline constexpr auto peak_hours = std::to_array<PeakHours>({\n";
+  out << "inline constexpr auto catalog_peak_hours = std::to_array<CatalogPeakHours>({\n";
   for (const auto& provider : providers) {
     for (const auto& stretch : provider["peak_hours_utc"]) {
       const auto range = stretch["days"].as<std::string>();
-      out << "    {" << quoted(text_of(provider, "id")) << ", "
+      out << "    {" << quoted(text_of(provider, "id")) << ", {"
           << weekday(stretch, range.substr(0, 3)) << ", "
           << weekday(stretch, range.substr(range.size() - 3)) << ", "
-          << minute_of_day(stretch["from"]) << ", " << minute_of_day(stretch["to"]) << "},\n";
+          << minute_of_day(stretch["from"]) << ", " << minute_of_day(stretch["to"]) << "}},\n";
     }
   }
   out << "});\n";
@@ -233,24 +234,51 @@ class Pool {
   std::map<std::string, std::size_t> offsets_;
 };
 
-constexpr std::array price_keys{"input",          "output",      "cache_read",   "cache_write",
-                                "cache_write_1h", "batch_input", "batch_output", "audio_input"};
+using Prices = std::array<std::int64_t, weir::providers::price_kind_count>;
 
-std::string prices(const YAML::Node& map) {
-  std::string out = "price_list({";
-  for (const char* key : price_keys) {
+Prices read_prices(const YAML::Node& map) {
+  Prices prices;
+  prices.fill(-1);
+  for (std::size_t i = 0; i < prices.size(); ++i) {
+    const auto kind = static_cast<weir::providers::PriceKind>(i);
+    const std::string key(weir::providers::row_of(kind).name);
     const YAML::Node node = map[key];
-    std::int64_t nano = -1;
-    if (node && !node.IsNull()) {
-      const auto price = weir::TokenPrice::parse_usd_per_million(node.as<std::string>());
-      if (!price) fail(node, std::string(key) + " is no exact price");
-      nano = price->nano_per_million();
-    }
+    if (!node || node.IsNull()) continue;
+    const auto price = weir::providers::parse_price(kind, node.as<std::string>());
+    if (!price) fail(node, key + " is no exact price");
+    prices[i] = price->nano_per_million();
+  }
+  return prices;
+}
+
+/// Fills in the batch prices of a model that lists none from what its provider takes off.
+void discount(Prices& prices, const YAML::Node& discount) {
+  using weir::providers::PriceKind;
+  if (!discount || discount.IsNull()) return;
+  const auto share = weir::parse_usd(discount.as<std::string>());
+  if (!share) fail(discount, "the discount is no exact share");
+  const auto derive = [&](PriceKind listed, PriceKind batch) {
+    const std::int64_t nano = prices[static_cast<std::size_t>(listed)];
+    std::int64_t& derived = prices[static_cast<std::size_t>(batch)];
+    const weir::Int128 product = weir::Int128{nano} * (1'000'000'000 - share->count());
+    if (nano < 0 || derived >= 0) return;
+    if (product % 1'000'000'000 != 0) fail(discount, "gives no exact price");
+    derived = static_cast<std::int64_t>(product / 1'000'000'000);
+  };
+  derive(PriceKind::input, PriceKind::batch_input);
+  derive(PriceKind::output, PriceKind::batch_output);
+}
+
+std::string written(const Prices& prices) {
+  std::string out = "price_list({";
+  for (const std::int64_t nano : prices) {
     if (out.back() != '{') out += ", ";
     out += std::to_string(nano);
   }
   return out + "})";
 }
+
+std::string prices(const YAML::Node& map) { return written(read_prices(map)); }
 
 /// Days since 1970-01-01 of an ISO date.
 int days_since_epoch(const YAML::Node& node) {
@@ -300,13 +328,15 @@ std::string capabilities(const YAML::Node& model) {
 
 std::string flag(bool value) { return value ? "true" : "false"; }
 
-std::string model_row(const YAML::Node& model, Pool& pool, std::size_t variants_begin,
-                      std::size_t variants_end) {
+std::string model_row(const YAML::Node& model, const YAML::Node& batch_discount, Pool& pool,
+                      std::size_t variants_begin, std::size_t variants_end) {
+  Prices listed = read_prices(model);
+  discount(listed, batch_discount);
   const YAML::Node sampling = model["sampling"];
   const YAML::Node varies = model["price_varies"];
   std::ostringstream out;
   out << "{" << pool.ref(text_of(model, "id")) << ", " << pool.ref(text_of(model, "provider"))
-      << ", " << prices(model) << ", " << integer_of(model, "context") << ", "
+      << ", " << written(listed) << ", " << integer_of(model, "context") << ", "
       << integer_of(model, "max_output") << ", " << integer_of(model, "dimensions") << ", "
       << capabilities(model) << ", Tier::"
       << enumerator(
@@ -380,7 +410,11 @@ ModelNames sort_and_check(const YAML::Node& list, const std::set<std::string>& p
 
 void write_models(std::ostream& out, const YAML::Node& root) {
   std::set<std::string> providers;
-  for (const auto& provider : root["providers"]) providers.insert(text_of(provider, "id"));
+  std::map<std::string, YAML::Node, std::less<>> discounts;
+  for (const auto& provider : root["providers"]) {
+    providers.insert(text_of(provider, "id"));
+    discounts.emplace(text_of(provider, "id"), provider["batch_discount"]);
+  }
   const ModelNames sorted = sort_and_check(root["models"], providers);
 
   Pool pool;
@@ -401,7 +435,8 @@ void write_models(std::ostream& out, const YAML::Node& root) {
       variants << "    " << variant << ",\n";
       ++variant_count;
     }
-    rows << "    " << model_row(model, pool, begin, variant_count) << ",\n";
+    const YAML::Node& batch_discount = discounts.at(text_of(model, "provider"));
+    rows << "    " << model_row(model, batch_discount, pool, begin, variant_count) << ",\n";
   }
   std::ostringstream aliases;
   for (const auto& alias : sorted.aliases) {

@@ -65,6 +65,7 @@ void add(Figures& sum, const Figures& one) {
   sum.totals.attempts += one.totals.attempts;
   sum.totals.successes += one.totals.successes;
   sum.totals.failures += one.totals.failures;
+  sum.totals.unpriced += one.totals.unpriced;
   sum.totals.refusals += one.totals.refusals;
   sum.totals.input_tokens += one.totals.input_tokens;
   sum.totals.output_tokens += one.totals.output_tokens;
@@ -107,6 +108,8 @@ constexpr std::array rows{
         [](const Figures& f) { return static_cast<double>(f.totals.attempts); }},
     Row{"weir_failures_total", "Attempts that failed by the provider's or the network's fault", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.failures); }},
+    Row{"weir_unpriced_total", "Attempts at a model whose price is not known", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.unpriced); }},
     Row{"weir_refusals_total", "Attempts that the provider refused by the caller's fault", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.refusals); }},
     Row{"weir_retries_refused_total", "Retries that the retry budget did not allow", MetricType::Counter,

@@ -24,14 +24,27 @@ void append_capabilities(json::Writer& json, const providers::CapabilityTable& c
   json.end_object();
 }
 
-void append_prices(json::Writer& json, const providers::PriceList& prices) {
-  json.key("usd_per_million_tokens").begin_object();
+/// The stated prices for `unit`.
+void append_prices(json::Writer& json, const providers::PriceBook& prices,
+                   providers::PriceUnit unit) {
+  constexpr std::int64_t million = 1'000'000;
   for (std::size_t i = 0; i < providers::price_kind_count; ++i) {
-    const auto price = prices.stated(static_cast<providers::PriceKind>(i));
-    if (!price) continue;
-    json.key(providers::price_kind_names[i]).raw(to_usd_text(NanoUsd(price->nano_per_million())));
+    const auto kind = static_cast<providers::PriceKind>(i);
+    const auto price = prices.base.stated(kind);
+    if (!price || prices.is_assumed || providers::row_of(kind).unit != unit) continue;
+    const std::int64_t nano = price->nano_per_million();
+    const bool is_each = unit == providers::PriceUnit::one;
+    json.key(providers::row_of(kind).name)
+        .raw(to_usd_text(NanoUsd(is_each ? nano / million : nano)));
   }
-  json.end_object();
+}
+
+void append_prices(json::Writer& json, const providers::PriceBook& prices) {
+  json.key("usd_per_million_tokens").begin_object();
+  append_prices(json, prices, providers::PriceUnit::million_tokens);
+  json.end_object().key("usd_each").begin_object();
+  append_prices(json, prices, providers::PriceUnit::one);
+  json.end_object().member("price_version", prices.version);
 }
 
 /// The provider and the model of `provider/model`; nothing when `name` is none.

@@ -319,6 +319,7 @@ Totals totals_of(const pipeline::TrafficCounters& counters) {
   totals.attempts = counters.attempts.load(order);
   totals.successes = counters.successes.load(order);
   totals.failures = counters.failures.load(order);
+  totals.unpriced = counters.unpriced.load(order);
   totals.refusals = counters.refusals.load(order);
   totals.input_tokens = counters.input_tokens.load(order);
   totals.output_tokens = counters.output_tokens.load(order);
@@ -347,6 +348,7 @@ Totals DayStart::today(std::string_view name, const pipeline::TrafficCounters& c
   totals.attempts -= before.attempts;
   totals.successes -= before.successes;
   totals.failures -= before.failures;
+  totals.unpriced -= before.unpriced;
   totals.refusals -= before.refusals;
   totals.input_tokens -= before.input_tokens;
   totals.output_tokens -= before.output_tokens;

@@ -23,6 +23,7 @@ struct Totals {
   std::uint64_t attempts = 0;
   std::uint64_t successes = 0;
   std::uint64_t failures = 0;
+  std::uint64_t unpriced = 0;
   std::uint64_t refusals = 0;
   std::uint64_t input_tokens = 0;
   std::uint64_t output_tokens = 0;

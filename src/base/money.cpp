@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/money.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "base/ascii.hpp"
@@ -10,15 +12,19 @@ namespace {
 
 constexpr int decimals = 9;
 constexpr std::int64_t nano_per_usd = 1'000'000'000;
-constexpr Int128 tokens_per_price = 1'000'000;
+constexpr std::int64_t million = 1'000'000;
+constexpr Int128 products_per_nano = Int128{million} * 60'000;  // see `CostSum`
+constexpr Int128 usd_max = 1'000'000;  // what is dearer is a broken number, not a price
+constexpr int exponent_max = 1000;
 constexpr Int128 total_max = (Int128{1} << 62) - 1;
 
-/// Rounds half to even, so that sums of many bills lean neither way.
-constexpr Int128 divide_half_even(Int128 value, Int128 divisor) {
-  const Int128 quotient = value / divisor;
-  const Int128 twice_rest = 2 * (value % divisor);
-  const bool rounds_up = twice_rest > divisor || (twice_rest == divisor && quotient % 2 != 0);
-  return quotient + (rounds_up ? 1 : 0);
+std::optional<int> exponent_of(std::string_view text) {
+  int value = 0;
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  if (value < -exponent_max || value > exponent_max) return std::nullopt;
+  return value;
 }
 
 }  // namespace
@@ -47,6 +53,46 @@ std::optional<NanoUsd> parse_usd(std::string_view text) {
   return NanoUsd(static_cast<std::int64_t>(is_negative ? -nano : nano));
 }
 
+std::optional<NanoUsd> round_usd(std::string_view number, int exponent) {
+  const auto mark = number.find_first_of("eE");
+  if (mark != std::string_view::npos) {
+    const auto written = exponent_of(number.substr(mark + 1));
+    if (!written) return std::nullopt;
+    exponent += *written;
+  }
+  const std::string_view digits = number.substr(0, mark);
+  const auto point = digits.find('.');
+  const auto whole = static_cast<std::int64_t>(std::min(point, digits.size()));
+  // How many of the digits stand before the point, counted in nano-dollars.
+  const std::int64_t before = whole + exponent + decimals;
+  Int128 nano = 0;
+  bool is_half = false;  // the first digit cut off is a five, and none after it counts
+  bool is_more = false;
+  std::int64_t place = 0;
+  for (const char c : digits) {
+    if (c == '.' && place == whole) continue;
+    if (!ascii::is_digit(c)) return std::nullopt;
+    if (place < before) {
+      nano = nano * 10 + (c - '0');
+      if (nano > usd_max * nano_per_usd) return std::nullopt;
+    } else if (place == before) {
+      is_half = c == '5';
+      is_more = c > '5';
+    } else if (c != '0') {
+      is_more = is_more || is_half;
+      is_half = false;
+    }
+    ++place;
+  }
+  if (place == 0) return std::nullopt;
+  for (; place < before; ++place) {
+    nano *= 10;
+    if (nano > usd_max * nano_per_usd) return std::nullopt;
+  }
+  if (is_more || (is_half && nano % 2 != 0)) ++nano;
+  return NanoUsd(static_cast<std::int64_t>(nano));
+}
+
 std::string to_usd_text(NanoUsd amount) {
   const Int128 count = amount.count();
   const Int128 magnitude = count < 0 ? -count : count;
@@ -65,8 +111,14 @@ std::optional<TokenPrice> TokenPrice::parse_usd_per_million(std::string_view tex
   return from_nano_per_million(amount->count());
 }
 
+std::optional<TokenPrice> TokenPrice::parse_usd_each(std::string_view text) {
+  const auto amount = parse_usd(text);
+  if (!amount || amount->count() > nano_max / million) return std::nullopt;
+  return from_nano_per_million(amount->count() * million);
+}
+
 std::optional<NanoUsd> CostSum::total() const noexcept {
-  const Int128 rounded = divide_half_even(products_, tokens_per_price);
+  const Int128 rounded = divide_half_even(products_, products_per_nano);
   if (rounded > total_max) return std::nullopt;
   return NanoUsd(static_cast<std::int64_t>(rounded));
 }

@@ -73,5 +73,50 @@ TEST(Money, ATotalBeyondTheBoundIsNoNumber) {
   EXPECT_FALSE(cost(std::int64_t{1} << 62, price("0.001")));
 }
 
+// What providers tell of a request's price comes in every writing that JSON has.
+TEST(Money, RoundsAToldPriceExactlyToTheNanoDollar) {
+  const struct {
+    std::string_view number;
+    int exponent;
+    std::int64_t nano;
+  } cases[] = {
+      {"0", 0, 0},
+      {"0.0028", 0, 2'800'000},
+      {"1.5e-06", 0, 1'500},
+      {"1E+2", 0, 100'000'000'000},
+      {"12", 0, 12'000'000'000},
+      {"0.0000000005", 0, 0},  // half to even
+      {"0.0000000015", 0, 2},
+      {"0.0000000025", 0, 2},
+      {"0.00000000250000001", 0, 3},
+      {"0.00000000249999999", 0, 2},
+      {"0.123456789", 0, 123'456'789},
+      {"158500", -10, 15'850},  // ticks of 10^-10 dollars
+      {"15", -10, 2},
+      {"25", -10, 2},
+      {"4e-10", 0, 0},
+      {"9e-1000", 0, 0},
+      {"999999.999999999", 0, 999'999'999'999'999},
+  };
+  for (const auto& row : cases) {
+    EXPECT_EQ(round_usd(row.number, row.exponent), NanoUsd(row.nano)) << row.number;
+  }
+}
+
+TEST(Money, AToldPriceThatIsNoneIsRefused) {
+  for (const char* text : {"", "-1", "1e", "1e9999", "1e300", "1000001", "1.2.3", "nan", ".", "e5",
+                           "1e99999999999999"}) {
+    EXPECT_FALSE(round_usd(text)) << text;
+  }
+}
+
+TEST(Money, SoundIsBilledByItsLength) {
+  CostSum sum;
+  sum.add_sound(60'000, price("6000"));  // a minute at 0.006 dollars
+  EXPECT_EQ(sum.total(), NanoUsd(6'000'000));
+  sum.add_sound(1, price("6000"));  // 100 n$ for each millisecond
+  EXPECT_EQ(sum.total(), NanoUsd(6'000'100));
+}
+
 }  // namespace
 }  // namespace weir

@@ -146,10 +146,11 @@ std::optional<std::int64_t> cost_of(const Context& context, const std::string& t
   const auto route = offline.snapshot().route(target);
   if (!route) return std::nullopt;
   const pipeline::Target& found = *(*route)->steps.front().targets.front();
-  if (found.name != target || !(found.is_priced || found.upstream->is_local)) return std::nullopt;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return pipeline::cost_of(found, usage,
-                           std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  if (found.name != target || !found.prices.is_known()) return std::nullopt;
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const providers::Bill bill = providers::bill(found.prices, usage, {.at = now});
+  if (bill.is_unpriced) return std::nullopt;
+  return bill.nanousd;
 }
 
 std::string note_of(const server::HttpAnswer& answer, std::string_view name) {

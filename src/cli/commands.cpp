@@ -25,6 +25,7 @@ constexpr const char* examples =
     "  weir validate --config weir.yaml         every problem with its line\n"
     "  weir models --capabilities               what can be asked for, at which price\n"
     "  weir pull qwen3:8b                       have an Ollama server get a model\n"
+    "  weir price MODEL --input 1200 --output 3  what a request costs\n"
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir health                              how it has been doing, best first\n"
@@ -83,6 +84,7 @@ int run(int argc, char** argv) {
   add_audit(app, context);
   add_models(app, context);
   add_pull(app, context);
+  add_price(app, context);
   add_tokens(app, context);
   add_validate(app, context);
   add_config(app, context);

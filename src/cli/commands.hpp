@@ -39,6 +39,7 @@ void add_teams(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
 void add_pull(CLI::App& app, Context& context);
+void add_price(CLI::App& app, Context& context);
 void add_tokens(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
 void add_docs(CLI::App& app, Context& context);

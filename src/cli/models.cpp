@@ -35,9 +35,10 @@ struct Options {
   bool is_online = false;
 };
 
-std::string price_text(const config::ProviderConfig& provider, const providers::PriceList& prices,
+std::string price_text(const config::ProviderConfig& provider, const providers::PriceBook& prices,
                        providers::PriceKind kind) {
   if (provider.local) return "free";
+  if (prices.is_assumed) return "?";
   const auto price = prices.of(kind);
   return price ? "$" + to_usd_text(NanoUsd(price->nano_per_million())) : "?";
 }

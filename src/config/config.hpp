@@ -16,6 +16,7 @@
 #include "config/secret.hpp"
 #include "config/timeouts.hpp"
 #include "providers/capability_table.hpp"
+#include "providers/pricing.hpp"
 #include "providers/provider_table.hpp"
 
 /// The whole configuration as plain data. Nothing here does anything: `loader.hpp` fills it from
@@ -129,7 +130,7 @@ struct ProviderLimits {
 struct ModelOverride {
   std::string id;
   std::vector<std::string> aliases;
-  providers::PriceList prices;
+  providers::OwnPrices prices;
   std::int64_t context = 0;  ///< tokens; 0 = as in the catalog
   std::int64_t max_output = 0;
   providers::StatedCapabilities capabilities;

@@ -228,7 +228,8 @@ TEST(Loader, ReadsFactsAboutAProvidersModels) {
   const ModelOverride* big = mine.find_model("bigger");
   ASSERT_NE(big, nullptr);
   EXPECT_EQ(big->id, "big-1");
-  EXPECT_EQ(big->prices.of(providers::PriceKind::input), TokenPrice::parse_usd_per_million("2.5"));
+  EXPECT_EQ(big->prices.prices.of(providers::PriceKind::input),
+            TokenPrice::parse_usd_per_million("2.5"));
   EXPECT_TRUE(has(big->capabilities.yes, providers::Capability::tools));
   EXPECT_TRUE(has(big->capabilities.no, providers::Capability::vision));
   EXPECT_EQ(big->timeouts.get(Timeout::first_content), milliseconds(300'000));
@@ -239,6 +240,49 @@ TEST(Loader, ReadsFactsAboutAProvidersModels) {
   const Loaded bad = load_yaml(
       "providers: {mine: {base_url: 'https://h', models: {m: {price: {inptu: 1, output: x},\n"
       "  capabilities: [tolls]}}, headers: {Host: evil}, params: {model: x}}}");
+  EXPECT_EQ(bad.problems.size(), 5u) << bad.report();
+}
+
+TEST(Loader, ReadsPricesOfEveryKindAndUnderConditions) {
+  const Loaded loaded = load_yaml(
+      "providers:\n"
+      "  mine:\n"
+      "    base_url: https://llm.example.com\n"
+      "    models:\n"
+      "      big:\n"
+      "        price:\n"
+      "          input: 2.5\n"
+      "          image_output: 40\n"
+      "          reasoning: 12\n"
+      "          audio_minute: 0.006\n"
+      "          long_context: {above: 200000, input: 5}\n"
+      "          price_change: {from: 2027-01-01, input: 3}\n"
+      "          off_peak: {from: '16:30', to: '00:30', input: 1.25}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const ModelOverride* big = provider(loaded, "mine").find_model("big");
+  ASSERT_NE(big, nullptr);
+  const providers::PriceBook book = providers::price_book(nullptr, big->prices);
+  const auto input_at = [&](std::int64_t tokens, std::chrono::sys_seconds at) {
+    const auto prices = providers::prices_at(book, {.input_tokens = tokens, .at = at});
+    return prices.of(providers::PriceKind::input).value().nano_per_million() / 10'000'000;
+  };
+  const auto day = [](int year, unsigned month) {
+    return std::chrono::sys_days(std::chrono::year(year) / month / 1);
+  };
+  using std::chrono::minutes;
+  EXPECT_EQ(input_at(1, day(2026, 12) + minutes(16 * 60 + 29)), 250);
+  EXPECT_EQ(input_at(1, day(2026, 12) + minutes(16 * 60 + 30)), 125);
+  EXPECT_EQ(input_at(1, day(2026, 12) + minutes(29)), 125);
+  EXPECT_EQ(input_at(1, day(2026, 12) + minutes(30)), 250);
+  EXPECT_EQ(input_at(1, day(2027, 1) + minutes(30)), 300);
+  EXPECT_EQ(input_at(200'001, day(2027, 1)), 500);
+  EXPECT_EQ(big->prices.prices.of(providers::PriceKind::audio_minute),
+            TokenPrice::parse_usd_each("0.006"));
+
+  const Loaded bad = load_yaml(
+      "providers: {mine: {base_url: 'https://h', models: {m: {price: {audio_minute: 2,\n"
+      "  long_context: {input: 1}, price_change: {from: soon}, off_peak: {from: '25:00', to: x},\n"
+      "  long_contxt: {}}}}}}");
   EXPECT_EQ(bad.problems.size(), 5u) << bad.report();
 }
 

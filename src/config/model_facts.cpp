@@ -3,6 +3,10 @@
 // What is known about a model at a provider: from rules, the catalog, the provider itself and the
 // operator.
 
+#include <vector>
+
+#include "base/http_url.hpp"
+#include "base/ip_range.hpp"
 #include "config/resolve.hpp"
 
 namespace weir::config {
@@ -18,11 +22,30 @@ std::string_view model_behind(const ProviderConfig& provider, std::string_view m
   return model;
 }
 
-providers::PriceList free_of_charge() {
-  providers::PriceList list;
-  list.set(providers::PriceKind::input, TokenPrice());
-  list.set(providers::PriceKind::output, TokenPrice());
-  return list;
+/// On this machine or in the operator's own network: nobody sends a bill (U-5).
+bool is_on_own_ground(const ProviderConfig& provider) {
+  if (provider.local) return true;
+  const auto url = parse_http_url(provider.base_url);
+  if (!url) return false;
+  const auto address = parse_ip_address(url->host);
+  return url->is_loopback() || (address && is_private_address(*address));
+}
+
+/// U-5: what a model without a price of its own is booked at.
+providers::PriceBook assumed_prices(const ProviderConfig& provider,
+                                    const providers::OwnPrices& own) {
+  if (is_on_own_ground(provider)) return providers::free_book(own);
+  std::vector<providers::PriceList> stated;
+  for (const ModelOverride& model : provider.models) stated.push_back(model.prices.prices);
+  return providers::dearest_book(provider.spec->name, stated);
+}
+
+providers::PriceBook prices_of(const ProviderConfig& provider, const ModelFacts& facts) {
+  const providers::OwnPrices own =
+      facts.override_ ? facts.override_->prices : providers::OwnPrices();
+  if (provider.local) return providers::free_book(own);
+  providers::PriceBook book = providers::price_book(facts.catalog, own);
+  return book.is_known() ? book : assumed_prices(provider, own);
 }
 
 void state(std::int64_t tokens, FactSource source, TokenFact& fact) {
@@ -31,7 +54,6 @@ void state(std::int64_t tokens, FactSource source, TokenFact& fact) {
 
 void apply_catalog(const providers::Model& listed, ModelFacts& facts) {
   facts.catalog = &listed;
-  facts.prices = listed.prices;
   state(listed.context_tokens, FactSource::catalog, facts.context);
   state(listed.output_tokens_max, FactSource::catalog, facts.output_max);
   facts.capabilities.lay_over(providers::stated_by_list(listed.capabilities), FactSource::catalog);
@@ -48,7 +70,6 @@ void apply_detected(const DetectedModel& detected, ModelFacts& facts) {
 }
 
 void apply_override(const ModelOverride& said, ModelFacts& facts) {
-  facts.prices = facts.prices.with(said.prices);
   state(said.context, FactSource::configuration, facts.context);
   state(said.max_output, FactSource::configuration, facts.output_max);
   facts.capabilities.lay_over(said.capabilities, FactSource::configuration);
@@ -79,8 +100,8 @@ ModelFacts model_facts(const ProviderConfig& provider, std::string_view model,
     apply_catalog(*found.model, facts);
   }
   if (detected != nullptr) apply_detected(*detected, facts);
-  if (provider.local) facts.prices = free_of_charge();
   if (facts.override_) apply_override(*facts.override_, facts);
+  facts.prices = prices_of(provider, facts);
   set_traits(facts);
   return facts;
 }

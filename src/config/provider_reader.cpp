@@ -8,6 +8,7 @@
 #include "base/ascii.hpp"
 #include "base/http_url.hpp"
 #include "config/document_reader.hpp"
+#include "config/price_reader.hpp"
 
 namespace weir::config {
 namespace {
@@ -63,31 +64,6 @@ void read_deployments(const Node& node, const std::string& path, SectionReader& 
   }
 }
 
-void read_prices(const Node& node, const std::string& path, SectionReader& reader,
-                 ModelOverride& model) {
-  if (!reader.expect_map(node, path)) return;
-  const auto& kinds = providers::price_kind_names;
-  for (const Member& member : node.members) {
-    const std::string full = path + "." + member.key;
-    const auto kind = std::find(kinds.begin(), kinds.end(), member.key);
-    if (kind == kinds.end()) {
-      NearestNames nearest(member.key, 1);
-      for (const std::string_view known : kinds) nearest.offer(known);
-      reader.unknown_key(member.value, full, member.key, std::move(nearest));
-      continue;
-    }
-    const auto text = reader.text_of(member.value, full);
-    if (!text) continue;
-    const auto price = TokenPrice::parse_usd_per_million(*text);
-    if (!price) {
-      reader.problem(member.value.place(), full,
-                     "must be dollars per million tokens, such as 2.5, with up to nine decimals");
-      continue;
-    }
-    model.prices.set(static_cast<providers::PriceKind>(kind - kinds.begin()), *price);
-  }
-}
-
 /// The capability called `name`; nothing, with a problem, when there is none.
 std::optional<providers::Capability> read_capability(const Node& node, const std::string& path,
                                                      std::string_view name, SectionReader& reader) {
@@ -139,7 +115,7 @@ void read_models(const Node& node, const std::string& path, SectionReader& reade
     ModelOverride model;
     model.id = member.key;
     const auto price = [&](const Node& value, const std::string& at) {
-      read_prices(value, at, reader, model);
+      read_prices(value, at, reader, model.prices);
     };
     const auto capabilities = [&](const Node& value, const std::string& at) {
       read_capabilities(value, at, reader, model);

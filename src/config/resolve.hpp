@@ -30,7 +30,7 @@ struct ModelFacts {
   const providers::Model* catalog = nullptr;  ///< null: not in the catalog
   const ModelOverride* override_ = nullptr;   ///< null: nothing said in the configuration
   bool is_detected = false;                   ///< the provider lists it
-  providers::PriceList prices;                ///< all zero for local servers
+  providers::PriceBook prices;                ///< all zero for local servers
   TokenFact context;
   TokenFact output_max;
   providers::CapabilityTable capabilities;

@@ -443,7 +443,6 @@ std::shared_ptr<pipeline::Target> Snapshot::build(
   target->context_tokens = found.facts.context.tokens;
   target->catalog = found.facts.catalog;
   target->prices = found.facts.prices;
-  target->is_priced = found.facts.prices.is_known();
   if (target->catalog != nullptr) target->notice = providers::retirement_notice(*target->catalog);
   target->weight = found.weight;
   target->timeouts = timeouts_of(config(), route, found);

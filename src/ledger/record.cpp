@@ -24,7 +24,7 @@ static_assert(kind_offset + 1 == frame_bytes);
 
 constexpr std::uint64_t version = 1;
 
-using Counts = std::array<std::int64_t wire::Usage::*, 12>;
+using Counts = std::array<std::int64_t wire::Usage::*, 14>;
 /// In the order of their bits; new ones at the end.
 constexpr Counts counts{&wire::Usage::input,
                         &wire::Usage::input_cache_read,
@@ -37,7 +37,9 @@ constexpr Counts counts{&wire::Usage::input,
                         &wire::Usage::accepted_prediction,
                         &wire::Usage::rejected_prediction,
                         &wire::Usage::audio_ms,
-                        &wire::Usage::search_units};
+                        &wire::Usage::search_units,
+                        &wire::Usage::input_image,
+                        &wire::Usage::output_image};
 constexpr std::uint64_t stated_cost_bit = std::uint64_t{1} << counts.size();
 
 /// Small numbers of either sign in few bytes.

@@ -47,10 +47,13 @@ inline constexpr std::uint32_t estimated = 1U << 0U;  ///< not all counts come f
 inline constexpr std::uint32_t stream = 1U << 1U;     ///< of a call: it asked for a stream
 inline constexpr std::uint32_t cached = 1U << 2U;     ///< answered from a cache or a replay
 inline constexpr std::uint32_t odd_usage = 1U
-                                           << 3U;   ///< the provider's figures look wrong (S-11.8)
-inline constexpr std::uint32_t hedge = 1U << 4U;    ///< of an attempt: started beside another
-inline constexpr std::uint32_t charged = 1U << 5U;  ///< of an attempt: to the client
-inline constexpr std::uint32_t replay = 1U << 6U;   ///< of a call: it repeated an earlier one
+                                           << 3U;    ///< the provider's figures look wrong (S-11.8)
+inline constexpr std::uint32_t hedge = 1U << 4U;     ///< of an attempt: started beside another
+inline constexpr std::uint32_t charged = 1U << 5U;   ///< of an attempt: to the client
+inline constexpr std::uint32_t replay = 1U << 6U;    ///< of a call: it repeated an earlier one
+inline constexpr std::uint32_t unpriced = 1U << 7U;  ///< a price was assumed or missing (U-5)
+inline constexpr std::uint32_t price_told = 1U << 8U;        ///< of an attempt: by the provider
+inline constexpr std::uint32_t impossible_usage = 1U << 9U;  ///< the provider's told (S-11.8)
 }  // namespace flag
 
 /// Records own their texts; what is written is viewed where it stands.

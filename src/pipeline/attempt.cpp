@@ -10,6 +10,7 @@
 #include "net/http/content_coding.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/http/retry_after.hpp"
+#include "pipeline/charge.hpp"
 #include "pipeline/needs.hpp"
 #include "pipeline/service_relay.hpp"
 #include "policy/classify.hpp"
@@ -100,12 +101,6 @@ bool is_stream_type(std::string_view content_type) {
          ascii::equals_ignoring_case(type, "application/jsonl");
 }
 
-/// True for what is charged by the second or the search only: the catalog has no such prices.
-bool is_in_units(const wire::Usage& usage) {
-  return (usage.audio_ms > 0 || usage.search_units > 0) && usage.input_total() == 0 &&
-         usage.output_total() == 0 && !usage.cost_nanousd;
-}
-
 /// Appends the lines of `fields` that no line of `replacing` stands for, then those.
 void append_fields(std::string& head, std::string_view fields, std::string_view replacing) {
   if (replacing.empty()) {
@@ -150,33 +145,6 @@ void AttemptEnd::set(FailureClass failure) {
   verdict.same_target = row.same_target;
   verdict.next_target = row.next_target;
   verdict.cooldown = row.cooldown;
-}
-
-std::int64_t cost_of(const Target& target, const wire::Usage& usage, std::int64_t unix_ms) {
-  if (usage.cost_nanousd) return *usage.cost_nanousd;
-  if (!target.is_priced) return 0;
-  providers::PriceList prices = target.prices;
-  if (target.catalog != nullptr) {
-    const providers::PriceConditions conditions{
-        .input_tokens = usage.input_total(),
-        .at = std::chrono::sys_seconds(std::chrono::seconds(unix_ms / 1000)),
-        .batch = false};
-    // What the operator states goes over what holds in the catalog today.
-    prices = providers::prices_at(*target.catalog, conditions).with(target.prices);
-  }
-  CostSum sum;
-  const auto add = [&](std::int64_t tokens, providers::PriceKind kind) {
-    if (const auto price = prices.of(kind)) sum.add(tokens, *price);
-  };
-  using enum providers::PriceKind;
-  const std::int64_t audio = std::clamp<std::int64_t>(usage.input_audio, 0, usage.input);
-  add(usage.input - audio, input);
-  add(audio, audio_input);
-  add(usage.input_cache_read, cache_read);
-  add(usage.input_cache_write, cache_write);
-  add(usage.input_cache_write_1h, cache_write_1h);
-  add(usage.output_total(), output);
-  return sum.total().value_or(NanoUsd()).count();
 }
 
 Attempt::Attempt(Call& call, net::Cancellation& cancellation, Operation& operation,
@@ -491,10 +459,14 @@ net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
     end.set(FailureClass::client);
     co_return end;
   }
-  if (end.facts.usage && is_in_units(*end.facts.usage)) {
-    notes_.warnings.emplace_back("unpriced");
-  } else if (end.facts.usage) {
-    notes_.cost = to_usd_text(NanoUsd(cost_of(target_, *end.facts.usage, wall_.unix_ms())));
+  if (end.facts.usage) {
+    const wire::Usage estimate = usage_estimate(operation_, end.facts, 0);
+    const Charge charged =
+        charge(target_, operation_, end.facts.usage, estimate, notes_.started_ms);
+    if (charged.flags.unpriced) notes_.warnings.emplace_back("unpriced");
+    if (!charged.flags.unpriced || charged.nanousd > 0) {
+      notes_.cost = to_usd_text(NanoUsd(charged.nanousd));
+    }
   }
   const bool is_taken = co_await delivery_.whole(200, operation_.media_type(), notes_, out);
   if (!is_taken) end.set(FailureClass::client);

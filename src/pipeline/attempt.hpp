@@ -129,7 +129,4 @@ class Attempt {
   std::optional<bool> should_retry_;
 };
 
-/// Cost of `usage` at `target`'s prices, in nano-dollars; the provider's own figure wins.
-std::int64_t cost_of(const Target& target, const wire::Usage& usage, std::int64_t unix_ms);
-
 }  // namespace weir::pipeline

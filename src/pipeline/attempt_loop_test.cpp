@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/charge.hpp"
 #include "pipeline/loop_test_support.hpp"
 
 namespace weir::pipeline {
@@ -163,7 +164,7 @@ TEST_F(AttemptLoopTest, AProviderWithAllTheRequestsItMayHaveIsPassedOver) {
 
 TEST_F(AttemptLoopTest, F2ATargetWithoutAPriceIsSkippedWhereThatIsSaid) {
   rig.add("a/m", {answers("no")});
-  rig.add("b/m", {answers("hi")}).is_priced = true;
+  rig.add("b/m", {answers("hi")}).prices = providers::free_book({});
   rig.route().rejects_unpriced = true;
   EXPECT_EQ(rig.finish().outcome, Outcome::completed);
   EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
@@ -452,6 +453,73 @@ TEST_F(AttemptLoopTest, S119EveryAttemptReservesAndSettlesOnce) {
   EXPECT_EQ(result.rows[0].usage.input, 100);
   EXPECT_TRUE(result.rows[1].is_charged);
   EXPECT_EQ(result.usage->output, 4);
+}
+
+std::string answer_with_usage(std::string_view usage) {
+  return R"({"id":"c1","object":"chat.completion","created":5,"model":"up","choices":[{"index":0,)"
+         R"("message":{"role":"assistant","content":"12345678"},"finish_reason":"stop"}],"usage":)" +
+         std::string(usage) + "}";
+}
+
+providers::PriceBook one_dollar() {
+  providers::OwnPrices own;
+  own.prices.set(providers::PriceKind::input, *TokenPrice::parse_usd_per_million("1"));
+  own.prices.set(providers::PriceKind::output, *TokenPrice::parse_usd_per_million("1"));
+  return providers::price_book(nullptr, own);
+}
+
+// S-11.8: odd figures are charged as told, impossible ones at our own estimate.
+TEST(Charging, S118OddUsageIsChargedAsToldAndImpossibleUsageAtTheEstimate) {
+  constexpr std::int64_t estimated = -1;
+  const struct {
+    std::string_view usage;
+    std::int64_t nanousd;
+    bool is_odd;
+    bool is_impossible;
+  } cases[] = {
+      {R"({"prompt_tokens":10,"completion_tokens":4})", 14'000, false, false},
+      {R"({"prompt_tokens":10400,"completion_tokens":4})", 10'404'000, false, false},
+      {R"({"prompt_tokens":10401,"completion_tokens":4})", 10'405'000, true, false},
+      {R"({"prompt_tokens":10,"completion_tokens":400})", 410'000, false, false},
+      {R"({"prompt_tokens":10,"completion_tokens":401})", 411'000, true, false},
+      {R"({"prompt_tokens":20001,"completion_tokens":4})", estimated, false, true},
+      {R"({"prompt_tokens":-1,"completion_tokens":4})", estimated, false, true},
+      {R"({"prompt_tokens":1.5,"completion_tokens":4})", estimated, false, true},
+      {R"({"prompt_tokens":1e30,"completion_tokens":4,"cost":5})", estimated, false, true},
+      {R"({"prompt_tokens":10,"completion_tokens":4,"cost":0.0000125})", 12'500, false, false},
+  };
+  for (const auto& row : cases) {
+    Rig rig;
+    rig.operation.context_windows = 1;
+    rig.operation.streams = false;
+    Target& target = rig.add("a/m", {{.content_type = "application/json",
+                                      .pieces = {{0ms, answer_with_usage(row.usage), true}}}});
+    target.context_tokens = 20'000;
+    target.traits.output_tokens_max = 100;
+    target.prices = one_dollar();
+    const CallResult& result = rig.finish();
+    ASSERT_EQ(result.rows.size(), 1U);
+    const std::int64_t estimate =
+        100'000 + 1'000 * tokens_estimate(answer_with_usage(row.usage).size());
+    const std::int64_t expected = row.nanousd == estimated ? estimate : row.nanousd;
+    EXPECT_EQ(result.rows[0].cost_nanousd, expected) << row.usage;
+    EXPECT_EQ(result.rows[0].flags.odd, row.is_odd) << row.usage;
+    EXPECT_EQ(result.rows[0].flags.impossible, row.is_impossible) << row.usage;
+    EXPECT_EQ(result.rows[0].is_estimated, row.is_impossible) << row.usage;
+    EXPECT_EQ(rig.channel.field("x-weir-cost"), to_usd_text(NanoUsd(expected)))
+        << "what the client is told is what is booked";
+  }
+}
+
+// U-5
+TEST_F(AttemptLoopTest, U5AnUnpricedModelIsBookedAtTheDearestAndCounted) {
+  Target& target = rig.add("a/m", {answers("hi")});
+  target.prices = one_dollar();
+  target.prices.is_assumed = true;
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.cost_nanousd, 14'000);
+  EXPECT_TRUE(result.rows[0].flags.unpriced);
+  EXPECT_EQ(target.upstream->counters->unpriced.load(), 1U);
 }
 
 TEST_F(AttemptLoopTest, S119AnAttemptThatCannotReserveDoesNotStart) {

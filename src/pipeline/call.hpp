@@ -77,6 +77,8 @@ class Operation : public Recycled {
   [[nodiscard]] virtual std::int64_t output_tokens_wanted() const = 0;
   /// Our estimate of the input, in tokens.
   [[nodiscard]] virtual std::int64_t input_tokens_estimate() const = 0;
+  /// Of how many context windows its output is the sum; 0: not known.
+  [[nodiscard]] virtual std::int64_t windows() const { return 0; }
   /// Equal for requests that begin alike, so that they can be sent where that beginning is cached.
   [[nodiscard]] virtual std::uint64_t prefix_hash() const = 0;
   /// What was asked for can be joined from the answers of several targets: a stream of plain text,
@@ -116,6 +118,14 @@ std::string_view name(Outcome outcome) noexcept;
 /// What a client is told whose request ends with the program.
 Error shutdown_error();
 
+/// What is to be known of an attempt's usage beside its figures.
+struct UsageFlags {
+  bool odd = false;         ///< far more than was to be expected, charged as told (S-11.8)
+  bool impossible = false;  ///< the provider told what can't be (S-11.8)
+  bool unpriced = false;    ///< a price was assumed, or something has none (U-5)
+  bool price_told = false;  ///< the provider stated the price of this very answer
+};
+
 /// What one attempt was and what it cost (section 11).
 struct AttemptRow {
   int number = 0;                  ///< from 1
@@ -126,8 +136,9 @@ struct AttemptRow {
   std::int64_t started_ms = 0;  ///< Unix time
   std::int64_t ended_ms = 0;
   wire::Usage usage;
-  bool is_estimated = false;  ///< the provider did not say; see S-11.1
-  bool is_charged = false;    ///< to the client; otherwise what follows is exposure
+  bool is_estimated = false;  ///< the provider did not say, or told what can't be; see S-11.1
+  UsageFlags flags;
+  bool is_charged = false;  ///< to the client; otherwise what follows is exposure
   std::int64_t cost_nanousd = 0;
   std::int64_t exposure_nanousd = 0;  ///< what the provider may charge us beside that
 };

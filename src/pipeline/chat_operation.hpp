@@ -53,6 +53,7 @@ class ChatOperation final : public Operation {
     return ask_.peek.output_tokens_max.value_or(0);
   }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::int64_t windows() const override { return ask_.peek.n; }
   [[nodiscard]] std::uint64_t prefix_hash() const override;
 
  private:

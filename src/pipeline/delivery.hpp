@@ -35,7 +35,8 @@ class ClientChannel {
 struct AnswerNotes {
   std::string target;  ///< provider/model; empty: none, or not to be shown
   int attempts = 0;
-  std::string cost;  ///< dollars; empty: not known yet
+  std::int64_t started_ms = 0;  ///< Unix time of the attempt; its prices hold
+  std::string cost;             ///< dollars; empty: not known yet
   std::vector<std::string> dropped;
   std::vector<std::string> warnings;  ///< a retired model, say
   std::string allow;                  ///< methods that the path takes, where it was another

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "pipeline/charge.hpp"
 #include "pipeline/explain.hpp"
 
 namespace weir::pipeline {
@@ -73,6 +74,7 @@ AttemptRow& Flight::row() const {
 AnswerNotes Flight::notes() const {
   AnswerNotes notes;
   notes.attempts = number_;
+  notes.started_ms = row().started_ms;
   if (journey_.call.shows_target) notes.target = target().name;
   if (!target().notice.empty()) notes.warnings.push_back(target().notice);
   if (journey_.call.options.explain) {
@@ -142,17 +144,15 @@ void Flight::stop_draining() {
 
 /// S-11.1, the last resort: our own count of what went out and came in.
 wire::Usage Flight::estimated_usage() const {
-  wire::Usage usage;
-  usage.input = journey_.operation.input_tokens_estimate();
-  std::size_t bytes = end_.facts.content_bytes;
+  std::optional<std::uint64_t> bytes;
   if (Relay* relay = attempt_.relay()) {
-    if (const auto so_far = relay->so_far()) bytes = so_far->text.size();
+    const auto so_far = relay->so_far();
+    if (so_far && !so_far->text.empty()) bytes = so_far->text.size();
   }
-  if (plan_.continuation != nullptr) {
-    bytes -= std::min(bytes, plan_.continuation->text.size());
-  }
-  usage.output = end_.facts.has_content ? std::max<std::int64_t>(1, tokens_estimate(bytes)) : 0;
-  return usage;
+  const std::uint64_t before = plan_.continuation != nullptr ? plan_.continuation->text.size() : 0;
+  RelayFacts facts = end_.facts;
+  facts.content_bytes = bytes.value_or(facts.content_bytes);
+  return usage_estimate(journey_.operation, facts, before);
 }
 
 /// S-11.2: what reached the client is charged to it, what the provider may bill besides is our own
@@ -167,11 +167,17 @@ void Flight::book() {
   const bool may_be_billed = policy::traits(failure).maybe_billed || end_.is_beaten;
   row.is_charged = end_.is_ok() || is_delivered || has_left;
   if (!row.is_charged && !may_be_billed) return;
-  row.is_estimated = !end_.facts.usage.has_value();
-  row.usage = row.is_estimated ? estimated_usage() : *end_.facts.usage;
-  if (row.is_estimated && end_.is_ok() && !has_content()) row.usage = {};
-  const std::int64_t cost = cost_of(target(), row.usage, tools_.wall.unix_ms());
-  (row.is_charged ? row.cost_nanousd : row.exposure_nanousd) = cost;
+  const bool is_empty = end_.is_ok() && !has_content();
+  const wire::Usage estimate = is_empty ? wire::Usage() : estimated_usage();
+  const Charge charged =
+      charge(target(), journey_.operation, end_.facts.usage, estimate, row.started_ms);
+  row.usage = charged.usage;
+  row.is_estimated = charged.is_estimated;
+  row.flags = charged.flags;
+  (row.is_charged ? row.cost_nanousd : row.exposure_nanousd) = charged.nanousd;
+  if (charged.flags.unpriced) {
+    target().upstream->counters->unpriced.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 health::AttemptFigures Flight::figures(net::TimePoint ended) const {

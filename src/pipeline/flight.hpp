@@ -95,9 +95,4 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   int number_ = 0;
 };
 
-/// Tokens that stand for `bytes` of text, where no provider counts them.
-constexpr std::int64_t tokens_estimate(std::size_t bytes) {
-  return static_cast<std::int64_t>((bytes + 3) / 4);
-}
-
 }  // namespace weir::pipeline

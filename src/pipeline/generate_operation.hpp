@@ -33,6 +33,7 @@ class GenerateOperation final : public Operation {
     return peek_.output_tokens_max.value_or(0);
   }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
+  [[nodiscard]] std::int64_t windows() const override { return peek_.n; }
   [[nodiscard]] std::uint64_t prefix_hash() const override;
 
  private:

@@ -252,6 +252,7 @@ class PlainOperation final : public Operation {
   }
   [[nodiscard]] std::int64_t output_tokens_wanted() const override { return output_wanted; }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 100; }
+  [[nodiscard]] std::int64_t windows() const override { return context_windows; }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return prefix; }
   [[nodiscard]] bool is_joinable() const override { return joins; }
   [[nodiscard]] bool is_pinned() const override { return pins; }
@@ -269,6 +270,7 @@ class PlainOperation final : public Operation {
   bool joins = true;
   bool pins = false;
   std::int64_t output_wanted = 0;
+  std::int64_t context_windows = 0;
   std::uint64_t prefix = 0;
 };
 

@@ -148,7 +148,7 @@ std::size_t preference(const Target& target, const std::vector<std::string>& pre
 /// Why `target` is of no use for this request (F-2); empty: it is.
 std::string reason_against(const Target& target, const Call& call, const Operation& operation) {
   if (auto lacking = operation.lacks(target)) return *std::move(lacking);
-  if (call.route->rejects_unpriced && !target.is_priced && !target.upstream->is_local) {
+  if (call.route->rejects_unpriced && !target.prices.is_known() && !target.upstream->is_local) {
     return "its price is not known";
   }
   return {};

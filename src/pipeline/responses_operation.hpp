@@ -55,6 +55,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   [[nodiscard]] std::int64_t input_tokens_estimate() const override {
     return chat_.input_tokens_estimate();
   }
+  [[nodiscard]] std::int64_t windows() const override { return chat_.windows(); }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool is_joinable() const override { return chat_.is_joinable(); }
   /// Two answers in the background would both be made to their end.

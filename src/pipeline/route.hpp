@@ -19,6 +19,7 @@
 #include "policy/hedging.hpp"
 #include "policy/retry_budget.hpp"
 #include "providers/capability_table.hpp"
+#include "providers/pricing.hpp"
 #include "providers/services.hpp"
 #include "wire/codec.hpp"
 
@@ -70,6 +71,7 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> successes{0};
   std::atomic<std::uint64_t> failures{0};  ///< by the provider's or the network's fault
   std::atomic<std::uint64_t> refusals{0};  ///< by the caller's fault
+  std::atomic<std::uint64_t> unpriced{0};  ///< attempts without a known price (U-5)
   std::atomic<std::uint64_t> input_tokens{0};
   std::atomic<std::uint64_t> output_tokens{0};
   std::atomic<std::int64_t> cost_nanousd{0};
@@ -148,9 +150,8 @@ struct Target {
   wire::ModelTraits traits;
   providers::CapabilityTable capabilities;
   std::int64_t context_tokens = 0;            ///< 0 = unknown
-  const providers::Model* catalog = nullptr;  ///< for prices by condition; null = not listed
-  providers::PriceList prices;
-  bool is_priced = false;
+  const providers::Model* catalog = nullptr;  ///< null = not listed
+  providers::PriceBook prices;
   std::string notice;  ///< said with each answer: the model was retired, use another
   std::int64_t weight = 1;
   TargetTimeouts timeouts;

@@ -140,6 +140,9 @@ wire::Usage sum(wire::Usage a, const wire::Usage& b) {
   a.output_reasoning += b.output_reasoning;
   a.input_audio += b.input_audio;
   a.output_audio += b.output_audio;
+  a.input_image += b.input_image;
+  a.output_image += b.output_image;
+  a.is_impossible = a.is_impossible || b.is_impossible;
   a.accepted_prediction += b.accepted_prediction;
   a.rejected_prediction += b.rejected_prediction;
   // A price is only known of the whole when it is known of each part.

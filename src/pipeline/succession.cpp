@@ -13,7 +13,7 @@ using policy::FailureClass;
 bool is_free(const Target& target) {
   if (target.upstream->is_local) return true;
   const auto output = target.prices.of(providers::PriceKind::output);
-  return target.is_priced && output && output->nano_per_million() == 0;
+  return target.prices.is_known() && output && output->nano_per_million() == 0;
 }
 
 }  // namespace

@@ -104,54 +104,6 @@ bool colon_is_a_variant(std::string_view provider) {
   return provider == "ollama" || provider == "huggingface";
 }
 
-// ---- prices ---------------------------------------------------------------------------------
-
-/// The kind whose price holds where a kind has none of its own.
-constexpr std::optional<PriceKind> general_kind(PriceKind kind) {
-  switch (kind) {
-    case PriceKind::input:
-    case PriceKind::output:
-      return std::nullopt;
-    case PriceKind::cache_write_1h:
-      return PriceKind::cache_write;
-    case PriceKind::batch_output:
-      return PriceKind::output;
-    case PriceKind::cache_read:
-    case PriceKind::cache_write:
-    case PriceKind::batch_input:
-    case PriceKind::audio_input:
-      return PriceKind::input;
-  }
-  return std::nullopt;
-}
-
-/// A provider without stated peak hours has the same price all day.
-bool is_off_peak(std::string_view provider, std::chrono::sys_seconds at) {
-  const auto day = std::chrono::floor<std::chrono::days>(at);
-  const auto weekday = std::chrono::weekday(day).iso_encoding();
-  const auto minute = std::chrono::duration_cast<std::chrono::minutes>(at - day).count();
-  bool has_hours = false;
-  for (const PeakHours& hours : peak_hours) {
-    if (hours.provider != provider) continue;
-    has_hours = true;
-    const bool is_day = weekday >= hours.first_weekday && weekday <= hours.last_weekday;
-    if (is_day && minute >= hours.begin_minute && minute < hours.end_minute) return false;
-  }
-  return has_hours;
-}
-
-bool holds(const PriceVariant& variant, const Model& model, const PriceConditions& conditions) {
-  switch (variant.when) {
-    case PriceVariant::When::from_date:
-      return conditions.at >= std::chrono::sys_days(std::chrono::days(variant.from_day));
-    case PriceVariant::When::off_peak:
-      return is_off_peak(model.provider, conditions.at);
-    case PriceVariant::When::long_context:
-      return conditions.input_tokens > variant.above_tokens;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::string_view catalog_date() noexcept { return as_of; }
@@ -193,21 +145,6 @@ std::string_view name(Status status) noexcept {
   return "";
 }
 
-std::optional<TokenPrice> PriceList::of(PriceKind kind) const noexcept {
-  for (std::optional<PriceKind> next = kind; next; next = general_kind(*next)) {
-    if (const auto price = stated(*next)) return price;
-  }
-  return std::nullopt;
-}
-
-PriceList PriceList::with(const PriceList& other) const noexcept {
-  PriceList merged = *this;
-  for (std::size_t i = 0; i < price_kind_count; ++i) {
-    if (other.nano_[i] != unknown) merged.nano_[i] = other.nano_[i];
-  }
-  return merged;
-}
-
 std::span<const Model> models() noexcept { return catalog_models; }
 
 std::span<const Model> models_of(std::string_view provider) noexcept {
@@ -218,6 +155,14 @@ std::span<const PriceVariant> price_variants(const Model& model) noexcept {
   return std::span(catalog_variants)
       .subspan(model.variants_begin,
                static_cast<std::size_t>(model.variants_end - model.variants_begin));
+}
+
+std::vector<PeakHours> peak_hours_of(std::string_view provider) {
+  std::vector<PeakHours> found;
+  for (const CatalogPeakHours& row : catalog_peak_hours) {
+    if (row.provider == provider) found.push_back(row.hours);
+  }
+  return found;
 }
 
 FoundModel find_model(std::string_view provider, std::string_view id) noexcept {
@@ -256,21 +201,6 @@ std::vector<std::string> nearest_names(std::string_view id, std::size_t count_ma
   for (const Model& model : catalog_models) nearest.offer(model.id);
   for (const AliasRow& row : catalog_aliases) nearest.offer(row.alias);
   return std::move(nearest).take();
-}
-
-PriceList prices_at(const Model& model, const PriceConditions& conditions) noexcept {
-  PriceList prices = model.prices;
-  for (const PriceVariant& variant : price_variants(model)) {
-    if (holds(variant, model, conditions)) prices = prices.with(variant.prices);
-  }
-  if (!conditions.batch) return prices;
-  if (const auto input = prices.stated(PriceKind::batch_input)) {
-    prices.set(PriceKind::input, *input);
-  }
-  if (const auto output = prices.stated(PriceKind::batch_output)) {
-    prices.set(PriceKind::output, *output);
-  }
-  return prices;
 }
 
 wire::ModelTraits traits_of(const Model& model) noexcept {

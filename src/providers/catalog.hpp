@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/money.hpp"
+#include "providers/price_list.hpp"
 #include "wire/codec.hpp"
 
 /// What is known about models without asking anyone: prices, limits, capabilities, ends of life.
@@ -80,53 +80,6 @@ inline constexpr std::array capability_names{
 };
 std::optional<Capability> parse_capability(std::string_view name) noexcept;
 
-/// Kinds of tokens that have a price of their own.
-enum class PriceKind : std::uint8_t {
-  input,
-  output,
-  cache_read,
-  cache_write,
-  cache_write_1h,
-  batch_input,
-  batch_output,
-  audio_input,
-};
-inline constexpr std::array<std::string_view, 8> price_kind_names{
-    "input",          "output",      "cache_read",   "cache_write",
-    "cache_write_1h", "batch_input", "batch_output", "audio_input"};
-inline constexpr std::size_t price_kind_count = price_kind_names.size();
-
-/// Prices per million tokens by kind; a kind may be unknown.
-class PriceList {
- public:
-  constexpr PriceList() { nano_.fill(unknown); }
-
-  constexpr void set(PriceKind kind, TokenPrice price) noexcept {
-    nano_[index(kind)] = price.nano_per_million();
-  }
-  /// As stated, nothing when unknown.
-  [[nodiscard]] constexpr std::optional<TokenPrice> stated(PriceKind kind) const noexcept {
-    if (nano_[index(kind)] == unknown) return std::nullopt;
-    return TokenPrice::from_nano_per_million(nano_[index(kind)]);
-  }
-  /// As stated, else the price of the kind it is a special case of (cached input costs what input
-  /// costs). Nothing when that is unknown too.
-  [[nodiscard]] std::optional<TokenPrice> of(PriceKind kind) const noexcept;
-  /// Input and output are both known.
-  [[nodiscard]] constexpr bool is_known() const noexcept {
-    return nano_[index(PriceKind::input)] != unknown && nano_[index(PriceKind::output)] != unknown;
-  }
-  /// This list with what `other` states put over it.
-  [[nodiscard]] PriceList with(const PriceList& other) const noexcept;
-
-  bool operator==(const PriceList&) const = default;
-
- private:
-  static constexpr std::int64_t unknown = -1;
-  static constexpr std::size_t index(PriceKind kind) { return static_cast<std::size_t>(kind); }
-  std::array<std::int64_t, price_kind_count> nano_;
-};
-
 enum class Tier : std::uint8_t { none, reasoning, fast, local };
 enum class Status : std::uint8_t { active, deprecated, retired, unlisted };
 enum class ChatTools : std::uint8_t { yes, reasoning_off, never };
@@ -152,23 +105,17 @@ struct Model {
   CatalogText retires;         ///< ISO date; empty = none known
   CatalogText replaced_by;     ///< id at the same provider
   CatalogText note;
-  std::uint16_t variants_begin = 0;  ///< prices under special conditions, see `price_variants`
+  std::uint16_t variants_begin = 0;  ///< prices under conditions, see `price_variants`
   std::uint16_t variants_end = 0;
-};
-
-/// Prices that hold under a condition.
-struct PriceVariant {
-  enum class When : std::uint8_t { long_context, off_peak, from_date };
-  When when = When::long_context;
-  std::int64_t above_tokens = 0;  ///< long_context: input longer than this
-  std::int32_t from_day = 0;      ///< from_date: days since 1970-01-01
-  PriceList prices;
 };
 
 /// All models, sorted by provider, then id.
 std::span<const Model> models() noexcept;
 std::span<const Model> models_of(std::string_view provider) noexcept;
 std::span<const PriceVariant> price_variants(const Model& model) noexcept;
+
+/// The hours in which a provider's peak price holds; empty: it has the same price all day.
+std::vector<PeakHours> peak_hours_of(std::string_view provider);
 
 /// How an id was understood.
 enum class Match : std::uint8_t {
@@ -198,17 +145,6 @@ std::vector<FoundModel> providers_offering(std::string_view bare_id);
 
 /// Names of models most like `id`, best first: bare ids, each once.
 std::vector<std::string> nearest_names(std::string_view id, std::size_t count_max);
-
-/// Under which conditions a request is priced.
-struct PriceConditions {
-  std::int64_t input_tokens = 0;
-  std::chrono::sys_seconds at{};  ///< wall time, for announced changes and off-peak hours
-  bool batch = false;
-};
-
-/// What the tokens of one request cost at `model`. With `batch`, the batch prices stand in the
-/// places of input and output.
-PriceList prices_at(const Model& model, const PriceConditions& conditions) noexcept;
 
 /// What an encoder needs to know of the model.
 wire::ModelTraits traits_of(const Model& model) noexcept;

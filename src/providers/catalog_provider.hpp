@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "providers/price_list.hpp"
 #include "providers/provider_table.hpp"
 
 /// The shape of the generated provider rows; only the two tables of this folder include it.
@@ -29,13 +30,9 @@ struct CatalogProvider {
   PlanLimits paid_limits;
 };
 
-/// A stretch of the week in which the peak price holds, in UTC.
-struct PeakHours {
+struct CatalogPeakHours {
   std::string_view provider;
-  std::uint8_t first_weekday;  ///< ISO: 1 is Monday
-  std::uint8_t last_weekday;
-  std::uint16_t begin_minute;  ///< of the day
-  std::uint16_t end_minute;    ///< the first one no longer in it
+  PeakHours hours;
 };
 
 }  // namespace weir::providers

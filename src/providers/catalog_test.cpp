@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "providers/catalog.hpp"
+#include "providers/pricing.hpp"
 
 #include <gtest/gtest.h>
 
@@ -103,14 +104,17 @@ TEST(Catalog, AKindWithoutAPriceOfItsOwnCostsWhatItsGeneralKindCosts) {
   const Model& plain = model("azure", "gpt-4");
   EXPECT_FALSE(plain.prices.stated(PriceKind::cache_read));
   EXPECT_EQ(plain.prices.of(PriceKind::cache_read), plain.prices.stated(PriceKind::input));
-  EXPECT_EQ(plain.prices.of(PriceKind::batch_output), plain.prices.stated(PriceKind::output));
+  EXPECT_EQ(model("groq", "openai/gpt-oss-120b").prices.of(PriceKind::batch_output),
+            model("groq", "openai/gpt-oss-120b").prices.stated(PriceKind::output));
   EXPECT_FALSE(model("openrouter", "openrouter/auto").prices.of(PriceKind::cache_read));
 }
 
 TEST(Catalog, LongInputHasItsOwnPriceFromTheFirstTokenAboveTheLimit) {
   const Model& luna = model("openai", "gpt-5.6-luna");
-  EXPECT_EQ(prices_at(luna, {.input_tokens = 272'000, .at = {}}).of(PriceKind::input), usd("0.2"));
-  const PriceList longer = prices_at(luna, {.input_tokens = 272'001, .at = {}});
+  EXPECT_EQ(
+      prices_at(price_book(&luna, {}), {.input_tokens = 272'000, .at = {}}).of(PriceKind::input),
+      usd("0.2"));
+  const PriceList longer = prices_at(price_book(&luna, {}), {.input_tokens = 272'001, .at = {}});
   EXPECT_EQ(longer.of(PriceKind::input), usd("0.4"));
   EXPECT_EQ(longer.of(PriceKind::output), usd("1.8"));
 }
@@ -118,16 +122,17 @@ TEST(Catalog, LongInputHasItsOwnPriceFromTheFirstTokenAboveTheLimit) {
 TEST(Catalog, AnAnnouncedPriceHoldsFromItsDay) {
   const Model& flash = model("gemini", "gemini-3.8-flash");
   const auto day = sys_days(std::chrono::January / 1 / 2027);
-  EXPECT_EQ(prices_at(flash, {.at = day - std::chrono::seconds(1)}).of(PriceKind::input),
-            usd("0.75"));
-  EXPECT_EQ(prices_at(flash, {.at = day}).of(PriceKind::input), usd("1.5"));
+  EXPECT_EQ(
+      prices_at(price_book(&flash, {}), {.at = day - std::chrono::seconds(1)}).of(PriceKind::input),
+      usd("0.75"));
+  EXPECT_EQ(prices_at(price_book(&flash, {}), {.at = day}).of(PriceKind::input), usd("1.5"));
 }
 
 TEST(Catalog, DeepSeekIsCheaperOutsideItsPeakHours) {
   const Model& flash = model("deepseek", "deepseek-flash");
   const auto monday = sys_days(std::chrono::November / 23 / 2026);
   const auto input_at = [&](std::chrono::sys_seconds at) {
-    return prices_at(flash, {.at = at}).of(PriceKind::input);
+    return prices_at(price_book(&flash, {}), {.at = at}).of(PriceKind::input);
   };
   EXPECT_EQ(input_at(monday + hours(1) - std::chrono::seconds(1)), usd("0.15"));
   EXPECT_EQ(input_at(monday + hours(1)), usd("0.3"));
@@ -138,7 +143,7 @@ TEST(Catalog, DeepSeekIsCheaperOutsideItsPeakHours) {
 
 TEST(Catalog, BatchPricesTakeThePlacesOfInputAndOutput) {
   const PriceList batch =
-      prices_at(model("anthropic", "claude-opus-5-5"), {.at = {}, .batch = true});
+      prices_at(price_book(&model("anthropic", "claude-opus-5-5"), {}), {.at = {}, .batch = true});
   EXPECT_EQ(batch.of(PriceKind::input), usd("2"));
   EXPECT_EQ(batch.of(PriceKind::output), usd("10"));
 }

@@ -231,12 +231,15 @@ struct Usage {
   std::int64_t input_cache_write_1h = 0;
   std::int64_t output = 0;  ///< visible: all output but reasoning
   std::int64_t output_reasoning = 0;
-  std::int64_t input_audio = 0;              ///< share of `input` that is audio
-  std::int64_t output_audio = 0;             ///< share of `output` that is audio
-  std::int64_t accepted_prediction = 0;      ///< share of `output`
-  std::int64_t rejected_prediction = 0;      ///< share of `output`
-  std::int64_t audio_ms = 0;                 ///< sound that is charged by its length
-  std::int64_t search_units = 0;             ///< reranking that is charged by the search
+  std::int64_t input_audio = 0;          ///< share of `input` that is audio
+  std::int64_t output_audio = 0;         ///< share of `output` that is audio
+  std::int64_t input_image = 0;          ///< share of `input` that is pictures
+  std::int64_t output_image = 0;         ///< share of `output` that is pictures
+  std::int64_t accepted_prediction = 0;  ///< share of `output`
+  std::int64_t rejected_prediction = 0;  ///< share of `output`
+  std::int64_t audio_ms = 0;             ///< sound that is charged by its length
+  std::int64_t search_units = 0;         ///< reranking that is charged by the search
+  bool is_impossible = false;  ///< a count was told that none can be: negative, not whole (S-11.8)
   std::optional<std::int64_t> cost_nanousd;  ///< where the provider states the price of this answer
 
   [[nodiscard]] std::int64_t input_total() const {

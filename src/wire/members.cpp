@@ -55,6 +55,15 @@ std::string logprob_entries(std::string_view logprobs) {
   return compact;
 }
 
+std::int64_t told_count(std::optional<json::Value> value, bool& is_impossible) {
+  constexpr std::int64_t tokens_max = 1'000'000'000'000;
+  if (!value || !value->is_number()) return 0;
+  const auto count = value->as_int();
+  if (count && *count >= 0 && *count <= tokens_max) return *count;
+  is_impossible = true;
+  return 0;
+}
+
 void append_arguments_object(std::string& out, std::string_view arguments) {
   if (arguments.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     out.append("{}");

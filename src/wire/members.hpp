@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +37,10 @@ void drop_extra(EncodeNotes& notes, const Extra& extra);
 /// The entries in `content` of log-probabilities in OpenAI's chat shape, as a JSON array in one
 /// line; `[]` when there are none.
 [[nodiscard]] std::string logprob_entries(std::string_view logprobs);
+
+/// A count of tokens as a provider tells it; 0 where it tells none. One that can't be (negative,
+/// not whole, beyond 10¹²) reads as 0 and sets `is_impossible` (S-11.8).
+[[nodiscard]] std::int64_t told_count(std::optional<json::Value> value, bool& is_impossible);
 
 /// Appends tool arguments, text from a model, where the format wants an object: byte for byte but
 /// for white space, `{}` for an empty text, and what is no object wrapped as `{"_raw":"…"}`.

@@ -110,3 +110,40 @@ def test_chat_without_a_gateway_says_how_to_start_one(folder):
 def test_serve_says_where_it_listens():
     with Weir({"providers": {"mock": {"type": "mock"}}}) as weir:
         assert f"127.0.0.1:{weir.port}" in weir.log()
+
+
+def test_price_of_a_request_and_of_a_file_to_the_nano_dollar(folder):
+    run = run_weir(
+        "price", "openai/gpt-5.6-luna", "--input", "1200", "--output", "300", "--cached", "1000",
+        folder=folder,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "$0.00042 " in run.stdout
+
+    lines = [
+        {"model": "anthropic/claude-haiku-4-5", "usage": {"input_tokens": 10, "output_tokens": 20}},
+        {"model": "openai/gpt-4.1", "input": 100, "output": 10, "batch": True},
+        {"model": "gemini/gemini-3.8-flash", "input": 1, "output": 0, "at": "2027-01-01"},
+    ]
+    (folder / "usages.jsonl").write_text("\n".join(json.dumps(line) for line in lines) + "\n\n")
+    run = run_weir("price", "--file", "usages.jsonl", "--json", folder=folder)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert told["total"]["cost_nanousd"] == 110_000 + 140_000 + 1_500
+    assert len(told["models"]) == 3 and told["total"]["requests"] == 3
+
+    (folder / "usages.jsonl").write_text('{"model":"openai/gpt-4.1","input":1}\n{"input":-1}\n')
+    run = run_weir("price", "--file", "usages.jsonl", folder=folder)
+    assert run.returncode == 1 and "line 2" in run.stderr
+
+
+def test_price_goes_by_the_configuration(folder):
+    (folder / "weir.yaml").write_text(
+        "providers:\n"
+        "  mine:\n"
+        "    base_url: https://llm.example.com\n"
+        "    models: { big: { price: { input: 2, output: 8, request: 0.001 } } }\n"
+    )
+    run = run_weir("price", "mine/big", "--input", "10", "--output", "10", folder=folder)
+    assert run.returncode == 0, run.stderr
+    assert "$0.0011 " in run.stdout and "own+" in run.stdout

@@ -5,18 +5,10 @@
 #include <array>
 #include <utility>
 
+#include "wire/members.hpp"
+
 namespace weir::wire::anthropic {
 namespace {
-
-/// No answer has this many tokens; what is more is nonsense and could make sums overflow.
-constexpr std::int64_t tokens_max = 1'000'000'000'000;
-
-void take(json::Value object, std::string_view key, std::int64_t& count) {
-  const auto value = object.find(key);
-  if (!value || !value->is_number()) return;
-  const auto number = value->as_int();
-  if (number && *number >= 0 && *number <= tokens_max) count = *number;
-}
 
 constexpr std::array<std::pair<std::string_view, Finish>, 7> stop_reasons{{
     {"end_turn", Finish::stop},
@@ -29,6 +21,15 @@ constexpr std::array<std::pair<std::string_view, Finish>, 7> stop_reasons{{
 }};
 
 }  // namespace
+
+void UsageCounters::take(json::Value object, std::string_view key, std::int64_t& count) {
+  const auto value = object.find(key);
+  if (!value || !value->is_number()) return;
+  bool is_nonsense = false;
+  const std::int64_t told = told_count(value, is_nonsense);
+  is_impossible_ = is_impossible_ || is_nonsense;
+  if (!is_nonsense) count = told;
+}
 
 void UsageCounters::update(json::Value usage) {
   take(usage, "input_tokens", input_);
@@ -54,6 +55,7 @@ Usage UsageCounters::canonical() const {
   usage.input_cache_write = written - cache_write_1h_;
   usage.output_reasoning = std::min(thinking_, output_);
   usage.output = output_ - usage.output_reasoning;
+  usage.is_impossible = is_impossible_;
   return usage;
 }
 

@@ -20,6 +20,8 @@ class UsageCounters {
   [[nodiscard]] Usage canonical() const;
 
  private:
+  void take(json::Value object, std::string_view key, std::int64_t& count);
+
   std::int64_t input_ = 0;
   std::int64_t cache_read_ = 0;
   std::int64_t cache_write_ = 0;  ///< both lifetimes
@@ -27,6 +29,7 @@ class UsageCounters {
   std::int64_t cache_write_1h_ = 0;
   std::int64_t output_ = 0;  ///< thinking included
   std::int64_t thinking_ = 0;
+  bool is_impossible_ = false;
 };
 
 /// Writes the members of a usage object into the open object.

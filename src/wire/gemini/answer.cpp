@@ -47,8 +47,10 @@ std::int64_t tokens_of(std::optional<json::Value> details, std::string_view moda
   return tokens;
 }
 
-std::int64_t count_of(ProtoReader& reader, std::string_view key) {
-  return std::clamp<std::int64_t>(reader.integer(key).value_or(0), 0, std::int64_t{1} << 40);
+std::int64_t count_of(ProtoReader& reader, std::string_view key, bool& is_impossible) {
+  const std::int64_t count = reader.integer(key).value_or(0);
+  is_impossible = is_impossible || count < 0;
+  return std::clamp<std::int64_t>(count, 0, std::int64_t{1} << 40);
 }
 
 void write_bytes(json::Writer& json, std::string_view token) {
@@ -159,24 +161,33 @@ bool is_prompt_blocked(json::Value root) {
 Usage decode_usage(json::Value metadata, const json::Path& path, json::Problem& problem,
                    Extra* extra) {
   ProtoReader reader(metadata, path, problem);
-  const std::int64_t prompt = count_of(reader, "promptTokenCount");
-  const std::int64_t cached = count_of(reader, "cachedContentTokenCount");
   Usage usage;
+  const auto count = [&](std::string_view key) {
+    return count_of(reader, key, usage.is_impossible);
+  };
+  const std::int64_t prompt = count("promptTokenCount");
+  const std::int64_t cached = count("cachedContentTokenCount");
   usage.input_cache_read = cached;
-  usage.output = count_of(reader, "candidatesTokenCount");
-  usage.output_reasoning = count_of(reader, "thoughtsTokenCount");
+  usage.output = count("candidatesTokenCount");
+  usage.output_reasoning = count("thoughtsTokenCount");
   static_cast<void>(reader.integer("totalTokenCount"));
   if (extra != nullptr) reader.keep_unread_as("usageMetadata", *extra);
   // Read behind that, so that it is kept as well: the canonical counts tell no longer how much of
   // the input it was.
-  usage.input =
-      std::max<std::int64_t>(prompt - cached, 0) + count_of(reader, "toolUsePromptTokenCount");
+  usage.input = std::max<std::int64_t>(prompt - cached, 0) + count("toolUsePromptTokenCount");
 
-  const auto audio_in = tokens_of(metadata.find("promptTokensDetails"), "AUDIO");
-  const auto audio_cached = tokens_of(metadata.find("cacheTokensDetails"), "AUDIO");
-  usage.input_audio = std::clamp<std::int64_t>(audio_in - audio_cached, 0, usage.input);
-  usage.output_audio =
-      std::min(tokens_of(metadata.find("candidatesTokensDetails"), "AUDIO"), usage.output);
+  const auto input_of = [&](std::string_view modality) {
+    const auto all = tokens_of(metadata.find("promptTokensDetails"), modality);
+    const auto from_cache = tokens_of(metadata.find("cacheTokensDetails"), modality);
+    return std::clamp<std::int64_t>(all - from_cache, 0, usage.input);
+  };
+  const auto output_of = [&](std::string_view modality) {
+    return std::min(tokens_of(metadata.find("candidatesTokensDetails"), modality), usage.output);
+  };
+  usage.input_audio = input_of("AUDIO");
+  usage.input_image = input_of("IMAGE");
+  usage.output_audio = output_of("AUDIO");
+  usage.output_image = output_of("IMAGE");
   return usage;
 }
 

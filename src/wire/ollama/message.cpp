@@ -37,19 +37,6 @@ ToolCall read_tool_call(json::Value value, const json::Path& path, json::Problem
   return call;
 }
 
-/// Far beyond any context, and small enough that sums of counts stay in range.
-constexpr std::int64_t tokens_max = 1'000'000'000'000;
-
-std::int64_t read_count(json::ObjectReader& reader, std::string_view key) {
-  return reader.integer(key, 0, tokens_max).value_or(0);
-}
-
-std::int64_t find_count(json::Value answer, std::string_view key) {
-  const auto found = answer.find(key);
-  const auto count = found && found->is_number() ? found->as_int() : std::nullopt;
-  return count && *count >= 0 && *count <= tokens_max ? *count : 0;
-}
-
 void read_answer_message(json::ObjectReader& reader, std::size_t& call_ordinal, Answer& answer) {
   const auto message = reader.object("message");
   if (!message) return;
@@ -113,8 +100,8 @@ Answer read_answer(json::ObjectReader& reader, std::size_t& call_ordinal) {
   read_answer_message(reader, call_ordinal, answer);
   answer.is_done = reader.boolean("done").value_or(false);
   answer.done_reason = reader.string("done_reason").value_or("");
-  answer.usage.input = read_count(reader, "prompt_eval_count");
-  answer.usage.output = read_count(reader, "eval_count");
+  answer.usage.input = told_count(reader.value("prompt_eval_count"), answer.usage.is_impossible);
+  answer.usage.output = told_count(reader.value("eval_count"), answer.usage.is_impossible);
   if (const auto logprobs = reader.array("logprobs"); logprobs && logprobs->size() > 0) {
     answer.logprobs.append("{\"content\":").append(logprobs->raw()).append("}");
   }
@@ -123,8 +110,8 @@ Answer read_answer(json::ObjectReader& reader, std::size_t& call_ordinal) {
 
 Usage read_counters(json::Value answer) {
   Usage usage;
-  usage.input = find_count(answer, "prompt_eval_count");
-  usage.output = find_count(answer, "eval_count");
+  usage.input = told_count(answer.find("prompt_eval_count"), usage.is_impossible);
+  usage.output = told_count(answer.find("eval_count"), usage.is_impossible);
   return usage;
 }
 

@@ -118,6 +118,14 @@ std::optional<Usage> read_service_usage(json::Value root) {
   const auto details =
       usage && usage->is_object() ? usage->find("input_token_details") : std::nullopt;
   out.input_audio = std::min(out.input, count(details, "audio_tokens"));
+  // Makers of pictures write the same in the plural, and their output is nothing else.
+  const auto of_pictures =
+      usage && usage->is_object() ? usage->find("input_tokens_details") : std::nullopt;
+  out.input_image = std::min(out.input - out.input_audio, count(of_pictures, "image_tokens"));
+  const auto drawn =
+      usage && usage->is_object() ? usage->find("output_tokens_details") : std::nullopt;
+  out.output_image = drawn ? std::min(out.output, count(drawn, "image_tokens"))
+                           : (of_pictures && of_pictures->find("image_tokens") ? out.output : 0);
   out.audio_ms = milliseconds_of(usage);
   out.search_units = count(billed, "search_units");
   if (out == Usage{}) return std::nullopt;

@@ -3,43 +3,42 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 #include <utility>
 
+#include "base/money.hpp"
 #include "wire/members.hpp"
 
 namespace weir::wire::openai {
 namespace {
 
-/// Far above any context window, and sums of such counts stay far from overflow.
-constexpr std::int64_t tokens_max = 1'000'000'000'000;
-/// Dollars above this are a broken number, not a price.
-constexpr double usd_max = 1e6;
-constexpr double nano_per_usd = 1e9;
-constexpr double nano_per_xai_tick = 0.1;  // 10^10 ticks make a dollar
+constexpr int xai_tick_exponent = -10;
 
-std::int64_t count(std::optional<json::Value> value) {
-  if (!value) return 0;
-  return std::clamp<std::int64_t>(value->as_int().value_or(0), 0, tokens_max);
-}
+/// Reads the counts of a usage object and of the objects inside it.
+class CountReader {
+ public:
+  explicit CountReader(bool& is_impossible) : is_impossible_(is_impossible) {}
 
-std::int64_t count(std::optional<json::Value> object, std::string_view key) {
-  return object ? count(object->find(key)) : 0;
-}
+  std::int64_t operator()(std::optional<json::Value> object, std::string_view key) const {
+    return object ? told_count(object->find(key), is_impossible_) : 0;
+  }
 
-std::optional<std::int64_t> nano_of(std::optional<json::Value> value, double nano_per_unit) {
+ private:
+  bool& is_impossible_;
+};
+
+std::optional<std::int64_t> nano_of(std::optional<json::Value> value, int exponent) {
   if (!value || !value->is_number()) return std::nullopt;
-  const double nano = value->as_double() * nano_per_unit;
-  if (nano < 0 || nano > usd_max * nano_per_usd) return std::nullopt;
-  return std::llround(nano);
+  const auto cost = round_usd(value->raw(), exponent);
+  if (!cost) return std::nullopt;
+  return cost->count();
 }
 
 std::optional<std::int64_t> read_cost(json::Value usage) {
   const auto cost = usage.find("cost");
-  if (cost && cost->is_object()) return nano_of(cost->find("total_cost"), nano_per_usd);
-  if (auto nano = nano_of(cost, nano_per_usd)) return nano;
-  return nano_of(usage.find("cost_in_usd_ticks"), nano_per_xai_tick);
+  if (cost && cost->is_object()) return nano_of(cost->find("total_cost"), 0);
+  if (auto nano = nano_of(cost, 0)) return nano;
+  return nano_of(usage.find("cost_in_usd_ticks"), xai_tick_exponent);
 }
 
 /// The counts as they stand on the wire.
@@ -78,17 +77,18 @@ void write_count(json::Writer& json, std::string_view key, std::int64_t value) {
 Usage read_usage(json::Value usage, Quirks quirks) {
   const auto prompt_details = usage.find("prompt_tokens_details");
   const auto completion_details = usage.find("completion_tokens_details");
-  Counts counts;
-  counts.prompt = count(usage.find("prompt_tokens"));
-  counts.completion = count(usage.find("completion_tokens"));
-  counts.total = count(usage.find("total_tokens"));
-  counts.cached = std::max(count(prompt_details, "cached_tokens"),
-                           count(usage.find("prompt_cache_hit_tokens")));
-  counts.cache_write = count(prompt_details, "cache_write_tokens");
-  counts.reasoning = std::max(count(completion_details, "reasoning_tokens"),
-                              count(usage.find("reasoning_tokens")));
-
   Usage out;
+  const CountReader count(out.is_impossible);
+  Counts counts;
+  counts.prompt = count(usage, "prompt_tokens");
+  counts.completion = count(usage, "completion_tokens");
+  counts.total = count(usage, "total_tokens");
+  counts.cached =
+      std::max(count(prompt_details, "cached_tokens"), count(usage, "prompt_cache_hit_tokens"));
+  counts.cache_write = count(prompt_details, "cache_write_tokens");
+  counts.reasoning =
+      std::max(count(completion_details, "reasoning_tokens"), count(usage, "reasoning_tokens"));
+
   out.input_cache_read = counts.cached;
   out.input_cache_write = counts.cache_write;
   out.input = counts.prompt - counts.cache_write;
@@ -99,6 +99,8 @@ Usage read_usage(json::Value usage, Quirks quirks) {
   if (!reasoning_is_outside(counts, quirks)) out.output -= counts.reasoning;
   out.input_audio = count(prompt_details, "audio_tokens");
   out.output_audio = count(completion_details, "audio_tokens");
+  out.input_image = count(prompt_details, "image_tokens");
+  out.output_image = count(completion_details, "image_tokens");
   out.accepted_prediction = count(completion_details, "accepted_prediction_tokens");
   out.rejected_prediction = count(completion_details, "rejected_prediction_tokens");
   out.cost_nanousd = read_cost(usage);

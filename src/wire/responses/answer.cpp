@@ -10,21 +10,11 @@
 namespace weir::wire::responses {
 namespace {
 
-/// Far beyond any context, and small enough that sums of counts stay in range.
-constexpr std::int64_t tokens_max = 1'000'000'000'000;
-
-std::int64_t read_count(json::ObjectReader& reader, std::string_view key) {
-  return reader.integer(key, 0, tokens_max).value_or(0);
-}
-
 /// A member of the object `key` inside `reader`; 0 when either is absent.
-std::int64_t read_detail(json::ObjectReader& reader, std::string_view key,
-                         std::string_view member) {
+std::int64_t read_detail(json::ObjectReader& reader, std::string_view key, std::string_view member,
+                         bool& is_impossible) {
   const auto details = reader.object(key);
-  if (!details) return 0;
-  const json::Path path = reader.path(key);
-  json::ObjectReader inner(*details, path, reader.problem());
-  return read_count(inner, member);
+  return details ? told_count(details->find(member), is_impossible) : 0;
 }
 
 }  // namespace
@@ -32,13 +22,16 @@ std::int64_t read_detail(json::ObjectReader& reader, std::string_view key,
 Usage read_usage(json::Value value, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(value, path, problem);
   Usage usage;
-  const std::int64_t input = read_count(reader, "input_tokens");
-  usage.input_cache_read = read_detail(reader, "input_tokens_details", "cached_tokens");
-  usage.input_cache_write = read_detail(reader, "input_tokens_details", "cache_write_tokens");
+  const std::int64_t input = told_count(reader.value("input_tokens"), usage.is_impossible);
+  usage.input_cache_read =
+      read_detail(reader, "input_tokens_details", "cached_tokens", usage.is_impossible);
+  usage.input_cache_write =
+      read_detail(reader, "input_tokens_details", "cache_write_tokens", usage.is_impossible);
   const std::int64_t uncached = input - usage.input_cache_read;
   usage.input = std::max<std::int64_t>(0, uncached - usage.input_cache_write);
-  const std::int64_t output = read_count(reader, "output_tokens");
-  usage.output_reasoning = read_detail(reader, "output_tokens_details", "reasoning_tokens");
+  const std::int64_t output = told_count(reader.value("output_tokens"), usage.is_impossible);
+  usage.output_reasoning =
+      read_detail(reader, "output_tokens_details", "reasoning_tokens", usage.is_impossible);
   usage.output = std::max<std::int64_t>(0, output - usage.output_reasoning);
   return usage;
 }
