@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
 #include "cli/offline.hpp"

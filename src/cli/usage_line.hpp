@@ -25,8 +25,4 @@ struct UsageLine {
 /// parts of `input`. `batch` and `at` are understood in each. Errors: `invalid_request`.
 Result<UsageLine> read_usage_line(json::Value line);
 
-/// `2026-12-01`, or with a time of the day in UTC: `2026-12-01T16:30`, with seconds and a `Z` if
-/// wanted.
-std::optional<std::chrono::sys_seconds> parse_moment(std::string_view text);
-
 }  // namespace weir::cli
