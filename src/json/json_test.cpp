@@ -164,6 +164,24 @@ TEST(Writer, EscapesAndMendsStrings) {
   EXPECT_TRUE(parses(out));
 }
 
+TEST(Writer, EscapesAtEveryPlaceOfALongString) {
+  for (std::size_t at = 0; at < 24; ++at) {
+    for (const auto& [byte, written] : {std::pair<char, std::string>{'"', "\\\""},
+                                        {'\\', "\\\\"},
+                                        {'\n', "\\n"},
+                                        {'\x1f', "\\u001f"},
+                                        {'\x80', "\xEF\xBF\xBD"},
+                                        {'\x7f', "\x7f"},
+                                        {'!', "!"}}) {
+      std::string text(24, 'x');
+      text[at] = byte;
+      std::string out;
+      append_string(out, text);
+      EXPECT_EQ(out, '"' + std::string(at, 'x') + written + std::string(23 - at, 'x') + '"');
+    }
+  }
+}
+
 TEST(Writer, SetsCommasByItself) {
   std::string out;
   Writer json(out);

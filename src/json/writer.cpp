@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "base/assert.hpp"
 #include "base/utf8.hpp"
@@ -21,6 +23,23 @@ constexpr std::array<bool, 256> make_special() {
   return special;
 }
 constexpr std::array<bool, 256> is_special = make_special();
+
+/// How many bytes at the start of `text`, in whole words, are written as they stand.
+std::size_t plain_words(std::string_view text) {
+  constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
+  constexpr std::uint64_t tops = ones * 0x80;
+  // Sets the top bit of some byte if and only if one of them is 0.
+  const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
+    const std::uint64_t quotes = has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
+    if (((word & tops) | control | quotes) != 0) break;
+  }
+  return at;
+}
 
 void append_escape(std::string& out, unsigned char c) {
   constexpr std::string_view hex = "0123456789abcdef";
@@ -58,7 +77,7 @@ void append_escape(std::string& out, unsigned char c) {
 void append_string(std::string& out, std::string_view text) {
   out.push_back('"');
   std::size_t plain = 0;  // start of the run not yet written
-  std::size_t at = 0;
+  std::size_t at = plain_words(text);
   while (at < text.size()) {
     const auto byte = static_cast<unsigned char>(text[at]);
     if (!is_special[byte]) {

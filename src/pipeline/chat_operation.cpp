@@ -116,6 +116,7 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
   const wire::EncodeOptions options{
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
   Outgoing outgoing;
+  outgoing.body.reserve(ask_.root.raw().size() + 256);
   WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
   outgoing.dropped = std::move(notes.dropped);
   return outgoing;

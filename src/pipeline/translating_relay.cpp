@@ -40,6 +40,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
       if (facts_.finish == wire::Finish::none) facts_.finish = choice.finish;
     }
     facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
+    out.reserve(body.size() + 256);
     if (options_.form != nullptr) {
       options_.form->encode_response(response, out);
     } else {
@@ -109,7 +110,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     if (response.id.empty()) response.id = options_.request_id;
     if (response.model.empty()) response.model = options_.model;
     if (response.created == 0) response.created = options_.created;
-    return response;
+    return std::move(response);
   }
 
   void start() {
