@@ -12,7 +12,7 @@ set -euo pipefail
 build_packages=(
   clang-19 libclang-rt-19-dev lld-19 g++ ccache cmake ninja-build pkg-config
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libssl-dev
-  libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
+  libre2-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
   libsodium-dev libsqlite3-dev zlib1g-dev libbrotli-dev libzstd-dev libgtest-dev
   libhowardhinnant-date-dev tzdata
   ca-certificates curl git procps

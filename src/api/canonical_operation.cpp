@@ -7,6 +7,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/provider_extras.hpp"
 
 namespace weir::api {
 namespace {
@@ -90,6 +91,7 @@ Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& t
     WEIR_TRY(pipeline::fill_defaults(filled, target.params));
     WEIR_TRY(encode(filled));
   }
+  WEIR_TRY(pipeline::add_provider_extras(target, outgoing.body));
   return outgoing;
 }
 
@@ -99,7 +101,8 @@ std::unique_ptr<pipeline::Relay> CanonicalOperation::make_relay(
                                            .quirks = target.upstream->quirks,
                                            .request_id = request_id_,
                                            .model = target.model,
-                                           .form = &form_});
+                                           .form = &form_,
+                                           .rules = rules_});
 }
 
 std::int64_t CanonicalOperation::input_tokens_estimate() const {

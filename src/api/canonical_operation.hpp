@@ -36,6 +36,7 @@ class CanonicalOperation final : public pipeline::Operation {
   }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
   [[nodiscard]] std::uint64_t prefix_hash() const override;
+  void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
   /// There is one `Answer`, which every attempt writes to.
   [[nodiscard]] bool may_hedge() const override { return false; }
 
@@ -46,6 +47,7 @@ class CanonicalOperation final : public pipeline::Operation {
   ValueForm form_;
   std::string_view request_id_;
   std::vector<std::string> tried_;
+  const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 
 /// What policy needs to know of a request.

@@ -15,6 +15,7 @@
 #include "base/money.hpp"
 #include "config/secret.hpp"
 #include "config/timeouts.hpp"
+#include "guard/rules.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/pricing.hpp"
 #include "providers/provider_table.hpp"
@@ -211,6 +212,7 @@ struct RouteConfig {
   std::optional<WaitOrOff> early_commit;
   std::optional<UnknownParams> unknown_params;
   std::optional<Choice> trim;
+  std::vector<guard::RuleSpec> content_rules;  ///< after those of the whole
   std::vector<DefaultParam> params;
 };
 
@@ -302,6 +304,7 @@ struct Config {
   Limits limits;
   StreamSettings stream;
   ResponseSettings responses;
+  std::vector<guard::RuleSpec> content_rules;  ///< for every route
 
   std::vector<ProviderConfig> providers;  ///< in the order they were written
   std::vector<RouteConfig> models;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "config/content_rules.hpp"
 #include "config/field_table.hpp"
 #include "config/fields.hpp"
 
@@ -153,8 +154,12 @@ std::string config_reference_markdown() {
       "wildcard, "
       "and a `*` in a target stands for the same text. `targets` is a list of routes, tiers, "
       "`provider/model` or model ids, each a text or `{target: ..., weight: ...}`. Further: "
-      "`timeouts`, `retries`, `params`.\n\n";
+      "`timeouts`, `retries`, `params`, `content_rules`.\n\n";
   append_table(out, route_fields(), RouteConfig{}, false);
+  out +=
+      "\n## Content rules\n\n`content_rules:` is a list, for the whole or for a route, which has "
+      "both; see [the guide](../guides/content-rules.md).\n\n";
+  append_table(out, content_rule_fields(), ContentRuleText{}, false);
   out +=
       "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
       "Routes, tiers and tasks share one set of names.\n";

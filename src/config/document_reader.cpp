@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/content_rules.hpp"
 #include "base/ascii.hpp"
 #include "base/http_url.hpp"
 #include "base/ip_range.hpp"
@@ -78,9 +79,15 @@ RouteConfig read_route(const Member& member, const std::string& path, SectionRea
     const auto params = [&](const Node& node, const std::string& at) {
       read_params(node, at, reader, route.params);
     };
-    reader.read(
-        member.value, path, route_fields(), route,
-        {{"targets", targets}, {"timeouts", timeouts}, {"retries", retries}, {"params", params}});
+    const auto content_rules = [&](const Node& node, const std::string& at) {
+      read_content_rules(node, at, reader, route.content_rules);
+    };
+    reader.read(member.value, path, route_fields(), route,
+                {{"targets", targets},
+                 {"timeouts", timeouts},
+                 {"retries", retries},
+                 {"params", params},
+                 {"content_rules", content_rules}});
   }
   if (route.targets.empty()) reader.problem(member.value.place(), path, "has no targets");
   if (!is_client_name(route.name) || std::count(route.name.begin(), route.name.end(), '*') > 1) {
@@ -180,13 +187,17 @@ void read_document(const Node& root, SectionReader& reader, Config& config) {
   const auto retries = [&](const Node& node, const std::string& path) {
     reader.read_retries(node, path, config.retries);
   };
+  const auto content_rules = [&](const Node& node, const std::string& path) {
+    read_content_rules(node, path, reader, config.content_rules);
+  };
   reader.read(root, "", root_fields(), config,
               {{"providers", providers},
                {"models", routes},
                {"tiers", tiers},
                {"tasks", tasks},
                {"timeouts", timeouts},
-               {"retries", retries}});
+               {"retries", retries},
+               {"content_rules", content_rules}});
   read_environment_settings(reader, config);
   check_whole(reader, config);
   // Providers come last: whether an address is our own depends on where we listen.

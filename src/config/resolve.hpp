@@ -77,6 +77,7 @@ struct Resolution {
   WaitOrOff early_commit;
   UnknownParams unknown_params = UnknownParams::automatic;
   bool trims = false;
+  std::vector<guard::RuleSpec> content_rules;  ///< of the whole, then of the route
   std::vector<DefaultParam> params;
 
   [[nodiscard]] std::size_t target_count() const;

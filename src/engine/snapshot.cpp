@@ -404,6 +404,11 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
   route->rejects_unpriced = config().unpriced == config::Unpriced::reject;
   route->hedge = hedge_of(found.hedge);
   route->stream = stream_of(config(), found);
+  if (!found.content_rules.empty()) {
+    auto rules = guard::Rules::compile(found.content_rules);
+    WEIR_ASSERT(rules.has_value());  // the configuration was refused otherwise
+    route->content_rules = *std::move(rules);
+  }
   const auto timeouts = config().timeouts.with(found.timeouts);
   route->request_total = timeouts.in_force(config::Timeout::request_total, false);
   for (const auto& step : found.steps) {

@@ -266,6 +266,7 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   }
   reply.should_retry = should_retry_;
   AttemptEnd end;
+  if (relay_) end.facts.usage = relay_->facts().usage;
   end.verdict = policy::classify(reply);
   if (end.verdict.try_next_for_parameter) learn_refusal(target_, fault);
   std::string message = redacted_message(fault.message);

@@ -151,6 +151,8 @@ class AttemptLoop::Race final : private Referee, private net::Alarm {
 
 net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Delivery& delivery) {
   const net::TimePoint started = call.loop.now();
+  const guard::Rules* const rules = call.route->content_rules.get();
+  if (rules != nullptr && rules->has(guard::Side::output)) operation.hold_answers_to(*rules);
   milliseconds time = call.route->request_total;
   if (call.options.timeout) time = std::min(time, *call.options.timeout);
   const net::TimePoint deadline = started + time;

@@ -84,6 +84,9 @@ class Operation : public Recycled {
   /// What was asked for can be joined from the answers of several targets: a stream of plain text,
   /// of one choice (S-9.11).
   [[nodiscard]] virtual bool is_joinable() const { return false; }
+  /// Its answers are to be held to `rules`, which outlive it. Called before anything else, and
+  /// only where there are rules for answers.
+  virtual void hold_answers_to(const guard::Rules& rules) { static_cast<void>(rules); }
   /// Two attempts at it may be under way at once.
   [[nodiscard]] virtual bool may_hedge() const { return true; }
   /// It refers to something that only one provider has (F-8).

@@ -159,10 +159,11 @@ std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target, AnswerHoo
                              .keeps_text = is_joinable(),
                              .choices = ask_.peek.n,
                              .form = hooks.form,
+                             .rules = rules_,
                              .is_json_array = ask_.is_json_array,
                              .on_kept_answer = std::move(hooks.on_kept_answer)};
   // Answers may pass even where the request was rewritten, unless their figures need mending.
-  const bool passes = is_own_dialect(target) &&
+  const bool passes = rules_ == nullptr && is_own_dialect(target) &&
                       !has(target.upstream->quirks, wire::Quirk::mistral_ids) &&
                       !has(target.upstream->quirks, wire::Quirk::reasoning_outside_completion);
   return passes ? make_passthrough_relay(options) : make_translating_relay(options);
@@ -170,8 +171,9 @@ std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target, AnswerHoo
 
 bool ChatOperation::is_joinable() const {
   const wire::RequestPeek& peek = ask_.peek;
-  return peek.stream && peek.n == 1 && !peek.uses_json_object && !peek.uses_json_schema &&
-         !peek.uses_logprobs && !ask_.is_json_array;
+  // What goes on elsewhere would pass by the rules.
+  return rules_ == nullptr && peek.stream && peek.n == 1 && !peek.uses_json_object &&
+         !peek.uses_json_schema && !peek.uses_logprobs && !ask_.is_json_array;
 }
 
 Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::string_view answer) {

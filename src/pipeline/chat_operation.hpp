@@ -47,6 +47,7 @@ class ChatOperation final : public Operation {
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target, AnswerHooks hooks) const;
   [[nodiscard]] bool is_joinable() const override;
+  void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
   [[nodiscard]] bool is_stream() const override { return ask_.peek.stream; }
   [[nodiscard]] std::string_view media_type() const override;
   [[nodiscard]] std::int64_t output_tokens_wanted() const override {
@@ -67,6 +68,7 @@ class ChatOperation final : public Operation {
 
   ChatAsk ask_;
   std::optional<wire::ChatRequest> decoded_;
+  const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 
 }  // namespace weir::pipeline

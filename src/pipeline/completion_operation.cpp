@@ -59,7 +59,9 @@ Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Val
 }
 
 // OpenAI's own endpoint takes its few old models only; other servers complete with any model.
-bool CompletionOperation::is_native(const Target& target) {
+// Answers that are held to rules are asked for as a chat, whose form is known.
+bool CompletionOperation::passes_through(const Target& target) const {
+  if (rules_ != nullptr) return false;
   if (target.completions_path.empty() || target.dialect != wire::Dialect::openai_chat) return false;
   const bool is_openai = target.upstream->type == "openai" || target.upstream->type == "azure";
   const bool is_chat_model =
@@ -69,7 +71,7 @@ bool CompletionOperation::is_native(const Target& target) {
 }
 
 std::optional<std::string> CompletionOperation::lacks(const Target& target) const {
-  if (is_native(target)) return std::nullopt;
+  if (passes_through(target)) return std::nullopt;
   if (target.chat_path.empty()) return "no completions here";
   if (prompts_ > 1) return "several prompts in one request";
   return std::nullopt;
@@ -77,7 +79,7 @@ std::optional<std::string> CompletionOperation::lacks(const Target& target) cons
 
 Result<Outgoing> CompletionOperation::prepare(const Target& target) {
   Outgoing outgoing;
-  if (is_native(target)) {
+  if (passes_through(target)) {
     outgoing.path = target.completions_path;
     const wire::RequestPatch patch{.model = target.model,
                                    .adds_stream_usage = is_stream_ && !wants_stream_usage_};
@@ -105,8 +107,9 @@ std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) con
                              .created = unix_seconds_,
                              .wants_stream_usage = wants_stream_usage_,
                              .choices = choices_,
-                             .form = &form};
-  return is_native(target) ? make_passthrough_relay(options) : make_translating_relay(options);
+                             .form = &form,
+                             .rules = rules_};
+  return passes_through(target) ? make_passthrough_relay(options) : make_translating_relay(options);
 }
 
 std::string_view CompletionOperation::media_type() const {

@@ -23,6 +23,7 @@ class CompletionOperation final : public Operation {
   [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
   [[nodiscard]] bool is_stream() const override { return is_stream_; }
   [[nodiscard]] std::string_view media_type() const override;
   [[nodiscard]] std::int64_t output_tokens_wanted() const override { return output_tokens_; }
@@ -32,7 +33,7 @@ class CompletionOperation final : public Operation {
  private:
   CompletionOperation(json::Value root, std::string_view request_id, std::int64_t unix_seconds)
       : root_(root), request_id_(request_id), unix_seconds_(unix_seconds) {}
-  [[nodiscard]] static bool is_native(const Target& target);
+  [[nodiscard]] bool passes_through(const Target& target) const;
 
   json::Value root_;
   std::string_view request_id_;
@@ -44,6 +45,7 @@ class CompletionOperation final : public Operation {
   std::int64_t choices_ = 1;  ///< over all prompts
   std::size_t prompts_ = 1;
   std::size_t prompt_bytes_ = 0;
+  const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 
 }  // namespace weir::pipeline

@@ -164,7 +164,8 @@ void Flight::book() {
   row.ended_ms = tools_.wall.unix_ms();
   const bool has_left = failure == FailureClass::client && !end_.is_beaten;
   const bool is_delivered = has_content() && !end_.is_beaten && !journey_.delivery.may_fail_over();
-  const bool may_be_billed = policy::traits(failure).maybe_billed || end_.is_beaten;
+  const bool may_be_billed =
+      policy::traits(failure).maybe_billed || end_.is_beaten || end_.facts.usage.has_value();
   row.is_charged = end_.is_ok() || is_delivered || has_left;
   if (!row.is_charged && !may_be_billed) return;
   const bool is_empty = end_.is_ok() && !has_content();

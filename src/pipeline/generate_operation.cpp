@@ -141,6 +141,11 @@ Result<std::unique_ptr<GenerateOperation>> GenerateOperation::make(json::Value r
       new GenerateOperation(root, std::move(peek), request_id, unix_seconds));
 }
 
+/// Answers that are held to rules are asked for as a chat, whose form is known.
+bool GenerateOperation::passes_through(const Target& target) const {
+  return rules_ == nullptr && is_native(target);
+}
+
 std::optional<std::string> GenerateOperation::lacks(const Target& target) const {
   return lacking(peek_, target);
 }
@@ -151,7 +156,7 @@ bool GenerateOperation::is_uncertain(const Target& target) const {
 
 Result<Outgoing> GenerateOperation::prepare(const Target& target) {
   Outgoing outgoing;
-  if (is_native(target)) {
+  if (passes_through(target)) {
     path_ = target.chat_path.substr(0, target.chat_path.size() - chat_method.size());
     path_.append(generate_method);
     outgoing.path = path_;
@@ -188,8 +193,9 @@ std::unique_ptr<Relay> GenerateOperation::make_relay(const Target& target) const
                              .model = target.model,
                              .created = unix_seconds_,
                              .wants_stream_usage = true,
-                             .form = &form};
-  return is_native(target) ? make_passthrough_relay(options) : make_translating_relay(options);
+                             .form = &form,
+                             .rules = rules_};
+  return passes_through(target) ? make_passthrough_relay(options) : make_translating_relay(options);
 }
 
 std::string_view GenerateOperation::media_type() const {

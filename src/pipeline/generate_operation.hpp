@@ -27,6 +27,7 @@ class GenerateOperation final : public Operation {
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
+  void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
   [[nodiscard]] bool is_stream() const override { return peek_.stream; }
   [[nodiscard]] std::string_view media_type() const override;
   [[nodiscard]] std::int64_t output_tokens_wanted() const override {
@@ -40,12 +41,14 @@ class GenerateOperation final : public Operation {
   GenerateOperation(json::Value root, wire::RequestPeek peek, std::string_view request_id,
                     std::int64_t unix_seconds)
       : root_(root), peek_(std::move(peek)), request_id_(request_id), unix_seconds_(unix_seconds) {}
+  [[nodiscard]] bool passes_through(const Target& target) const;
 
   json::Value root_;
   wire::RequestPeek peek_;
   std::string_view request_id_;
   std::int64_t unix_seconds_;
-  std::string path_;  ///< at the target that was prepared last
+  std::string path_;                     ///< at the target that was prepared last
+  const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 
 }  // namespace weir::pipeline

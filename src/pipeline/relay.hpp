@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/recycled.hpp"
+#include "guard/rules.hpp"
 #include "weir/result.hpp"
 #include "wire/codec.hpp"
 
@@ -87,16 +88,17 @@ struct RelayOptions {
   std::string_view model = {};  ///< the target's, where the upstream names none
   std::int64_t created = 0;     ///< Unix seconds
   bool wants_stream_usage = false;
-  bool keeps_text = false;           ///< so that another upstream can go on with a broken stream
-  std::int64_t choices = 1;          ///< asked for: a stream is complete when all have finished
-  const AnswerForm* form = nullptr;  ///< null: the client's dialect; outlives the relay
-  bool is_json_array = false;        ///< Gemini without `alt=sse`: a stream is one array
+  bool keeps_text = false;              ///< so that another upstream can go on with a broken stream
+  std::int64_t choices = 1;             ///< asked for: a stream is complete when all have finished
+  const AnswerForm* form = nullptr;     ///< null: the client's dialect; outlives the relay
+  const guard::Rules* rules = nullptr;  ///< that the answer is held to; null: none; outlives it
+  bool is_json_array = false;           ///< Gemini without `alt=sse`: a stream is one array
   /// Told the id of an answer that its target keeps, as soon as there is something of the answer.
   std::function<void(std::string_view id)> on_kept_answer{};
 };
 
 /// Answers of the client's own dialect: passed on as they are, watched on the way.
-/// Precondition: the dialect's codec `passes_through()`.
+/// Precondition: the dialect's codec `passes_through()`, and there are no rules.
 std::unique_ptr<Relay> make_passthrough_relay(const RelayOptions& options);
 /// Answers of another dialect: decoded and encoded anew.
 std::unique_ptr<Relay> make_translating_relay(const RelayOptions& options);

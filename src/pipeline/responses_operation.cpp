@@ -33,12 +33,13 @@ std::optional<std::string> ResponsesOperation::lacks(const Target& target) const
 }
 
 const Target& ResponsesOperation::variant_of(const Target& target) const {
-  return target.on_responses ? *target.on_responses : chat_.variant_of(target);
+  const bool may_keep = target.on_responses && !is_held_to_rules_;
+  return may_keep ? *target.on_responses : chat_.variant_of(target);
 }
 
 std::unique_ptr<Relay> ResponsesOperation::make_relay(const Target& target) const {
   Found* const found = found_.get();
-  if (is_of_this_dialect(target)) {
+  if (is_of_this_dialect(target) && !is_held_to_rules_) {
     const auto keep = [found, name = target.name](std::string_view id) {
       found->at_target = KeptAnswer{std::string(id), name, {}};
     };

@@ -58,6 +58,10 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   [[nodiscard]] std::int64_t windows() const override { return chat_.windows(); }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool is_joinable() const override { return chat_.is_joinable(); }
+  void hold_answers_to(const guard::Rules& rules) override {
+    is_held_to_rules_ = true;
+    chat_.hold_answers_to(rules);
+  }
   /// Two answers in the background would both be made to their end.
   [[nodiscard]] bool may_hedge() const override { return !is_background_ && !is_pinned_; }
   [[nodiscard]] bool is_pinned() const override { return is_pinned_; }
@@ -79,6 +83,8 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   std::string echo_;
   bool is_background_;
   bool is_pinned_;
+  /// Then no answer is left to a target to keep: it would be shown from there as it was.
+  bool is_held_to_rules_ = false;
   std::unique_ptr<Found> found_ = std::make_unique<Found>();
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "health/meter.hpp"
+#include "guard/rules.hpp"
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
 #include "policy/rate_headers.hpp"
@@ -231,7 +232,8 @@ struct Route {
   HedgePolicy hedge;
   StreamPolicy stream;
   RetryPolicy retries;
-  milliseconds request_total{590'000};  ///< T-15
+  milliseconds request_total{590'000};                ///< T-15
+  std::shared_ptr<const guard::Rules> content_rules;  ///< null: none
   std::shared_ptr<policy::HedgeQuota> hedges = std::make_shared<policy::HedgeQuota>();
   std::shared_ptr<std::atomic<std::uint64_t>> turn =
       std::make_shared<std::atomic<std::uint64_t>>(0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guard/answer_filter.hpp"
 #include "json/document.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
@@ -29,13 +30,19 @@ std::uint64_t content_bytes_of(const wire::ChatResponse& response) {
 /// The decoder of one dialect feeds the encoder of another; the events between them are watched.
 class TranslatingRelay final : public Relay, private wire::EventSink {
  public:
-  explicit TranslatingRelay(const RelayOptions& options) : options_(options) {}
+  explicit TranslatingRelay(const RelayOptions& options) : options_(options) {
+    if (options.rules != nullptr) filter_.emplace(*options.rules);
+  }
 
   Result<> whole(std::string_view body, std::string& out) override {
     WEIR_TRY_ASSIGN(response, decode(body));
     if (facts_.fault) return {};
     facts_.usage = response.usage;
     facts_.content_bytes = content_bytes_of(response);
+    if (filter_ && !filter_->whole(response)) {
+      note_stop();
+      return {};
+    }
     for (const auto& choice : response.choices) {
       if (facts_.finish == wire::Finish::none) facts_.finish = choice.finish;
     }
@@ -149,10 +156,32 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
       }
     }
     if (options_.keeps_text) note_event(so_far_, event);
-    encoder_->encode(event, *out_);
+    if (!filter_) return encoder_->encode(event, *out_);
+    Encoding encoding(*encoder_, *out_);
+    if (!filter_->on_event(event, encoding)) note_stop();
+  }
+
+  /// What passed the content rules goes on into the client's stream.
+  class Encoding final : public wire::EventSink {
+   public:
+    Encoding(wire::StreamEncoder& encoder, std::string& out) : encoder_(encoder), out_(out) {}
+    void on_event(const wire::StreamEvent& event) override { encoder_.encode(event, out_); }
+
+   private:
+    wire::StreamEncoder& encoder_;
+    std::string& out_;
+  };
+
+  /// A content rule ended the answer: the same as a provider's own filter.
+  void note_stop() {
+    if (facts_.fault) return;
+    facts_.fault.emplace();
+    facts_.fault->code = "content_filter";
+    facts_.fault->message = "the answer was " + guard::refusal_text(*filter_->stopped_by());
   }
 
   RelayOptions options_;
+  std::optional<guard::AnswerFilter> filter_;  ///< where there are rules
   StreamSoFar so_far_;
   std::unique_ptr<wire::StreamDecoder> decoder_;
   std::unique_ptr<wire::StreamEncoder> encoder_;

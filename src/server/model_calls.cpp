@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "guard/json_screen.hpp"
 #include "server/call_readers.hpp"
 #include "server/client_address.hpp"
 #include "server/log.hpp"
@@ -126,8 +127,46 @@ class ModelCalls::ActiveCall {
   std::size_t place_;
 };
 
+namespace {
+
+/// Keeps from the client that the targets could not count: there is another who can.
+class CountChannel final : public pipeline::ClientChannel {
+ public:
+  explicit CountChannel(net::ServerExchange& exchange) : inner_(exchange) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    constexpr int too_many = 429;
+    constexpr int not_found = 404;
+    constexpr int server_errors = 500;
+    is_silent_ = status >= server_errors || status == too_many || status == not_found;
+    if (is_silent_) co_return true;
+    const bool is_taken = co_await inner_.respond(status, fields, body);
+    co_return is_taken;
+  }
+  net::Task<bool> begin(int status, std::string_view fields) override {
+    const bool is_taken = co_await inner_.begin(status, fields);
+    co_return is_taken;
+  }
+  net::Task<bool> write(std::string_view bytes) override {
+    const bool is_taken = co_await inner_.write(bytes);
+    co_return is_taken;
+  }
+  net::Task<bool> end() override {
+    const bool is_taken = co_await inner_.end();
+    co_return is_taken;
+  }
+  [[nodiscard]] bool is_silent() const { return is_silent_; }
+
+ private:
+  HttpChannel inner_;
+  bool is_silent_ = false;
+};
+
+}  // namespace
+
 struct ModelCalls::Ready {
   json::Document document;  ///< behind the operation
+  std::string masked;       ///< the body as the content rules left it; empty: as it came
   ModelCall call;
   std::shared_ptr<const pipeline::Route> route;
 };
@@ -135,16 +174,16 @@ struct ModelCalls::Ready {
 Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
   const net::http::RequestHead& head = request.exchange.head();
   const config::Config& config = request.snapshot->config();
-  const CallInput input{.route = *request.route,
-                        .door = request.door,
-                        .path_model = request.argument,
-                        .head = head,
-                        .query = request.target.query,
-                        .body = request.exchange.body(),
-                        .document = ready.document,
-                        .json_depth_max = static_cast<std::uint32_t>(config.limits.json_depth),
-                        .request_id = request.id,
-                        .unix_seconds = wall_.unix_ms() / 1000};
+  CallInput input{.route = *request.route,
+                  .door = request.door,
+                  .path_model = request.argument,
+                  .head = head,
+                  .query = request.target.query,
+                  .body = request.exchange.body(),
+                  .document = ready.document,
+                  .json_depth_max = static_cast<std::uint32_t>(config.limits.json_depth),
+                  .request_id = request.id,
+                  .unix_seconds = wall_.unix_ms() / 1000};
   WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(call);
   const std::string& model = ready.call.model;
@@ -154,6 +193,13 @@ Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
   }
   WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
+  WEIR_TRY_ASSIGN(masked,
+                  guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
+  if (!masked) return {};
+  ready.masked = *std::move(masked);
+  input.body = ready.masked;
+  WEIR_TRY_ASSIGN(again, call_reader_of(request.route->endpoint)(input));
+  ready.call = std::move(again);
   return {};
 }
 
@@ -163,19 +209,31 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_await refuse(request, std::move(is_ready).error());
     co_return;
   }
-  if (ready.call.count != nullptr && !ready.call.count->has_counter(*ready.route)) {
-    Result<std::string> counted = ready.call.count->own_count(*ready.route);
-    if (counted) {
-      co_await respond(request, 200, "application/json", *std::move(counted));
-    } else {
-      co_await refuse(request, std::move(counted).error());
-    }
+  if (ready.call.count != nullptr) {
+    co_await count(request, ready);
     co_return;
   }
   HttpChannel channel(request.exchange);
   const pipeline::CallResult result =
       co_await run(request, *ready.call.operation, ready.route, channel);
   static_cast<void>(result);
+}
+
+/// A target's own count where there is one, else ours.
+net::Task<void> ModelCalls::count(ClientRequest& request, Ready& ready) {
+  if (ready.call.count->has_counter(*ready.route)) {
+    CountChannel channel(request.exchange);
+    const pipeline::CallResult result =
+        co_await run(request, *ready.call.operation, ready.route, channel);
+    if (!channel.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
+  }
+  Result<std::string> counted = ready.call.count->own_count(*ready.route);
+  if (!counted) {
+    co_await refuse(request, std::move(counted).error());
+    co_return;
+  }
+  std::string text = *std::move(counted);
+  co_await respond(request, 200, "application/json", std::move(text));
 }
 
 net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,

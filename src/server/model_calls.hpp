@@ -36,6 +36,7 @@ class ModelCalls {
   class ActiveCall;
   struct Ready;
   Result<> read(const ClientRequest& request, Ready& ready) const;
+  net::Task<void> count(ClientRequest& request, Ready& ready);
   void write_down(const ClientRequest& request, const pipeline::Call& call,
                   const pipeline::CallResult& result) const;
 

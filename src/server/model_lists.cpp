@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/model_lists.hpp"
 
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,13 +55,66 @@ void write_anthropic(json::Writer& json, std::string_view name, std::int64_t cre
   json.member("created_at", wire::ollama::format_timestamp(created)).end_object();
 }
 
-/// One page holds them all.
-std::string anthropic_list(const std::vector<std::string>& names, std::int64_t created) {
+/// A part of a list, as a client asks for it; without a wish one page holds them all.
+struct Page {
+  std::span<const std::string> names;
+  bool has_more = false;  ///< in the direction that was asked for
+};
+
+/// Errors: `invalid_request` for a number that is none, or out of range.
+Result<std::size_t> page_size(const net::http::Query& query, std::string_view key) {
+  constexpr std::size_t size_max = 1'000;
+  const auto text = query.find(key);
+  if (!text) return std::numeric_limits<std::size_t>::max();
+  std::size_t size = 0;
+  const char* const last = text->data() + text->size();
+  const auto [end, error] = std::from_chars(text->data(), last, size);
+  if (error != std::errc() || end != last || size < 1 || size > size_max) {
+    return Error(ErrorCode::invalid_request, "must be a whole number from 1 to 1000",
+                 std::string(key));
+  }
+  return size;
+}
+
+/// `size` names behind `after`; all that follows where it is empty, and none where it is unknown.
+Page page_behind(std::span<const std::string> names, std::string_view after, std::size_t size) {
+  if (!after.empty()) {
+    const auto at = std::find(names.begin(), names.end(), after);
+    names = names.subspan(std::min(names.size(), static_cast<std::size_t>(at - names.begin()) + 1));
+  }
+  const std::size_t count = std::min(size, names.size());
+  return {names.first(count), count < names.size()};
+}
+
+/// The same before `before`, in the same order.
+Page page_before(std::span<const std::string> names, std::string_view before, std::size_t size) {
+  const auto at = std::find(names.begin(), names.end(), before);
+  names = at == names.end() ? names.first(0)
+                            : names.first(static_cast<std::size_t>(at - names.begin()));
+  const std::size_t count = std::min(size, names.size());
+  return {names.last(count), count < names.size()};
+}
+
+Result<Page> anthropic_page(const net::http::Query& query, std::span<const std::string> names) {
+  WEIR_TRY_ASSIGN(size, page_size(query, "limit"));
+  const std::string before = query.find("before_id").value_or("");
+  if (!before.empty()) return page_before(names, before, size);
+  return page_behind(names, query.find("after_id").value_or(""), size);
+}
+
+/// A token is the last name of the page before.
+Result<Page> gemini_page(const net::http::Query& query, std::span<const std::string> names) {
+  WEIR_TRY_ASSIGN(size, page_size(query, "pageSize"));
+  return page_behind(names, query.find("pageToken").value_or(""), size);
+}
+
+std::string anthropic_list(const Page& page, std::int64_t created) {
+  const auto& names = page.names;
   std::string body;
   json::Writer json(body);
   json.begin_object().key("data").begin_array();
   for (const std::string& name : names) write_anthropic(json, name, created);
-  json.end_array().member("has_more", false);
+  json.end_array().member("has_more", page.has_more);
   if (names.empty()) {
     json.key("first_id").null().key("last_id").null();
   } else {
@@ -77,12 +134,15 @@ void write_gemini(json::Writer& json, std::string_view name) {
   json.end_array().end_object();
 }
 
-std::string gemini_list(const std::vector<std::string>& names) {
+std::string gemini_list(const Page& page) {
+  const auto& names = page.names;
   std::string body;
   json::Writer json(body);
   json.begin_object().key("models").begin_array();
   for (const std::string& name : names) write_gemini(json, name);
-  json.end_array().end_object();
+  json.end_array();
+  if (page.has_more) json.member("nextPageToken", names.back());
+  json.end_object();
   return body;
 }
 
@@ -147,18 +207,28 @@ std::vector<std::string> listed_names(const ClientRequest& request) {
 
 net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
   const std::vector<std::string> names = listed_names(request);
-  std::string body;
+  const net::http::Query& query = request.target.query;
+  Result<std::string> body;
   switch (request.door) {
-    case Door::anthropic:
-      body = anthropic_list(names, created);
+    case Door::anthropic: {
+      const auto page = anthropic_page(query, names);
+      body = page ? Result<std::string>(anthropic_list(*page, created)) : page.error();
       break;
-    case Door::gemini:
-      body = gemini_list(names);
+    }
+    case Door::gemini: {
+      const auto page = gemini_page(query, names);
+      body = page ? Result<std::string>(gemini_list(*page)) : page.error();
       break;
+    }
     default:
       body = openai_list(*request.snapshot, names, created);
   }
-  co_await respond(request, 200, json_type, std::move(body));
+  if (!body) {
+    co_await refuse(request, std::move(body).error());
+    co_return;
+  }
+  std::string text = *std::move(body);
+  co_await respond(request, 200, json_type, std::move(text));
 }
 
 net::Task<void> get_model(ClientRequest& request, std::int64_t created) {

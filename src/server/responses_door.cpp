@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "guard/json_screen.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "net/http/target.hpp"
@@ -91,6 +92,7 @@ std::string removed_text(std::string_view id) {
 /// A new response on its way.
 struct ResponsesDoor::Creation {
   std::string tenant;
+  std::string own_text;     ///< in the place of the client's, where that was changed
   json::Document document;  ///< what the client sent
   std::string expanded;     ///< the same with the conversation before it; empty: there is none
   json::Document expanded_document;
@@ -208,14 +210,50 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
     }
     WEIR_TRY_ASSIGN(route, find_route(request, creation.model));
     creation.route = std::move(route);
-    return {};
+    WEIR_TRY_ASSIGN(masked, guard::hold_request_to(creation.document.root(),
+                                                   creation.route->content_rules.get()));
+    return masked ? replace_text(creation, *std::move(masked)) : Result<>();
   };
   Result<> ready = begin();
+  if (ready) ready = co_await resolve_references(creation);
   if (ready && !creation.wishes.previous_response_id.empty()) {
     ready = co_await continue_previous(request, creation);
   }
   if (ready) ready = make_operation(request, creation);
   co_return ready;
+}
+
+Result<> ResponsesDoor::replace_text(Creation& creation, std::string text) {
+  creation.own_text = std::move(text);
+  return creation.document.parse(creation.own_text);
+}
+
+/// Puts items of answers that are kept here in the place of references to them: clients name what
+/// they were given, in the place of sending it again.
+net::Task<Result<>> ResponsesDoor::resolve_references(Creation& creation) {
+  const std::vector<std::string> ids = wire::responses::referenced_items(creation.document.root());
+  if (ids.empty()) co_return Result<>();
+  const std::int64_t now = wall_.unix_ms();
+  std::vector<wire::responses::KeptItem> items;
+  const ResponseArchive::Question find = [&](store::ResponseStore& store) -> Result<> {
+    for (const std::string& id : ids) {
+      WEIR_TRY_ASSIGN(kept, store.get(creation.tenant, wire::responses::answer_of_item(id), now));
+      items.push_back({id, wire::responses::find_output_item(kept.response, id)});
+    }
+    return {};
+  };
+  Result<> found = store::no_such_response(ids.front());
+  if (archive_.is_on()) found = co_await archive_.ask(loop_, find);
+  for (const auto& item : items) {
+    if (found && item.json.empty()) found = store::no_such_response(item.id);
+  }
+  if (!found) {
+    Error error(ErrorCode::route_unknown, "an item that is referred to is not kept here", "input");
+    co_return error;
+  }
+  Result<> replaced =
+      replace_text(creation, wire::responses::with_items(creation.document.root(), items));
+  co_return replaced;
 }
 
 net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Creation& creation) {

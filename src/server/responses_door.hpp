@@ -38,6 +38,8 @@ class ResponsesDoor {
 
   net::Task<void> create(ClientRequest& request, std::string tenant);
   net::Task<Result<>> read(ClientRequest& request, Creation& creation);
+  static Result<> replace_text(Creation& creation, std::string text);
+  net::Task<Result<>> resolve_references(Creation& creation);
   net::Task<Result<>> continue_previous(ClientRequest& request, Creation& creation);
   Result<> make_operation(ClientRequest& request, Creation& creation) const;
   net::Task<void> look_up(ClientRequest& request, std::string tenant);

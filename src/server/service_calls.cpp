@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "guard/json_screen.hpp"
 #include "json/document.hpp"
 #include "pipeline/raw_operation.hpp"
 #include "pipeline/service_operation.hpp"
@@ -44,6 +45,7 @@ struct ReadyCall {
   std::optional<std::string> boundary;  ///< nothing: the body is JSON
   std::optional<wire::MultipartScanner> scanner;
   json::Document document;
+  std::string masked;  ///< the JSON as the content rules left it; empty: as it came
   std::unique_ptr<ServiceOperation> operation;
   std::shared_ptr<const pipeline::Route> route;
 };
@@ -77,6 +79,14 @@ Result<> read_body(const ClientRequest& request, Service service, Upload& upload
   if (model.empty()) return Error(ErrorCode::invalid_request, "is required", "model");
   WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
+  if (ready.scanner) return {};  // files and their names are not looked at
+  WEIR_TRY_ASSIGN(masked,
+                  guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
+  if (!masked) return {};
+  ready.masked = *std::move(masked);
+  WEIR_TRY(ready.document.parse(ready.masked));
+  WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, ready.document.root()));
+  ready.operation = std::move(again);
   return {};
 }
 

@@ -9,6 +9,7 @@ import struct
 import pytest
 
 import answers
+import upstream as faults
 from harness import Client, user
 from upstream import stall
 
@@ -191,6 +192,19 @@ def test_legacy_completions_stream(gateway):
         stream = client.stream("/v1/completions", body)
     text = "".join(choice["text"] for event in stream.events for choice in event["choices"])
     assert (text, stream.has_done) == ("echo: Once", True)
+
+
+def test_legacy_completions_answered_whole_to_a_streamed_request(gateway, upstreams):
+    whole = {"id": "c1", "object": "text_completion", "created": 1, "model": "m",
+             "choices": [{"index": 0, "text": "Once upon", "finish_reason": "stop"}],
+             "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}  # fmt: skip
+    upstreams["openai"].script(faults.ok_with(json.dumps(whole).encode()))
+    with Client(gateway.port) as client:
+        body = {"model": "openai/m", "prompt": "Once", "stream": True}
+        stream = client.stream("/v1/completions", body)
+    text = "".join(choice["text"] for event in stream.events for choice in event["choices"])
+    assert (text, stream.has_done) == ("Once upon", True)
+    assert {event["object"] for event in stream.events} == {"text_completion"}
 
 
 def test_the_list_of_models_holds_the_routes(gateway):

@@ -160,6 +160,31 @@ def test_tokens_are_counted_by_weir_elsewhere(gateway, upstreams):
     assert upstreams["openai"].calls == []
 
 
+def test_tokens_are_counted_by_weir_where_the_target_fails_to(upstreams):
+    with own_gateway(upstreams, retries="off") as gateway:
+        upstreams["anthropic"].always(faults.status(500))
+        counted = post(gateway, "/v1/messages/count_tokens", ask("anthropic/m", "hello"), VERSION)
+        assert counted.status == 200 and 1 < counted.json["input_tokens"] < 40, counted.body
+        upstreams["anthropic"].always(faults.status(400))
+        refused = post(gateway, "/v1/messages/count_tokens", ask("anthropic/m", "hello"), VERSION)
+        assert refused.status == 400
+
+
+def test_models_are_listed_page_by_page(gateway):
+    everything = [model["id"] for model in get(gateway, "/v1/models", VERSION).json["data"]]
+    pages, path = [], "/v1/models?limit=3"
+    while True:
+        page = get(gateway, path, VERSION).json
+        pages.append([model["id"] for model in page["data"]])
+        if not page["has_more"]:
+            break
+        path = f"/v1/models?limit=3&after_id={page['last_id']}"
+    assert sum(pages, []) == everything and all(len(page) == 3 for page in pages[:-1])
+    before = get(gateway, f"/v1/models?limit=2&before_id={everything[3]}", VERSION).json
+    assert [model["id"] for model in before["data"]] == everything[1:3]
+    assert get(gateway, "/v1/models?limit=0", VERSION).status == 400
+
+
 def test_the_list_of_models_is_anthropics(gateway):
     listed = get(gateway, "/v1/models", VERSION).json
     assert listed["has_more"] is False and listed["first_id"] == listed["data"][0]["id"]

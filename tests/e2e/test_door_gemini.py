@@ -144,3 +144,14 @@ def test_the_list_of_models_is_googles(gateway):
     assert "models/smart" in [model["name"] for model in listed]
     assert get(gateway, "/v1beta/models/smart").json["name"] == "models/smart"
     assert get(gateway, "/v1beta/models/none").json["error"]["status"] == "NOT_FOUND"
+
+
+def test_models_are_listed_page_by_page(gateway):
+    everything = [model["name"] for model in get(gateway, "/v1beta/models").json["models"]]
+    names, token = [], ""
+    while token is not None:
+        page = get(gateway, f"/v1beta/models?pageSize=4&pageToken={token}").json
+        names += [model["name"] for model in page["models"]]
+        token = page.get("nextPageToken")
+    assert names == everything
+    assert get(gateway, "/v1beta/models?pageSize=x").status == 400

@@ -167,3 +167,38 @@ def test_conversations_outlive_a_restart_and_belong_to_one_key(upstreams):
         data = weir.folder / "data"
         assert (data / "data-key").stat().st_mode & 0o777 == 0o600
         assert b"a secret" not in (data / "responses.db").read_bytes()
+
+
+@pytest.mark.parametrize("kept", KEPT_HERE)
+def test_items_that_are_kept_here_can_be_referred_to(gateway, upstreams, kept):
+    first = ask(gateway, f"{kept}/m", "use tool weather Oslo", tools=[WEATHER])
+    said = [{"role": "user", "content": "use tool weather Oslo"}]
+    said += [{"type": "item_reference", "id": item["id"]} for item in first.json["output"]]
+    calls = [item for item in first.json["output"] if item["type"] == "function_call"]
+    said.append({"type": "function_call_output", "call_id": calls[0]["call_id"], "output": "rain"})
+    second = ask(gateway, f"{kept}/m", said, tools=[WEATHER])
+    assert second.status == 200, second.body
+    assert text_of(second.json) == "tool said: rain"
+    # What was referred to is kept in full: it can be continued from there.
+    third = ask(gateway, f"{kept}/m", "and now", previous_response_id=second.json["id"])
+    assert third.status == 200 and text_of(third.json) == "echo: and now"
+
+
+def test_an_item_that_is_not_kept_is_not_found(gateway):
+    said = [{"type": "item_reference", "id": "msg_0123456789abcdefghijklmn_0"}]
+    refused = ask(gateway, "openai/m", said)
+    assert refused.status == 404 and refused.error["param"] == "input", refused.body
+
+
+def test_answers_that_a_target_keeps_are_shown_listed_cancelled_and_removed_there(
+    gateway, upstreams
+):
+    made = ask(gateway, "responses/m", "hello there").json
+    upstream = upstreams["responses"]
+    for method, rest in (("GET", ""), ("GET", "/input_items"), ("POST", "/cancel"), ("DELETE", "")):
+        answer = call(gateway, method, f"/v1/responses/{made['id']}{rest}")
+        assert answer.status == 200, answer.body
+        last = upstream.received[-1]
+        assert (last.method, last.path) == (method, f"/v1/responses/{made['id']}{rest}")
+        assert answer.json["asked"] == f"{method} {rest}"
+    assert call(gateway, "GET", f"/v1/responses/{made['id']}").status == 404

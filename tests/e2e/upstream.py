@@ -568,6 +568,9 @@ def route(upstream: Upstream, request: Received) -> Any:
             return openai_embeddings(body)
         if post and path == "/v1/completions":
             return legacy_completion(body)
+    kept = re.fullmatch(r"/v1/responses/(resp_\w+)(|/input_items|/cancel)", path)
+    if upstream.dialect_name == "responses" and kept:
+        return {"id": kept[1], "asked": f"{request.method} {kept[2]}"}
     if not post and path == "/metrics":
         return f'vllm:num_requests_waiting{{model_name="m"}} {float(upstream.waiting)}\n'
     if not post and path in ("/v1/models", "/v1beta/models"):

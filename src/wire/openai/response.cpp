@@ -133,6 +133,13 @@ Choice read_choice(json::Value value, const json::Path& path, json::Problem& pro
     AnswerReader answer(message_reader, response_id, choice);
     answer.read();
     has_calls = answer.has_calls();
+  } else if (auto text = reader.string("text")) {
+    // What servers of the old endpoint answer with.
+    Message completion;
+    completion.role = Role::assistant;
+    completion.is_plain_string = true;
+    completion.parts.push_back(Part::text_of(*std::move(text)));
+    choice.output.emplace_back(std::move(completion));
   } else {
     reader.fail("message", "is required");
   }

@@ -97,6 +97,21 @@ Listed listed_item(json::Value item, std::string_view response_id, std::size_t p
   return listed;
 }
 
+/// Calls `visit(item, id)` for each reference in the input, in order. Clients may leave the type
+/// out.
+template <class Visit>
+void for_each_reference(json::Value request, Visit&& visit) {
+  const auto input = request.find("input");
+  if (!input || !input->is_array()) return;
+  for (const json::Value item : input->elements()) {
+    const auto type = item.find("type");
+    const auto id = item.find("id");
+    const bool is_bare = !type && item.is_object() && item.size() == 1;
+    const bool is_reference = is_bare || (type && type->equals("item_reference"));
+    if (is_reference && id && id->is_string()) visit(item, id->as_string());
+  }
+}
+
 }  // namespace
 
 Result<StateWishes> read_state_wishes(json::Value request) {
@@ -134,6 +149,42 @@ std::string with_turns(json::Value request, std::span<const Turn> turns) {
   std::array splices{member_splice(request, "input", input),
                      member_splice(request, "previous_response_id", "null")};
   if (splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);
+  std::string out;
+  append_spliced(request, splices, out);
+  return out;
+}
+
+std::vector<std::string> referenced_items(json::Value request) {
+  std::vector<std::string> ids;
+  for_each_reference(request, [&](json::Value /*item*/, std::string id) {
+    if (is_derived_item_id(id)) ids.push_back(std::move(id));
+  });
+  return ids;
+}
+
+std::string answer_of_item(std::string_view item_id) {
+  const auto first = item_id.find('_') + 1;
+  return "resp_" + std::string(item_id.substr(first, item_id.rfind('_') - first));
+}
+
+std::string find_output_item(std::string_view response, std::string_view id) {
+  json::Document document;
+  const auto output = document.parse(response) ? document.root().find("output") : std::nullopt;
+  if (!output || !output->is_array()) return {};
+  for (const json::Value item : output->elements()) {
+    const auto item_id = item.find("id");
+    if (item_id && item_id->equals(id)) return std::string(item.raw());
+  }
+  return {};
+}
+
+std::string with_items(json::Value request, std::span<const KeptItem> items) {
+  std::vector<Splice> splices;
+  for_each_reference(request, [&](json::Value item, const std::string& id) {
+    const auto kept = std::find_if(items.begin(), items.end(),
+                                   [&](const KeptItem& each) { return each.id == id; });
+    if (kept != items.end()) splices.push_back({item.offset(), item.raw().size(), kept->json});
+  });
   std::string out;
   append_spliced(request, splices, out);
   return out;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "json/document.hpp"
 #include "weir/result.hpp"
@@ -34,6 +35,21 @@ struct Turn {
 /// The text of `request` with the items of `turns`, oldest first, before its own, and continuing no
 /// response any more. Turns that are no JSON are left out.
 std::string with_turns(json::Value request, std::span<const Turn> turns);
+
+/// The ids of `item_reference`s to items of answers that we made ourselves; those of others mean
+/// something to their own server only.
+std::vector<std::string> referenced_items(json::Value request);
+/// The id of the answer that an item of ours belongs to.
+std::string answer_of_item(std::string_view item_id);
+/// The item `id` of `response`, as JSON; empty: there is none.
+std::string find_output_item(std::string_view response, std::string_view id);
+
+struct KeptItem {
+  std::string id;
+  std::string json;
+};
+/// The text of `request` with `items` in the place of the references to them.
+std::string with_items(json::Value request, std::span<const KeptItem> items);
 
 /// Which of a list's entries are wanted.
 struct PageWishes {
