@@ -21,6 +21,7 @@ made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 "$WEIR_BIN" docs config >"$made/configuration.md"
 "$WEIR_BIN" docs providers >"$made/providers.md"
+"$WEIR_BIN" docs permissions >"$made/permissions.md"
 python3 tests/e2e/matrix.py >"$made/dialect-matrix.md"
 
 if [[ ${1:-} != --check ]]; then

@@ -8,6 +8,7 @@
 #include "cli/text.hpp"
 #include "config/fields.hpp"
 #include "providers/provider_table.hpp"
+#include "server/permission_page.hpp"
 
 namespace weir::cli {
 namespace {
@@ -72,6 +73,9 @@ void add_docs(CLI::App& app, Context&) {
   });
   command->add_subcommand("providers", "All providers Weir knows")->callback([] {
     print(providers::providers_markdown());
+  });
+  command->add_subcommand("permissions", "Who may call which path of the admin API")->callback([] {
+    print(server::permissions_markdown());
   });
 }
 

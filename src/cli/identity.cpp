@@ -5,12 +5,16 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
+#include <thread>
+
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/text.hpp"
+#include "identity/audit_checkpoints.hpp"
 #include "json/document.hpp"
 #include "net/http/target.hpp"
 
@@ -48,6 +52,7 @@ struct Options {
   std::string name;
   std::vector<std::string> assignments;
   bool is_json = false;
+  bool is_following = false;
 };
 using SharedOptions = std::shared_ptr<Options>;
 
@@ -181,15 +186,20 @@ std::string path_of(const Kind& kind, const std::string& name, std::string_view 
   return std::string(kind.path) + "/" + net::http::percent_encode(name) + std::string(rest);
 }
 
+/// What all these commands take.
+void add_common(CLI::App& command, Context& context, const SharedOptions& options) {
+  command.fallthrough();
+  add_load_options(command, context);
+  command.add_option("--admin", options->admin_url,
+                     "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.require_subcommand(0, 1);
+}
+
 CLI::App* add_listing(CLI::App& app, Context& context, const SharedOptions& options,
                       const char* name, const char* help, const Kind& kind) {
   CLI::App* command = app.add_subcommand(name, help);
-  command->fallthrough();
-  add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
-  command->add_flag("--json", options->is_json, "As the admin API gives it");
-  command->require_subcommand(0, 1);
+  add_common(*command, context, options);
   command->callback([&context, options, command, &kind] {
     if (command->get_subcommands().empty()) show_list(context, *options, kind);
   });
@@ -268,9 +278,68 @@ void add_teams(CLI::App& app, Context& context) {
                {"remove", "Remove a team without users", "DELETE", "", "removed", false}});
 }
 
+namespace {
+
+/// Prints records as they come, each on a line as JSON, until it is interrupted.
+void follow_audit(Context& context, const Options& options) {
+  constexpr std::chrono::seconds pause{1};
+  const GatewayAccess access = admin_access(context, options.admin_url);
+  std::int64_t after = 0;
+  for (;;) {
+    const auto body = ask_admin(access, "GET", "/api/audit?after=" + std::to_string(after));
+    if (!body) return fail(context, body.error().message);
+    json::Document document;
+    const auto list =
+        document.parse(*body) ? document.root().find("records") : std::optional<json::Value>();
+    if (!list || !list->is_array()) {
+      return fail(context, "the answer is not one of Weir's admin API");
+    }
+    bool has_some = false;
+    for (const json::Value record : list->elements()) {
+      print(harmless(record.raw()) + "\n");
+      const auto seq = record.find("seq");
+      after = seq ? seq->as_int().value_or(after) : after;
+      has_some = true;
+    }
+    if (!has_some) std::this_thread::sleep_for(pause);
+  }
+}
+
+/// Needs no gateway: it reads the files.
+void verify_audit(Context& context) {
+  const auto config = load_config(context);
+  if (!config) return;
+  const std::string folder = config::data_directory(*config, context.environment, ::geteuid() == 0);
+  const auto verdict = identity::verify_audit_log(folder);
+  if (!verdict) return fail(context, verdict.error().message);
+  if (verdict->first_bad != 0) return fail(context, verdict->problem);
+  print(counted(static_cast<std::size_t>(verdict->records), "record") + ", " +
+        counted(static_cast<std::size_t>(verdict->checkpoints), "signed checkpoint") +
+        ": as they were written\n");
+}
+
+constexpr const char* audit_examples =
+    "Examples:\n"
+    "  weir audit                        what was done, by whom\n"
+    "  weir audit --follow               as it happens, a line of JSON each\n"
+    "  weir audit verify                 that no record was changed, taken out or cut off";
+
+}  // namespace
+
 void add_audit(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  add_listing(app, context, options, "audit", "Show what was changed, and by whom", audit_kind());
+  CLI::App* command = app.add_subcommand("audit", "Show what was changed, and by whom");
+  command->footer(audit_examples);
+  add_common(*command, context, options);
+  command->add_flag("-f,--follow", options->is_following, "Go on with what happens from now on");
+  command->add_subcommand("verify", "Check the files of the audit log")->callback([&context] {
+    verify_audit(context);
+  });
+  command->callback([&context, options, command] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->is_following) return follow_audit(context, *options);
+    show_list(context, *options, audit_kind());
+  });
 }
 
 }  // namespace weir::cli

@@ -160,7 +160,8 @@ class Watch {
       if (!signal) {
         program_.begin_day();
       } else if (*signal == SIGHUP) {
-        static_cast<void>(program_.reload());  // which tells the log what it came to
+        static_cast<void>(
+            program_.reload({{}, "config.reload"}));  // which tells the log what it came to
       } else {
         return end(*signal);
       }

@@ -19,18 +19,6 @@ CREATE TABLE IF NOT EXISTS audit(
 INSERT OR IGNORE INTO audit(seq, record, hash) VALUES(0, '', randomblob(32));
 )sql";
 
-std::string hash_after(std::string_view previous, std::string_view record) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  for (const std::string_view part : {previous, record}) {
-    crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
-                              part.size());
-  }
-  crypto_hash_sha256_final(&state, hash.data());
-  return {hash.begin(), hash.end()};
-}
-
 std::string record_text(std::int64_t seq, const Actor& actor, const AuditEntry& entry,
                         std::int64_t now_ms) {
   std::string text;
@@ -45,6 +33,18 @@ std::string record_text(std::int64_t seq, const Actor& actor, const AuditEntry& 
 }
 
 }  // namespace
+
+std::string audit_hash(std::string_view previous, std::string_view record) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
+  crypto_hash_sha256_state state;
+  crypto_hash_sha256_init(&state);
+  for (const std::string_view part : {previous, record}) {
+    crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
+                              part.size());
+  }
+  crypto_hash_sha256_final(&state, hash.data());
+  return {hash.begin(), hash.end()};
+}
 
 Result<AuditLog> AuditLog::open(store::SqliteDatabase& database) {
   WEIR_TRY(database.run(schema));
@@ -61,13 +61,19 @@ Result<AuditLog> AuditLog::open(store::SqliteDatabase& database) {
 
 Result<> AuditLog::append(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms) {
   // Read anew each time: another instance may share the database.
-  WEIR_TRY_ASSIGN(has_row, select_last_.step());
-  const std::int64_t seq = has_row ? select_last_.integer(0) + 1 : 1;
-  const std::string previous(select_last_.text(1));
-  select_last_.reset();
+  WEIR_TRY_ASSIGN(before, last());
+  const std::int64_t seq = before.seq + 1;
   const std::string record = record_text(seq, actor, entry, now_ms);
-  const std::string hash = hash_after(previous, record);
+  const std::string hash = audit_hash(before.hash, record);
   return insert_.bind(1, seq).bind(2, record).bind_blob(3, hash).run();
+}
+
+Result<AuditLog::Last> AuditLog::last() {
+  WEIR_TRY_ASSIGN(has_row, select_last_.step());
+  if (!has_row) return Error(ErrorCode::store_unavailable, "the audit log has no beginning");
+  Last found{select_last_.integer(0), std::string(select_last_.text(1))};
+  select_last_.reset();
+  return found;
 }
 
 Result<> AuditLog::for_each(std::int64_t after, std::size_t count_max, const Visit& visit) {

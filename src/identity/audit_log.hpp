@@ -18,6 +18,7 @@ struct Actor {
   std::string user = {};     ///< empty: none of the users
   std::string address = {};  ///< it came from
   std::string request_id = {};
+  bool is_refused = false;  ///< his role lacks the permission
 };
 
 /// One thing that was done. `before` and `after` are JSON without secrets; empty where there was
@@ -29,6 +30,9 @@ struct AuditEntry {
   std::string after = {};
 };
 
+/// The hash of a record that follows one with the hash `previous`.
+std::string audit_hash(std::string_view previous, std::string_view record);
+
 /// What was done, by whom: records of which each holds the hash of the one before (rule J-1), in
 /// the database of what they speak of, so that a change and its record are one transaction. For one
 /// thread at a time.
@@ -39,6 +43,13 @@ class AuditLog {
 
   /// To be called within a transaction.
   Result<> append(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms);
+
+  struct Last {
+    std::int64_t seq = 0;
+    std::string hash;
+  };
+  /// The last record; the beginning, which is none, where there is none yet.
+  Result<Last> last();
 
   /// Records behind `after`, oldest first, each as its JSON with its hash.
   using Visit =

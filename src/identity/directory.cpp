@@ -33,16 +33,26 @@ bool either(bool a, bool b) { return (static_cast<unsigned>(a) | static_cast<uns
 
 }  // namespace
 
-Directory::Directory(std::unique_ptr<Store> store, AuditLog audit, Pepper pepper)
-    : store_(std::move(store)), audit_(std::move(audit)), pepper_(pepper) {}
+Directory::Directory(std::unique_ptr<Store> store, AuditLog audit, AuditSigner signer,
+                     Pepper pepper)
+    : store_(std::move(store)),
+      audit_(std::move(audit)),
+      signer_(std::move(signer)),
+      pepper_(pepper) {}
 
 Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder) {
   WEIR_TRY(store::make_private_directory(folder));
   WEIR_TRY_ASSIGN(pepper, read_or_create_secret(folder + "/key-pepper", make_admin_token));
   WEIR_TRY_ASSIGN(opened, Store::open(folder + "/identity.db"));
   WEIR_TRY_ASSIGN(audit, AuditLog::open(opened->database()));
+  WEIR_TRY_ASSIGN(signer, AuditSigner::open(folder));
+  // That one was forged is for who verifies; here the next one is signed all the same.
+  auto checkpoints = read_audit_checkpoints(folder);
   std::unique_ptr<Directory> directory(
-      new Directory(std::move(opened), std::move(audit), Pepper(pepper.text)));
+      new Directory(std::move(opened), std::move(audit), std::move(signer), Pepper(pepper.text)));
+  if (checkpoints && !checkpoints->empty()) {
+    directory->last_checkpoint_ = std::move(checkpoints->back());
+  }
   WEIR_TRY(directory->load());
   return directory;
 }
@@ -133,7 +143,28 @@ Result<> Directory::commit(const Actor& actor, const AuditEntry& entry, std::int
   WEIR_TRY_ASSIGN(transaction, store_->begin());
   WEIR_TRY(write());
   WEIR_TRY(audit_.append(actor, entry, now_ms));
-  return transaction.commit();
+  WEIR_TRY(transaction.commit());
+  // What is written is written; a checkpoint that fails is made up for by the next.
+  static_cast<void>(check_point_if_due(now_ms, false));
+  return {};
+}
+
+Result<> Directory::check_point_if_due(std::int64_t now_ms, bool is_last) {
+  constexpr std::int64_t records_max = 1'000;
+  constexpr std::int64_t age_max_ms = 3'600'000;
+  WEIR_TRY_ASSIGN(last, audit_.last());
+  const std::int64_t behind = last.seq - last_checkpoint_.seq;
+  const bool is_due = behind >= records_max || now_ms - last_checkpoint_.time_ms >= age_max_ms;
+  if (behind <= 0 || !(is_due || is_last)) return {};
+  AuditCheckpoint checkpoint{last.seq, now_ms, std::move(last.hash)};
+  WEIR_TRY(signer_.sign(checkpoint));
+  last_checkpoint_ = std::move(checkpoint);
+  return {};
+}
+
+Result<> Directory::check_point(std::int64_t now_ms, bool is_last) {
+  const std::lock_guard lock(mutex_);
+  return check_point_if_due(now_ms, is_last);
 }
 
 Result<> Directory::record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms) {

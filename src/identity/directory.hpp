@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "identity/audit_checkpoints.hpp"
 #include "identity/audit_log.hpp"
 #include "identity/key_index.hpp"
 #include "identity/records.hpp"
@@ -92,6 +93,9 @@ class Directory {
   /// Writes down what is done elsewhere, before it is done (J-1).
   Result<> record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms);
   Result<> for_each_record(std::int64_t after, std::size_t count_max, const AuditLog::Visit& visit);
+  /// Signs a checkpoint when the last one is too long ago and something was written since (J-1);
+  /// `is_last`: also when it is not.
+  Result<> check_point(std::int64_t now_ms, bool is_last = false);
 
  private:
   /// What requests need of a user or team.
@@ -104,7 +108,7 @@ class Directory {
   };
   using Groups = std::map<std::string, Group, std::less<>>;
 
-  Directory(std::unique_ptr<Store> store, AuditLog audit, Pepper pepper);
+  Directory(std::unique_ptr<Store> store, AuditLog audit, AuditSigner signer, Pepper pepper);
   Result<> load();
   Result<> reload_keys(const Store::KeyFilter& filter);
   void publish(const KeyRecord& key);
@@ -117,6 +121,7 @@ class Directory {
   Result<NewCredential> add_credential(const Actor& actor, KeyRecord key, std::int64_t now_ms);
   Result<> write_user(const Actor& actor, const UserRecord* before, const UserRecord& user,
                       std::int64_t now_ms);
+  Result<> check_point_if_due(std::int64_t now_ms, bool is_last);
   /// Runs `write` and the record of what it does in one transaction.
   template <class Write>
   Result<> commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms, Write write);
@@ -124,6 +129,8 @@ class Directory {
   std::mutex mutex_;  ///< of everything but the index
   std::unique_ptr<Store> store_;
   AuditLog audit_;
+  AuditSigner signer_;
+  AuditCheckpoint last_checkpoint_;
   const Pepper pepper_;
   Groups users_;
   Groups teams_;

@@ -14,7 +14,7 @@ namespace weir::server {
 
 struct AdminRequest {
   Endpoint endpoint;
-  std::string_view argument;    ///< what the path's placeholder took
+  std::string_view argument;  ///< what the path's placeholder took
   net::http::Query query;
   std::string_view media_type;  ///< of the body, as the client said; may be empty
   std::string_view body;
@@ -32,11 +32,14 @@ struct AdminAnswer {
 class Admin {
  public:
   virtual ~Admin() = default;
-  /// Who it is that asks with this credential. Errors: `invalid_api_key`, `expired_api_key`;
-  /// `not_allowed` for a role without the permission.
+  /// Who it is that asks with this credential, and whether he may. Errors: `invalid_api_key`,
+  /// `expired_api_key`.
   [[nodiscard]] virtual Result<identity::Actor> authorize(Permission permission,
                                                           std::string_view credential) const = 0;
   virtual AdminAnswer answer(const AdminRequest& request) = 0;
+  /// Writes down that `actor` was refused (J-1); as `answer`.
+  virtual void note_refusal(const identity::Actor& actor, Endpoint endpoint,
+                            std::string_view object) = 0;
 };
 
 }  // namespace weir::server

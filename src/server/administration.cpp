@@ -6,6 +6,7 @@
 #include "admin/changes.hpp"
 #include "identity/credential.hpp"
 #include "base/ascii.hpp"
+#include "base/assert.hpp"
 #include "json/writer.hpp"
 #include "server/health_answers.hpp"
 
@@ -34,6 +35,48 @@ Error no_such(std::string_view what, std::string_view name) {
   return {ErrorCode::route_unknown, "there is no " + std::string(what) + " " + std::string(name)};
 }
 
+/// How the audit log calls it (J-1); empty for what changes nothing.
+std::string_view action_of(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::add_provider:
+      return "provider.add";
+    case Endpoint::set_provider:
+      return "provider.change";
+    case Endpoint::remove_provider:
+      return "provider.remove";
+    case Endpoint::reset_provider:
+      return "provider.reset";
+    case Endpoint::set_route:
+      return "route.set";
+    case Endpoint::remove_route:
+      return "route.remove";
+    case Endpoint::set_tier:
+      return "tier.set";
+    case Endpoint::remove_tier:
+      return "tier.remove";
+    case Endpoint::set_task:
+      return "task.set";
+    case Endpoint::remove_task:
+      return "task.remove";
+    case Endpoint::set_strategy:
+      return "strategy.set";
+    case Endpoint::set_default_model:
+      return "default_model.set";
+    case Endpoint::save_config:
+      return "config.save";
+    case Endpoint::reload:
+      return "config.reload";
+    default:
+      return {};
+  }
+}
+
+Program::Deed deed_of(const AdminRequest& request, std::string_view object) {
+  WEIR_ASSERT(!action_of(request.endpoint).empty());
+  return {request.actor, action_of(request.endpoint), std::string(object)};
+}
+Program::Deed deed_of(const AdminRequest& request) { return deed_of(request, request.argument); }
+
 }  // namespace
 
 Administration::Administration(Program& program, identity::Directory* directory, std::string token,
@@ -58,11 +101,9 @@ Result<identity::Actor> Administration::authorize(Permission permission,
   if (is_users) {
     WEIR_TRY_ASSIGN(grant, directory_->find(credential, identity::CredentialKind::user_token,
                                             program_.wall().unix_ms()));
-    if (!identity::has(grant->role, permission)) {
-      return Error(ErrorCode::not_allowed,
-                   "this is not for a " + std::string(identity::name(grant->role)));
-    }
-    return identity::Actor{"user:" + grant->caller.user, grant->role, grant->caller.user};
+    identity::Actor actor{"user:" + grant->caller.user, grant->role, grant->caller.user};
+    actor.is_refused = !identity::has(grant->role, permission);
+    return actor;
   }
   if (is_open_for(permission)) return identity::Actor{"anyone", Role::viewer};
   return Error(ErrorCode::invalid_api_key,
@@ -80,10 +121,30 @@ AdminAnswer Administration::answer(const AdminRequest& request) {
   auto body = respond(request, answer.media_type);
   if (!body) {
     answer.error = std::move(body).error();
+    if (answer.error->code == ErrorCode::not_allowed) {
+      note_refusal(request.actor, request.endpoint, request.argument);
+    }
     return answer;
   }
   answer.body = *std::move(body);
   return answer;
+}
+
+/// What can't be written down is refused all the same.
+void Administration::note_refusal(const identity::Actor& actor, Endpoint endpoint,
+                                  std::string_view object) {
+  if (directory_ == nullptr) return;
+  std::string path;
+  for (const RouteSpec& route : route_specs()) {
+    if (route.endpoint != endpoint) continue;
+    path.append(route.method).append(" ").append(route.pattern);
+    break;
+  }
+  std::string after;
+  json::Writer(after).begin_object().member("refused", path).end_object();
+  static_cast<void>(
+      directory_->record(actor, {"policy.refusal", std::string(object), {}, std::move(after)},
+                         program_.wall().unix_ms()));
 }
 
 Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
@@ -147,7 +208,7 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
     case Endpoint::show_config:
       return admin::config_json(snapshot->config());
     case Endpoint::save_config:
-      return save();
+      return save(request);
     case Endpoint::reload:
       return reload(request);
     default:
@@ -161,7 +222,7 @@ Result<std::string> Administration::add_provider(const AdminRequest& request) {
   if (program_.snapshot()->config().find_provider(name)) {
     return Error(ErrorCode::invalid_request, "there is a provider " + name + " already", "name");
   }
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request, name)));
   program_.log().info("provider_added", "a provider was added", {{"provider", name}});
   return provider(name);
 }
@@ -171,14 +232,14 @@ Result<std::string> Administration::set_provider(const AdminRequest& request) {
     return no_such("provider", request.argument);
   }
   WEIR_TRY_ASSIGN(edit, admin::provider_change(request.argument, request.body));
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request)));
   program_.log().info("provider_changed", "a provider was changed",
                       {{"provider", request.argument}});
   return provider(request.argument);
 }
 
 Result<std::string> Administration::remove(const AdminRequest& request, std::string_view section) {
-  WEIR_TRY(program_.change(admin::removal(section, request.argument)));
+  WEIR_TRY(program_.change(admin::removal(section, request.argument), deed_of(request)));
   const bool is_provider = section == "providers";
   const bool is_route = section == "models";
   program_.log().info(is_provider ? "provider_removed"
@@ -192,7 +253,11 @@ Result<std::string> Administration::remove(const AdminRequest& request, std::str
 }
 
 Result<std::string> Administration::reset_provider(const AdminRequest& request) {
-  if (!program_.reset_provider(request.argument)) return no_such("provider", request.argument);
+  if (!program_.snapshot()->config().find_provider(request.argument)) {
+    return no_such("provider", request.argument);
+  }
+  WEIR_TRY(program_.write_down(deed_of(request)));
+  program_.reset_provider(request.argument);
   program_.log().info("provider_reset", "breakers closed and cooldowns ended",
                       {{"provider", request.argument}});
   return provider(request.argument);
@@ -209,7 +274,7 @@ Result<std::string> Administration::detect_provider(const AdminRequest& request)
 
 Result<std::string> Administration::set_route(const AdminRequest& request) {
   WEIR_TRY_ASSIGN(edit, admin::whole_route(request.argument, request.body));
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request)));
   program_.log().info("route_changed", "a route was set", {{"route", request.argument}});
   return changed("route", request.argument);
 }
@@ -217,7 +282,7 @@ Result<std::string> Administration::set_route(const AdminRequest& request) {
 Result<std::string> Administration::set_meaning(const AdminRequest& request,
                                                 std::string_view section) {
   WEIR_TRY_ASSIGN(edit, admin::meaning(section, request.argument, request.body));
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request)));
   program_.log().info("name_changed", "the meaning of a tier or task was set",
                       {{"section", section}, {"name", request.argument}});
   return changed("name", request.argument);
@@ -238,7 +303,7 @@ Result<std::string> Administration::set_strategy(const AdminRequest& request) {
   WEIR_TRY(refuse_if_from_environment("strategy", "strategy"));
   WEIR_TRY_ASSIGN(edit, admin::default_strategy(request.body));
   const std::string text = edit.json;
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request)));
   program_.log().info("strategy_changed", "the default strategy was set", {{"strategy", text}});
   return changed("strategy", text.empty() ? "priority" : text.substr(1, text.size() - 2));
 }
@@ -246,7 +311,7 @@ Result<std::string> Administration::set_strategy(const AdminRequest& request) {
 Result<std::string> Administration::set_default_model(const AdminRequest& request) {
   WEIR_TRY(refuse_if_from_environment("default_model", "model"));
   WEIR_TRY_ASSIGN(edit, admin::default_model(request.body));
-  WEIR_TRY(program_.change(std::move(edit)));
+  WEIR_TRY(program_.change(std::move(edit), deed_of(request)));
   const std::string name = program_.snapshot()->config().default_model;
   program_.log().info("default_model_changed", "the default model was set", {{"model", name}});
   return changed("default_model", name.empty() ? "auto" : name);
@@ -254,12 +319,13 @@ Result<std::string> Administration::set_default_model(const AdminRequest& reques
 
 Result<std::string> Administration::reload(const AdminRequest& request) {
   WEIR_TRY_ASSIGN(discards, admin::discards_changes(request.body));
-  WEIR_TRY(discards ? program_.discard_changes() : program_.reload());
+  const Program::Deed deed = deed_of(request);
+  WEIR_TRY(discards ? program_.discard_changes(deed) : program_.reload(deed));
   return changed("reloaded", "configuration");
 }
 
-Result<std::string> Administration::save() {
-  WEIR_TRY_ASSIGN(file, program_.save_changes());
+Result<std::string> Administration::save(const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(file, program_.save_changes(deed_of(request)));
   program_.log().info("config_saved", "changes were written to the file", {{"file", file}});
   return changed("file", file);
 }

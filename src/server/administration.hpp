@@ -22,6 +22,8 @@ class Administration final : public Admin {
   [[nodiscard]] Result<identity::Actor> authorize(Permission permission,
                                                   std::string_view credential) const override;
   AdminAnswer answer(const AdminRequest& request) override;
+  void note_refusal(const identity::Actor& actor, Endpoint endpoint,
+                    std::string_view object) override;
 
  private:
   Result<std::string> respond(const AdminRequest& request, std::string& media_type);
@@ -37,7 +39,7 @@ class Administration final : public Admin {
                                                     std::string_view param) const;
   Result<std::string> set_default_model(const AdminRequest& request);
   Result<std::string> reload(const AdminRequest& request);
-  Result<std::string> save();
+  Result<std::string> save(const AdminRequest& request);
   [[nodiscard]] std::string provider(std::string_view name);
   [[nodiscard]] std::string metrics();
   [[nodiscard]] std::string changed(std::string_view what, std::string_view name) const;

@@ -172,7 +172,12 @@ Result<> Front::authorize_administrator(ClientRequest& request, std::string_view
       client_address(request.exchange.peer_address(), request.exchange.head(), request.proxies);
   actor.request_id = request.id;
   request.actor = std::move(actor);
-  return {};
+  if (!request.actor->is_refused) return {};
+  shared_.background->submit(
+      [admin = shared_.admin, refused = *request.actor, endpoint = request.route->endpoint,
+       object = request.argument] { admin->note_refusal(refused, endpoint, object); });
+  return Error(ErrorCode::not_allowed,
+               "this is not for a " + std::string(identity::name(request.actor->role)));
 }
 
 Result<> Front::authorize(ClientRequest& request) const {

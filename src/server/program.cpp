@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "identity/credential.hpp"
+#include "admin/config_difference.hpp"
 #include "base/http_url.hpp"
 #include "base/version.hpp"
 #include "config/edits.hpp"
@@ -345,7 +346,19 @@ void Program::forget_secrets(const config::Config& config) {
   log_.set_secrets(std::move(secrets));
 }
 
-Result<> Program::apply(std::vector<config::Edit> edits) {
+Result<> Program::write_down(const Deed& deed) { return write_down(deed, {}, {}); }
+
+Result<> Program::write_down(const Deed& deed, std::string before, std::string after) {
+  if (directory_ == nullptr) {
+    if (!deed.actor) return {};  // who can signal the process can do worse
+    return Error(ErrorCode::store_unavailable, "there is no audit log to write the change down");
+  }
+  const identity::Actor actor = deed.actor.value_or(identity::Actor{"process"});
+  return directory_->record(actor, {deed.action, deed.object, std::move(before), std::move(after)},
+                            wall_.unix_ms());
+}
+
+Result<> Program::apply(std::vector<config::Edit> edits, const Deed& deed) {
   config::LoadOptions load = options_.load;
   load.edits = std::move(edits);
   config::Loaded loaded = config::load(load, options_.environment);
@@ -355,6 +368,8 @@ Result<> Program::apply(std::vector<config::Edit> edits) {
     return Error(ErrorCode::invalid_request, files_.front() + ": there is no such file any more");
   }
   WEIR_TRY_ASSIGN(made, make_snapshot(std::move(loaded.config)));
+  admin::ConfigDifference change = admin::difference(snapshot()->config(), made->config());
+  WEIR_TRY(write_down(deed, std::move(change.before), std::move(change.after)));
   warn_of_restart(made->config());
   publish(made);
   detection_.look_again();
@@ -387,9 +402,9 @@ void Program::adopt(config::DetectedModels detected) {
   }
 }
 
-Result<> Program::reload() {
+Result<> Program::reload(const Deed& deed) {
   const std::lock_guard lock(change_mutex_);
-  const auto done = apply(options_.load.edits);
+  const auto done = apply(options_.load.edits, deed);
   if (!done) {
     log_.error("reload_failed", "the configuration was not changed");
     std::string_view rest = done.error().message;
@@ -405,16 +420,16 @@ Result<> Program::reload() {
   return {};
 }
 
-Result<> Program::discard_changes() {
+Result<> Program::discard_changes(const Deed& deed) {
   const std::lock_guard lock(change_mutex_);
-  return apply({});
+  return apply({}, deed);
 }
 
-Result<> Program::change(config::Edit edit) {
+Result<> Program::change(config::Edit edit, const Deed& deed) {
   const std::lock_guard lock(change_mutex_);
   std::vector<config::Edit> edits = options_.load.edits;
   WEIR_TRY(config::add_edit(edits, std::move(edit)));
-  return apply(std::move(edits));
+  return apply(std::move(edits), deed);
 }
 
 std::size_t Program::unsaved_changes() const {
@@ -446,13 +461,14 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("log", next.log.level != now.log.level || next.log.format != now.log.format);
 }
 
-Result<std::string> Program::save_changes() {
+Result<std::string> Program::save_changes(const Deed& deed) {
   const std::lock_guard lock(change_mutex_);
   if (options_.load.edits.empty() && !files_.empty()) return files_.front();
+  WEIR_TRY(write_down(deed));
   WEIR_TRY_ASSIGN(written, files_.empty() ? write_new_file() : write_changes());
   // What was laid over the files is in them now. Reading them must give the same, and says where
   // from.
-  WEIR_TRY(apply({}));
+  WEIR_TRY(apply({}, {deed.actor, "config.reload", written}));
   return written;
 }
 
@@ -571,6 +587,9 @@ void Program::join() {
   detection_.join();
   health_.stop();
   health_.join();
+  if (directory_ != nullptr) {
+    static_cast<void>(directory_->check_point(wall_.unix_ms(), true));  // the next start signs it
+  }
 }
 
 // ---- what there is to tell ------------------------------------------------------------------

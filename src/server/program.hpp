@@ -51,16 +51,27 @@ class Program {
 
   // ---- configuration
 
+  /// Who changes something, and how the audit log calls it.
+  struct Deed {
+    std::optional<identity::Actor> actor;  ///< nothing: whoever has a hold of the process
+    std::string_view action;
+    std::string object = {};
+  };
+
+  // What can't be written down does not happen.
+
   /// Reads the files again; changes made at run time stay on top.
-  Result<> reload();
+  Result<> reload(const Deed& deed);
   /// The same without them.
-  Result<> discard_changes();
+  Result<> discard_changes(const Deed& deed);
   /// Lays one more change over the files.
-  Result<> change(config::Edit edit);
+  Result<> change(config::Edit edit, const Deed& deed);
+  /// What changes no configuration.
+  Result<> write_down(const Deed& deed);
   /// Writes each change into the file that its entry stands in, new ones into the first; without
   /// any a file is made. The answer is their names. Errors also: an entry that several files have a
   /// part of.
-  Result<std::string> save_changes();
+  Result<std::string> save_changes(const Deed& deed);
   [[nodiscard]] std::size_t unsaved_changes() const;
 
   // ---- the end
@@ -115,7 +126,8 @@ class Program {
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
   void publish(const std::shared_ptr<const engine::Snapshot>& snapshot);
-  Result<> apply(std::vector<config::Edit> edits);
+  Result<> apply(std::vector<config::Edit> edits, const Deed& deed);
+  Result<> write_down(const Deed& deed, std::string before, std::string after);
   void adopt(config::DetectedModels detected);
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);

@@ -102,6 +102,16 @@ Result<> create_private_file(const std::string& path, std::string_view content) 
   return {};
 }
 
+Result<> append_private_file(const std::string& path, std::string_view content) {
+  const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+  const Descriptor file(::open(path.c_str(), flags, private_file));
+  if (!file.is_open()) return failed("open", path, errno);
+  if (!write_all(file.get(), content) || ::fsync(file.get()) != 0) {
+    return failed("write", path, errno);
+  }
+  return {};
+}
+
 Result<> replace_file(const std::string& path, std::string_view content) {
   const std::string real = without_links(path);
   std::string temporary = real + ".XXXXXX";

@@ -23,6 +23,10 @@ Result<> make_private_directory(const std::string& path);
 /// something of that name is there already, links included.
 Result<> create_private_file(const std::string& path, std::string_view content);
 
+/// Adds `content` to the end of the file, which is made with mode 0600 where it is missing; durable
+/// on return.
+Result<> append_private_file(const std::string& path, std::string_view content);
+
 /// Puts `content` in the place of the file: a reader sees all of the old or all of the new, also
 /// after a crash. Keeps the old file's permissions; a new file has mode 0600. A link stays one: the
 /// file it leads to is replaced.
