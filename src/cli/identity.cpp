@@ -5,8 +5,8 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
-#include <thread>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -282,7 +282,7 @@ namespace {
 
 /// Prints records as they come, each on a line as JSON, until it is interrupted.
 void follow_audit(Context& context, const Options& options) {
-  constexpr std::chrono::seconds pause{1};
+  constexpr int pause_ms = 1'000;
   const GatewayAccess access = admin_access(context, options.admin_url);
   std::int64_t after = 0;
   for (;;) {
@@ -301,7 +301,7 @@ void follow_audit(Context& context, const Options& options) {
       after = seq ? seq->as_int().value_or(after) : after;
       has_some = true;
     }
-    if (!has_some) std::this_thread::sleep_for(pause);
+    if (!has_some) ::poll(nullptr, 0, pause_ms);
   }
 }
 

@@ -112,6 +112,12 @@ Result<> append_private_file(const std::string& path, std::string_view content) 
   return {};
 }
 
+Result<> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove", path, errno);
+  sync_directory(directory_of(path));
+  return {};
+}
+
 Result<> replace_file(const std::string& path, std::string_view content) {
   const std::string real = without_links(path);
   std::string temporary = real + ".XXXXXX";

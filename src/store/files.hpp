@@ -27,6 +27,9 @@ Result<> create_private_file(const std::string& path, std::string_view content);
 /// on return.
 Result<> append_private_file(const std::string& path, std::string_view content);
 
+/// Takes the file away; durable on return. That there is none is as good.
+Result<> remove_file(const std::string& path);
+
 /// Puts `content` in the place of the file: a reader sees all of the old or all of the new, also
 /// after a crash. Keeps the old file's permissions; a new file has mode 0600. A link stays one: the
 /// file it leads to is replaced.
