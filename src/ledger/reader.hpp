@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "ledger/record.hpp"
+#include "store/spool_files.hpp"
 #include "weir/result.hpp"
 
 namespace weir::ledger {
@@ -59,6 +60,8 @@ class Reader {
 
   /// A directory without a ledger is an empty one. Errors: `store_unavailable`.
   static Result<Reader> open(const std::string& data_directory, Position from = {});
+  static Result<Reader> open(store::SpoolFiles& files, const std::string& data_directory,
+                             Position from = {});
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
   ~Reader();

@@ -145,6 +145,8 @@ wire::Usage sum(wire::Usage a, const wire::Usage& b) {
   a.is_impossible = a.is_impossible || b.is_impossible;
   a.accepted_prediction += b.accepted_prediction;
   a.rejected_prediction += b.rejected_prediction;
+  a.audio_ms += b.audio_ms;
+  a.search_units += b.search_units;
   // A price is only known of the whole when it is known of each part.
   if (a.cost_nanousd && b.cost_nanousd) {
     *a.cost_nanousd += *b.cost_nanousd;

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger/lane.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.hpp"
+
+namespace weir::ledger {
+namespace {
+
+/// What is not synced may be so much, however short a time it takes to come together.
+constexpr std::size_t unsynced_bytes_max = std::size_t{1} << 20;
+
+}  // namespace
+
+// ---- the lane's own thread ----------------------------------------------------------------------
+
+std::span<char> Lane::find_room(Need need) {
+  const auto has_room = [this] {
+    return written_ != nullptr && late_.empty() &&
+           written_->end.load(std::memory_order_relaxed) + record_bytes_max <=
+               written_->bytes.size() &&
+           !written_->is_broken.load(std::memory_order_acquire);
+  };
+  if (!has_room() && (!change_segment(need) || !has_room())) {
+    if (need == Need::intent) figures_.refused.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+  return written_->bytes.subspan(written_->end.load(std::memory_order_relaxed));
+}
+
+void Lane::advance(std::size_t size) {
+  const std::size_t end = written_->end.load(std::memory_order_relaxed) + size;
+  written_->end.store(end, std::memory_order_release);
+  figures_.bytes.fetch_add(size, std::memory_order_relaxed);
+  const std::size_t unsynced = end - written_->synced.load(std::memory_order_relaxed);
+  const bool is_much = unsynced >= unsynced_bytes_max && unsynced - size < unsynced_bytes_max;
+  const bool was_dirty = is_dirty_.exchange(true, std::memory_order_acq_rel);
+  if (is_much || !was_dirty) options_.wake(is_much ? Urgency::at_once : Urgency::can_wait);
+}
+
+bool Lane::change_segment(Need need) {
+  std::shared_ptr<WritableSegment> before;
+  {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<WritableSegment> after = std::move(next_);
+    if (!after && need == Need::settlement) after = std::move(reserve_);
+    if (!after) return false;
+    before = std::exchange(current_, std::move(after));
+    begin(*current_);
+    written_ = current_.get();
+    if (before) retired_.push_back(std::move(before));
+  }
+  figures_.segments.fetch_add(1, std::memory_order_relaxed);
+  is_dirty_.store(true, std::memory_order_release);
+  options_.wake(Urgency::at_once);
+  return true;
+}
+
+/// Writes the header, and what had to wait for room.
+void Lane::begin(WritableSegment& segment) {
+  SegmentHeader header;
+  header.number = segment.name.number;
+  header.stream = segment.name.stream;
+  header.first_sequence = sequence_ - late_.size();
+  header.oldest_open = open_calls_.empty() ? header.number : open_calls_.front().segment;
+  header.created_ms = options_.unix_ms();
+  std::size_t end = header_bytes;
+  std::size_t written = 0;
+  for (; written < late_.size(); ++written) {
+    const std::string& record = late_[written];
+    if (end + record.size() + record_bytes_max > segment.bytes.size()) break;
+    std::memcpy(segment.bytes.data() + end, record.data(), record.size());
+    end += record.size();
+    late_bytes_ -= record.size();
+  }
+  late_.erase(late_.begin(), late_.begin() + static_cast<std::ptrdiff_t>(written));
+  write_header(segment.bytes, header);
+  segment.end.store(end, std::memory_order_release);
+}
+
+std::uint64_t Lane::open_call() {
+  WEIR_ASSERT(written_ != nullptr);
+  const std::uint64_t segment = written_->name.number;
+  if (open_calls_.empty() || open_calls_.back().segment != segment) {
+    open_calls_.push_back({segment, 0});
+  }
+  ++open_calls_.back().count;
+  return segment;
+}
+
+void Lane::close_call(std::uint64_t segment) {
+  const auto calls =
+      std::find_if(open_calls_.begin(), open_calls_.end(),
+                   [segment](const OpenCalls& one) { return one.segment == segment; });
+  WEIR_ASSERT(calls != open_calls_.end());
+  if (--calls->count == 0) open_calls_.erase(calls);
+}
+
+void Lane::leave_broken() {
+  const bool is_broken = written_ != nullptr && written_->is_broken.load(std::memory_order_acquire);
+  if (is_broken) static_cast<void>(change_segment(Need::settlement));
+}
+
+void Lane::end() {
+  leave_broken();
+  if (written_ == nullptr && late_.empty()) return;  // nothing was ever written
+  // A stream without this record is looked after at the next start.
+  static_cast<void>(append(Need::settlement, write_end));
+  const std::lock_guard lock(mutex_);
+  if (current_) retired_.push_back(std::move(current_));
+  written_ = nullptr;
+}
+
+// ---- the spool's threads ------------------------------------------------------------------------
+
+bool Lane::wants_next() const {
+  const std::lock_guard lock(mutex_);
+  return !next_;
+}
+
+bool Lane::wants_reserve() const {
+  const std::lock_guard lock(mutex_);
+  return !reserve_;
+}
+
+void Lane::give_next(std::shared_ptr<WritableSegment> segment) {
+  const std::lock_guard lock(mutex_);
+  next_ = std::move(segment);
+}
+
+void Lane::give_reserve(std::shared_ptr<WritableSegment> segment) {
+  const std::lock_guard lock(mutex_);
+  reserve_ = std::move(segment);
+}
+
+std::shared_ptr<WritableSegment> Lane::to_sync() {
+  if (!is_dirty_.exchange(false, std::memory_order_acq_rel)) return nullptr;
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+bool Lane::is_broken() const {
+  const std::lock_guard lock(mutex_);
+  return current_ && current_->is_broken.load(std::memory_order_acquire);
+}
+
+std::vector<std::shared_ptr<WritableSegment>> Lane::take_retired() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(retired_, {});
+}
+
+std::vector<std::shared_ptr<WritableSegment>> Lane::take_unused() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<WritableSegment>> unused;
+  for (auto* segment : {&next_, &reserve_}) {
+    if (*segment) unused.push_back(std::move(*segment));
+  }
+  return unused;
+}
+
+}  // namespace weir::ledger

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ledger/record.hpp"
+#include "ledger/segment.hpp"
+
+namespace weir::ledger {
+
+/// Reads the records of one segment in their order, also while it is written.
+class SegmentReader {
+ public:
+  struct Record {
+    Frame frame;  ///< until the next call of `next`
+    std::uint64_t offset = 0;
+  };
+
+  /// Errors: `route_unknown` when there is no such file (any more: it may have another name),
+  /// `store_unavailable`.
+  static Result<SegmentReader> open(store::SpoolFiles& files, const std::string& folder,
+                                    const SegmentName& name);
+
+  /// Reads on from there. Precondition: a record begins there, or the first one.
+  void seek(std::uint64_t offset) { offset_ = std::max<std::uint64_t>(offset, header_bytes); }
+  [[nodiscard]] std::uint64_t offset() const { return offset_; }
+
+  /// Nothing: nothing was written, or the header is damaged.
+  Result<std::optional<SegmentHeader>> header();
+  /// Nothing when there is no whole record there (yet).
+  Result<std::optional<Record>> next();
+  /// Passes over what can't be read, to the next whole record with a sequence number of at least
+  /// `sequence`. False: there is none up to the end. Of segments that nobody writes.
+  Result<bool> skip_damage(std::uint64_t sequence);
+  /// Bytes that were passed over and are not just zeros.
+  [[nodiscard]] std::uint64_t bytes_unreadable() const { return bytes_unreadable_; }
+
+ private:
+  /// The bytes at `offset_`, as many as a record may have if the file has them.
+  Result<std::string_view> look(std::size_t size);
+
+  std::unique_ptr<store::ReadableFile> file_;  ///< null: all of it is in `window_`
+  std::string window_;
+  std::uint64_t window_offset_ = 0;  ///< of the window in the segment
+  std::uint64_t offset_ = header_bytes;
+  std::uint64_t bytes_unreadable_ = 0;
+};
+
+}  // namespace weir::ledger
