@@ -261,6 +261,20 @@ struct StreamSettings {
   milliseconds hold_back_max{300};
 };
 
+/// What the ledger outlives at once: the process, or the machine's power.
+enum class Durability : std::uint8_t { process, power };
+/// What becomes of calls that the ledger can't take.
+enum class LedgerFailure : std::uint8_t { refuse, serve };
+
+struct LedgerSettings {
+  Durability durability = Durability::process;
+  LedgerFailure on_failure = LedgerFailure::refuse;
+  milliseconds sync_interval{50};
+  milliseconds retention{400LL * 24 * 3'600'000};  ///< 0 = for ever
+  ByteSize segment_size{std::int64_t{8} << 20};
+  bool is_strict = false;
+};
+
 /// Where answers of the Responses API are kept for later requests.
 enum class ResponseStorage : std::uint8_t { disk, memory, off };
 
@@ -305,6 +319,7 @@ struct Config {
   StreamSettings stream;
   ResponseSettings responses;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
+  LedgerSettings ledger;
 
   std::vector<ProviderConfig> providers;  ///< in the order they were written
   std::vector<RouteConfig> models;

@@ -80,6 +80,12 @@ constexpr std::array root_table{
     field<&Config::responses, &ResponseSettings::store>("responses.store", "Where answers of the Responses API are kept, so that a client can continue them: `disk` (encrypted, in data_dir), `memory` or `off`"),
     field<&Config::responses, &ResponseSettings::ttl>("responses.ttl", "How long after a conversation's last answer", {second, 365 * 24 * hour}),
     field<&Config::responses, &ResponseSettings::bytes_max>("responses.bytes_max", "Room for them; the conversations that end first go first", {mib, 1024 * gib}),
+    field<&Config::ledger, &LedgerSettings::durability>("ledger.durability", "What each call's entry in the ledger outlives before the client gets the end of its answer: the end of the `process`, or a loss of `power`, which costs a wait for the disk"),
+    field<&Config::ledger, &LedgerSettings::on_failure>("ledger.on_failure", "What becomes of calls while the ledger can't be written, on a full disk say: `refuse` answers 503 `ledger_unavailable`; `serve` makes them, and counts what could not be written down"),
+    field<&Config::ledger, &LedgerSettings::sync_interval>("ledger.sync_interval", "How much a loss of power may cost with durability `process`", {1, 60 * second}),
+    field<&Config::ledger, &LedgerSettings::retention>("ledger.retention", "How long entries are kept; 0 is for ever", {0, 36'500 * 24 * hour}),
+    field<&Config::ledger, &LedgerSettings::segment_size>("ledger.segment_size", "Size of its files; three are allocated per thread", {mib, gib}),
+    field<&Config::ledger, &LedgerSettings::is_strict>("ledger.strict", "Refuse to start (exit code 74) when what was written down before is damaged"),
 };
 
 constexpr std::array retry_table{

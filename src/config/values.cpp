@@ -54,6 +54,10 @@ constexpr std::array disconnects{Word<OnDisconnect>{"cancel", OnDisconnect::canc
 constexpr std::array response_storages{Word<ResponseStorage>{"disk", ResponseStorage::disk},
                                        Word<ResponseStorage>{"memory", ResponseStorage::memory},
                                        Word<ResponseStorage>{"off", ResponseStorage::off}};
+constexpr std::array durabilities{Word<Durability>{"process", Durability::process},
+                                  Word<Durability>{"power", Durability::power}};
+constexpr std::array ledger_failures{Word<LedgerFailure>{"refuse", LedgerFailure::refuse},
+                                     Word<LedgerFailure>{"serve", LedgerFailure::serve}};
 constexpr std::array choices{Word<Choice>{"auto", Choice::automatic},
                              Word<Choice>{"on", Choice::on}, Word<Choice>{"off", Choice::off}};
 constexpr std::array dialects{
@@ -252,6 +256,14 @@ Mismatch read_value(std::string_view text, ResponseStorage& out, Range) {
   return read_word(text, response_storages, out);
 }
 
+Mismatch read_value(std::string_view text, Durability& out, Range) {
+  return read_word(text, durabilities, out);
+}
+
+Mismatch read_value(std::string_view text, LedgerFailure& out, Range) {
+  return read_word(text, ledger_failures, out);
+}
+
 Mismatch read_value(std::string_view text, Backoff& out, Range) {
   return read_word(text, backoffs, out);
 }
@@ -285,6 +297,8 @@ std::string show_value(Unpriced value) { return show_word(value, unpriced_words)
 std::string show_value(LogLevel value) { return show_word(value, log_levels); }
 std::string show_value(LogFormat value) { return show_word(value, log_formats); }
 std::string show_value(OnDisconnect value) { return show_word(value, disconnects); }
+std::string show_value(Durability value) { return show_word(value, durabilities); }
+std::string show_value(LedgerFailure value) { return show_word(value, ledger_failures); }
 std::string show_value(ResponseStorage value) { return show_word(value, response_storages); }
 std::string show_value(Backoff value) { return show_word(value, backoffs); }
 std::string show_value(Choice value) { return show_word(value, choices); }

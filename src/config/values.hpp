@@ -42,6 +42,8 @@ Mismatch read_value(std::string_view text, LogFormat& out, Range range);
 Mismatch read_value(std::string_view text, Backoff& out, Range range);
 Mismatch read_value(std::string_view text, OnDisconnect& out, Range range);
 Mismatch read_value(std::string_view text, ResponseStorage& out, Range range);
+Mismatch read_value(std::string_view text, Durability& out, Range range);
+Mismatch read_value(std::string_view text, LedgerFailure& out, Range range);
 Mismatch read_value(std::string_view text, Choice& out, Range range);
 Mismatch read_value(std::string_view text, wire::Dialect& out, Range range);
 
@@ -63,6 +65,8 @@ std::string show_value(LogFormat value);
 std::string show_value(Backoff value);
 std::string show_value(OnDisconnect value);
 std::string show_value(ResponseStorage value);
+std::string show_value(Durability value);
+std::string show_value(LedgerFailure value);
 std::string show_value(Choice value);
 std::string show_value(wire::Dialect value);
 

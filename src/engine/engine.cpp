@@ -38,14 +38,15 @@ class Engine::Exchanges final : public pipeline::ExchangeFactory {
   EmbeddedProviders* embedded_;
 };
 
-Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded)
+Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded,
+               pipeline::Journal* journal)
     : random_(seed),
       connector_(loop_, context.tls),
       pool_(loop_),
       client_{loop_, connector_, pool_},
       exchanges_(std::make_unique<Exchanges>(client_, context.wall, embedded)),
       pulls_(loop_, *exchanges_, context.gate),
-      attempts_(*exchanges_, context.gate, context.wall, random_, {}) {
+      attempts_(*exchanges_, context.gate, context.wall, random_, {}, nullptr, journal) {
   attempts_.set_pulls(pulls_);
 }
 

@@ -38,7 +38,9 @@ class EmbeddedProviders {
 /// program's workers and the library's threads each own one.
 class Engine {
  public:
-  Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded = nullptr);
+  /// `journal`, if not null, is this thread's and outlives the engine.
+  Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded = nullptr,
+         pipeline::Journal* journal = nullptr);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/assert.hpp"
 
@@ -16,21 +17,28 @@ constexpr std::size_t unsynced_bytes_max = std::size_t{1} << 20;
 
 // ---- the lane's own thread ----------------------------------------------------------------------
 
+bool Lane::has_room(Need need) const {
+  if (written_ == nullptr || !late_.empty()) return false;
+  const bool is_reserve = ahead_count_.load(std::memory_order_relaxed) == 0;
+  if (is_reserve && need != Need::settlement) return false;
+  return written_->end.load(std::memory_order_relaxed) + record_bytes_max <=
+             written_->bytes.size() &&
+         !written_->is_broken.load(std::memory_order_acquire);
+}
+
 std::span<char> Lane::find_room(Need need) {
-  const auto has_room = [this] {
-    return written_ != nullptr && late_.empty() &&
-           written_->end.load(std::memory_order_relaxed) + record_bytes_max <=
-               written_->bytes.size() &&
-           !written_->is_broken.load(std::memory_order_acquire);
-  };
-  if (!has_room() && (!change_segment(need) || !has_room())) {
+  if (!has_room(need) && !(change_segment(need) && has_room(need))) {
     if (need == Need::intent) figures_.refused.fetch_add(1, std::memory_order_relaxed);
     return {};
   }
   return written_->bytes.subspan(written_->end.load(std::memory_order_relaxed));
 }
 
-void Lane::advance(std::size_t size) {
+void Lane::advance(Need need, std::size_t size) {
+  std::atomic<std::uint64_t>& count = need == Need::intent       ? figures_.intents
+                                      : need == Need::checkpoint ? figures_.checkpoints
+                                                                 : figures_.settlements;
+  count.fetch_add(1, std::memory_order_relaxed);
   const std::size_t end = written_->end.load(std::memory_order_relaxed) + size;
   written_->end.store(end, std::memory_order_release);
   figures_.bytes.fetch_add(size, std::memory_order_relaxed);
@@ -44,10 +52,11 @@ bool Lane::change_segment(Need need) {
   std::shared_ptr<WritableSegment> before;
   {
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<WritableSegment> after = std::move(next_);
-    if (!after && need == Need::settlement) after = std::move(reserve_);
-    if (!after) return false;
-    before = std::exchange(current_, std::move(after));
+    const std::size_t needed = need == Need::settlement ? 1 : 2;
+    if (ahead_.size() < needed) return false;
+    before = std::exchange(current_, std::move(ahead_.front()));
+    ahead_.pop_front();
+    ahead_count_.store(ahead_.size(), std::memory_order_relaxed);
     begin(*current_);
     written_ = current_.get();
     if (before) retired_.push_back(std::move(before));
@@ -115,24 +124,15 @@ void Lane::end() {
 
 // ---- the spool's threads ------------------------------------------------------------------------
 
-bool Lane::wants_next() const {
-  const std::lock_guard lock(mutex_);
-  return !next_;
+bool Lane::wants_segment() const {
+  constexpr std::size_t ahead_wanted = 2;
+  return ahead_count_.load(std::memory_order_relaxed) < ahead_wanted;
 }
 
-bool Lane::wants_reserve() const {
+void Lane::give(std::shared_ptr<WritableSegment> segment) {
   const std::lock_guard lock(mutex_);
-  return !reserve_;
-}
-
-void Lane::give_next(std::shared_ptr<WritableSegment> segment) {
-  const std::lock_guard lock(mutex_);
-  next_ = std::move(segment);
-}
-
-void Lane::give_reserve(std::shared_ptr<WritableSegment> segment) {
-  const std::lock_guard lock(mutex_);
-  reserve_ = std::move(segment);
+  ahead_.push_back(std::move(segment));
+  ahead_count_.store(ahead_.size(), std::memory_order_relaxed);
 }
 
 std::shared_ptr<WritableSegment> Lane::to_sync() {
@@ -153,10 +153,10 @@ std::vector<std::shared_ptr<WritableSegment>> Lane::take_retired() {
 
 std::vector<std::shared_ptr<WritableSegment>> Lane::take_unused() {
   const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<WritableSegment>> unused;
-  for (auto* segment : {&next_, &reserve_}) {
-    if (*segment) unused.push_back(std::move(*segment));
-  }
+  std::vector<std::shared_ptr<WritableSegment>> unused(std::make_move_iterator(ahead_.begin()),
+                                                       std::make_move_iterator(ahead_.end()));
+  ahead_.clear();
+  ahead_count_.store(0, std::memory_order_relaxed);
   return unused;
 }
 

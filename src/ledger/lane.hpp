@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -61,8 +62,8 @@ class Lane {
 
   // ---- for the lane's own thread
 
-  /// What finds no room must not be lost (`settlement`), or may be refused.
-  enum class Need : std::uint8_t { intent, settlement };
+  /// What finds no room is refused (`intent`), missed (`checkpoint`), or must not be lost.
+  enum class Need : std::uint8_t { intent, checkpoint, settlement };
 
   /// Appends the record that `write(room, sequence)` makes. False: there is no room for it; a
   /// settlement is then kept in memory until there is, or given up when even that is full.
@@ -74,7 +75,7 @@ class Lane {
       return false;
     }
     const std::size_t size = write(room, sequence_++);
-    advance(size);
+    advance(need, size);
     return true;
   }
   /// The segment that is written, for `close_call`. Precondition: something was appended.
@@ -88,10 +89,12 @@ class Lane {
   // ---- for the spool's threads
 
   [[nodiscard]] std::uint64_t stream() const { return options_.stream; }
-  [[nodiscard]] bool wants_next() const;
-  [[nodiscard]] bool wants_reserve() const;
-  void give_next(std::shared_ptr<WritableSegment> segment);
-  void give_reserve(std::shared_ptr<WritableSegment> segment);
+  /// It has fewer segments ahead than it should: one to go on in, and the last one, which only
+  /// settlements may begin, so that calls under way can still be written down when no more can be
+  /// made.
+  [[nodiscard]] bool wants_segment() const;
+  /// Precondition: its number is higher than those before.
+  void give(std::shared_ptr<WritableSegment> segment);
   /// The segment that is written, if something was since the last call. Null: nothing.
   [[nodiscard]] std::shared_ptr<WritableSegment> to_sync();
   /// The segment that is written can't be synced any more.
@@ -103,9 +106,10 @@ class Lane {
 
  private:
   [[nodiscard]] std::span<char> find_room(Need need);
+  [[nodiscard]] bool has_room(Need need) const;
   [[nodiscard]] bool change_segment(Need need);
   void begin(WritableSegment& segment);
-  void advance(std::size_t size);
+  void advance(Need need, std::size_t size);
   template <class Write>
   void keep(Write write) {
     if (late_bytes_ + record_bytes_max > late_bytes_max) {
@@ -140,8 +144,8 @@ class Lane {
   std::atomic<bool> is_dirty_ = false;
   mutable std::mutex mutex_;
   std::shared_ptr<WritableSegment> current_;
-  std::shared_ptr<WritableSegment> next_;
-  std::shared_ptr<WritableSegment> reserve_;  ///< for settlements, when there is no next one
+  std::deque<std::shared_ptr<WritableSegment>> ahead_;
+  std::atomic<std::size_t> ahead_count_ = 0;
   std::vector<std::shared_ptr<WritableSegment>> retired_;
 };
 

@@ -54,6 +54,8 @@ inline constexpr std::uint32_t replay = 1U << 6U;    ///< of a call: it repeated
 inline constexpr std::uint32_t unpriced = 1U << 7U;  ///< a price was assumed or missing (U-5)
 inline constexpr std::uint32_t price_told = 1U << 8U;        ///< of an attempt: by the provider
 inline constexpr std::uint32_t impossible_usage = 1U << 9U;  ///< the provider's told (S-11.8)
+/// Those that a call has when one of its charged attempts has them.
+inline constexpr std::uint32_t of_usage = odd_usage | impossible_usage | unpriced | price_told;
 }  // namespace flag
 
 /// Records own their texts; what is written is viewed where it stands.

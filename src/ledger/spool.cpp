@@ -156,19 +156,14 @@ Result<> Spool::look_after_others() {
 }
 
 Result<> Spool::supply(Lane& lane) {
-  if (lane.wants_next()) {
-    WEIR_TRY_ASSIGN(segment, make_segment(lane.stream(), options_.segment_bytes));
-    lane.give_next(std::move(segment));
-  }
-  if (lane.wants_reserve()) {
-    WEIR_TRY_ASSIGN(segment, make_segment(lane.stream(), options_.reserve_bytes));
-    lane.give_reserve(std::move(segment));
+  while (lane.wants_segment()) {
+    WEIR_TRY_ASSIGN(segment, make_segment(lane.stream()));
+    lane.give(std::move(segment));
   }
   return {};
 }
 
-Result<std::shared_ptr<WritableSegment>> Spool::make_segment(std::uint64_t stream,
-                                                             std::size_t size) {
+Result<std::shared_ptr<WritableSegment>> Spool::make_segment(std::uint64_t stream) {
   auto segment = std::make_shared<WritableSegment>();
   // Under the lock, since a file without its owner's mark would be taken for a dead one's.
   const auto lock = files_.lock(folder_ + "/lock");
@@ -176,7 +171,7 @@ Result<std::shared_ptr<WritableSegment>> Spool::make_segment(std::uint64_t strea
   WEIR_TRY_ASSIGN(segments, list_segments(files_, folder_));
   segment->name.number = segments.empty() ? 1 : segments.back().number + 1;
   segment->name.stream = stream;
-  auto file = files_.create(folder_ + "/" + segment->name.text(), size);
+  auto file = files_.create(folder_ + "/" + segment->name.text(), options_.segment_bytes);
   if (!file) {
     figures_.segment_failures.fetch_add(1, std::memory_order_relaxed);
     return std::move(file).error();

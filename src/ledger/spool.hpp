@@ -23,8 +23,7 @@ namespace weir::ledger {
 class Spool {
  public:
   struct Options {
-    std::size_t segment_bytes = std::size_t{16} << 20;
-    std::size_t reserve_bytes = std::size_t{1} << 20;  ///< of each lane
+    std::size_t segment_bytes = std::size_t{8} << 20;
     std::chrono::milliseconds sync_interval{50};
     std::int64_t retention_ms = 0;  ///< 0 = for ever
     std::function<std::int64_t()> unix_ms;
@@ -74,7 +73,7 @@ class Spool {
   void wake(Lane::Urgency urgency);
   Result<> look_after_others();
   Result<> supply(Lane& lane);
-  Result<std::shared_ptr<WritableSegment>> make_segment(std::uint64_t stream, std::size_t size);
+  Result<std::shared_ptr<WritableSegment>> make_segment(std::uint64_t stream);
   Result<> sync(Lane& lane);
   Result<> put_away(Lane& lane);
   Result<> close(WritableSegment& segment);

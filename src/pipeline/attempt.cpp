@@ -469,6 +469,7 @@ net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
       notes_.cost = to_usd_text(NanoUsd(charged.nanousd));
     }
   }
+  if (listener.on_whole(end)) co_await listener.kept();
   const bool is_taken = co_await delivery_.whole(200, operation_.media_type(), notes_, out);
   if (!is_taken) end.set(FailureClass::client);
   co_return end;
@@ -531,6 +532,10 @@ net::Task<AttemptEnd> Attempt::read_bytes(AttemptListener& listener) {
       total_guard.restart(target_.timeouts.stream_total);
       if (!note_content(end, listener)) break;
     }
+    if (is_last) {
+      end.facts = relay_->facts();
+      if (listener.on_whole(end)) co_await listener.kept();
+    }
     if (is_first && is_last) {
       is_taken = co_await delivery_.whole(status_, media_type, notes_, out);
     } else if (is_first) {
@@ -571,6 +576,7 @@ net::Task<AttemptEnd> Attempt::read_whole_as_stream(AttemptListener& listener) {
   if (!note_content(end, listener)) co_return end;
   bool is_taken = co_await hand_over(out);
   relay_->finish(out);
+  if (is_taken && listener.on_whole(end)) co_await listener.kept();
   if (is_taken) is_taken = co_await delivery_.finish(out);
   if (!is_taken) end.set(FailureClass::client);
   co_return end;
@@ -666,6 +672,7 @@ net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
       if (end.is_ok() || !delivery_.may_fail_over()) {
         const bool is_taken = co_await hand_over(out);
         if (!is_taken) end.set(FailureClass::client);
+        listener.on_progress(facts);
       }
     }
     if (!end.is_ok()) break;
@@ -673,11 +680,11 @@ net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
     if (facts.is_terminated) break;
   }
   end.facts = relay_->facts();
-  if (end.is_ok()) co_await end_stream(end, is_over);
+  if (end.is_ok()) co_await end_stream(end, is_over, listener);
   co_return end;
 }
 
-net::Task<void> Attempt::end_stream(AttemptEnd& end, bool is_body_over) {
+net::Task<void> Attempt::end_stream(AttemptEnd& end, bool is_body_over, AttemptListener& listener) {
   if (!end.first_content_at) {
     end = malformed(target_.upstream->name + ": the stream held no answer");
     co_return;
@@ -693,6 +700,7 @@ net::Task<void> Attempt::end_stream(AttemptEnd& end, bool is_body_over) {
   }
   std::string last;
   relay_->finish(last);
+  if (listener.on_whole(end)) co_await listener.kept();
   const bool is_taken = co_await delivery_.finish(last);
   if (!is_taken) end.set(FailureClass::client);
   // The body's own end usually stands right behind the terminator; with it the connection can serve

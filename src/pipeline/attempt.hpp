@@ -58,6 +58,12 @@ class AttemptListener {
   virtual bool may_answer() = 0;
   /// The first content of a stream has come.
   virtual void on_first_content(net::TimePoint now) = 0;
+  /// More of a stream has come.
+  virtual void on_progress(const RelayFacts& facts) = 0;
+  /// The answer is whole, and all but its end was handed over. True: `kept` is to be awaited before
+  /// that is.
+  virtual bool on_whole(const AttemptEnd& end) = 0;
+  virtual net::Task<void> kept() = 0;
 };
 
 /// One attempt: says the request to one target and brings its answer to the client, as far as it
@@ -89,7 +95,7 @@ class Attempt {
   net::Task<AttemptEnd> read_stream(AttemptListener& listener);
   void judge(const net::Exchange::Piece& piece, std::string& out, AttemptEnd& end);
   net::Task<bool> hand_over(std::string& out);
-  net::Task<void> end_stream(AttemptEnd& end, bool is_body_over);
+  net::Task<void> end_stream(AttemptEnd& end, bool is_body_over, AttemptListener& listener);
   /// False: another attempt was faster.
   bool note_content(AttemptEnd& end, AttemptListener& listener);
   [[nodiscard]] bool is_to_hold() const;

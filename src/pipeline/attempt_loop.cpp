@@ -13,28 +13,6 @@ namespace {
 
 using policy::FailureClass;
 
-/// What the client is told of a call's cost: all that is charged to it.
-void add_up(CallResult& result) {
-  for (const AttemptRow& row : result.rows) {
-    if (!row.is_charged) continue;
-    result.cost_nanousd += row.cost_nanousd;
-    result.usage = result.usage ? sum(*result.usage, row.usage) : row.usage;
-  }
-}
-
-void take_over(Journey& journey, const Flight& flight) {
-  CallResult& result = journey.result;
-  const net::TimePoint now = journey.call.loop.now();
-  result.target = flight.target().name;
-  result.provider = flight.target().upstream->name;
-  result.duration = std::chrono::duration_cast<milliseconds>(now - journey.started);
-  if (flight.end().first_content_at && result.first_content == milliseconds(0)) {
-    result.first_content =
-        std::chrono::duration_cast<milliseconds>(*flight.end().first_content_at - journey.started);
-  }
-  if (!flight.end().is_ok()) result.error = flight.end().error;
-}
-
 }  // namespace
 
 std::string_view name(Outcome outcome) noexcept {
@@ -156,11 +134,13 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   milliseconds time = call.route->request_total;
   if (call.options.timeout) time = std::min(time, *call.options.timeout);
   const net::TimePoint deadline = started + time;
-  const std::int64_t unix_ms = tools_.wall.unix_ms();
-  Journey journey{call,     operation,
-                  delivery, started,
-                  deadline, Succession(call, operation, tools_.gate, random_, deadline, unix_ms),
-                  {}};
+  call.started_ms = tools_.wall.unix_ms();
+  call.is_stream = operation.is_stream();
+  Journey journey{
+      call,     operation,
+      delivery, started,
+      deadline, Succession(call, operation, tools_.gate, random_, deadline, call.started_ms),
+      {}};
   if (operation.is_stream()) {
     const StreamPolicy& policy = call.route->stream;
     const Pacing pacing{.early_commit = policy.early_commit, .heartbeat = policy.heartbeat};
@@ -168,7 +148,7 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   }
   co_await ask(journey);
   co_await delivery.quiet();
-  add_up(journey.result);
+  static_cast<void>(settle(tools_, journey));  // nobody waits for a last byte any more
   co_return std::move(journey.result);
 }
 
@@ -176,14 +156,22 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
   CallResult& result = journey.result;
   Delivery& delivery = journey.delivery;
   Succession::Next next = journey.succession.first();
-  if (next.candidate == nullptr) result.error = journey.succession.exhausted();
   bool has_pulled = false;
+  if (next.candidate == nullptr) {
+    result.error = journey.succession.exhausted();
+  } else {
+    const bool is_open = co_await open(journey);
+    if (!is_open) {
+      give_back(journey, next);
+      next = {};
+    }
+  }
   while (next.candidate != nullptr) {
     result.outcome = Outcome::failed;
     Race race(tools_, journey, std::move(next));
     co_await race.run();
     Flight& flight = race.decisive();
-    take_over(journey, flight);
+    flight.report();
     if (flight.end().is_ok()) {
       result.outcome = Outcome::completed;
       co_return;
@@ -222,6 +210,25 @@ net::Task<Succession::Next> AttemptLoop::pull_model(Journey& journey, Candidate&
   co_return is_there ? journey.succession.anew(candidate) : Succession::Next{};
 }
 
+/// nothing is sent to anyone before it is written down. False: it can't be.
+net::Task<bool> AttemptLoop::open(Journey& journey) {
+  Journal* const journal = tools_.journal;
+  if (journal == nullptr) co_return true;
+  Result<> opened = journal->open(journey.call, journey.operation);
+  bool is_kept = opened.has_value();
+  if (is_kept && journal->is_to_be_kept()) is_kept = co_await journal->kept(journey.call.loop);
+  if (is_kept) co_return true;
+  journey.result.error =
+      opened ? Error(ErrorCode::ledger_unavailable, "the ledger can't be written now")
+             : std::move(opened).error();
+  co_return false;
+}
+
+void AttemptLoop::give_back(const Journey& journey, const Succession::Next& next) {
+  if (!next.permit) return;
+  tools_.gate.report(*next.candidate->target, *next.permit, unused(), journey.call.loop.now());
+}
+
 /// False: the client left meanwhile.
 net::Task<bool> AttemptLoop::wait(Journey& journey, Succession::Next& next) {
   if (next.candidate == nullptr) co_return true;
@@ -230,9 +237,7 @@ net::Task<bool> AttemptLoop::wait(Journey& journey, Succession::Next& next) {
     net::Sleep pause(call.loop, call.loop.now() + next.wait, call.cancellation);
     const bool has_waited = co_await pause;
     if (!has_waited) {
-      if (next.permit) {
-        tools_.gate.report(*next.candidate->target, *next.permit, unused(), call.loop.now());
-      }
+      give_back(journey, next);
       co_return false;
     }
   }
@@ -256,6 +261,7 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
     if (!call.is_shut_down) result.outcome = Outcome::cancelled_client;
     co_return;
   }
+  if (settle(tools_, journey)) static_cast<void>(co_await tools_.journal->kept(call.loop));
   bool is_taken = true;
   if (delivery.is_early()) {
     // S-9.5: the status is gone, so that the error has to travel in the stream.
@@ -297,6 +303,9 @@ net::Task<void> AttemptLoop::go_on_with_stream(Journey& journey, Flight& broken)
   // Bytes that pass as they are can't tell of an error: their connection ends without the body's
   // end, so that a part is not taken for the whole.
   if (frame.empty()) co_return;
+  if (settle(tools_, journey)) {
+    static_cast<void>(co_await tools_.journal->kept(journey.call.loop));
+  }
   const bool is_taken = co_await journey.delivery.finish(frame);
   static_cast<void>(is_taken);
 }
@@ -318,12 +327,6 @@ wire::Usage charged_usage(const CallResult& result) {
     if (row.is_charged) all = sum(all, row.usage);
   }
   return all;
-}
-
-void mark_recovered(CallResult& result, int by) {
-  for (AttemptRow& row : result.rows) {
-    if (row.is_charged && row.number != by && row.recovered_by == 0) row.recovered_by = by;
-  }
 }
 
 }  // namespace
@@ -358,8 +361,7 @@ net::Task<bool> AttemptLoop::join_streams(Journey& journey, Flight& broken) {
     continuation.number = journey.result.attempts + 1;
     Flight flight(tools_, journey, {.next = std::move(next), .continuation = &continuation});
     co_await flight.fly();
-    if (flight.has_content()) mark_recovered(journey.result, flight.number());
-    take_over(journey, flight);
+    flight.report();
     if (flight.end().is_ok()) {
       journey.result.outcome = Outcome::completed;
       co_return true;

@@ -14,10 +14,11 @@ namespace weir::pipeline {
 /// that is set, and goes on with streams that broke where their answers can be joined.
 class AttemptLoop {
  public:
-  /// `accounting` may be null: then nothing is reserved.
+  /// `accounting` may be null: then nothing is reserved; `journal`, too: then nothing is written
+  /// down.
   AttemptLoop(ExchangeFactory& exchanges, TargetGate& gate, const WallClock& wall, Random& random,
-              AttemptLimits limits, Accounting* accounting = nullptr)
-      : tools_{exchanges, gate, wall, limits, accounting, {}, nullptr}, random_(random) {}
+              AttemptLimits limits, Accounting* accounting = nullptr, Journal* journal = nullptr)
+      : tools_{exchanges, gate, wall, limits, accounting, journal, {}, nullptr}, random_(random) {}
 
   /// Answers `call` through `delivery`, whatever happens.
   net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
@@ -30,6 +31,8 @@ class AttemptLoop {
  private:
   class Race;
   net::Task<void> ask(Journey& journey);
+  net::Task<bool> open(Journey& journey);
+  void give_back(const Journey& journey, const Succession::Next& next);
   net::Task<bool> wait(Journey& journey, Succession::Next& next);
   net::Task<Succession::Next> pull_model(Journey& journey, Candidate& candidate,
                                          Succession::Next next);

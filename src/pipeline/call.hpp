@@ -8,6 +8,7 @@
 
 #include "base/recycled.hpp"
 #include "net/loop.hpp"
+#include "net/task.hpp"
 #include "pipeline/caller.hpp"
 #include "pipeline/relay.hpp"
 #include "pipeline/route.hpp"
@@ -101,11 +102,17 @@ struct Call {
   std::shared_ptr<const Route> route;
   CallOptions options;
   std::shared_ptr<const Caller> caller = {};  ///< null: the program's own calls
-  int hops = 0;                               ///< gateways passed before this one
+  std::string_view endpoint = {};  ///< what is asked for: chat, embeddings, ...; outlives the call
+  std::string model = {};          ///< the name that was asked for
+  int hops = 0;                    ///< gateways passed before this one
   bool shows_target = true;
   /// Set before `cancellation` is told because the program stops: the client is still there and
   /// gets an error.
   bool is_shut_down = false;
+  bool is_stream = false;                 ///< what is asked for; the attempt loop's
+  std::int64_t started_ms = 0;            ///< Unix time; the attempt loop's
+  std::vector<std::string> windows = {};  ///< ids of the budget windows as of admission (S-11.5)
+  std::optional<std::uint64_t> journal_ticket = {};  ///< the journal's, from `open` to `close`
 };
 
 enum class Outcome : std::uint8_t {
@@ -191,17 +198,31 @@ struct CallResult {
   std::vector<AttemptRow> rows;  ///< of every attempt, in the order they were started
 };
 
-/// Where calls are written down, so that none is lost with the process: the ledger. Shared by all
-/// threads; waits for nothing.
+/// Where calls are written down, so that none is lost with the process: the ledger. One for each
+/// thread.
 class Journal {
  public:
   virtual ~Journal() = default;
   /// That the call was admitted, before its first attempt. Errors: `ledger_unavailable`; the call
   /// is then refused.
-  virtual Result<> open(const Call& call, const Operation& operation) = 0;
+  virtual Result<> open(Call& call, const Operation& operation) = 0;
+  /// What an attempt has taken so far, to be booked should the process end: before it begins, now
+  /// and then in a stream, and when it failed.
+  virtual void note(const Call& call, const AttemptRow& row) {
+    static_cast<void>(call);
+    static_cast<void>(row);
+  }
   /// How it ended and what each attempt took, exactly once for each call opened, before its client
   /// gets the last byte.
-  virtual void close(const Call& call, const CallResult& result) = 0;
+  virtual void close(Call& call, const CallResult& result) = 0;
+  /// What was written down must survive a loss of power, too: `open` and `close` are followed by
+  /// `kept`.
+  [[nodiscard]] virtual bool is_to_be_kept() const { return false; }
+  /// Waits until it does. False: that can't be had now.
+  virtual net::Task<bool> kept(net::Loop& loop) {
+    static_cast<void>(loop);
+    co_return true;
+  }
 };
 
 }  // namespace weir::pipeline

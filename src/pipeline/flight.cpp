@@ -25,6 +25,15 @@ health::microseconds time_between(net::TimePoint from, net::TimePoint to) {
   return std::chrono::duration_cast<health::microseconds>(to - from);
 }
 
+/// What the client is told of a call's cost: all that is charged to it.
+void add_up(CallResult& result) {
+  for (const AttemptRow& row : result.rows) {
+    if (!row.is_charged) continue;
+    result.cost_nanousd += row.cost_nanousd;
+    result.usage = result.usage ? sum(*result.usage, row.usage) : row.usage;
+  }
+}
+
 /// Holds a request in the count of those in flight.
 class InFlight {
  public:
@@ -44,6 +53,15 @@ class InFlight {
 };
 
 }  // namespace
+
+bool settle(FlightTools& tools, Journey& journey) {
+  if (journey.is_settled) return false;
+  journey.is_settled = true;
+  add_up(journey.result);
+  if (tools.journal == nullptr || !journey.call.journal_ticket) return false;
+  tools.journal->close(journey.call, journey.result);
+  return tools.journal->is_to_be_kept();
+}
 
 Flight::Flight(FlightTools& tools, Journey& journey, Plan plan)
     : tools_(tools),
@@ -100,6 +118,7 @@ net::Task<void> Flight::fly() {
     }
     reservation = *reserved;
   }
+  if (tools_.journal != nullptr) note({});
   {
     const InFlight in_flight(target());
     const net::TimePoint deadline =
@@ -111,7 +130,10 @@ net::Task<void> Flight::fly() {
   stop_draining();
   const net::TimePoint ended = journey_.call.loop.now();
   tools_.gate.report(target(), *plan_.next.permit, end_.verdict, ended);
-  book();
+  book(end_);
+  if (tools_.journal != nullptr && !journey_.is_settled) {
+    tools_.journal->note(journey_.call, row());
+  }
   count(ended);
   if (reservation) tools_.accounting->settle(*reservation, journey_.call, row());
 }
@@ -119,12 +141,73 @@ net::Task<void> Flight::fly() {
 void Flight::lose() {
   has_lost_ = true;
   cancellation_.cancel();
+  // The winner may be through before this one has come to its end.
+  AttemptEnd beaten;
+  beaten.set(FailureClass::client);
+  beaten.is_beaten = true;
+  book(beaten);
 }
 
 bool Flight::may_answer() { return plan_.referee == nullptr || plan_.referee->may_answer(*this); }
 
 void Flight::on_first_content(net::TimePoint now) {
   tools_.gate.note_first_content(target(), *plan_.next.permit, now - started_, now);
+  noted_at_ = now;
+  if (plan_.continuation == nullptr) return;
+  for (AttemptRow& before : journey_.result.rows) {
+    const bool is_joined = before.is_charged && before.number != number_;
+    if (is_joined && before.recovered_by == 0) before.recovered_by = number_;
+  }
+}
+
+void Flight::on_progress(const RelayFacts& facts) {
+  constexpr std::chrono::seconds interval{5};
+  constexpr std::uint64_t bytes_between = 4'000;  // 1,000 tokens
+  if (tools_.journal == nullptr || journey_.is_settled) return;
+  const net::TimePoint now = journey_.call.loop.now();
+  if (facts.content_bytes < noted_bytes_ + bytes_between && now < noted_at_ + interval) return;
+  noted_bytes_ = facts.content_bytes;
+  noted_at_ = now;
+  note(facts);
+}
+
+/// Tells the journal what would be charged if the process ended now.
+void Flight::note(const RelayFacts& facts) {
+  const Charge so_far =
+      charge(target(), journey_.operation, facts.usage, estimated_usage(facts), row().started_ms);
+  AttemptRow noted = row();
+  noted.usage = so_far.usage;
+  noted.is_estimated = so_far.is_estimated;
+  noted.flags = so_far.flags;
+  noted.cost_nanousd = so_far.nanousd;
+  tools_.journal->note(journey_.call, noted);
+}
+
+bool Flight::on_whole(const AttemptEnd& end) {
+  if (journey_.call.cancellation.is_cancelled()) return false;  // there is nobody to hear the end
+  book(end);
+  report(end);
+  journey_.result.outcome = Outcome::completed;
+  return settle(tools_, journey_);
+}
+
+net::Task<void> Flight::kept() {
+  // An answer that is there is not held back for a disk that fails.
+  static_cast<void>(co_await tools_.journal->kept(journey_.call.loop));
+}
+
+void Flight::report(const AttemptEnd& end) {
+  CallResult& result = journey_.result;
+  const auto since_start = [this](net::TimePoint then) {
+    return std::chrono::duration_cast<milliseconds>(then - journey_.started);
+  };
+  result.target = target().name;
+  result.provider = target().upstream->name;
+  result.duration = since_start(journey_.call.loop.now());
+  if (end.first_content_at && result.first_content == milliseconds(0)) {
+    result.first_content = since_start(*end.first_content_at);
+  }
+  if (!end.is_ok()) result.error = end.error;
 }
 
 // The client left, or the program stops.
@@ -143,35 +226,38 @@ void Flight::stop_draining() {
 }
 
 /// S-11.1, the last resort: our own count of what went out and came in.
-wire::Usage Flight::estimated_usage() const {
+wire::Usage Flight::estimated_usage(const RelayFacts& facts) const {
   std::optional<std::uint64_t> bytes;
   if (Relay* relay = attempt_.relay()) {
     const auto so_far = relay->so_far();
     if (so_far && !so_far->text.empty()) bytes = so_far->text.size();
   }
   const std::uint64_t before = plan_.continuation != nullptr ? plan_.continuation->text.size() : 0;
-  RelayFacts facts = end_.facts;
-  facts.content_bytes = bytes.value_or(facts.content_bytes);
-  return usage_estimate(journey_.operation, facts, before);
+  RelayFacts told = facts;
+  told.content_bytes = bytes.value_or(facts.content_bytes);
+  return usage_estimate(journey_.operation, told, before);
 }
 
 /// S-11.2: what reached the client is charged to it, what the provider may bill besides is our own
 /// exposure.
-void Flight::book() {
+void Flight::book(const AttemptEnd& end) {
+  if (is_booked_) return;
+  is_booked_ = true;
   AttemptRow& row = this->row();
-  const FailureClass failure = end_.failure();
+  const FailureClass failure = end.failure();
   row.failure = failure;
   row.ended_ms = tools_.wall.unix_ms();
-  const bool has_left = failure == FailureClass::client && !end_.is_beaten;
-  const bool is_delivered = has_content() && !end_.is_beaten && !journey_.delivery.may_fail_over();
+  const bool has_left = failure == FailureClass::client && !end.is_beaten;
+  const bool has_begun = end.first_content_at.has_value();
+  const bool is_delivered = has_begun && !end.is_beaten && !journey_.delivery.may_fail_over();
   const bool may_be_billed =
-      policy::traits(failure).maybe_billed || end_.is_beaten || end_.facts.usage.has_value();
-  row.is_charged = end_.is_ok() || is_delivered || has_left;
+      policy::traits(failure).maybe_billed || end.is_beaten || end.facts.usage.has_value();
+  row.is_charged = end.is_ok() || is_delivered || has_left;
   if (!row.is_charged && !may_be_billed) return;
-  const bool is_empty = end_.is_ok() && !has_content();
-  const wire::Usage estimate = is_empty ? wire::Usage() : estimated_usage();
+  const bool is_empty = end.is_ok() && !has_begun;
+  const wire::Usage estimate = is_empty ? wire::Usage() : estimated_usage(end.facts);
   const Charge charged =
-      charge(target(), journey_.operation, end_.facts.usage, estimate, row.started_ms);
+      charge(target(), journey_.operation, end.facts.usage, estimate, row.started_ms);
   row.usage = charged.usage;
   row.is_estimated = charged.is_estimated;
   row.flags = charged.flags;

@@ -20,6 +20,7 @@ struct FlightTools {
   const WallClock& wall;
   AttemptLimits limits;
   Accounting* accounting = nullptr;  ///< null: nothing is reserved
+  Journal* journal = nullptr;        ///< null: nothing is written down
   std::vector<Flight*> draining;     ///< whose clients have left (S-10.5)
   ModelPulls* pulls = nullptr;       ///< null: models come from elsewhere
 };
@@ -33,7 +34,12 @@ struct Journey {
   net::TimePoint deadline;  ///< T-15's
   Succession succession;
   CallResult result;
+  bool is_settled = false;  ///< the sums of `result` are made, and it is written down
 };
+
+/// Writes the call down as it has ended, once. True: `Journal::kept` is to be awaited before the
+/// client gets the last byte.
+bool settle(FlightTools& tools, Journey& journey);
 
 /// Decides between two attempts of one request that run side by side.
 class Referee {
@@ -62,6 +68,8 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   /// the call.
   void lose();
   void cancel() { cancellation_.cancel(); }
+  /// Puts what came of it into the call's result. Precondition: `fly` has ended.
+  void report() { report(end_); }
 
   [[nodiscard]] const AttemptEnd& end() const { return end_; }
   [[nodiscard]] Candidate& candidate() const { return *plan_.next.candidate; }
@@ -75,14 +83,19 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
  private:
   bool may_answer() override;
   void on_first_content(net::TimePoint now) override;
+  void on_progress(const RelayFacts& facts) override;
+  bool on_whole(const AttemptEnd& end) override;
+  net::Task<void> kept() override;
   void on_cancel() override;
   void on_alarm() override { cancellation_.cancel(); }
   [[nodiscard]] AnswerNotes notes() const;
-  [[nodiscard]] wire::Usage estimated_usage() const;
+  [[nodiscard]] wire::Usage estimated_usage(const RelayFacts& facts) const;
+  void note(const RelayFacts& facts);
   void stop_draining();
   [[nodiscard]] health::AttemptFigures figures(net::TimePoint ended) const;
   void count(net::TimePoint ended);
-  void book();
+  void report(const AttemptEnd& end);
+  void book(const AttemptEnd& end);
 
   FlightTools& tools_;
   Journey& journey_;
@@ -91,8 +104,11 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   Attempt attempt_;
   AttemptEnd end_;
   bool has_lost_ = false;
+  bool is_booked_ = false;
   net::TimePoint started_;
   int number_ = 0;
+  std::uint64_t noted_bytes_ = 0;  ///< of content, when it was noted last
+  net::TimePoint noted_at_;
 };
 
 }  // namespace weir::pipeline

@@ -39,6 +39,7 @@ struct ClientRequest {
   std::shared_ptr<const pipeline::Caller> caller;  ///< of a model call that may be made
   std::shared_ptr<const identity::Grant> grant;    ///< behind the caller, where his key has bounds
   std::optional<identity::Actor> actor;            ///< of a request to the administration
+  std::string model;                               ///< that a model call asks for
   shared_state::Occupancy::Place place;            ///< of a model call
 };
 

@@ -99,6 +99,15 @@ std::string other_spelling(const std::string& model) {
 
 }  // namespace
 
+namespace {
+
+std::string_view endpoint_name(const ClientRequest& request) {
+  const auto group = group_of(request.route->endpoint);
+  return group ? identity::name(*group) : std::string_view();
+}
+
+}  // namespace
+
 /// Stands in the list of calls under way for as long as it lives. The list is unordered, so that
 /// entering and leaving cost no search and no allocation.
 class ModelCalls::ActiveCall {
@@ -213,6 +222,7 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_await count(request, ready);
     co_return;
   }
+  request.model = std::move(ready.call.model);
   HttpChannel channel(request.exchange);
   const pipeline::CallResult result =
       co_await run(request, *ready.call.operation, ready.route, channel);
@@ -259,6 +269,8 @@ net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
                       .route = std::move(route),
                       .options = *std::move(options),
                       .caller = request.caller,
+                      .endpoint = endpoint_name(request),
+                      .model = request.model,
                       .hops = hops,
                       .shows_target = request.snapshot->config().expose_target};
   const ActiveCall active(active_calls_, call);

@@ -192,10 +192,13 @@ Result<> Program::start() {
     WEIR_TRY_ASSIGN(tls, net::make_tls_server_context(config.tls.cert, config.tls.key));
     context_.listener_tls = tls;
   }
+  ledger_ = make_ledger(config.ledger);
   for (std::size_t i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<Worker>(context_, random_seed()));
+    pipeline::Journal& journal = ledger_->add_thread(random_seed());
+    workers_.push_back(std::make_unique<Worker>(context_, random_seed(), journal));
   }
   WEIR_TRY(open_data_directory(config));
+  ledger_->start();
   WEIR_TRY(open_listeners(config));
   WEIR_TRY(make_keys(config));
   // What is detected meanwhile waits until there is something to change.
@@ -243,6 +246,28 @@ Result<> Program::open_data_directory(const config::Config& config) {
               {{"reason", instance.error().message}});
   }
   return {};
+}
+
+std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSettings& settings) {
+  ledger::Ledger::Options options;
+  options.journal.is_power_safe = settings.durability == config::Durability::power;
+  options.journal.serves_unwritten = settings.on_failure == config::LedgerFailure::serve;
+  options.spool.segment_bytes = static_cast<std::size_t>(settings.segment_size.bytes);
+  options.spool.sync_interval = settings.sync_interval;
+  options.spool.retention_ms = settings.retention.count();
+  options.spool.unix_ms = [this] { return wall_.unix_ms(); };
+  options.spool.on_problem = [this](const Error& error) {
+    log_.error("ledger", "the ledger can't be kept as it should", {{"reason", error.message}});
+  };
+  options.spool.on_recovered = [this](const ledger::Recovered& found) {
+    if (found.streams == 0) return;
+    log_.warn("ledger_recovered", "an earlier process ended without a word",
+              {{"unknown_calls", static_cast<std::int64_t>(found.unknown_calls)},
+               {"damaged_segments", static_cast<std::int64_t>(found.damaged_segments)},
+               {"records_missing", static_cast<std::int64_t>(found.records_missing)}});
+  };
+  return std::make_unique<ledger::Ledger>(store::system_spool_files(), data_directory_,
+                                          std::move(options));
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
@@ -583,6 +608,7 @@ void Program::stop() {
 
 void Program::join() {
   for (auto& worker : workers_) worker->join();
+  if (ledger_) ledger_->stop();
   detection_.stop();
   detection_.join();
   health_.stop();

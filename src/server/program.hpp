@@ -13,6 +13,7 @@
 #include "admin/views.hpp"
 #include "config/loader.hpp"
 #include "identity/directory.hpp"
+#include "ledger/ledger.hpp"
 #include "server/background.hpp"
 #include "server/detection.hpp"
 #include "server/health_watch.hpp"
@@ -122,6 +123,7 @@ class Program {
  private:
   Result<> make_keys(const config::Config& config);
   Result<> open_data_directory(const config::Config& config);
+  [[nodiscard]] std::unique_ptr<ledger::Ledger> make_ledger(const config::LedgerSettings& settings);
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
@@ -168,6 +170,7 @@ class Program {
   admin::DayStart day_;
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const engine::Snapshot> snapshot_;
+  std::unique_ptr<ledger::Ledger> ledger_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<bool> are_workers_running_ = false;  ///< detection publishes while `start` goes on
 };

@@ -188,6 +188,7 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
     co_await refuse(request, std::move(ready).error());
     co_return;
   }
+  request.model = creation.model;
   KeepingChannel channel(*this, request, creation);
   const pipeline::CallResult result =
       co_await calls_.run(request, *creation.operation, creation.route, channel);

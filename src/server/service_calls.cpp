@@ -60,8 +60,7 @@ Result<> read_head(const ClientRequest& request, ReadyCall& ready) {
 }
 
 /// Makes the operation of a body that has come.
-Result<> read_body(const ClientRequest& request, Service service, Upload& upload,
-                   ReadyCall& ready) {
+Result<> read_body(ClientRequest& request, Service service, Upload& upload, ReadyCall& ready) {
   if (ready.scanner) {
     const pipeline::Form form{*ready.boundary, ready.scanner->parts(), upload};
     WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, form));
@@ -79,6 +78,7 @@ Result<> read_body(const ClientRequest& request, Service service, Upload& upload
   if (model.empty()) return Error(ErrorCode::invalid_request, "is required", "model");
   WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
+  request.model = std::move(model);
   if (ready.scanner) return {};  // files and their names are not looked at
   WEIR_TRY_ASSIGN(masked,
                   guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));

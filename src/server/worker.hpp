@@ -30,7 +30,8 @@ struct WorkerContext {
 /// One thread: its loop, its listeners, its connections and everything they need.
 class Worker {
  public:
-  Worker(const WorkerContext& context, std::uint64_t seed);
+  /// `journal` is this thread's and outlives the worker.
+  Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journal& journal);
   ~Worker();
 
   /// Before `start`. Errors: the address can't be listened on.
