@@ -29,6 +29,7 @@ constexpr const char* examples =
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir health                              how it has been doing, best first\n"
+    "  weir log --follow                        every call, and what it cost\n"
     "  weir keys create user=ann                a key of someone's own\n"
     "  weir config explain listen               a setting's value and where it comes from\n"
     "\n"
@@ -78,6 +79,8 @@ int run(int argc, char** argv) {
   add_chat(app, context);
   add_providers(app, context);
   add_health(app, context);
+  add_log(app, context);
+  add_ledger(app, context);
   add_keys(app, context);
   add_users(app, context);
   add_teams(app, context);

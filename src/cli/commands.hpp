@@ -42,6 +42,8 @@ void add_pull(CLI::App& app, Context& context);
 void add_price(CLI::App& app, Context& context);
 void add_tokens(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);
+void add_log(CLI::App& app, Context& context);
+void add_ledger(CLI::App& app, Context& context);
 void add_docs(CLI::App& app, Context& context);
 
 /// `--config` and `--env-file`.

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir log, weir ledger: what was asked of whom, and what it cost, read from the data directory. A
+// gateway may run meanwhile or not.
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/money.hpp"
+#include "cli/commands.hpp"
+#include "cli/text.hpp"
+#include "engine/engine.hpp"
+#include "ledger/reader.hpp"
+#include "ledger/record_json.hpp"
+#include "ledger/verify.hpp"
+#include "net/http/date.hpp"
+#include "config/values.hpp"
+#include "wire/ollama/timestamp.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr int poll_ms = 250;
+
+constexpr const char* log_examples =
+    "Examples:\n"
+    "  weir log                                 the last 20 calls\n"
+    "  weir log --follow                        and those that come\n"
+    "  weir log --since 1h --user ann --json    one JSON object per line\n"
+    "  weir log --id req-0190f3c2               one call with all its attempts\n"
+    "\n"
+    "Times are 2026-11-21T09:00:00Z, or 30m, 12h, 7d before now.";
+
+constexpr const char* ledger_examples =
+    "Examples:\n"
+    "  weir ledger verify                       exit status 1 when anything is wrong\n";
+
+struct LogOptions {
+  std::string data_dir;
+  bool follows = false;
+  bool is_json = false;
+  std::string since;
+  std::string until;
+  std::string key;
+  std::string user;
+  std::string team;
+  std::string model;
+  std::string provider;
+  std::string route;
+  std::string outcome;
+  std::string id;
+  std::size_t limit = 20;
+};
+
+std::int64_t now_ms() { return engine::SystemClock().unix_ms(); }
+
+/// `30m` before now, or an instant. Nothing: neither.
+std::optional<std::int64_t> parse_time(const std::string& text) {
+  if (const auto instant = net::http::parse_rfc3339(text)) {
+    return instant->time_since_epoch().count();
+  }
+  config::milliseconds time{0};
+  if (config::read_value(text, time, {})) return std::nullopt;
+  return now_ms() - time.count();
+}
+
+/// What the options ask for.
+struct Filter {
+  const LogOptions& options;
+  std::int64_t since_ms;
+  std::int64_t until_ms;
+  std::optional<ledger::Outcome> outcome;
+
+  [[nodiscard]] bool takes(const ledger::CallRecord& call) const {
+    const auto is = [](const std::string& wanted, const std::string& has) {
+      return wanted.empty() || wanted == has;
+    };
+    return call.ended_ms >= since_ms && call.ended_ms < until_ms &&
+           (!outcome || *outcome == call.outcome) && is(options.key, call.key) &&
+           is(options.user, call.user) && is(options.team, call.team) &&
+           is(options.provider, call.provider) && is(options.route, call.route) &&
+           is(options.id, call.request_id) &&
+           (is(options.model, call.model) || options.model == call.target);
+  }
+};
+
+Result<Filter> make_filter(const LogOptions& options) {
+  Filter filter{options, 0, std::numeric_limits<std::int64_t>::max(), std::nullopt};
+  const auto read_time = [](const std::string& text, std::int64_t& time) -> Result<> {
+    if (text.empty()) return {};
+    const auto read = parse_time(text);
+    if (!read) return Error(ErrorCode::invalid_request, "'" + text + "' is no time");
+    time = *read;
+    return {};
+  };
+  WEIR_TRY(read_time(options.since, filter.since_ms));
+  WEIR_TRY(read_time(options.until, filter.until_ms));
+  if (options.outcome.empty()) return filter;
+  filter.outcome = ledger::parse_outcome(options.outcome);
+  if (!filter.outcome) {
+    return Error(ErrorCode::invalid_request,
+                 "'" + options.outcome +
+                     "' is no outcome: completed, failed, aborted_upstream, cancelled_client, "
+                     "shutdown, unknown");
+  }
+  return filter;
+}
+
+std::string line_of(const ledger::CallRecord& call) {
+  std::string line = wire::ollama::format_timestamp(call.ended_ms / 1000);
+  const auto add = [&line](std::string_view text) {
+    line.append("  ").append(text.empty() ? "-" : text);
+  };
+  add(call.request_id);
+  add(name(call.outcome));
+  add(call.route);
+  add(call.target);
+  add(call.user.empty() ? call.key : call.user);
+  add(std::to_string(call.usage.input_total()) + " in " +
+      std::to_string(call.usage.output_total()) + " out" +
+      (call.has(ledger::flag::estimated) ? " (estimated)" : ""));
+  add("$" + to_usd_text(NanoUsd(call.cost_nanousd)));
+  add(duration(std::chrono::milliseconds(call.ended_ms - call.started_ms)));
+  if (call.attempts.size() > 1) add(counted(call.attempts.size(), "attempt"));
+  if (!call.error.empty()) add(call.error);
+  return harmless(line) + "\n";
+}
+
+std::string shown(const ledger::CallRecord& call, bool is_json) {
+  if (!is_json) return line_of(call);
+  std::string line;
+  json::Writer json(line);
+  ledger::write_json(json, call);
+  return line + "\n";
+}
+
+Result<> log(const std::string& data_directory, const LogOptions& options) {
+  WEIR_TRY_ASSIGN(filter, make_filter(options));
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory));
+  // One call is shown with its attempts.
+  const bool is_json = options.is_json || !options.id.empty();
+  std::deque<std::string> last;
+  for (bool is_following = false;;) {
+    WEIR_TRY_ASSIGN(entry, reader.next());
+    if (entry && filter.takes(entry->call)) {
+      last.push_back(shown(entry->call, is_json));
+      if (!is_following && options.limit > 0 && last.size() > options.limit) last.pop_front();
+    }
+    if (entry && !is_following) continue;
+    for (const std::string& line : last) print(line);
+    last.clear();
+    if (!options.follows) return {};
+    is_following = true;
+    if (!entry) ::poll(nullptr, 0, poll_ms);
+  }
+}
+
+Result<bool> verify_ledger(const std::string& data_directory) {
+  WEIR_TRY_ASSIGN(found, ledger::verify(store::system_spool_files(), data_directory));
+  std::vector<Row> rows;
+  const auto add = [&rows](std::string_view what, std::uint64_t count) {
+    rows.push_back({std::string(what), std::to_string(count)});
+  };
+  add("segments", found.segments);
+  add("records", found.records);
+  add("calls", found.calls);
+  add("calls under way", found.under_way);
+  rows.push_back({"cost", "$" + to_usd_text(NanoUsd(found.cost_nanousd))});
+  rows.push_back({"exposure", "$" + to_usd_text(NanoUsd(found.exposure_nanousd))});
+  const std::pair<std::string_view, std::uint64_t> wrongs[] = {
+      {"records missing", found.records_missing},
+      {"bytes unreadable", found.bytes_unreadable},
+      {"segments unreadable", found.segments_unreadable},
+      {"calls settled twice", found.settlements_doubled},
+      {"calls never settled", found.settlements_missing},
+      {"calls with wrong sums", found.sums_wrong},
+      {"calls with negative counts", found.negative}};
+  for (const auto& [what, count] : wrongs) {
+    if (count > 0) add(what, count);
+  }
+  print(table(rows));
+  print(found.is_sound() ? "the ledger is sound\n" : "the ledger is damaged\n");
+  return found.is_sound();
+}
+
+/// `--data-dir`, or that of the configuration. Nothing after its problems were printed.
+std::optional<std::string> data_directory(Context& context, const std::string& said) {
+  if (!said.empty()) return said;
+  const auto config = load_config(context);
+  if (!config) return std::nullopt;
+  return config::data_directory(*config, context.environment, ::geteuid() == 0);
+}
+
+void finish(Context& context, const Result<bool>& result) {
+  if (!result) print_error(result.error().message + "\n");
+  if (!result || !*result) context.exit_code = ExitCode::failed;
+}
+
+}  // namespace
+
+void add_log(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("log", "Show the calls that the ledger has");
+  command->footer(log_examples);
+  add_load_options(*command, context);
+  auto options = std::make_shared<LogOptions>();
+  command->add_option("--data-dir", options->data_dir,
+                      "Data directory, in place of the configured");
+  command->add_flag("-f,--follow", options->follows, "Go on with the calls that come");
+  command->add_flag("--json", options->is_json, "One JSON object per line, with all attempts");
+  command->add_option("--since", options->since, "Ended at or after");
+  command->add_option("--until", options->until, "Ended before");
+  command->add_option("--key", options->key, "Of one client key");
+  command->add_option("--user", options->user, "Of one user");
+  command->add_option("--team", options->team, "Of one team");
+  command->add_option("--model", options->model, "That asked for it, or were answered by it");
+  command->add_option("--provider", options->provider, "That it answered");
+  command->add_option("--route", options->route, "By one route");
+  command->add_option("--outcome", options->outcome, "completed, failed, ...");
+  command->add_option("--id", options->id, "One call by its request id");
+  command->add_option("-n,--limit", options->limit, "Only the last so many; 0 is all")
+      ->capture_default_str();
+  command->callback([&context, options] {
+    const auto directory = data_directory(context, options->data_dir);
+    if (!directory) return;
+    const Result<> shown = log(*directory, *options);
+    finish(context, shown ? Result<bool>(true) : Result<bool>(shown.error()));
+  });
+}
+
+void add_ledger(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("ledger", "Look after the ledger");
+  command->require_subcommand(1);
+  CLI::App* verify = command->add_subcommand("verify", "Check all of it: exit status 1 if damaged");
+  verify->footer(ledger_examples);
+  add_load_options(*verify, context);
+  auto said = std::make_shared<std::string>();
+  verify->add_option("--data-dir", *said, "Data directory, in place of the configured");
+  verify->callback([&context, said] {
+    const auto directory = data_directory(context, *said);
+    if (directory) finish(context, verify_ledger(*directory));
+  });
+}
+
+}  // namespace weir::cli
