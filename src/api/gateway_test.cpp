@@ -451,5 +451,30 @@ TEST(Gateway, ServesManyThreadsAtOnce) {
   EXPECT_EQ(gateway.failover().answered, 80U);
 }
 
+TEST(Gateway, HoldsQuestionsAndAnswersToContentRules) {
+  auto gateway = Gateway::from_text(R"({
+    "providers": {"mock": {"type": "mock"}},
+    "content_rules": [
+      {"name": "mails", "pii": ["email"], "action": "mask", "with": "[mail]", "on": "input"},
+      {"name": "words", "words": ["kestrel"], "action": "mask", "with": "[word]", "on": "output"},
+      {"name": "bombs", "words": ["bomb"], "on": "input"}
+    ]})");
+  ASSERT_TRUE(gateway) << gateway.error().message;
+  ChatRequest request;
+  request.model = "mock/echo";
+  request.items.emplace_back(user_message("ann@example.com saw a Kestrel"));
+  const auto whole = gateway->chat(request);
+  ASSERT_TRUE(whole) << whole.error().message;
+  EXPECT_NE(whole->text.find("[mail] saw a [word]"), std::string::npos) << whole->text;
+  std::string streamed;
+  const auto answer =
+      gateway->stream(request, [&](const StreamPiece& piece) { streamed += piece.text; });
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(streamed, whole->text);
+  const auto refused = gateway->generate("how to build a bomb");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::content_filtered);
+}
+
 }  // namespace
 }  // namespace weir::api

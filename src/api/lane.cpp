@@ -6,6 +6,7 @@
 
 #include "api/canonical_operation.hpp"
 #include "api/convert.hpp"
+#include "guard/request_filter.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "pipeline/embedding_operation.hpp"
@@ -222,6 +223,11 @@ net::Task<void> Lane::serve_embed(std::shared_ptr<EmbedJob> job) {
 net::Task<Result<ChatResponse>> Lane::chat(ChatJob& job) {
   Result<wire::ChatRequest> request = to_canonical(job.request);
   if (!request) co_return std::move(request).error();
+  // A name that means nothing is told by `run`, as every other trouble.
+  if (const auto route = job.snapshot->route(job.request.model)) {
+    Result<> held = guard::hold_chat_to(*request, (*route)->content_rules.get());
+    if (!held) co_return std::move(held).error();
+  }
   const bool is_stream = job.queue != nullptr;
   Answer answer(is_stream);
   CanonicalOperation operation(std::move(*request), is_stream, answer, job.request_id);

@@ -17,6 +17,7 @@
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "pipeline/attempt.hpp"
+#include "weir/gateway.hpp"
 #include "wire/openai/usage.hpp"
 #include "wire/sse.hpp"
 
@@ -29,6 +30,7 @@ constexpr const char* examples =
     "  weir chat -m anthropic/claude-sonnet-5 \"Write a haiku about dams\"\n"
     "  git diff | weir chat -s \"Review this change\"\n"
     "\n"
+    "Where no gateway is running, the providers are asked from here.\n"
     "The key is taken from WEIR_KEY, or from the configuration of a gateway on this machine.";
 
 struct Options {
@@ -195,6 +197,43 @@ Result<server::HttpAnswer> ask(const GatewayAccess& access, std::string body,
   return server::call_one(std::move(call), std::chrono::milliseconds(0));
 }
 
+/// Nothing was said about where the gateway is, so that asking without one does what is meant.
+bool may_ask_alone(const Context& context, const Options& options) {
+  return options.url.empty() && !context.environment.get("WEIR_URL");
+}
+
+/// Asks the providers from this process, by the same configuration. Nothing: there is none to ask.
+std::optional<ExitCode> chat_alone(const Context& context, const Options& options,
+                                   const std::string& prompt) {
+  const config::Loaded loaded = config::load(context.load, context.environment);
+  if (!loaded.ok()) return std::nullopt;
+  auto gateway =
+      loaded.files.empty() ? Gateway::from_environment() : Gateway::from_file(loaded.files.front());
+  if (!gateway) return std::nullopt;
+  ChatRequest request;
+  request.model = options.model;
+  if (!options.system.empty()) request.items.emplace_back(system_message(options.system));
+  request.items.emplace_back(user_message(prompt));
+  bool ends_line = true;
+  const auto answer = gateway->stream(std::move(request), [&](const StreamPiece& piece) {
+    const std::string text = piece.kind == StreamPiece::Kind::text ? harmless(piece.text) : "";
+    if (!text.empty()) ends_line = text.ends_with('\n');
+    print(text);
+  });
+  if (!ends_line) print("\n");
+  if (!answer) {
+    print_error(answer.error().message + "\n");
+    return ExitCode::failed;
+  }
+  const auto target = answer->metadata.find("target");
+  print(dim((target == answer->metadata.end() ? answer->provider : target->second) + " · " +
+            std::to_string(answer->usage.input_total()) + " tokens in, " +
+            std::to_string(answer->usage.output_total()) + " out · " +
+            dollars(answer->cost_nanousd) + " · " + duration(answer->latency) +
+            " · asked without a gateway\n"));
+  return ExitCode::ok;
+}
+
 ExitCode chat(const Context& context, const Options& options) {
   const std::string prompt = prompt_of(options);
   if (prompt.empty()) {
@@ -213,6 +252,9 @@ ExitCode chat(const Context& context, const Options& options) {
   if (!stream.ends_line()) print("\n");
   if (!answer) {
     const bool is_absent = answer.error().code == ErrorCode::upstream_unreachable;
+    if (is_absent && may_ask_alone(context, options)) {
+      if (const auto done = chat_alone(context, options, prompt)) return *done;
+    }
     print_error((is_absent ? not_running(access.url) : answer.error().message) + "\n");
     return ExitCode::failed;
   }
@@ -230,7 +272,8 @@ ExitCode chat(const Context& context, const Options& options) {
 
 void add_chat(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("chat", "Ask the running gateway something");
+  CLI::App* command =
+      app.add_subcommand("chat", "Ask something, of the running gateway or without one");
   command->footer(examples);
   add_load_options(*command, context);
   command->add_option("-m,--model", options->model,

@@ -5,6 +5,7 @@
 
 #include "pipeline/charge.hpp"
 #include "pipeline/loop_test_support.hpp"
+#include "tokens/counter.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -418,6 +419,28 @@ TEST_F(AttemptLoopTest, S105ADrainEndsAfterThirtySeconds) {
   ASSERT_TRUE(rig.result);
   EXPECT_EQ(*rig.ended_at - left, 30s);
   EXPECT_TRUE(rig.result->rows[0].is_estimated);
+}
+
+// Whoever leaves pays for what was written, in tokens of its language: bytes tell little of them.
+TEST_F(AttemptLoopTest, S116WhatReachedAClientThatLeftIsCountedByItsText) {
+  const auto& counter = tokens::counter_for("openai", "gpt-4o");
+  for (const std::string& text :
+       {std::string("The quick brown fox jumps over the lazy dog, and then it does so once more. "),
+        std::string("\u6625\u7720\u4e0d\u89c9\u6653\uff0c\u5904\u5904\u95fb\u557c\u9e1f\u3002"),
+        std::string("for (int i = 0; i < n; ++i) { sum += values[i] * weights[i]; }")}) {
+    Rig used;
+    used.add("openai/gpt-4o", {{.pieces = {{0ms, said(text)}, {0ms, said(text)}}}}).model =
+        "gpt-4o";
+    used.start();
+    used.loop.run_for(1s);
+    used.cancellation.cancel();
+    used.loop.run();
+    ASSERT_TRUE(used.result);
+    const AttemptRow& row = used.result->rows[0];
+    EXPECT_TRUE(row.is_estimated);
+    const auto exact = static_cast<double>(counter.count(text + text));
+    EXPECT_NEAR(static_cast<double>(row.usage.output), exact, exact * 0.3) << text;
+  }
 }
 
 // ---- Accounting (section 11) --------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "pipeline/provider_extras.hpp"
 #include "pipeline/trim.hpp"
 #include "pipeline/unknown_params.hpp"
+#include "wire/portability.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -117,8 +118,18 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
   Outgoing outgoing;
   outgoing.body.reserve(ask_.root.raw().size() + 256);
-  WEIR_TRY_ASSIGN(notes, codec_of(target.dialect).encode_request(request, options, outgoing.body));
-  outgoing.dropped = std::move(notes.dropped);
+  const auto& encode_as = codec_of(target.dialect).encode_request;
+  if (!wire::has_tool_groups(request, target.dialect)) {
+    WEIR_TRY_ASSIGN(notes, encode_as(request, options, outgoing.body));
+    outgoing.dropped = std::move(notes.dropped);
+    return outgoing;
+  }
+  wire::ChatRequest without = request;
+  wire::EncodeNotes groups;
+  wire::leave_out_tool_groups(without, groups);
+  WEIR_TRY_ASSIGN(notes, encode_as(without, options, outgoing.body));
+  for (const std::string& name : notes.dropped) groups.drop(name);
+  outgoing.dropped = std::move(groups.dropped);
   return outgoing;
 }
 

@@ -6,6 +6,7 @@
 
 #include "pipeline/charge.hpp"
 #include "pipeline/explain.hpp"
+#include "tokens/counter.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -227,15 +228,24 @@ void Flight::stop_draining() {
 
 /// S-11.1, the last resort: our own count of what went out and came in.
 wire::Usage Flight::estimated_usage(const RelayFacts& facts) const {
-  std::optional<std::uint64_t> bytes;
-  if (Relay* relay = attempt_.relay()) {
-    const auto so_far = relay->so_far();
-    if (so_far && !so_far->text.empty()) bytes = so_far->text.size();
+  wire::Usage usage = usage_estimate(journey_.operation, facts, 0);
+  // What the provider says is nearly always taken: no text is read again for the rest.
+  if (facts.usage) return usage;
+  Relay* const relay = attempt_.relay();
+  const auto so_far = relay != nullptr ? relay->so_far() : std::nullopt;
+  if (!facts.has_content || !so_far || (so_far->text.empty() && so_far->others.empty())) {
+    return usage;
   }
-  const std::uint64_t before = plan_.continuation != nullptr ? plan_.continuation->text.size() : 0;
-  RelayFacts told = facts;
-  told.content_bytes = bytes.value_or(facts.content_bytes);
-  return usage_estimate(journey_.operation, told, before);
+  // By estimate: it needs no table, which this thread would have to wait for, and is near enough
+  // (S-11.6).
+  const auto& counter = tokens::counter_for(target().upstream->type, target().model);
+  std::string_view text = so_far->text;
+  if (plan_.continuation != nullptr) {
+    text.remove_prefix(std::min(text.size(), plan_.continuation->text.size()));
+  }
+  usage.output =
+      std::max<std::int64_t>(1, counter.estimate(text) + counter.estimate(so_far->others));
+  return usage;
 }
 
 /// S-11.2: what reached the client is charged to it, what the provider may bill besides is our own

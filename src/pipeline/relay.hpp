@@ -31,6 +31,7 @@ struct RelayFacts {
 struct StreamSoFar {
   bool is_plain = true;  ///< nothing but text of the first choice, and thoughts without a seal
   std::string text;
+  std::string others;  ///< thoughts, refusals and arguments, for counting them
 };
 
 /// Turns an upstream's successful answer into what the client reads. One per attempt.

@@ -175,16 +175,24 @@ void note_event(StreamSoFar& so_far, const wire::StreamEvent& event) {
       so_far.is_plain = so_far.is_plain && event.choice == 0 && event.signature.empty();
       return;
     case Type::refusal:
+    case Type::tool_call_delta:
+      so_far.others.append(event.text);
+      so_far.is_plain = false;
+      return;
+    case Type::tool_call_begin:
+      so_far.others.append(event.name);
+      so_far.is_plain = false;
+      return;
+    case Type::reasoning:
+      so_far.others.append(event.text);
+      return;
     case Type::reasoning_signature:
     case Type::reasoning_encrypted:
-    case Type::tool_call_begin:
-    case Type::tool_call_delta:
     case Type::tool_call_end:
     case Type::finish:
       so_far.is_plain = false;
       return;
     case Type::start:
-    case Type::reasoning:
     case Type::usage:
     case Type::error:
       return;

@@ -32,8 +32,8 @@ struct RequestPeek {
   bool uses_json_schema = false;
   bool uses_logprobs = false;
   bool asks_reasoning = false;  ///< reasoning effort or thinking was set
-  /// Responses: items of answers that we translated stand in the conversation, so that even a
-  /// target of the same dialect can't take the text as it is.
+  /// Items of answers that we translated stand in the conversation, so that even a target of the
+  /// same dialect can't take the text as it is.
   bool has_foreign_items = false;
 };
 

@@ -84,4 +84,26 @@ Result<> check_portable(const ChatRequest& request, Dialect target) {
   return check_names(request, target);
 }
 
+namespace {
+
+/// Ways in which coding agents offer more tools than a request lists. Models of other dialects can
+/// do without: the tools of every day stand beside them.
+bool is_tool_group(const Tool& tool) {
+  return tool.kind == ToolKind::hosted && (tool.name == "namespace" || tool.name == "tool_search");
+}
+
+}  // namespace
+
+bool has_tool_groups(const ChatRequest& request, Dialect target) {
+  return request.origin == Dialect::openai_responses && target != request.origin &&
+         std::any_of(request.tools.begin(), request.tools.end(), is_tool_group);
+}
+
+void leave_out_tool_groups(ChatRequest& request, EncodeNotes& notes) {
+  for (const Tool& tool : request.tools) {
+    if (is_tool_group(tool)) notes.drop("tools." + tool.name);
+  }
+  std::erase_if(request.tools, is_tool_group);
+}
+
 }  // namespace weir::wire

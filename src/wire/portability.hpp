@@ -3,6 +3,7 @@
 
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
+#include "wire/codec.hpp"
 
 namespace weir::wire {
 
@@ -13,5 +14,11 @@ namespace weir::wire {
 ///
 /// Errors: `unsupported_capability` with the client's name of the member.
 Result<> check_portable(const ChatRequest& request, Dialect target);
+
+/// True when the request lists groups of tools (`namespace`, `tool_search`) that only its own
+/// dialect knows.
+bool has_tool_groups(const ChatRequest& request, Dialect target);
+/// Leaves them out, and names them in `notes`.
+void leave_out_tool_groups(ChatRequest& request, EncodeNotes& notes);
 
 }  // namespace weir::wire

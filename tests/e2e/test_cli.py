@@ -7,7 +7,7 @@ import re
 import pytest
 
 from harness import Weir, free_port, run_weir
-from upstream import Upstream
+from upstream import Upstream, status
 
 EXIT_USAGE = 64
 EXIT_CONFIG = 78
@@ -99,6 +99,20 @@ def test_chat_that_fails_says_why():
             assert run.returncode not in (0, EXIT_USAGE)
             assert "key" in run.stderr
             assert "sk-wrong-0123456789abcdef" not in run.stdout + run.stderr
+
+
+def test_chat_without_a_gateway_asks_the_providers_itself(folder):
+    with Upstream("openai") as upstream:
+        config = {"listen": f"127.0.0.1:{free_port()}", "providers": {"up": upstream.provider}}
+        (folder / "weir.yaml").write_text(json.dumps(config))
+        run = run_weir("chat", "-m", "up/m", "-s", "Be brief.", "hello there", folder=folder)
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.splitlines()[0] == "echo: hello there"
+        assert "up/m" in run.stdout and "without a gateway" in run.stdout
+        assert upstream.calls[0].ask.turns[0].text == "Be brief."
+        upstream.always(status(500))
+        failed = run_weir("chat", "-m", "up/m", "hello", folder=folder)
+        assert failed.returncode == 1 and "up" in failed.stderr
 
 
 def test_chat_without_a_gateway_says_how_to_start_one(folder):

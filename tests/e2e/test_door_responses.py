@@ -202,3 +202,15 @@ def test_answers_that_a_target_keeps_are_shown_listed_cancelled_and_removed_ther
         assert (last.method, last.path) == (method, f"/v1/responses/{made['id']}{rest}")
         assert answer.json["asked"] == f"{method} {rest}"
     assert call(gateway, "GET", f"/v1/responses/{made['id']}").status == 404
+
+
+@pytest.mark.parametrize("other", KEPT_HERE)
+def test_groups_of_tools_are_left_out_where_nobody_knows_them_and_named(gateway, upstreams, other):
+    group = {"type": "namespace", "name": "mcp__files", "tools": [{**WEATHER, "name": "list"}]}
+    answer = ask(gateway, f"{other}/m", "hello there", tools=[WEATHER, group])
+    assert answer.status == 200, answer.body
+    assert "tools.namespace" in answer.headers["x-weir-dropped"]
+    assert b"mcp__files" not in upstreams[other].calls[-1].body
+    assert b"weather" in upstreams[other].calls[-1].body
+    own = ask(gateway, "responses/m", "hello there", tools=[WEATHER, group])
+    assert own.status == 200 and upstreams["responses"].calls[-1].json["tools"] == [WEATHER, group]

@@ -18,6 +18,7 @@
 #include "wire/gemini/passthrough.hpp"
 #include "wire/ollama/passthrough.hpp"
 #include "wire/openai/passthrough.hpp"
+#include "wire/responses/passthrough.hpp"
 #include "wire/sse.hpp"
 
 namespace weir {
@@ -36,7 +37,8 @@ struct Functions {
         &wire::dialect::make_stream_watcher                                                      \
   }
 const std::array dialects{WEIR_PASSTHROUGH(openai), WEIR_PASSTHROUGH(anthropic),
-                          WEIR_PASSTHROUGH(gemini), WEIR_PASSTHROUGH(ollama)};
+                          WEIR_PASSTHROUGH(gemini), WEIR_PASSTHROUGH(ollama),
+                          WEIR_PASSTHROUGH(responses)};
 
 void fuzz_document(const Functions& functions, std::string_view text) {
   json::Document document;

@@ -13,7 +13,7 @@ import zlib
 
 WIRE_CASES = pathlib.Path(__file__).resolve().parents[1] / "wire"
 DIALECTS = ["openai", "responses", "anthropic", "gemini", "ollama"]
-PASSED_DIALECTS = ["openai", "anthropic", "gemini", "ollama"]  # in passthrough_fuzz's order
+PASSED_DIALECTS = ["openai", "anthropic", "gemini", "ollama", "responses"]  # in passthrough_fuzz's order
 REQUEST, RESPONSE, STREAM = range(3)
 CUT = bytes([7, 30])  # sizes of a stream's first piece and of the others
 

@@ -7,6 +7,7 @@
 #include "json/document.hpp"
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/usage.hpp"
+#include "wire/foreign_seal.hpp"
 
 namespace weir::wire::anthropic {
 namespace {
@@ -260,10 +261,11 @@ TEST(AnthropicStreamEncoder, EndsAThinkingBlockWithItsSignature) {
 }
 
 // It would come back in a thinking block, as if Anthropic had made it.
-TEST(AnthropicStreamEncoder, KeepsTheSealsOfOthersToItself) {
+TEST(AnthropicStreamEncoder, MarksTheSealsOfOthersAndKeepsThoseOfNobodyToItself) {
   Client client;
   client.tell(Type::reasoning, "A").seal("S", Vendor::google).seal("S", Vendor::unknown);
-  EXPECT_EQ(client.look(), (Words{"message_start", "0+thinking", "0:A"}));
+  const std::string marked = wrap_seal({Vendor::google, ForeignSeal::Kind::signature, "S"});
+  EXPECT_EQ(client.look(), (Words{"message_start", "0+thinking", "0:A", "0:" + marked, "0-"}));
 }
 
 TEST(AnthropicStreamEncoder, HoldsTheStopReasonForTheUsage) {

@@ -5,6 +5,7 @@
 
 #include "base/base64.hpp"
 #include "wire/data_url.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/members.hpp"
 
 namespace weir::wire::anthropic {
@@ -109,13 +110,34 @@ ToolResult read_result(json::Value block, const json::Path& path, json::Problem&
   return result;
 }
 
+/// Puts `seal` in its `place`, or where it was before it came through a client of this dialect.
+void take_seal(std::string seal, std::string& place, Reasoning& reasoning) {
+  auto foreign = unwrap_seal(seal);
+  if (!foreign) {
+    place = std::move(seal);
+    reasoning.sealed_by = Vendor::anthropic;
+    return;
+  }
+  reasoning.sealed_by = foreign->sealed_by;
+  const bool is_encrypted = foreign->kind == ForeignSeal::Kind::encrypted;
+  (is_encrypted ? reasoning.encrypted : reasoning.signature) = std::move(foreign->seal);
+}
+
+/// The seal of the call that follows the block; empty: it is another block.
+std::string call_seal_of(json::Value block) {
+  const auto data = block.find("data");
+  if (!data || !data->is_string()) return {};
+  auto seal = unwrap_seal(data->as_string());
+  if (!seal || seal->kind != ForeignSeal::Kind::call) return {};
+  return std::move(seal->seal);
+}
+
 Reasoning read_thinking(json::Value block, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(block, path, problem);
   reader.skip("type");
   Reasoning reasoning;
   reasoning.text = reader.string("thinking").value_or("");
-  reasoning.signature = reader.string("signature").value_or("");
-  reasoning.sealed_by = Vendor::anthropic;
+  take_seal(reader.string("signature").value_or(""), reasoning.signature, reasoning);
   keep_unread(reader, reasoning.extra);
   return reasoning;
 }
@@ -124,8 +146,7 @@ Reasoning read_redacted(json::Value block, const json::Path& path, json::Problem
   json::ObjectReader reader(block, path, problem);
   reader.skip("type");
   Reasoning reasoning;
-  reasoning.encrypted = reader.required_string("data");
-  reasoning.sealed_by = Vendor::anthropic;
+  take_seal(reader.required_string("data"), reasoning.encrypted, reasoning);
   keep_unread(reader, reasoning.extra);
   return reasoning;
 }
@@ -202,9 +223,13 @@ void TurnReader::read_block(json::Value block, const json::Path& path) {
 bool TurnReader::read_model_block(std::string_view type, json::Value block,
                                   const json::Path& path) {
   if (type == "tool_use") {
-    items_.emplace_back(read_call(block, path, problem_));
+    ToolCall call = read_call(block, path, problem_);
+    call.signature = std::exchange(call_seal_, {});
+    items_.emplace_back(std::move(call));
   } else if (type == "thinking") {
     items_.emplace_back(read_thinking(block, path, problem_));
+  } else if (type == "redacted_thinking" && !call_seal_of(block).empty()) {
+    call_seal_ = call_seal_of(block);
   } else if (type == "redacted_thinking") {
     items_.emplace_back(read_redacted(block, path, problem_));
   } else if (type == "text" || type == "image") {

@@ -34,7 +34,8 @@ class TurnReader {
   Role role_;
   std::vector<Item>& items_;
   json::Problem& problem_;
-  std::size_t first_;  ///< index of the turn's first item
+  std::size_t first_;      ///< index of the turn's first item
+  std::string call_seal_;  ///< of the tool call that comes next
 };
 
 /// Text, images and documents become parts of their kind, other blocks opaque ones.

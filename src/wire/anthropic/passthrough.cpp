@@ -3,6 +3,7 @@
 
 #include "json/object_reader.hpp"
 #include "wire/anthropic/usage.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::anthropic {
@@ -23,6 +24,13 @@ void peek_block(json::Value block, RequestPeek& peek) {
     if (const auto content = block.find("content")) peek_content(*content, peek);
   } else {
     peek.text_bytes += string_bytes(block.find("text")) + string_bytes(block.find("thinking"));
+    for (const std::string_view key : {"signature", "data"}) {
+      const auto seal = block.find(key);
+      std::string scratch;
+      peek.has_foreign_items =
+          peek.has_foreign_items ||
+          (seal && seal->is_string() && unwrap_seal(seal->as_string_view(scratch)).has_value());
+    }
   }
 }
 

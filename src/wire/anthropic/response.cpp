@@ -6,6 +6,7 @@
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/content.hpp"
 #include "wire/anthropic/usage.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/members.hpp"
 
 namespace weir::wire::anthropic {
@@ -63,20 +64,48 @@ void write_message(json::Writer& json, const Message& message, bool is_native) {
   }
 }
 
+using SealKind = ForeignSeal::Kind;
+
+/// A block that clients carry back unread.
+Reasoning carrier_of(const ForeignSeal& seal) {
+  Reasoning carrier;
+  carrier.encrypted = wrap_seal(seal);
+  return carrier;
+}
+
+/// Another vendor's seals would come back as Anthropic's own, so they are marked.
+Reasoning in_own_seals(const Reasoning& reasoning) {
+  Reasoning shown = reasoning;
+  if (shown.sealed_by == Vendor::anthropic) return shown;
+  if (shown.sealed_by == Vendor::unknown) {
+    shown.signature.clear();
+    shown.encrypted.clear();
+  }
+  if (!shown.signature.empty()) {
+    shown.signature = wrap_seal({shown.sealed_by, SealKind::signature, shown.signature});
+  }
+  if (shown.encrypted.empty()) return shown;
+  const std::string seal = wrap_seal({shown.sealed_by, SealKind::encrypted, shown.encrypted});
+  const bool has_text = !shown.text.empty() || !shown.summary.empty();
+  // What can be read is shown beside what can't.
+  shown.encrypted = has_text ? std::string() : seal;
+  if (has_text) shown.signature = seal;
+  return shown;
+}
+
 void write_content(json::Writer& json, const Choice& choice, bool is_native) {
   json.key("content").begin_array();
   for (const Item& item : choice.output) {
     if (const auto* message = std::get_if<Message>(&item)) {
       write_message(json, *message, is_native);
     } else if (const auto* call = std::get_if<ToolCall>(&item)) {
+      if (!is_native && !call->signature.empty()) {
+        const Reasoning seal = carrier_of({Vendor::google, SealKind::call, call->signature});
+        write_reasoning(json, seal, false);
+      }
       write_call(json, *call, is_native);
     } else if (const auto* reasoning = std::get_if<Reasoning>(&item)) {
-      Reasoning shown = *reasoning;
-      // Another vendor's seals would come back as Anthropic's own, and be refused by it.
-      if (shown.sealed_by != Vendor::anthropic) {
-        shown.signature.clear();
-        shown.encrypted.clear();
-      }
+      const Reasoning shown = in_own_seals(*reasoning);
       const bool has_text = !shown.text.empty() || !shown.summary.empty();
       if (is_native || has_text || !shown.encrypted.empty())
         write_reasoning(json, shown, is_native);

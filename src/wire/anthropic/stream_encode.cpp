@@ -8,6 +8,7 @@
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/usage.hpp"
 #include "wire/error_writer.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::wire::anthropic {
@@ -41,6 +42,7 @@ class MessagesStreamEncoder final : public StreamEncoder {
  private:
   void take_start(const StreamEvent& event);
   void take_piece(Segment piece, std::string& out);
+  void take_call_seal(std::string_view seal, std::string& out);
   void take_call_begin(Segment call, std::string& out);
   void take_call_end(std::uint32_t tool, std::string& out);
   /// Joins `piece` to what waits already, where it belongs.
@@ -89,11 +91,16 @@ void MessagesStreamEncoder::encode(const StreamEvent& event, std::string& out) {
   using enum StreamEvent::Type;
   if (is_over_ || event.choice != 0) return;  // there is no place for a second answer
   const bool is_seal = event.type == reasoning_signature || event.type == reasoning_encrypted;
-  // Another vendor's seals would come back as Anthropic's own, and be refused by it.
-  if (is_seal && event.sealed_by != Vendor::anthropic) return;
+  if (is_seal && event.sealed_by == Vendor::unknown) return;
   Segment piece;
   piece.tool = event.tool;
   piece.text = event.text;
+  // Another vendor's seals would come back as Anthropic's own, so they are marked.
+  if (is_seal && event.sealed_by != Vendor::anthropic) {
+    const auto kind = event.type == reasoning_signature ? ForeignSeal::Kind::signature
+                                                        : ForeignSeal::Kind::encrypted;
+    piece.text = wrap_seal({event.sealed_by, kind, piece.text});
+  }
   switch (event.type) {
     case start:
       return take_start(event);
@@ -111,6 +118,7 @@ void MessagesStreamEncoder::encode(const StreamEvent& event, std::string& out) {
       piece.kind = BlockKind::redacted;
       return take_piece(std::move(piece), out);
     case tool_call_begin:
+      if (!event.signature.empty()) take_call_seal(event.signature, out);
       piece.kind = BlockKind::tool;
       piece.id = event.id;
       piece.name = event.name;
@@ -151,6 +159,14 @@ void MessagesStreamEncoder::take_piece(Segment piece, std::string& out) {
   // Arguments of a call that never began, or has ended.
   if (piece.kind == BlockKind::tool && !is_call_open) return;
   write_segment(piece, out);
+}
+
+/// Before the call that it seals, in a block that clients carry back unread.
+void MessagesStreamEncoder::take_call_seal(std::string_view seal, std::string& out) {
+  Segment piece;
+  piece.kind = BlockKind::redacted;
+  piece.text = wrap_seal({Vendor::google, ForeignSeal::Kind::call, std::string(seal)});
+  take_piece(std::move(piece), out);
 }
 
 void MessagesStreamEncoder::take_call_begin(Segment call, std::string& out) {

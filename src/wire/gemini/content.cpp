@@ -6,6 +6,7 @@
 
 #include "json/document.hpp"
 #include "wire/data_url.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/gemini/proto.hpp"
 
 namespace weir::wire::gemini {
@@ -66,8 +67,25 @@ class PartsDecoder {
     reasoning.text = std::move(text);
     reasoning.signature = part.string("thoughtSignature").value_or("");
     reasoning.sealed_by = Vendor::google;
+    if (auto foreign = unwrap_seal(reasoning.signature)) {
+      const bool is_encrypted = foreign->kind == ForeignSeal::Kind::encrypted;
+      reasoning.signature.clear();
+      reasoning.sealed_by = foreign->sealed_by;
+      (is_encrypted ? reasoning.encrypted : reasoning.signature) = std::move(foreign->seal);
+    }
     part.keep_unread(reasoning.extra);
+    if (reasoning.sealed_by != Vendor::google) take_thoughts_before(reasoning);
     items_.emplace_back(std::move(reasoning));
+  }
+
+  /// A streamed thought reaches clients in pieces, its seal behind them; others want it as one.
+  void take_thoughts_before(Reasoning& sealed) {
+    while (items_.size() > first_item_) {
+      const auto* before = std::get_if<Reasoning>(&items_.back());
+      if (before == nullptr || !before->signature.empty() || !before->encrypted.empty()) return;
+      sealed.text.insert(0, before->text);
+      items_.pop_back();
+    }
   }
 
   void add_text(ProtoReader& part, std::string text) {

@@ -101,9 +101,11 @@ class ContentsWriter {
     if (const auto* result = std::get_if<ToolResult>(&item)) return add_result(*result, i);
     if (const auto* reasoning = std::get_if<Reasoning>(&item)) {
       // Thoughts are bound to the model that had them; others' are left out.
-      if (!is_own_) return {};
+      if (reasoning->sealed_by != Vendor::google) return {};
+      if (!is_own_ && reasoning->signature.empty()) return {};
       begin_part(Side::model);
-      write_thought(json_, reasoning->text, reasoning->signature, &reasoning->extra);
+      write_thought(json_, reasoning->text, reasoning->signature,
+                    is_own_ ? &reasoning->extra : nullptr);
       return {};
     }
     return Error(ErrorCode::unsupported_capability,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "wire/foreign_seal.hpp"
 #include "wire/gemini/answer.hpp"
 #include "wire/gemini/proto.hpp"
 #include "wire/routing_members.hpp"
@@ -32,6 +33,8 @@ void peek_part(json::Value value, const json::Path& path, json::Problem& problem
   peek.text_bytes += string_bytes(value.find("text"));
   peek_media(part, "inlineData", peek);
   peek_media(part, "fileData", peek);
+  const auto seal = part.string("thoughtSignature");
+  peek.has_foreign_items = peek.has_foreign_items || (seal && unwrap_seal(*seal));
   for (const std::string_view member : {"functionCall", "functionResponse"}) {
     const auto call = part.object(member);
     if (!call) continue;

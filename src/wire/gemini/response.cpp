@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "wire/foreign_seal.hpp"
 #include "wire/gemini/answer.hpp"
 #include "wire/gemini/codec.hpp"
 #include "wire/gemini/content.hpp"
@@ -37,6 +38,18 @@ std::string own_reason(const Choice& choice) {
   return reason;
 }
 
+/// Another vendor's seal would come back as Google's own, so it is marked.
+std::string seal_for_clients(const Reasoning& reasoning) {
+  if (reasoning.sealed_by == Vendor::google) return reasoning.signature;
+  if (reasoning.sealed_by == Vendor::unknown) return {};
+  using Kind = ForeignSeal::Kind;
+  if (!reasoning.signature.empty()) {
+    return wrap_seal({reasoning.sealed_by, Kind::signature, reasoning.signature});
+  }
+  if (reasoning.encrypted.empty()) return {};
+  return wrap_seal({reasoning.sealed_by, Kind::encrypted, reasoning.encrypted});
+}
+
 void write_item(json::Writer& json, const Item& item, bool is_own) {
   if (const auto* message = std::get_if<Message>(&item)) {
     for (const Part& part : message->parts) {
@@ -51,11 +64,9 @@ void write_item(json::Writer& json, const Item& item, bool is_own) {
     std::string text = reasoning->text;
     for (const auto& summary : reasoning->summary)
       text.append(text.empty() ? "" : "\n\n").append(summary);
-    // Another vendor's signature would come back as Google's own.
-    const bool is_signed = reasoning->sealed_by == Vendor::google && !reasoning->signature.empty();
-    if (text.empty() && !is_signed) return;
-    write_thought(json, text, is_signed ? reasoning->signature : std::string_view(),
-                  is_own ? &reasoning->extra : nullptr);
+    const std::string seal = seal_for_clients(*reasoning);
+    if (text.empty() && seal.empty()) return;
+    write_thought(json, text, seal, is_own ? &reasoning->extra : nullptr);
   }
 }
 

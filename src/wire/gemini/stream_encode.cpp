@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wire/error_writer.hpp"
+#include "wire/foreign_seal.hpp"
 #include "wire/gemini/answer.hpp"
 #include "wire/gemini/codec.hpp"
 #include "wire/gemini/content.hpp"
@@ -36,8 +37,10 @@ class Encoder final : public StreamEncoder {
         thought(event.choice, event.text, {}, out);
         break;
       case Type::reasoning_signature:
-        // Another vendor's signature would come back as Google's own.
-        if (event.sealed_by == Vendor::google) thought(event.choice, {}, event.text, out);
+        seal(event, ForeignSeal::Kind::signature, out);
+        break;
+      case Type::reasoning_encrypted:
+        seal(event, ForeignSeal::Kind::encrypted, out);
         break;
       case Type::tool_call_begin:
         begin_call(event);
@@ -54,7 +57,6 @@ class Encoder final : public StreamEncoder {
       case Type::finish:
         finishes_.push_back({event.choice, event.finish});
         break;
-      case Type::reasoning_encrypted:  // readable by its maker only
       case Type::error:
         break;  // told by `fail`
     }
@@ -137,6 +139,13 @@ class Encoder final : public StreamEncoder {
     if (text.empty() && signature.empty()) return;
     part_frame(choice, {}, out,
                [&](json::Writer& json) { write_thought(json, text, signature, nullptr); });
+  }
+
+  /// Another vendor's seal would come back as Google's own, so it is marked.
+  void seal(const StreamEvent& event, ForeignSeal::Kind kind, std::string& out) {
+    if (event.sealed_by == Vendor::google) return thought(event.choice, {}, event.text, out);
+    if (event.sealed_by == Vendor::unknown) return;
+    thought(event.choice, {}, wrap_seal({event.sealed_by, kind, std::string(event.text)}), out);
   }
 
   OpenCall* find_call(const StreamEvent& event) {
