@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger in the running program: every call once, whatever happens to the process (X-1, X-2).
+
+WEIR_LEDGER_KILLS sets how often the gateway is killed; the long run takes 1,000."""
+
+import collections
+import http.client
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+from harness import Weir, run_weir
+
+KILLS = int(os.environ.get("WEIR_LEDGER_KILLS", "50"))
+CONFIG = {"providers": {"mock": {"type": "mock"}}, "ledger": {"segment_size": "1MiB"}}
+
+
+def log_of(weir, *arguments) -> list[dict]:
+    run = run_weir("log", "--json", "--limit", "0", "--data-dir", str(weir.folder / "data"),
+                   *arguments, folder=weir.folder)
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def verify(weir) -> None:
+    run = run_weir("ledger", "verify", "--data-dir", str(weir.folder / "data"),
+                   folder=weir.folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+# X-1: the entry is there before the client has the end of its answer, streamed or not.
+def test_x1_a_call_is_in_the_ledger_when_its_answer_is():
+    with Weir(CONFIG) as weir:
+        whole = weir.chat("mock", "hello", {"x-weir-task": "greeting", "x-weir-tags": "a, b"})
+        stream = weir.stream("mock", "hello")
+        rows = {row["request_id"]: row for row in log_of(weir)}
+        row = rows[whole.headers["x-weir-request-id"]]
+        assert row["outcome"] == "completed" and not row["stream"]
+        assert (row["task"], row["tags"], row["endpoint"]) == ("greeting", ["a", "b"], "chat")
+        assert row["usage"]["output"] == whole.json()["usage"]["completion_tokens"]
+        assert rows[stream.headers["x-weir-request-id"]]["stream"]
+        verify(weir)
+
+
+def ask_until_killed(weir, answered: list[str]) -> None:
+    try:
+        with weir.client() as client:
+            while True:
+                body = {"model": "mock", "messages": [{"role": "user", "content": "hi"}]}
+                answer = client.request("POST", "/v1/chat/completions", body)
+                if answer.status == 200:
+                    answered.append(answer.headers["x-weir-request-id"])
+    except (OSError, http.client.HTTPException):
+        return
+
+
+# X-2: no acknowledged settlement lost, none doubled, no repair needed.
+def test_x2_no_kill_loses_or_doubles_a_call():
+    seed = int(os.environ.get("WEIR_LEDGER_SEED", str(time.time_ns() % 1_000_000)))
+    print("seed", seed)
+    chance = random.Random(seed)
+    answered: list[str] = []
+    with Weir(CONFIG) as weir:
+        for _ in range(KILLS):
+            threads = [
+                threading.Thread(target=ask_until_killed, args=(weir, answered)) for _ in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            threads[0].join(chance.uniform(0.0, 0.15))  # it goes on until the end
+            weir.signal(signal.SIGKILL)
+            weir.process.wait()
+            for thread in threads:
+                thread.join()
+            weir.start()
+        rows = collections.Counter(row["request_id"] for row in log_of(weir))
+        assert [id for id in answered if rows[id] == 0] == []
+        assert [id for id, count in rows.items() if count > 1] == []
+        verify(weir)
