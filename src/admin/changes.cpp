@@ -123,6 +123,33 @@ config::Edit removal(std::string_view section, std::string_view name) {
   return {std::string(section), std::string(name), true, ""};
 }
 
+Result<std::string> circuit_order(std::string_view body) { return only_text(body, "state"); }
+
+Result<ExplainWishes> explain_wishes(std::string_view body) {
+  ExplainWishes wishes;
+  if (body.empty()) return wishes;
+  json::Document document;
+  WEIR_TRY(parse(document, body));
+  json::Problem problem;
+  const json::Path root;
+  json::ObjectReader reader(document.root(), root, problem);
+  wishes.model = reader.string("model").value_or("");
+  wishes.request = reader.string("request").value_or("");
+  if (const auto names = reader.array("prefer")) {
+    for (const json::Value name : names->elements()) {
+      if (name.is_string()) {
+        wishes.prefer.push_back(name.as_string());
+      } else {
+        reader.fail("prefer", "must be a list of names");
+      }
+    }
+  }
+  reader.for_each_unread(
+      [&](const std::string& key, json::Value) { reader.fail(key, "unknown member"); });
+  WEIR_TRY(problem.result());
+  return wishes;
+}
+
 Result<bool> discards_changes(std::string_view body) {
   if (body.empty()) return false;
   json::Document document;

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/loader.hpp"
 #include "weir/result.hpp"
@@ -30,6 +31,17 @@ Result<config::Edit> meaning(std::string_view section, std::string_view name,
                              std::string_view body);
 /// Takes an entry away. `section` is `providers` or `models`.
 config::Edit removal(std::string_view section, std::string_view name);
+
+/// `{"state": ...}` of a circuit breaker; the word may mean nothing.
+Result<std::string> circuit_order(std::string_view body);
+
+struct ExplainWishes {
+  std::string model;
+  std::string request;  ///< a chat as clients send it; empty: none
+  std::vector<std::string> prefer;
+};
+/// `{"model": ..., "request": "...", "prefer": [...]}`, each of which may be missing.
+Result<ExplainWishes> explain_wishes(std::string_view body);
 
 /// `{"discard_changes": true}`; an empty body means false.
 Result<bool> discards_changes(std::string_view body);

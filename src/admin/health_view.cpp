@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/money.hpp"
 #include "json/writer.hpp"
 
 namespace weir::admin {
@@ -64,6 +65,8 @@ void append_figures(json::Writer& json, const Figures& figures) {
   append_sketch(json, "latency_ms", figures.latency);
   append_sketch(json, "first_content_ms", figures.first_content);
   append_number(json.key("tokens_per_second"), figures.tokens_per_second());
+  json.key("cost_usd")
+      .raw(to_usd_text(NanoUsd(static_cast<std::int64_t>(figures.counts.cost_nanousd))));
 }
 
 void append_windows(json::Writer& json, const health::Monitor& monitor, std::string_view series) {
@@ -173,6 +176,17 @@ void append_ranking(json::Writer& json, const std::vector<Ranked>& ranking) {
   json.end_array();
 }
 
+// ---- alerts ---------------------------------------------------------------------------------
+
+void append_alert(json::Writer& json, const health::AlertEvent& event) {
+  json.begin_object().member("id", event.id);
+  json.member("type", event.is_raised ? "alert.raised" : "alert.over");
+  json.member("rule", event.rule).member("subject", event.subject);
+  json.member("metric", health::name(event.metric));
+  json.member("value", event.value).member("threshold", event.threshold);
+  json.member("since_unix_ms", event.since_ms).member("at_unix_ms", event.at_ms).end_object();
+}
+
 // ---- points ---------------------------------------------------------------------------------
 
 void append_point(json::Writer& json, const Point& point) {
@@ -241,6 +255,24 @@ std::string provider_health_json(const Moment& moment, std::size_t index,
   return out;
 }
 
+std::string alert_json(const health::AlertEvent& event) {
+  std::string out;
+  json::Writer json(out);
+  append_alert(json, event);
+  return out;
+}
+
+std::string alerts_json(const health::Alerts& alerts, std::int64_t after) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("active").begin_array();
+  for (const health::AlertEvent& event : alerts.active()) append_alert(json, event);
+  json.end_array().key("events").begin_array();
+  for (const health::AlertEvent& event : alerts.events_after(after)) append_alert(json, event);
+  json.end_array().member("latest_id", alerts.latest_id()).end_object();
+  return out;
+}
+
 std::string points_json(std::span<const Point> points, std::optional<std::int64_t> next) {
   std::string out;
   json::Writer json(out);
@@ -260,7 +292,7 @@ std::string points_csv(std::span<const Point> points) {
   std::string out =
       "series,start_unix_ms,length_ms,successes,failures,others,success_rate,down_ms,"
       "latency_p50_ms,latency_p95_ms,latency_p99_ms,first_content_p50_ms,first_content_p95_ms,"
-      "first_content_p99_ms,tokens_per_second\r\n";
+      "first_content_p99_ms,tokens_per_second,cost_usd\r\n";
   for (const Point& point : points) {
     const Figures& figures = point.slot.figures;
     append_csv_text(out, point.series);
@@ -275,6 +307,8 @@ std::string points_csv(std::span<const Point> points) {
     append_csv_sketch(out, figures.first_content);
     out.push_back(',');
     if (const auto speed = figures.tokens_per_second()) append_csv_number(out, *speed);
+    out.append(",").append(
+        to_usd_text(NanoUsd(static_cast<std::int64_t>(figures.counts.cost_nanousd))));
     out.append("\r\n");
   }
   return out;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "admin/views.hpp"
+#include "health/alerts.hpp"
 #include "health/monitor.hpp"
 #include "providers/capability_table.hpp"
 
@@ -28,6 +29,12 @@ std::string health_json(const Moment& moment, const health::Monitor& monitor,
 std::string provider_health_json(const Moment& moment, std::size_t index,
                                  const health::Monitor& monitor,
                                  std::span<const health::Point> history);
+
+/// `{"type": "alert.raised", ...}`, or `alert.over`.
+std::string alert_json(const health::AlertEvent& event);
+/// `{"active": [...], "events": [...], "latest_id": ...}`: incidents under way, and the events
+/// after the one with `after`.
+std::string alerts_json(const health::Alerts& alerts, std::int64_t after);
 
 /// `{"points": [...], "next_from_ms": ...}`; `next_from_ms` is null but when there are more.
 std::string points_json(std::span<const health::Point> points, std::optional<std::int64_t> next);

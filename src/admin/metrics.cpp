@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
@@ -187,6 +188,29 @@ void append_histograms(std::vector<MetricFamily>& families, const std::vector<Fi
   families.push_back(std::move(first));
 }
 
+/// Between providers: a model may be a client's own word.
+void append_failovers(std::vector<MetricFamily>& families, const Moment& moment) {
+  using Key = std::array<std::string, 4>;
+  std::map<Key, std::uint64_t> sums;
+  for (const shared_state::FailoverCount& row : moment.failovers) {
+    const Key key{row.from.substr(0, row.from.find('/')), row.to.substr(0, row.to.find('/')),
+                  std::string(policy::name(row.failure)),
+                  std::string(shared_state::name(row.kind))};
+    const bool is_new = sums.size() < label_values_max || sums.contains(key);
+    sums[is_new ? key : Key{"other", "other", "other", "other"}] += row.count;
+  }
+  MetricFamily family{"weir_failovers_total",
+                      "Calls that went from one target to another",
+                      MetricType::Counter,
+                      {}};
+  for (const auto& [key, count] : sums) {
+    ClientMetric metric = metric_of(MetricType::Counter, static_cast<double>(count));
+    metric.label = {{"from", key[0]}, {"to", key[1]}, {"why", key[2]}, {"kind", key[3]}};
+    family.metric.push_back(std::move(metric));
+  }
+  if (!family.metric.empty()) families.push_back(std::move(family));
+}
+
 void append_process(std::vector<MetricFamily>& families, const ProcessFacts& process) {
   families.push_back(single("process_cpu_seconds_total", "CPU time of the process",
                             MetricType::Counter, process.cpu_seconds));
@@ -226,6 +250,7 @@ std::string metrics_text(const Moment& moment, const ProcessFacts& process) {
     }
   }
   append_histograms(families, figures);
+  append_failovers(families, moment);
   append_process(families, process);
   return prometheus::TextSerializer().Serialize(families);
 }

@@ -12,6 +12,7 @@
 #include "admin/model_view.hpp"
 #include "config/resolve.hpp"
 #include "pipeline/route.hpp"
+#include "shared_state/failovers.hpp"
 #include "shared_state/gate.hpp"
 
 /// What the program tells about itself: JSON for the admin API and the command line, and the
@@ -58,6 +59,7 @@ struct Moment {
   Refused refused = {};
   /// How asking for the list of models went, by provider; those that are not asked are not in it.
   config::Looks looks = {};
+  std::vector<shared_state::FailoverCount> failovers = {};
 };
 
 /// `{"providers": [...]}`

@@ -26,6 +26,7 @@ constexpr const char* examples =
     "  weir models --capabilities               what can be asked for, at which price\n"
     "  weir pull qwen3:8b                       have an Ollama server get a model\n"
     "  weir price MODEL --input 1200 --output 3  what a request costs\n"
+    "  weir explain smart                       where a request would go, and why\n"
     "  weir tokens prompt.txt                   how many tokens a text is\n"
     "  weir providers                           how each provider is doing\n"
     "  weir health                              how it has been doing, best first\n"
@@ -85,6 +86,9 @@ int run(int argc, char** argv) {
   add_users(app, context);
   add_teams(app, context);
   add_audit(app, context);
+  add_alerts(app, context);
+  add_explain(app, context);
+  add_chaos(app, context);
   add_models(app, context);
   add_pull(app, context);
   add_price(app, context);

@@ -32,6 +32,9 @@ constexpr const char* examples =
     "  weir providers set mine limits.requests_per_minute=500 enabled=true --save\n"
     "  weir providers remove mine\n"
     "  weir providers reset mine                             close its circuit breaker\n"
+    "  weir providers circuit mine forced_open               take it out until it is `closed` "
+    "again\n"
+    "  weir providers --watch                                a live table, until interrupted\n"
     "\n"
     "Changes go to the running gateway. They last until it stops, or with --save for good: then\n"
     "they are written into its configuration file. `env:NAME` is looked up by the gateway.\n"
@@ -44,6 +47,8 @@ struct Options {
   std::vector<std::string> assignments;
   bool is_saved = false;
   bool is_json = false;
+  bool is_watched = false;
+  std::string order;  ///< for a circuit breaker
 };
 
 // ---- the table ------------------------------------------------------------------------------
@@ -116,6 +121,24 @@ void list_providers(Context& context, const Options& options) {
   }
   print_error(body.error().message + "\n");
   context.exit_code = ExitCode::failed;
+}
+
+/// The table anew each second, in its place where the output is a terminal.
+void watch_providers(Context& context, const Options& options) {
+  constexpr std::chrono::seconds ask_every{1};
+  constexpr std::string_view clear_screen = "\x1b[H\x1b[J";
+  const GatewayAccess access = admin_access(context, options.admin_url);
+  for (;;) {
+    const auto body = ask_admin(access, "GET", providers_path);
+    if (is_terminal_output()) print(clear_screen);
+    if (!body) {
+      print_error(body.error().message + "\n");
+      context.exit_code = ExitCode::failed;
+      return;
+    }
+    if (!print_table(*body)) return;
+    pause(ask_every);
+  }
 }
 
 // ---- changes --------------------------------------------------------------------------------
@@ -208,6 +231,7 @@ void add_providers(CLI::App& app, Context& context) {
                       "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
   command->add_flag("--save", options->is_saved, "Write the change into the configuration file");
   command->add_flag("--json", options->is_json, "As the admin API gives it");
+  command->add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");
   command->require_subcommand(0, 1);
 
   add_change(*command, options, "add", "Add a provider", true)->callback([&context, options] {
@@ -223,8 +247,19 @@ void add_providers(CLI::App& app, Context& context) {
       ->callback([&context, options] {
         change(context, *options, "POST", path_of(options->name, "/reset"), "", "reset");
       });
+  CLI::App* circuit = add_change(*command, options, "circuit",
+                                 "Set the circuit breaker of it or of a target", false);
+  circuit->add_option("state", options->order, "closed, forced_open or disabled")->required();
+  circuit->callback([&context, options] {
+    std::string body;
+    json::Writer(body).begin_object().member("state", options->order).end_object();
+    change(context, *options, "PUT", path_of(options->name, "/circuit"), std::move(body),
+           options->order);
+  });
   command->callback([&context, options, command] {
-    if (command->get_subcommands().empty()) list_providers(context, *options);
+    if (!command->get_subcommands().empty()) return;
+    if (options->is_watched) return watch_providers(context, *options);
+    list_providers(context, *options);
   });
 }
 

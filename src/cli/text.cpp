@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/money.hpp"
@@ -82,6 +83,10 @@ void print(std::string_view text) {
 void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 bool is_terminal_output() { return ::isatty(STDOUT_FILENO) != 0; }
+
+void pause(std::chrono::milliseconds time) {
+  static_cast<void>(::poll(nullptr, 0, static_cast<int>(time.count())));
+}
 
 std::string dim(std::string_view text) {
   if (!is_terminal_output()) return std::string(text);

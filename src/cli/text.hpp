@@ -15,6 +15,8 @@ void print(std::string_view text);
 /// Writes to standard error.
 void print_error(std::string_view text);
 [[nodiscard]] bool is_terminal_output();
+/// Until it is time to look again.
+void pause(std::chrono::milliseconds time);
 
 /// `text` in a paler shade where the output is a terminal.
 std::string dim(std::string_view text);

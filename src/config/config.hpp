@@ -284,6 +284,29 @@ struct ResponseSettings {
   ByteSize bytes_max{std::int64_t{1} << 30};
 };
 
+/// A rule that an alert comes of. Exactly one of the first six is set.
+struct AlertRuleConfig {
+  std::string name;
+  std::optional<Ratio> error_rate;
+  std::optional<milliseconds> latency;        ///< p95 of whole answers
+  std::optional<milliseconds> first_content;  ///< p95
+  std::optional<bool> circuit_open;
+  std::optional<Ratio> limit_used;
+  std::string spend;  ///< dollars
+  std::vector<std::string> of;
+  std::string window = "5m";
+  milliseconds wait{60'000};
+  milliseconds clear_wait{60'000};
+  Ratio clears_at{800};
+  std::int64_t calls_min = 10;
+};
+
+struct AlertSettings {
+  std::string webhook_url;
+  Secret webhook_secret;
+  std::vector<AlertRuleConfig> rules;
+};
+
 struct Config {
   std::string listen = "127.0.0.1:9347";
   std::string admin_listen = "127.0.0.1:9348";  ///< `same`: on the client listener; `off`: none
@@ -320,6 +343,7 @@ struct Config {
   ResponseSettings responses;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
   LedgerSettings ledger;
+  AlertSettings alerts;
 
   std::vector<ProviderConfig> providers;  ///< in the order they were written
   std::vector<RouteConfig> models;

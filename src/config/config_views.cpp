@@ -110,6 +110,9 @@ std::vector<SettingView> list_settings(const Config& config) {
     list_timeouts(out, config, path + ".", route.timeouts, false);
     list_set(out, config, path + ".retries", retry_fields(), route.retries);
   }
+  for (const AlertRuleConfig& rule : config.alerts.rules) {
+    list_set(out, config, "alerts.rules." + rule.name, alert_rule_fields(), rule);
+  }
   for (const auto& [section, names] :
        {std::pair("tiers.", &config.tiers), std::pair("tasks.", &config.tasks)}) {
     for (const auto& [name, target] : *names) {
@@ -160,6 +163,10 @@ std::string config_reference_markdown() {
       "\n## Content rules\n\n`content_rules:` is a list, for the whole or for a route, which has "
       "both; see [the guide](../guides/content-rules.md).\n\n";
   append_table(out, content_rule_fields(), ContentRuleText{}, false);
+  out +=
+      "\n## Alerts\n\nUnder `alerts.rules.<name>:`, each with exactly one of the first six "
+      "([how they work](../guides/health-and-alerts.md)).\n\n";
+  append_table(out, alert_rule_fields(), AlertRuleConfig{}, false);
   out +=
       "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
       "Routes, tiers and tasks share one set of names.\n";

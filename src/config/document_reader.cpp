@@ -2,12 +2,15 @@
 #include "config/document_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 #include "config/content_rules.hpp"
 #include "base/ascii.hpp"
 #include "base/http_url.hpp"
 #include "base/ip_range.hpp"
+#include "base/money.hpp"
 #include "config/provider_reader.hpp"
 
 namespace weir::config {
@@ -123,6 +126,44 @@ void read_names(const Node& node, const std::string& path, SectionReader& reader
   }
 }
 
+/// What one rule is about.
+std::size_t condition_count(const AlertRuleConfig& rule) {
+  const bool conditions[] = {rule.error_rate.has_value(),    rule.latency.has_value(),
+                             rule.first_content.has_value(), rule.circuit_open.value_or(false),
+                             rule.limit_used.has_value(),    !rule.spend.empty()};
+  return static_cast<std::size_t>(std::count(std::begin(conditions), std::end(conditions), true));
+}
+
+void read_alert_rules(const Node& node, const std::string& path, SectionReader& reader,
+                      AlertSettings& alerts) {
+  if (!reader.expect_map(node, path)) return;
+  static constexpr std::array windows{"1m", "5m", "1h", "24h"};
+  for (const Member& member : node.members) {
+    const std::string full = path + "." + member.key;
+    AlertRuleConfig rule;
+    rule.name = member.key;
+    reader.note_source(full, member.value.place());
+    reader.read(member.value, full, alert_rule_fields(), rule);
+    const auto problem = [&](const std::string& at, std::string text) {
+      reader.problem(member.value.place(), at, std::move(text));
+    };
+    if (!is_client_name(rule.name)) problem(full, "a name is up to 200 bytes without blanks");
+    if (condition_count(rule) != 1) {
+      problem(full,
+              "needs exactly one of error_rate, latency, first_content, circuit_open, "
+              "limit_used and spend");
+    }
+    if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
+      problem(full + ".window", "must be 1m, 5m, 1h or 24h");
+    }
+    const auto dollars = rule.spend.empty() ? NanoUsd(1) : parse_usd(rule.spend);
+    if (!dollars || *dollars <= NanoUsd(0)) {
+      problem(full + ".spend", "must be dollars above 0, such as 50 or 0.25");
+    }
+    alerts.rules.push_back(std::move(rule));
+  }
+}
+
 void read_environment_settings(SectionReader& reader, Config& config) {
   for (const Field<Config>& row : root_fields()) {
     reader.read_variable(std::string(row.path), row, config);
@@ -149,6 +190,15 @@ void check_whole(SectionReader& reader, const Config& config) {
   }
   if (config.limits.memory_soft > config.limits.memory_hard) {
     reader.problem_at("limits.memory_soft", "must not be above limits.memory_hard");
+  }
+  const std::string& webhook = config.alerts.webhook_url;
+  const bool is_url = parse_http_url(webhook.substr(0, webhook.find('?'))).has_value();
+  if (!webhook.empty() && !is_url) {
+    reader.problem_at("alerts.webhook.url", "must be an http or https URL");
+  }
+  constexpr std::size_t secret_bytes_min = 16;
+  if (!webhook.empty() && config.alerts.webhook_secret.reveal().size() < secret_bytes_min) {
+    reader.problem_at("alerts.webhook.secret", "must have at least 16 bytes");
   }
   for (const std::string& proxy : config.trusted_proxies) {
     if (!parse_ip_range(proxy)) {
@@ -190,8 +240,12 @@ void read_document(const Node& root, SectionReader& reader, Config& config) {
   const auto content_rules = [&](const Node& node, const std::string& path) {
     read_content_rules(node, path, reader, config.content_rules);
   };
+  const auto alert_rules = [&](const Node& node, const std::string& path) {
+    read_alert_rules(node, path, reader, config.alerts);
+  };
   reader.read(root, "", root_fields(), config,
               {{"providers", providers},
+               {"alerts.rules", alert_rules},
                {"models", routes},
                {"tiers", tiers},
                {"tasks", tasks},

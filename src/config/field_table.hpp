@@ -125,6 +125,7 @@ std::span<const Field<RetrySettings>> retry_fields();
 std::span<const Field<ProviderConfig>> provider_fields();
 std::span<const Field<ModelOverride>> model_fields();
 std::span<const Field<RouteConfig>> route_fields();
+std::span<const Field<AlertRuleConfig>> alert_rule_fields();
 
 /// The environment variable of a setting of the whole: `limits.queue_wait` is
 /// WEIR_LIMITS_QUEUE_WAIT.

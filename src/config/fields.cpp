@@ -49,6 +49,8 @@ constexpr std::array root_table{
     field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
     field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),
     field<&Config::drain_timeout>("drain_timeout", "On SIGTERM, let running requests end within this", {0, hour}),
+    field<&Config::alerts, &AlertSettings::webhook_url>("alerts.webhook.url", "Where alerts are posted to, as JSON"),
+    field<&Config::alerts, &AlertSettings::webhook_secret>("alerts.webhook.secret", "What they are signed with: HMAC-SHA-256, in the header x-weir-signature; at least 16 bytes"),
     field<&Config::limits, &Limits::max_connections>("limits.max_connections", "Client connections; 0 is half of the open-file limit", {0, million}),
     field<&Config::limits, &Limits::max_connections_per_ip>("limits.max_connections_per_ip", "Connections of one public address; 0 is no limit", {0, million}),
     field<&Config::limits, &Limits::max_inflight>("limits.max_inflight", "Requests being worked on", {1, million}),
@@ -148,6 +150,21 @@ constexpr std::array route_table{
     field<&RouteConfig::unknown_params>("unknown_params", "Members of a request that Weir does not know"),
     field<&RouteConfig::trim>("trim", "`auto` makes room where a prompt does not fit the model's window"),
 };
+
+constexpr std::array alert_rule_table{
+    field<&AlertRuleConfig::error_rate>("error_rate", "Alert at this share of failed attempts", {1, 1'000}),
+    field<&AlertRuleConfig::latency>("latency", "Alert when 5 % of whole answers take this long", {1, 24 * hour}),
+    field<&AlertRuleConfig::first_content>("first_content", "Alert when the first content of 5 % of streams takes this long", {1, 24 * hour}),
+    field<&AlertRuleConfig::circuit_open>("circuit_open", "Alert while a circuit breaker lets nothing through"),
+    field<&AlertRuleConfig::limit_used>("limit_used", "Alert when this share of a limit is used up", {1, 1'000}),
+    field<&AlertRuleConfig::spend>("spend", "Alert when so many dollars were spent in the window"),
+    field<&AlertRuleConfig::of>("of", "Providers, or `provider/model`; default: each provider"),
+    field<&AlertRuleConfig::window>("window", "Time the figures are of: `1m`, `5m` (default), `1h` or `24h`"),
+    field<&AlertRuleConfig::wait>("for", "So long it must be so before anybody is told; default 1m", {0, 24 * hour}),
+    field<&AlertRuleConfig::clear_wait>("clear_for", "So long it must be over before that is told; default 1m", {0, 24 * hour}),
+    field<&AlertRuleConfig::clears_at>("clears_at", "It is over below this part of the threshold; default 80%", {1, 1'000}),
+    field<&AlertRuleConfig::calls_min>("min_calls", "With fewer calls in the window nothing is said; default 10", {1, million}),
+};
 // clang-format on
 
 }  // namespace
@@ -157,6 +174,7 @@ std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
 std::span<const Field<ProviderConfig>> provider_fields() { return provider_table; }
 std::span<const Field<ModelOverride>> model_fields() { return model_table; }
 std::span<const Field<RouteConfig>> route_fields() { return route_table; }
+std::span<const Field<AlertRuleConfig>> alert_rule_fields() { return alert_rule_table; }
 
 std::string environment_name(std::string_view path) {
   std::string name = "WEIR_";

@@ -33,6 +33,7 @@ Counts& Counts::operator+=(const Counts& other) {
   first_content_us += other.first_content_us;
   output_tokens += other.output_tokens;
   generating_us += other.generating_us;
+  cost_nanousd += other.cost_nanousd;
   return *this;
 }
 
@@ -43,6 +44,7 @@ Counts Counts::since(const Counts& before) const {
   gained.first_content_us -= before.first_content_us;
   gained.output_tokens -= before.output_tokens;
   gained.generating_us -= before.generating_us;
+  gained.cost_nanousd -= before.cost_nanousd;
   return gained;
 }
 
@@ -93,8 +95,8 @@ void Figures::encode(std::string& out) const {
   // The number of classes goes first, so that a later program with more of them can read it.
   append_varint(out, counts.ends.size());
   for (const std::uint64_t count : counts.ends) append_varint(out, count);
-  for (const std::uint64_t sum :
-       {counts.latency_us, counts.first_content_us, counts.output_tokens, counts.generating_us}) {
+  for (const std::uint64_t sum : {counts.latency_us, counts.first_content_us, counts.output_tokens,
+                                  counts.generating_us, counts.cost_nanousd}) {
     append_varint(out, sum);
   }
   latency.encode(out);
@@ -109,7 +111,7 @@ bool Figures::decode(std::string_view& bytes) {
     if (!take_varint(bytes, counts.ends[i])) return false;
   }
   for (std::uint64_t* sum : {&counts.latency_us, &counts.first_content_us, &counts.output_tokens,
-                             &counts.generating_us}) {
+                             &counts.generating_us, &counts.cost_nanousd}) {
     if (!take_varint(bytes, *sum)) return false;
   }
   return latency.decode(bytes) && first_content.decode(bytes);
@@ -119,6 +121,7 @@ bool Figures::decode(std::string_view& bytes) {
 
 void Meter::note(const AttemptFigures& attempt) {
   ends_[place_of(attempt.failure)].fetch_add(1, relaxed);
+  if (attempt.cost_nanousd > 0) cost_nanousd_.fetch_add(amount(attempt.cost_nanousd), relaxed);
   if (attempt.first_content) {
     first_content_us_.fetch_add(amount(attempt.first_content->count()), relaxed);
     first_content_.add(attempt.first_content->count());
@@ -140,6 +143,7 @@ Figures Meter::read() const {
   figures.counts.first_content_us = first_content_us_.load(relaxed);
   figures.counts.output_tokens = output_tokens_.load(relaxed);
   figures.counts.generating_us = generating_us_.load(relaxed);
+  figures.counts.cost_nanousd = cost_nanousd_.load(relaxed);
   figures.latency = latency_.read();
   figures.first_content = first_content_.read();
   return figures;

@@ -23,6 +23,7 @@ struct AttemptFigures {
   std::optional<microseconds> first_content = {};  ///< of a stream that had any
   std::int64_t output_tokens = 0;
   microseconds generating{0};  ///< what those took to come; zero: nobody knows
+  std::int64_t cost_nanousd = 0;
 };
 
 /// Sums of attempts.
@@ -32,6 +33,7 @@ struct Counts {
   std::uint64_t first_content_us = 0;
   std::uint64_t output_tokens = 0;  ///< of those whose `generating_us` is known
   std::uint64_t generating_us = 0;
+  std::uint64_t cost_nanousd = 0;  ///< of all attempts
 
   Counts& operator+=(const Counts& other);
   /// What came since `before`, an earlier reading of the same sums.
@@ -77,6 +79,7 @@ class Meter {
   Sum first_content_us_{0};
   Sum output_tokens_{0};
   Sum generating_us_{0};
+  Sum cost_nanousd_{0};
   AtomicSketch latency_;
   AtomicSketch first_content_;
 };

@@ -7,8 +7,6 @@
 namespace weir::pipeline {
 namespace {
 
-constexpr std::size_t bytes_max = 6 * 1024;
-
 std::int64_t value_of(const std::atomic<std::int64_t>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
@@ -70,7 +68,8 @@ std::string_view name(Strategy strategy) noexcept {
 }
 
 std::string explain(const Call& call, const Operation& operation,
-                    const std::vector<Candidate>& plan, const Candidate* chosen) {
+                    const std::vector<Candidate>& plan, const Candidate* chosen,
+                    std::size_t bytes_max) {
   std::string out;
   json::Writer json(out);
   json.begin_object().member("route", call.route->name).key("targets").begin_array();

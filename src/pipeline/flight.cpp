@@ -287,6 +287,7 @@ health::AttemptFigures Flight::figures(net::TimePoint ended) const {
     figures.generating = time_between(*end_.first_content_at, ended);
   }
   figures.output_tokens = row().usage.output_total();
+  figures.cost_nanousd = row().cost_nanousd + row().exposure_nanousd;
   return figures;
 }
 

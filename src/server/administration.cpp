@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "admin/changes.hpp"
+#include "admin/failover_view.hpp"
 #include "identity/credential.hpp"
 #include "base/ascii.hpp"
 #include "base/assert.hpp"
@@ -163,6 +164,14 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
       return provider_health_answer(program_, request);
     case Endpoint::export_health:
       return health_export_answer(program_, request, media_type);
+    case Endpoint::list_failovers:
+      return admin::failovers_json(program_.failovers().list());
+    case Endpoint::explain:
+      return explain(request);
+    case Endpoint::set_circuit:
+      return set_circuit(request);
+    case Endpoint::list_alerts:
+      return alerts_answer(program_, request);
     case Endpoint::list_providers:
       return program_.look_at(*snapshot, admin::providers_json);
     case Endpoint::add_provider:
@@ -261,6 +270,33 @@ Result<std::string> Administration::reset_provider(const AdminRequest& request) 
   program_.log().info("provider_reset", "breakers closed and cooldowns ended",
                       {{"provider", request.argument}});
   return provider(request.argument);
+}
+
+Result<std::string> Administration::set_circuit(const AdminRequest& request) {
+  using State = policy::CircuitBreaker::State;
+  WEIR_TRY_ASSIGN(word, admin::circuit_order(request.body));
+  std::optional<State> order;
+  for (const State state : {State::closed, State::forced_open, State::disabled}) {
+    if (policy::name(state) == word) order = state;
+  }
+  if (!order) {
+    return Error(ErrorCode::invalid_request, "must be closed, forced_open or disabled", "state");
+  }
+  if (!program_.set_circuit(request.argument, *order)) {
+    return no_such("provider", request.argument);
+  }
+  program_.log().info("circuit_set", "an administrator set a circuit breaker",
+                      {{"name", request.argument}, {"state", word}});
+  return changed("circuit", request.argument);
+}
+
+Result<std::string> Administration::explain(const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(wishes, admin::explain_wishes(request.body));
+  engine::ExplainAsk ask;
+  ask.model = std::move(wishes.model);
+  ask.request = wishes.request;
+  ask.options.prefer = std::move(wishes.prefer);
+  return program_.explain(ask);
 }
 
 /// The answer does not wait for the server's; it shows in the provider's `detection`.

@@ -19,6 +19,7 @@
 #include "server/responses_door.hpp"
 #include "server/routes.hpp"
 #include "server/service_calls.hpp"
+#include "shared_state/failovers.hpp"
 #include "shared_state/occupancy.hpp"
 
 namespace weir::server {
@@ -45,6 +46,7 @@ struct Shared {
   std::string uploads_directory = {};
   /// Told the provider whose models may be others now; for any thread. May be empty.
   std::function<void(std::string)> on_models_changed = {};
+  shared_state::Failovers* failovers = nullptr;  ///< null: they are not counted
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and

@@ -24,12 +24,12 @@ Result<Resolution> resolution_of(const net::http::Query& query, std::string_view
   return bad_parameter(name, "must be minute or hour");
 }
 
-Result<std::int64_t> from_of(const net::http::Query& query) {
-  const std::string text = query.find("from_ms").value_or("0");
+Result<std::int64_t> number_of(const net::http::Query& query, std::string_view name) {
+  const std::string text = query.find(name).value_or("0");
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-    return bad_parameter("from_ms", "must be a Unix time in milliseconds");
+    return bad_parameter(name, "must be a whole number, not below 0");
   }
   return value;
 }
@@ -63,7 +63,7 @@ Result<std::string> health_answer(Program& program, const AdminRequest& request)
 
 Result<std::string> provider_health_answer(Program& program, const AdminRequest& request) {
   WEIR_TRY_ASSIGN(resolution, resolution_of(request.query, "history"));
-  WEIR_TRY_ASSIGN(from_ms, from_of(request.query));
+  WEIR_TRY_ASSIGN(from_ms, number_of(request.query, "from_ms"));
   const auto snapshot = program.snapshot();
   const auto index = snapshot->config().find_provider(request.argument);
   if (!index) {
@@ -87,7 +87,7 @@ Result<std::string> health_export_answer(Program& program, const AdminRequest& r
   const std::string format = request.query.find("format").value_or("json");
   if (format != "json" && format != "csv") return bad_parameter("format", "must be json or csv");
   WEIR_TRY_ASSIGN(resolution, resolution_of(request.query, "points"));
-  WEIR_TRY_ASSIGN(from_ms, from_of(request.query));
+  WEIR_TRY_ASSIGN(from_ms, number_of(request.query, "from_ms"));
   const std::string series = request.query.find("series").value_or("");
   WEIR_TRY_ASSIGN(points,
                   program.health().history(resolution, series, from_ms, points_at_once + 1));
@@ -100,6 +100,14 @@ Result<std::string> health_export_answer(Program& program, const AdminRequest& r
   if (format == "json") return admin::points_json(points, next);
   media_type = admin::csv_media_type;
   return admin::points_csv(points);
+}
+
+Result<std::string> alerts_answer(Program& program, const AdminRequest& request) {
+  WEIR_TRY_ASSIGN(after, number_of(request.query, "after"));
+  std::string out;
+  program.health().look_at_alerts(
+      [&](const health::Alerts& alerts) { out = admin::alerts_json(alerts, after); });
+  return out;
 }
 
 }  // namespace weir::server

@@ -16,5 +16,7 @@ Result<std::string> provider_health_answer(Program& program, const AdminRequest&
 /// Also says of which media type the answer is.
 Result<std::string> health_export_answer(Program& program, const AdminRequest& request,
                                          std::string& media_type);
+/// `?after=`: only the events after that one.
+Result<std::string> alerts_answer(Program& program, const AdminRequest& request);
 
 }  // namespace weir::server

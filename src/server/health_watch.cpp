@@ -6,6 +6,9 @@
 #include <map>
 #include <utility>
 
+#include "server/gate_memory.hpp"
+#include "store/files.hpp"
+
 namespace weir::server {
 namespace {
 
@@ -22,6 +25,8 @@ constexpr std::int64_t hours_kept_ms = 90 * day_ms;
 constexpr std::size_t rows_max = 1'000'000;  // of each length
 constexpr std::size_t removed_at_once = 2'000;
 constexpr std::size_t restored_max = 500'000;
+constexpr const char* gate_file = "/gate.json";
+constexpr std::size_t gate_bytes_max = std::size_t{16} << 20;
 /// The wall clock may be this much ahead before it is believed.
 constexpr std::int64_t clock_step_ms = 5'000;
 
@@ -50,6 +55,7 @@ HealthWatch::HealthWatch(const pipeline::WallClock& wall, shared_state::Gate& ga
     : wall_(wall),
       gate_(gate),
       log_(log),
+      alerts_(log),
       wall_start_ms_(wall.unix_ms()),
       steady_start_(steady_clock::now()) {}
 
@@ -61,12 +67,14 @@ HealthWatch::~HealthWatch() {
 void HealthWatch::start(std::string folder) {
   folder_ = std::move(folder);
   open_store();  // before the first look, so that nothing is put back into a slot that goes on
+  restore_gate();
   thread_ = std::thread([this] { run(); });
 }
 
 void HealthWatch::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(snapshot);
+  alerts_.set_config(snapshot_->config().alerts);
 }
 
 void HealthWatch::stop() {
@@ -103,10 +111,12 @@ void HealthWatch::run() {
       look_now();
       if (is_stopping_) break;
     }
+    keep_gate();
     if (looks % looks_per_keeping == 0) keep_points();
     if (looks % looks_per_sweep == 0) forget_old();
   }
   keep_points();
+  keep_gate();
 }
 
 /// Without a store there are figures of the time since the start, and no history.
@@ -154,7 +164,30 @@ void HealthWatch::look_now() {
     const auto found = refusing.find(name);
     sources.push_back({name, &counters->meter, found != refusing.end() && found->second});
   }
-  monitor_.look(sources, now_ms());
+  const std::int64_t now = now_ms();
+  monitor_.look(sources, now);
+  alerts_.look(monitor_, *snapshot_, status, now);
+}
+
+/// Before the first request. The clock that cooldowns are measured by has begun anew meanwhile.
+void HealthWatch::restore_gate() {
+  if (folder_.empty()) return;
+  auto text = store::read_file(folder_ + gate_file, gate_bytes_max);
+  if (!text) return;
+  gate_.restore(read_gate_text(*text, wall_.unix_ms()), steady_clock::now());
+  gate_text_ = *std::move(text);
+}
+
+void HealthWatch::keep_gate() {
+  if (folder_.empty()) return;
+  std::string text = gate_text(gate_.kept(steady_clock::now()), wall_.unix_ms());
+  if (text == gate_text_) return;
+  if (const auto kept = store::replace_file(folder_ + gate_file, text); !kept) {
+    log_.warn("health", "cooldowns would not outlive a restart",
+              {{"reason", kept.error().message}});
+    return;
+  }
+  gate_text_ = std::move(text);
 }
 
 void HealthWatch::keep_points() {
@@ -203,6 +236,12 @@ void HealthWatch::look(const std::function<void(const health::Monitor& monitor)>
   const std::lock_guard lock(mutex_);
   look_now();
   read(monitor_);
+}
+
+void HealthWatch::look_at_alerts(const std::function<void(const health::Alerts& alerts)>& read) {
+  const std::lock_guard lock(mutex_);
+  look_now();
+  read(alerts_.alerts());
 }
 
 Result<std::vector<Point>> HealthWatch::history(Resolution resolution, std::string_view series,

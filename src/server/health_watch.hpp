@@ -14,6 +14,7 @@
 #include "engine/snapshot.hpp"
 #include "health/monitor.hpp"
 #include "pipeline/attempt.hpp"
+#include "server/alert_desk.hpp"
 #include "server/log.hpp"
 #include "shared_state/gate.hpp"
 #include "store/health_store.hpp"
@@ -21,7 +22,7 @@
 namespace weir::server {
 
 /// Watches over the providers, on a thread of its own: looks at their meters every few seconds and
-/// keeps the history. No request ever waits for it.
+/// keeps the history, and what the gate remembers over a restart. No request ever waits for it.
 ///
 /// `set_snapshot` and `stop` are for any thread, as is what asks.
 class HealthWatch {
@@ -39,6 +40,10 @@ class HealthWatch {
 
   /// Calls `read` with figures of this moment.
   void look(const std::function<void(const health::Monitor& monitor)>& read);
+  /// Calls `read` with the incidents of this moment.
+  void look_at_alerts(const std::function<void(const health::Alerts& alerts)>& read);
+  /// Limits that alerts watch beside those that providers tell of. Before `start`.
+  void add_limits(AlertDesk::LimitSource source) { alerts_.add_limits(std::move(source)); }
   /// Points of the history, by start. Errors: `store_unavailable`.
   Result<std::vector<health::Point>> history(health::Resolution resolution, std::string_view series,
                                              std::int64_t from_ms, std::size_t count_max);
@@ -49,6 +54,8 @@ class HealthWatch {
   void look_now();
   [[nodiscard]] std::int64_t now_ms();
   void keep_points();
+  void restore_gate();
+  void keep_gate();
   void forget_old();
 
   const pipeline::WallClock& wall_;
@@ -56,16 +63,18 @@ class HealthWatch {
   Log& log_;
   std::string folder_;
 
-  std::mutex mutex_;  ///< of the monitor, the snapshot and the clock
+  std::mutex mutex_;  ///< of the monitor, the alerts, the snapshot and the clock
   std::condition_variable wakes_;
   bool is_stopping_ = false;
   std::shared_ptr<const engine::Snapshot> snapshot_;
   health::Monitor monitor_{{}};
+  AlertDesk alerts_;
   std::int64_t wall_start_ms_ = 0;
   std::chrono::steady_clock::time_point steady_start_;
 
   std::mutex store_mutex_;
   std::unique_ptr<store::HealthStore> store_;
+  std::string gate_text_;  ///< as it was kept last
   std::thread thread_;
 };
 

@@ -275,6 +275,9 @@ net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
                       .shows_target = request.snapshot->config().expose_target};
   const ActiveCall active(active_calls_, call);
   result = co_await attempts_.run(call, operation, delivery);
+  if (failovers_ != nullptr && result.rows.size() > 1) {
+    failovers_->note(call.route->name, result.rows);
+  }
   write_down(request, call, result);
   co_return result;
 }

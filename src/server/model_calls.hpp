@@ -8,6 +8,7 @@
 #include "net/task.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
+#include "shared_state/failovers.hpp"
 
 namespace weir::server {
 
@@ -17,10 +18,10 @@ class Log;
 /// loop answer it.
 class ModelCalls {
  public:
-  /// `log` null: nothing is written down.
+  /// `log` null: nothing is written down. `failovers` null: they are not counted.
   ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
-             Log* log)
-      : loop_(loop), attempts_(attempts), wall_(wall), log_(log) {}
+             Log* log, shared_state::Failovers* failovers)
+      : loop_(loop), attempts_(attempts), wall_(wall), log_(log), failovers_(failovers) {}
 
   /// Precondition: the route's endpoint has a call reader, and the body was read.
   net::Task<void> answer(ClientRequest& request);
@@ -44,6 +45,7 @@ class ModelCalls {
   pipeline::AttemptLoop& attempts_;
   const pipeline::WallClock& wall_;
   Log* log_;
+  shared_state::Failovers* failovers_;
   std::vector<ActiveCall*> active_calls_;
 };
 

@@ -173,6 +173,7 @@ Program::Program(Options options, config::Loaded loaded)
       health_(wall_, gate_, log_),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
+  shared_.failovers = &failovers_;
   for (const FoundServer& found : options_.local_servers) {
     options_.load.local_servers.push_back(found.server);
   }
@@ -364,6 +365,7 @@ void Program::forget_secrets(const config::Config& config) {
   std::vector<std::string> secrets{client_key_, admin_token_};
   const auto add = [&](const config::Secret& secret) { secrets.emplace_back(secret.reveal()); };
   for (const config::Secret& key : config.keys) add(key);
+  add(config.alerts.webhook_secret);
   for (const config::ProviderConfig& provider : config.providers) {
     for (const config::Secret& key : provider.api_keys) add(key);
     for (const auto& [name, value] : provider.headers) add(value);
@@ -648,6 +650,19 @@ bool Program::detect_provider(std::string_view name) {
   if (!detection_.looks().contains(name)) return false;
   detection_.look_now(std::string(name));
   return true;
+}
+
+bool Program::set_circuit(std::string_view name, policy::CircuitBreaker::State order) {
+  using State = policy::CircuitBreaker::State;
+  const auto now = std::chrono::steady_clock::now();
+  if (order == State::forced_open) return gate_.force_open(name, now);
+  if (order == State::disabled) return gate_.disable(name, now);
+  return gate_.reset(name, now);
+}
+
+Result<std::string> Program::explain(const engine::ExplainAsk& ask) {
+  SeededRandom random(random_seed());
+  return engine::explain_request(*snapshot(), gate_, ask, random, wall_.unix_ms());
 }
 
 bool Program::reset_provider(std::string_view name) {

@@ -13,6 +13,7 @@
 #include "admin/views.hpp"
 #include "config/loader.hpp"
 #include "identity/directory.hpp"
+#include "engine/explanation.hpp"
 #include "ledger/ledger.hpp"
 #include "server/background.hpp"
 #include "server/detection.hpp"
@@ -20,6 +21,7 @@
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
 #include "server/worker.hpp"
+#include "shared_state/failovers.hpp"
 #include "shared_state/gate.hpp"
 #include "shared_state/occupancy.hpp"
 #include "store/instance.hpp"
@@ -96,13 +98,19 @@ class Program {
     day_.advance(wall_.unix_ms(), snapshot.upstreams());
     const auto now = std::chrono::steady_clock::now();
     return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_,
-                              snapshot.refused(), detection_.looks()});
+                              snapshot.refused(), detection_.looks(), failovers_.list()});
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
   /// To be called at midnight (UTC), so that figures of the day begin there.
   void begin_day();
   /// Closes the provider's breakers and ends its cooldowns. False: there is no such provider.
   bool reset_provider(std::string_view name);
+  /// Sets the breaker of a provider or of `provider/model`: closed, forced open or disabled; the
+  /// last two hold until they are taken back, also over a restart (B-8). False: there is no such
+  /// provider.
+  bool set_circuit(std::string_view name, policy::CircuitBreaker::State order);
+  /// Where a request would go now; see `engine::explain_request`.
+  Result<std::string> explain(const engine::ExplainAsk& ask);
   /// Asks the provider for its models now; the answer shows in `look_at`. False: it is not one that
   /// is asked.
   bool detect_provider(std::string_view name);
@@ -119,6 +127,7 @@ class Program {
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] HealthWatch& health() { return health_; }
   [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
+  [[nodiscard]] const shared_state::Failovers& failovers() const { return failovers_; }
 
  private:
   Result<> make_keys(const config::Config& config);
@@ -156,6 +165,7 @@ class Program {
   Background background_;
   ResponseArchive responses_;
   shared_state::Occupancy occupancy_;
+  shared_state::Failovers failovers_;
   Shared shared_;
   WorkerContext context_;
   Detection detection_;

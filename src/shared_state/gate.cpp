@@ -517,4 +517,77 @@ std::vector<ProviderStatus> Gate::status(net::TimePoint now) const {
   return all;
 }
 
+// ---- Over a restart -----------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::chrono::seconds kept_cooldown_min{60};
+
+bool is_order(State state) { return state == State::forced_open || state == State::disabled; }
+
+/// Under the provider's mutex.
+void keep(std::vector<KeptState>& all, const std::string& name, std::uint64_t key,
+          const Circuit* circuit, const Cooling* cooling, net::TimePoint now) {
+  KeptState kept{.name = name, .key = key};
+  if (circuit != nullptr && is_order(circuit->breaker.state())) {
+    kept.order = circuit->breaker.state();
+  }
+  if (cooling != nullptr && cooling->cooldown.remaining(now) > kept_cooldown_min) {
+    kept.cooldown = cooling->cooldown.remaining(now);
+    kept.cause = cooling->cause;
+  }
+  const bool is_worth_it = kept.order != State::closed || kept.cooldown > net::Duration::zero();
+  if (is_worth_it) all.push_back(std::move(kept));
+}
+
+void go_on(Cooling& cooling, const KeptState& kept, net::TimePoint now) {
+  cooling.cooldown.resume(kept.cooldown, now);
+  cooling.cause = kept.cause;
+}
+
+}  // namespace
+
+std::vector<KeptState> Gate::kept(net::TimePoint now) const {
+  std::vector<KeptState> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, provider] : providers_) {
+    const auto targets = targets_of(*provider);
+    const std::lock_guard provider_lock(provider->mutex);
+    keep(all, name, 0, &provider->circuit, nullptr, now);
+    for (const auto& key : provider->keys) {
+      keep(all, name, key->fields_hash, nullptr, &key->cooling, now);
+    }
+    // The key belongs to what the target is cooled for: with another one it is free.
+    for (const auto& target : targets) {
+      keep(all, target->name, target->fields_hash, &target->circuit, &target->cooling, now);
+    }
+  }
+  return all;
+}
+
+void Gate::restore(const std::vector<KeptState>& states, net::TimePoint now) {
+  for (const KeptState& kept : states) {
+    if (kept.order == State::forced_open) force_open(kept.name, now);
+    if (kept.order == State::disabled) disable(kept.name, now);
+    if (kept.cooldown <= net::Duration::zero()) continue;
+    const std::lock_guard lock(mutex_);
+    const auto slash = kept.name.find('/');
+    const auto found = providers_.find(std::string_view(kept.name).substr(0, slash));
+    if (found == providers_.end()) continue;
+    const std::shared_ptr<ProviderState> provider = found->second;
+    const bool is_of_target = slash != std::string::npos;
+    const auto target = is_of_target ? target_state(kept.name, provider) : nullptr;
+    const std::lock_guard provider_lock(provider->mutex);
+    const auto key = std::find_if(provider->keys.begin(), provider->keys.end(),
+                                  [&](const auto& one) { return one->fields_hash == kept.key; });
+    if (key == provider->keys.end()) continue;  // it has another key now
+    if (target == nullptr) {
+      go_on((*key)->cooling, kept, now);
+    } else {
+      target->fields_hash = (*key)->fields_hash;
+      go_on(target->cooling, kept, now);
+    }
+  }
+}
+
 }  // namespace weir::shared_state

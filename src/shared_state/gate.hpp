@@ -53,6 +53,17 @@ struct Transition {
   policy::CircuitBreaker::Cause cause{};
 };
 
+/// What of the gate's memory outlives the program (B-8, K-4): what an administrator said, and
+/// cooldowns that last for longer than a minute.
+struct KeptState {
+  std::string name;       ///< of a provider, or of a target as the gate calls it
+  std::uint64_t key = 0;  ///< a hash of the header lines that the key is sent in
+  policy::CircuitBreaker::State order =
+      policy::CircuitBreaker::State::closed;              ///< or what was said
+  net::Duration cooldown{};                               ///< that is left; 0 = none
+  policy::FailureClass cause = policy::FailureClass::ok;  ///< of the cooldown
+};
+
 /// The gate in front of all targets, shared by all threads: breakers of targets and providers,
 /// cooldowns of targets and keys, retry budgets (sections 5 to 7). An attempt needs the word of
 /// all of them; when one refuses, the others get their permits back.
@@ -111,6 +122,12 @@ class Gate final : public pipeline::TargetGate {
 
   /// By name.
   [[nodiscard]] std::vector<ProviderStatus> status(net::TimePoint now) const;
+
+  /// What is to be kept of this moment.
+  [[nodiscard]] std::vector<KeptState> kept(net::TimePoint now) const;
+  /// Goes on with what an earlier program kept; what is of providers or keys that there are not any
+  /// more is passed over. Once, after the first snapshot.
+  void restore(const std::vector<KeptState>& states, net::TimePoint now);
 
  private:
   using Transitions = std::vector<Transition>;  // nearly always empty: no allocation

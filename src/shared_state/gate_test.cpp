@@ -105,6 +105,47 @@ TEST_F(GateTest, OnlyAnUnreachableEndpointClosesTheWholeProvider) {
 }
 
 // Clients sleep on this number: a moment earlier they would only be refused again.
+// B-8, K-4: a restart must not bring back what an administrator has taken out of service, nor spend
+// the calls that teach about a quota again.
+TEST_F(GateTest, B8AndK4OrdersAndLongCooldownsOutliveTheProgram) {
+  gate.force_open("two", now);
+  gate.disable("one/a", now);
+  auto spent = ended(FailureClass::quota);
+  spent.wait = 10min;
+  spent.cooldown = policy::CooldownScope::target;
+  call(*one_b, spent);
+  auto limited = ended(FailureClass::rate);
+  limited.wait = 30s;
+  limited.cooldown = policy::CooldownScope::target;
+  call(*one_a, limited);
+  const std::vector<KeptState> kept = gate.kept(now);
+
+  Gate next({.seed = 2});
+  const auto other_a = make_target(next, "one", "a", usual_fields);
+  const auto other_b = make_target(next, "one", "b", usual_fields);
+  const auto other_two = make_target(next, "two", "a", usual_fields);
+  next.restore(kept, now);
+  EXPECT_FALSE(next.permit(*other_two, now).is_granted);
+  EXPECT_TRUE(next.permit(*other_a, now).is_granted) << "30 s are over before it is back";
+  const Permit refused = next.permit(*other_b, now);
+  EXPECT_FALSE(refused.is_granted);
+  EXPECT_GT(refused.remaining, 9min);
+  EXPECT_TRUE(next.permit(*other_b, now + 10min).is_granted);
+}
+
+TEST_F(GateTest, K4ACooldownOfAnotherKeyIsNotGoneOnWith) {
+  auto spent = ended(FailureClass::quota);
+  spent.wait = 10min;
+  spent.cooldown = policy::CooldownScope::key;
+  call(*one_b, spent);
+  const std::vector<KeptState> kept = gate.kept(now);
+  EXPECT_FALSE(kept.empty());
+  Gate next({.seed = 2});
+  const auto other = make_target(next, "one", "b", "authorization: Bearer another\r\n");
+  next.restore(kept, now);
+  EXPECT_TRUE(next.permit(*other, now).is_granted);
+}
+
 TEST_F(GateTest, B10ARefusalTellsWhenTheTargetMayBeAskedAgain) {
   const milliseconds remaining = open(*one_a);
   ASSERT_GE(remaining, 8s);

@@ -147,7 +147,8 @@ INCLUDES = {
     "admin": _CORE | {"config"},
     "api": _CORE | {"config", "engine"},
     "server": _CORE | {"config", "engine", "admin", "identity"},
-    "cli": _CORE | {"config", "engine", "admin", "identity", "server", "api"},
+    "chaos": _CORE,
+    "cli": _CORE | {"chaos", "config", "engine", "admin", "identity", "server", "api"},
 }
 VALUE_HEADERS = {"weir/error.hpp", "weir/result.hpp"}
 PUBLIC_API_USERS = {"api", "server", "cli"}

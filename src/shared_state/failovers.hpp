@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "pipeline/call.hpp"
+
+namespace weir::shared_state {
+
+/// Why a call went from one target to another.
+enum class FailoverKind : std::uint8_t {
+  failover,  ///< the first had failed
+  hedge,     ///< the first was silent for too long
+  recovery,  ///< the first's stream broke, and the second went on with it
+};
+std::string_view name(FailoverKind kind) noexcept;
+
+struct FailoverCount {
+  std::string route;
+  std::string from;  ///< targets
+  std::string to;
+  policy::FailureClass failure = policy::FailureClass::ok;  ///< how the first ended
+  FailoverKind kind = FailoverKind::failover;
+  std::uint64_t count = 0;
+};
+
+/// How often calls went from where to where, and why, since the start.
+///
+/// For any thread. Only calls with more than one attempt come here: a short mutex. Memory: at most
+/// `rows_max` rows; what would be a further one is counted under the names `other`.
+class Failovers {
+ public:
+  static constexpr std::size_t rows_max = 1'000;
+
+  /// Takes what the attempts of an ended call show.
+  void note(std::string_view route, const std::vector<pipeline::AttemptRow>& attempts);
+  /// The most frequent first.
+  [[nodiscard]] std::vector<FailoverCount> list() const;
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string, policy::FailureClass, FailoverKind>;
+  void add(Key key);
+
+  mutable std::mutex mutex_;
+  std::map<Key, std::uint64_t> counts_;
+};
+
+}  // namespace weir::shared_state
