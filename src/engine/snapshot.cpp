@@ -112,11 +112,11 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   upstream->is_mock = provider.mock || provider.spec->name == providers::mock_provider;
   upstream->quirks = provider.spec->quirks;
   using config::Timeout;
-  upstream->connect_timeouts.dns = provider.timeouts.in_force(Timeout::dns, provider.local);
-  upstream->connect_timeouts.connect = provider.timeouts.in_force(Timeout::connect, provider.local);
-  upstream->request_write_stall =
-      provider.timeouts.in_force(Timeout::request_write_stall, provider.local);
-  upstream->pool_idle = provider.timeouts.in_force(Timeout::pool_idle, provider.local);
+  const config::Timeouts timeouts = config.timeouts.with(provider.timeouts);
+  upstream->connect_timeouts.dns = timeouts.in_force(Timeout::dns, provider.local);
+  upstream->connect_timeouts.connect = timeouts.in_force(Timeout::connect, provider.local);
+  upstream->request_write_stall = timeouts.in_force(Timeout::request_write_stall, provider.local);
+  upstream->pool_idle = timeouts.in_force(Timeout::pool_idle, provider.local);
   const auto head_bytes = static_cast<std::size_t>(config.limits.upstream_header_bytes.bytes);
   upstream->limits.head.field_bytes_max = head_bytes;
   upstream->limits.head.fields_bytes_max = head_bytes;

@@ -113,6 +113,7 @@ def test_before_an_answer_the_next_target_is_asked(pair, name):
 
 @pytest.mark.parametrize("name", [*FAILURES, *STREAM_ONLY])
 def test_before_the_first_content_of_a_stream_the_next_target_is_asked(pair, name):
+    """S-9.1"""
     weir, broken, backup = pair
     broken.always((FAILURES | STREAM_ONLY)[name])
     stream = weir.stream("smart", TEXT)
@@ -297,6 +298,7 @@ def test_a_short_retry_after_is_waited_for_when_nobody_else_is_there(broken):
 
 
 def test_the_client_may_forbid_retries_and_failover(pair):
+    """R-8, F-6"""
     weir, broken, backup = pair
     broken.always(fault.status(500))
     once = weir.chat("smart", TEXT, headers={"x-weir-no-retry": "true"})
@@ -314,6 +316,7 @@ def test_the_client_may_prefer_a_provider(pair):
 
 
 def test_a_server_that_closed_its_idle_connection_costs_no_request(broken):
+    """T-25"""
     with Weir({"providers": {"a": broken.provider}}) as weir:
         assert weir.chat("a/m", TEXT).status == 200
         broken.kill()
@@ -331,6 +334,7 @@ def test_a_stalled_attempt_ends_at_its_time_and_the_next_target_answers(broken, 
 
 
 def test_the_request_as_a_whole_has_a_time(broken):
+    """T-15, T-22"""
     broken.always(fault.stall())
     with Weir({"providers": {"a": broken.provider}}) as weir:
         begin = time.monotonic()

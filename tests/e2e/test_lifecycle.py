@@ -43,6 +43,7 @@ def chat_bytes(text: str, **members) -> bytes:
 @pytest.mark.parametrize("by_reset", [False, True])
 @pytest.mark.parametrize("phase", ["before the answer", "within a stream", "before a stream"])
 def test_a_client_that_leaves_ends_the_call_upstream(weir, upstream, phase, by_reset):
+    """S-10.1, S-10.2"""
     upstream.script(fault.stall(events=1 if phase == "within a stream" else None))
     wire = socket.create_connection(("127.0.0.1", weir.port), timeout=10)
     wire.sendall(chat_bytes("one two", stream=phase != "before the answer"))
@@ -73,6 +74,7 @@ def test_a_client_that_leaves_between_two_attempts_ends_the_call(upstream):
 
 
 def test_many_that_leave_at_any_point_leave_nothing_behind(weir, upstream):
+    """S-10.6"""
     upstream.always(fault.pace(0.002))
 
     def descriptors() -> int:
@@ -114,6 +116,7 @@ def test_a_reload_takes_the_new_file_and_breaks_nothing_that_runs(weir, upstream
 
 
 def test_a_reload_of_an_invalid_file_changes_nothing_and_says_where(weir, upstream):
+    """H-1"""
     broken = {"providers": {"up": {**upstream.provider, "api_kee": "x"}}}
     weir.write_config(broken)
     line = next(
@@ -136,6 +139,7 @@ def test_a_reload_when_the_file_is_gone_changes_nothing(weir):
 
 
 def test_reloads_under_load_fail_no_request(weir, upstream):
+    """H-2"""
     is_over = threading.Event()
 
     def load() -> list[int]:
@@ -161,6 +165,7 @@ def test_reloads_under_load_fail_no_request(weir, upstream):
 
 
 def test_sigterm_lets_running_requests_finish_and_takes_no_new_ones(weir, upstream):
+    """H-5, H-6"""
     upstream.script(fault.pace(0.1), fault.delay(0.8))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         stream = pool.submit(weir.stream, "up/m", "one two three four five six")

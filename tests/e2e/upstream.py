@@ -56,6 +56,7 @@ class Received:
     came_at: float = 0.0
     caller_gone: threading.Event = dataclasses.field(default_factory=threading.Event)
     gone_at: float = 0.0
+    taken_bytes: int = 0  # of a `watched` answer
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers if key == name), None)
@@ -230,6 +231,25 @@ def stall(events: int | None = None) -> Fault:
         if events is not None:
             await exchange.send_events(events)
         await exchange.wait_for_caller_to_go()
+
+    return Fault(play)
+
+
+def watched() -> Fault:
+    """A whole stream, as fast as it is taken; tells when the caller goes in the middle."""
+
+    async def play(exchange: Exchange) -> None:
+        events = exchange.answer.events
+        try:
+            await exchange.send_events(0)
+            for event in events.content + events.end:
+                await exchange.send_chunk(event)
+                exchange.request.taken_bytes += len(event)
+            await exchange.send(b"0\r\n\r\n")
+        except ConnectionError:
+            exchange.request.gone_at = time.monotonic()
+            exchange.request.caller_gone.set()
+            raise
 
     return Fault(play)
 

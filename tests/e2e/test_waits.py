@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every wait of the program has an end (section 3 of the failure semantics), seen from outside."""
+
+import json
+import resource
+import socket
+import subprocess
+import time
+
+import pytest
+
+import upstream as fault
+from harness import (
+    ANSWER_SECONDS_MAX,
+    BINARY,
+    Client,
+    Weir,
+    clean_environment,
+    eventually,
+    read_answers,
+    run_weir,
+    user,
+)
+from upstream import Upstream
+
+SHORT = "300ms"
+SHORT_SECONDS = 0.3
+LATE_SECONDS = 5.0  # a busy machine with a sanitizer; idle, 2 % or 50 ms more is the rule
+
+
+@pytest.fixture
+def up():
+    with Upstream("openai") as upstream:
+        yield upstream
+
+
+def gateway(up: Upstream, **timeouts: str) -> Weir:
+    return Weir({"providers": {"up": up.provider}, "retries": "off", "timeouts": timeouts})
+
+
+def connect(weir: Weir) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", weir.port), timeout=ANSWER_SECONDS_MAX)
+
+
+def post(size: int) -> bytes:
+    return b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % size
+
+
+class Took:
+    """How long a block took; T-20's lower side, and an upper one for a busy machine."""
+
+    def __enter__(self):
+        self.begin = time.monotonic()
+        return self
+
+    def __exit__(self, kind, *_):
+        took = time.monotonic() - self.begin
+        assert kind is not None or SHORT_SECONDS <= took + 0.001 < LATE_SECONDS, took
+
+
+# The client ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-keyout", folder / "key", "-out", folder / "cert"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return {"cert": str(folder / "cert"), "key": str(folder / "key")}
+
+
+def test_t1_a_tls_handshake_that_does_not_come_ends_the_connection(certificate, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = {
+        "listen": f"127.0.0.1:{port}",
+        "admin": {"listen": "off"},
+        "data_dir": str(tmp_path / "data"),
+        "tls": certificate,
+        "timeouts": {"client_tls_handshake": SHORT},
+    }
+    file = tmp_path / "weir.yaml"
+    file.write_text(json.dumps(config))
+    with PlainProcess(file, port), Took():
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+            assert wire.recv(1) == b""
+
+
+class PlainProcess:
+    """A gateway that answers no plain /readyz: it is up when its port is."""
+
+    def __init__(self, file, port):
+        self.port = port
+        self.process = subprocess.Popen(
+            [BINARY, "serve", "--config", str(file)],
+            env=clean_environment(file.parent), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def __enter__(self):
+        def is_up():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return True
+            except OSError:
+                return False
+
+        eventually(is_up, seconds=30)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        assert self.process.wait(40) == 0
+
+
+@pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\r\nhost: a", b"POST "])
+def test_t2_a_head_that_is_not_finished_gets_408(up, begun):
+    with gateway(up, client_headers=SHORT) as weir, connect(weir) as wire, Took():
+        wire.sendall(begun)
+        assert [answer.status for answer in read_answers(wire)] == [408]
+
+
+def test_t3_a_body_that_stops_gets_408(up):
+    with gateway(up, client_body_idle=SHORT) as weir, connect(weir) as wire, Took():
+        wire.sendall(post(100) + b"{")
+        assert [answer.status for answer in read_answers(wire)] == [408]
+
+
+def test_t4_a_body_that_goes_on_for_too_long_gets_408(up):
+    with gateway(up, client_body_total=SHORT) as weir, connect(weir) as wire:
+        wire.sendall(post(1000))
+        wire.settimeout(0.02)
+        begin = time.monotonic()
+        answer = b""
+        while not answer and time.monotonic() - begin < LATE_SECONDS:
+            try:
+                wire.sendall(b" ")
+                answer = wire.recv(100)
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_t5_an_idle_connection_is_closed_without_a_word(up):
+    with gateway(up, client_keepalive_idle=SHORT) as weir, connect(weir) as wire:
+        wire.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        with Took():
+            assert [answer.status for answer in read_answers(wire)] == [200]
+
+
+def test_t6_and_s10_4_a_client_that_takes_nothing_is_given_up_and_nothing_piles_up(up):
+    """Of a stream of 30 MB only what buffers of the system hold, and 256 KiB, leave the upstream."""
+    words = "word " * 150_000
+    with gateway(up, client_write_stall="1s") as weir:
+        up.script(fault.watched())
+        with connect(weir) as wire:
+            body = json.dumps({"model": "up/m", "stream": True, "messages": user(words)}).encode()
+            wire.sendall(post(len(body)) + body)
+            call = eventually(lambda: up.calls[0] if up.calls else None)
+            assert call.caller_gone.wait(20)
+        assert 0 < call.taken_bytes < 16 << 20
+        assert weir.chat("up/m", "still here").status == 200
+
+
+# The upstream --------------------------------------------------------------------------------------
+
+
+def test_t8_a_connection_that_does_not_come_is_given_up(up):
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = []
+        for _ in range(4):  # more than its queue holds: further ones get no answer
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+            waiting.append(one)
+        provider = {**up.provider, "base_url": f"http://127.0.0.1:{port}/v1"}
+        config = {"providers": {"a": provider}, "retries": "off", "timeouts": {"connect": SHORT}}
+        with Weir(config) as weir, Took():
+            answer = weir.chat("a/m", "hello")
+            assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
+        for one in waiting:
+            one.close()
+
+
+def test_t9_an_upstream_that_does_not_take_the_request_is_given_up():
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(8)
+        provider = {
+            "type": "openai",
+            "base_url": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1",
+            "api_key": "sk-x",
+        }
+        timeouts = {"request_write_stall": SHORT}
+        with Weir({"providers": {"a": provider}, "retries": "off", "timeouts": timeouts}) as weir:
+            with Took():
+                answer = weir.chat("a/m", "x" * (24 << 20))
+            assert (answer.status, answer.error["code"]) == (504, "upstream_timeout")
+
+
+@pytest.mark.parametrize("name", ["first_byte", "first_content"])
+def test_t10_and_t11_a_stream_that_does_not_begin_is_given_up(up, name):
+    up.always(fault.stall(None if name == "first_byte" else 0))
+    with gateway(up, **{name: SHORT}) as weir, Took():
+        answer = weir.chat("up/m", "hello", stream=True)
+        assert (answer.status, answer.error["code"]) == (504, "upstream_timeout")
+        assert up.calls[0].caller_gone.wait(5)
+
+
+def test_t10_is_for_streams_alone(up):
+    up.always(fault.delay(2 * SHORT_SECONDS))
+    with gateway(up, first_byte=SHORT, first_content=SHORT) as weir:
+        assert weir.chat("up/m", "hello").status == 200
+
+
+@pytest.mark.parametrize("name", ["stream_idle", "content_idle"])
+def test_t12_and_t13_a_stream_that_falls_silent_ends_with_an_error(up, name):
+    up.always(fault.stall(2))
+    with gateway(up, **{name: SHORT}) as weir:
+        with Took():
+            stream = weir.stream("up/m", "one two three")
+        assert len(stream.errors) == 1 and not stream.has_done
+
+
+def test_t16_a_pooled_connection_is_closed_when_nobody_needs_it(up):
+    config = {"providers": {"up": up.provider}, "threads": 1, "timeouts": {"pool_idle": "2s"}}
+    with Weir(config) as weir:
+        for _ in range(3):
+            assert weir.chat("up/m", "hello").status == 200
+        assert up.connections == 1
+        eventually(lambda: not up._open, seconds=20)
+        assert weir.chat("up/m", "hello").status == 200
+        assert up.connections == 2
+
+
+def test_t21_waits_that_guard_the_program_can_not_be_switched_off(tmp_path):
+    file = tmp_path / "weir.yaml"
+    for name in ("client_headers", "client_body_idle", "connect", "stream_idle", "request_total"):
+        file.write_text(json.dumps({"timeouts": {name: 0}}))
+        checked = run_weir("validate", "--config", str(file), folder=tmp_path)
+        assert checked.returncode == 78 and name in checked.stdout + checked.stderr, name
+    file.write_text(json.dumps({"timeouts": {"content_idle": 0, "first_byte": 0}}))
+    assert run_weir("validate", "--config", str(file), folder=tmp_path).returncode == 0
+
+
+# Other rules ---------------------------------------------------------------------------------------
+
+
+def test_f4_the_next_target_is_that_of_the_asked_route_and_not_of_a_like_named_one(up):
+    with Upstream("openai") as second, Upstream("openai") as third:
+        config = {
+            "providers": {"a": up.provider, "b": second.provider, "c": third.provider},
+            "models": {"smart": {"targets": ["a/m", "b/m"]}, "m": {"targets": ["c/m"]}},
+        }
+        up.always(fault.status(500))
+        with Weir(config) as weir:
+            for _ in range(3):
+                assert weir.chat("smart", "hello").headers["x-weir-target"] == "b/m"
+            assert third.calls == []
+            assert weir.chat("a/m", "hello").status in (502, 503)
+            assert len(second.calls) == 3, "a target that is asked by its name has no list"
+
+
+def test_f5_routes_that_lead_in_a_circle_are_a_mistake_of_the_configuration(tmp_path):
+    file = tmp_path / "weir.yaml"
+    models = {"a": {"targets": ["b"]}, "b": {"targets": ["a"]}}
+    file.write_text(json.dumps({"models": models}))
+    checked = run_weir("validate", "--config", str(file), folder=tmp_path)
+    assert checked.returncode == 78
+    assert "models.a" in checked.stdout + checked.stderr
+
+
+def test_s10_3_a_client_that_shuts_its_sending_side_counts_as_gone(up):
+    up.always(fault.stall(None))
+    with gateway(up) as weir, connect(weir) as wire:
+        body = json.dumps({"model": "up/m", "messages": user("hello")}).encode()
+        wire.sendall(post(len(body)) + body)
+        call = eventually(lambda: up.calls[0] if up.calls else None)
+        wire.shutdown(socket.SHUT_WR)
+        assert call.caller_gone.wait(5)
+
+
+def test_o4_running_out_of_descriptors_ends_requests_and_not_the_program(up):
+    with gateway(up) as weir:
+        pid = weir.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        assert weir.chat("up/m", "hello").status == 200
+        up.kill()
+        up.start()  # the pooled connection is gone: another needs a descriptor
+        with Client(weir.port) as client:
+            assert client.request("GET", "/livez").status == 200
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limits[1]))
+            body = {"model": "up/m", "messages": user("hello")}
+            assert client.request("POST", "/v1/chat/completions", body).status == 502
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+            assert client.request("POST", "/v1/chat/completions", body).status == 200
+
+
+def test_z1_probes_are_open_short_and_silent(up):
+    with gateway(up) as weir:
+        for path in ("/livez", "/readyz"):
+            answer = weir.get(path)
+            assert (answer.status, answer.body) == (200, b"ok\n")
+            assert "server" not in answer.headers
+        assert "livez" not in weir.log()
