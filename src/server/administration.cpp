@@ -47,6 +47,8 @@ std::string_view action_of(Endpoint endpoint) {
       return "provider.remove";
     case Endpoint::reset_provider:
       return "provider.reset";
+    case Endpoint::set_circuit:
+      return "circuit.set";
     case Endpoint::set_route:
       return "route.set";
     case Endpoint::remove_route:
@@ -282,9 +284,12 @@ Result<std::string> Administration::set_circuit(const AdminRequest& request) {
   if (!order) {
     return Error(ErrorCode::invalid_request, "must be closed, forced_open or disabled", "state");
   }
-  if (!program_.set_circuit(request.argument, *order)) {
+  const std::string_view provider = request.argument.substr(0, request.argument.find('/'));
+  if (!program_.snapshot()->config().find_provider(provider)) {
     return no_such("provider", request.argument);
   }
+  WEIR_TRY(program_.write_down(deed_of(request)));
+  program_.set_circuit(request.argument, *order);
   program_.log().info("circuit_set", "an administrator set a circuit breaker",
                       {{"name", request.argument}, {"state", word}});
   return changed("circuit", request.argument);
