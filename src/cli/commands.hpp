@@ -16,9 +16,10 @@ namespace weir::cli {
 
 enum class ExitCode : int {
   ok = 0,
-  failed = 1,   ///< what was asked for did not succeed
-  usage = 64,   ///< EX_USAGE: the command line can't be understood
-  config = 78,  ///< EX_CONFIG: the configuration is wrong
+  failed = 1,    ///< what was asked for did not succeed
+  usage = 64,    ///< EX_USAGE: the command line can't be understood
+  storage = 74,  ///< EX_IOERR: what is stored is damaged
+  config = 78,   ///< EX_CONFIG: the configuration is wrong
 };
 
 /// What all commands share.

@@ -261,6 +261,7 @@ ExitCode serve(Context& context) {
   server::Program program(std::move(options), std::move(loaded));
   if (const auto started = program.start(); !started) {
     print_error("weir: " + started.error().message + "\n");
+    if (started.error().code == ErrorCode::ledger_unavailable) return ExitCode::storage;
     return started.error().kind() == ErrorKind::invalid_request ? ExitCode::config
                                                                 : ExitCode::failed;
   }

@@ -200,6 +200,10 @@ Result<> Program::start() {
   }
   WEIR_TRY(open_data_directory(config));
   ledger_->start();
+  if (config.ledger.is_strict && is_ledger_damaged_) {
+    return Error(ErrorCode::ledger_unavailable,
+                 "the ledger is damaged: see weir ledger verify, or start without ledger.strict");
+  }
   WEIR_TRY(open_listeners(config));
   WEIR_TRY(make_keys(config));
   // What is detected meanwhile waits until there is something to change.
@@ -261,6 +265,7 @@ std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSetting
     log_.error("ledger", "the ledger can't be kept as it should", {{"reason", error.message}});
   };
   options.spool.on_recovered = [this](const ledger::Recovered& found) {
+    if (found.damaged_segments > 0 || found.records_missing > 0) is_ledger_damaged_ = true;
     if (found.streams == 0) return;
     log_.warn("ledger_recovered", "an earlier process ended without a word",
               {{"unknown_calls", static_cast<std::int64_t>(found.unknown_calls)},
