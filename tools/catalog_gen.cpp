@@ -119,7 +119,9 @@ std::string plan_limits(const YAML::Node& limits) {
       << ", .tokens_per_day = " << integer_of(limits, "tpd")
       << ", .input_tokens_per_minute = " << integer_of(limits, "itpm")
       << ", .output_tokens_per_minute = " << integer_of(limits, "otpm")
-      << ", .concurrency = " << integer_of(limits, "concurrency") << "}";
+      << ", .concurrency = " << integer_of(limits, "concurrency")
+      << ", .requests_per_month = " << integer_of(limits, "requests_per_month")
+      << ", .tokens_per_month = " << integer_of(limits, "tokens_per_month") << "}";
   return out.str();
 }
 

@@ -25,6 +25,7 @@ constexpr const char* examples =
     "  weir validate --config weir.yaml         every problem with its line\n"
     "  weir models --capabilities               what can be asked for, at which price\n"
     "  weir pull qwen3:8b                       have an Ollama server get a model\n"
+    "  weir usage --by month,team               what was used and what it cost\n"
     "  weir price MODEL --input 1200 --output 3  what a request costs\n"
     "  weir explain smart                       where a request would go, and why\n"
     "  weir tokens prompt.txt                   how many tokens a text is\n"
@@ -91,6 +92,8 @@ int run(int argc, char** argv) {
   add_chaos(app, context);
   add_models(app, context);
   add_pull(app, context);
+  add_usage(app, context);
+  add_whatif(app, context);
   add_price(app, context);
   add_tokens(app, context);
   add_validate(app, context);

@@ -43,6 +43,8 @@ void add_explain(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
 void add_pull(CLI::App& app, Context& context);
+void add_usage(CLI::App& app, Context& context);
+void add_whatif(CLI::App& app, Context& context);
 void add_price(CLI::App& app, Context& context);
 void add_tokens(CLI::App& app, Context& context);
 void add_config(CLI::App& app, Context& context);

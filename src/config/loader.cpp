@@ -53,6 +53,12 @@ std::vector<std::string> usual_places(const Environment& environment) {
 }
 
 /// One run of the loader.
+Node empty_map() {
+  Node node;
+  node.kind = Node::Kind::map;
+  return node;
+}
+
 class Loading {
  public:
   Loading(const Environment& environment, const Files& files)
@@ -68,6 +74,13 @@ class Loading {
     if (!root) return std::nullopt;
     if (const auto stage = environment_.get("WEIR_ENV")) add_overlay(*root, file, *stage);
     return root;
+  }
+
+  void lay_over(std::optional<Node>& root, const std::string& file) {
+    auto tree = read_file(file, true);
+    if (!tree) return;
+    if (!root) root = empty_map();
+    merge(*root, std::move(*tree));
   }
 
   Loaded finish(Node root, bool with_environment_providers, const LoadOptions& options = {}) {
@@ -178,12 +191,6 @@ class Loading {
   SectionReader reader_;
 };
 
-Node empty_map() {
-  Node node;
-  node.kind = Node::Kind::map;
-  return node;
-}
-
 }  // namespace
 
 std::string Problem::message() const {
@@ -212,7 +219,8 @@ Loaded load(const LoadOptions& options, Environment environment, const Files& fi
   if (env_file_problem) loading.add_problem(env_file_problem->place, env_file_problem->text);
   std::optional<Node> root = loading.read_files(options.config_file);
   const bool has_file = root.has_value();
-  return loading.finish(has_file ? *std::move(root) : empty_map(), !has_file, options);
+  if (!options.overlay_file.empty()) loading.lay_over(root, options.overlay_file);
+  return loading.finish(root.has_value() ? *std::move(root) : empty_map(), !has_file, options);
 }
 
 Loaded load_text(std::string_view file, std::string_view text, const Environment& environment,

@@ -65,9 +65,10 @@ struct LocalServer {
 };
 
 struct LoadOptions {
-  std::string config_file{};  ///< `--config`; empty: look at the usual places
-  std::string env_file{};     ///< `--env-file`; empty: none
-  std::vector<Edit> edits{};  ///< made while the program ran
+  std::string config_file{};   ///< `--config`; empty: look at the usual places
+  std::string env_file{};      ///< `--env-file`; empty: none
+  std::string overlay_file{};  ///< laid over the file and its overlay; empty: none
+  std::vector<Edit> edits{};   ///< made while the program ran
   /// Become providers where there is no file and none of their kind or address.
   std::vector<LocalServer> local_servers{};
 };

@@ -88,6 +88,8 @@ struct PlanLimits {
   std::int64_t input_tokens_per_minute = 0;
   std::int64_t output_tokens_per_minute = 0;
   std::int64_t concurrency = 0;
+  std::int64_t requests_per_month = 0;
+  std::int64_t tokens_per_month = 0;
 };
 
 inline constexpr std::uint8_t rank_last = 255;

@@ -10,6 +10,7 @@
 #include "base/assert.hpp"
 #include "json/writer.hpp"
 #include "server/health_answers.hpp"
+#include "server/usage_answers.hpp"
 
 namespace weir::server {
 namespace {
@@ -174,6 +175,12 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
       return set_circuit(request);
     case Endpoint::list_alerts:
       return alerts_answer(program_, request);
+    case Endpoint::usage:
+      return usage_answer(program_, request, media_type);
+    case Endpoint::usage_forecast:
+      return forecast_answer(program_);
+    case Endpoint::usage_runway:
+      return runway_answer(program_);
     case Endpoint::list_providers:
       return program_.look_at(*snapshot, admin::providers_json);
     case Endpoint::add_provider:

@@ -171,6 +171,7 @@ Program::Program(Options options, config::Loaded loaded)
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       health_(wall_, gate_, log_),
+      usage_(wall_, log_),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
@@ -212,6 +213,7 @@ Result<> Program::start() {
   publish(first);
   begin_day();
   health_.start(instance_.folder());
+  if (!instance_.folder().empty()) usage_.start(data_directory_);
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -357,6 +359,7 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   }
   detection_.set_snapshot(snapshot);
   health_.set_snapshot(snapshot);
+  usage_.set_snapshot(snapshot);
 }
 
 /// Gives the system back what the allocator keeps of the memory that was let go.
@@ -620,6 +623,9 @@ void Program::join() {
   detection_.join();
   health_.stop();
   health_.join();
+  // After the ledger: what was written last is added up, too.
+  usage_.stop();
+  usage_.join();
   if (directory_ != nullptr) {
     static_cast<void>(directory_->check_point(wall_.unix_ms(), true));  // the next start signs it
   }

@@ -18,6 +18,7 @@
 #include "server/background.hpp"
 #include "server/detection.hpp"
 #include "server/health_watch.hpp"
+#include "server/usage_watch.hpp"
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
 #include "server/worker.hpp"
@@ -170,6 +171,7 @@ class Program {
   WorkerContext context_;
   Detection detection_;
   HealthWatch health_;
+  UsageWatch usage_;
   net::ListenAddress client_address_;
   std::optional<net::ListenAddress> admin_address_;
 

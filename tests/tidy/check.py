@@ -125,7 +125,7 @@ def rule(*, bad: list[tuple[str, str]], good: list[tuple[str, str]], is_warning:
 # Includes point toward pure code. A folder may include itself, what stands beside its name here,
 # and the public headers of values (error, result).
 _PURE = {"base", "json", "wire", "policy", "guard", "health", "providers", "tokens"}
-_CORE = _PURE | {"net", "store", "shared_state", "pipeline", "ledger", "rag"}
+_CORE = _PURE | {"net", "store", "shared_state", "pipeline", "ledger", "usage", "rag"}
 INCLUDES = {
     "base": set(),
     "json": {"base"},
@@ -140,6 +140,7 @@ INCLUDES = {
     "rag": _PURE | {"net", "store"},
     "pipeline": _PURE | {"net", "store", "rag"},
     "ledger": _PURE | {"net", "store", "pipeline"},  # it implements the pipeline's Journal
+    "usage": _PURE | {"store", "pipeline", "ledger"},
     "shared_state": _PURE | {"net", "pipeline"},  # it implements the pipeline's ports
     "identity": _PURE | {"net", "store", "pipeline"},
     "config": _PURE,

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir usage: what was used, by whom, and what it cost.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "base/money.hpp"
+#include "cli/answers.hpp"
+#include "cli/commands.hpp"
+#include "cli/gateway.hpp"
+#include "cli/text.hpp"
+#include "net/http/target.hpp"
+#include "usage/figures.hpp"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::string_view usage_path = "/api/usage";
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  weir usage                                  30 days, by day and model\n"
+    "  weir usage --by month,team                  a year, by month and team\n"
+    "  weir usage --by hour --user ann             the last day of one user\n"
+    "  weir usage --by key --since 2026-11-01 --format csv\n"
+    "  weir usage forecast                         what this month comes to\n"
+    "  weir usage runway                           what the free tiers still give today\n"
+    "\n"
+    "--by takes one of hour, day, month, and any of provider, model, key, user, team, tag, task,\n"
+    "route, outcome. Times are UTC.";
+
+struct Options {
+  std::string admin_url;
+  std::string by = "day,model";
+  std::string since;
+  std::string until;
+  std::string format = "table";
+  std::vector<std::string> only = std::vector<std::string>(usage::dimension_count);
+};
+
+std::optional<std::string> ask(Context& context, const Options& options, const std::string& path) {
+  const auto body = ask_admin(admin_access(context, options.admin_url), "GET", path);
+  if (body) return *body;
+  print_error(body.error().message + "\n");
+  context.exit_code = ExitCode::failed;
+  return std::nullopt;
+}
+
+void refuse(Context& context) {
+  print_error("the answer is not one of Weir's admin API\n");
+  context.exit_code = ExitCode::failed;
+}
+
+std::string money_at(json::Value row, std::string_view name) {
+  return "$" + to_usd_text(NanoUsd(number_at(row, {name})));
+}
+
+std::vector<std::string> figures_of(json::Value row) {
+  const std::int64_t cached = number_at(row, {"cache_read_tokens"});
+  const std::int64_t input =
+      number_at(row, {"input_tokens"}) + cached + number_at(row, {"cache_write_tokens"});
+  return {std::to_string(number_at(row, {"requests"})),
+          std::to_string(number_at(row, {"errors"})),
+          std::to_string(input),
+          std::to_string(cached),
+          std::to_string(number_at(row, {"output_tokens"}) + number_at(row, {"reasoning_tokens"})),
+          money_at(row, "cost_nanousd"),
+          money_at(row, "exposure_nanousd"),
+          money_at(row, "cache_savings_nanousd"),
+          duration_at(row, {"latency_ms", "p50"}),
+          duration_at(row, {"latency_ms", "p95"})};
+}
+
+bool print_table(std::string_view body) {
+  json::Document document;
+  if (!document.parse(body)) return false;
+  const auto by = value_at(document.root(), {"by"});
+  const auto rows = value_at(document.root(), {"rows"});
+  const auto total = value_at(document.root(), {"total"});
+  if (!by || !rows || !total) return false;
+  const bool has_period = text_at(document.root(), {"period"}) != "all";
+  Row head;
+  if (has_period) head.emplace_back("TIME");
+  for (const json::Value dimension : by->elements()) {
+    std::string title = dimension.as_string();
+    for (char& c : title) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    head.push_back(std::move(title));
+  }
+  const std::size_t labels = head.size();
+  for (const char* title : {"REQUESTS", "ERRORS", "INPUT", "CACHED", "OUTPUT", "COST", "EXPOSURE",
+                            "SAVED", "p50", "p95"}) {
+    head.emplace_back(title);
+  }
+  std::vector<Row> lines{std::move(head)};
+  const auto add = [&](Row line, json::Value row) {
+    line.resize(labels);
+    for (std::string& figure : figures_of(row)) line.push_back(std::move(figure));
+    lines.push_back(std::move(line));
+  };
+  for (const json::Value row : rows->elements()) {
+    Row line;
+    if (has_period) line.push_back(text_at(row, {"start"}));
+    for (const json::Value dimension : by->elements()) {
+      std::string text = text_at(row, {dimension.as_string()});
+      line.push_back(text.empty() ? "-" : std::move(text));
+    }
+    add(std::move(line), row);
+  }
+  add(labels > 0 ? Row{"total"} : Row{}, *total);
+  print(table(lines));
+  return true;
+}
+
+std::string query_of(const Options& options) {
+  std::string path = std::string(usage_path) + "?by=" + net::http::percent_encode(options.by);
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (value.empty()) return;
+    path.append("&").append(name).append("=").append(net::http::percent_encode(value));
+  };
+  add("since", options.since);
+  add("until", options.until);
+  for (std::size_t i = 0; i < usage::dimension_count; ++i) {
+    add(usage::dimension_names[i], options.only[i]);
+  }
+  add("format", options.format == "csv" ? "csv" : "json");
+  return path;
+}
+
+void show(Context& context, const Options& options) {
+  const auto body = ask(context, options, query_of(options));
+  if (!body) return;
+  if (options.format == "csv") return print(*body);
+  if (options.format == "json") return print(*body + "\n");
+  if (!print_table(*body)) refuse(context);
+}
+
+void show_forecast(Context& context, const Options& options) {
+  const auto body = ask(context, options, std::string(usage_path) + "/forecast");
+  if (!body) return;
+  if (options.format == "json") return print(*body + "\n");
+  json::Document document;
+  if (!document.parse(*body)) return refuse(context);
+  const json::Value root = document.root();
+  print(table({{"MONTH", "SPENT", "PER DAY", "EXPECTED"},
+               {text_at(root, {"month"}), money_at(root, "spent_nanousd"),
+                dollars(number_at(root, {"per_day_nanousd"})),
+                dollars(number_at(root, {"expected_nanousd"}))}}));
+}
+
+std::string left_at(json::Value provider, std::string_view name) {
+  if (!value_at(provider, {name})) return "-";
+  return std::to_string(number_at(provider, {name, "left"})) + " of " +
+         std::to_string(number_at(provider, {name, "limit"}));
+}
+
+void show_runway(Context& context, const Options& options) {
+  const auto body = ask(context, options, std::string(usage_path) + "/runway");
+  if (!body) return;
+  if (options.format == "json") return print(*body + "\n");
+  json::Document document;
+  if (!document.parse(*body)) return refuse(context);
+  const json::Value root = document.root();
+  const auto providers = value_at(root, {"providers"});
+  if (!providers) return refuse(context);
+  std::vector<Row> rows{
+      {"PROVIDER", "REQUESTS TODAY", "TOKENS TODAY", "REQUESTS THIS MONTH", "TOKENS THIS MONTH"}};
+  for (const json::Value one : providers->elements()) {
+    rows.push_back({text_at(one, {"provider"}), left_at(one, "requests_today"),
+                    left_at(one, "tokens_today"), left_at(one, "requests_this_month"),
+                    left_at(one, "tokens_this_month")});
+  }
+  print(table(rows));
+  const auto minutes = value_at(root, {"minutes_left"});
+  print("left today: " + std::to_string(number_at(root, {"requests_left_today"})) + " requests, " +
+        std::to_string(number_at(root, {"tokens_left_today"})) + " tokens");
+  print(minutes && minutes->is_number()
+            ? ", for " + duration(std::chrono::minutes(number_at(root, {"minutes_left"}))) +
+                  " at the present rate\n"
+            : "\n");
+}
+
+}  // namespace
+
+void add_usage(CLI::App& app, Context& context) {
+  // The callbacks outlive this function.
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("usage", "Show what was used and what it cost");
+  command->footer(examples);
+  command->fallthrough();
+  add_load_options(*command, context);
+  command->add_option("--admin", options->admin_url,
+                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  command->add_option("--by", options->by, "What to tell apart (default: day,model)");
+  command->add_option("--since", options->since, "From this date, or hour");
+  command->add_option("--until", options->until, "To before this date, or hour");
+  command->add_option("--format", options->format, "table (default), json or csv")
+      ->check(CLI::IsMember({"table", "json", "csv"}));
+  for (std::size_t i = 0; i < usage::dimension_count; ++i) {
+    const std::string name(usage::dimension_names[i]);
+    command->add_option("--" + name, options->only[i], "Only this " + name);
+  }
+  command->require_subcommand(0, 1);
+  CLI::App* month = command->add_subcommand("forecast", "What this month comes to");
+  month->callback([&context, options] { show_forecast(context, *options); });
+  CLI::App* runway = command->add_subcommand("runway", "What the free tiers still give");
+  runway->callback([&context, options] { show_runway(context, *options); });
+  command->callback([&context, options, command] {
+    if (command->get_subcommands().empty()) show(context, *options);
+  });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/price_comparison.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "providers/pricing.hpp"
+
+namespace weir::server {
+namespace {
+
+std::int64_t cost_at(const pipeline::Target& target, const wire::Usage& usage,
+                     const ledger::CallRecord& call) {
+  const providers::PriceConditions conditions{
+      .at = std::chrono::sys_seconds(std::chrono::seconds(call.started_ms / 1000))};
+  return providers::bill(target.prices, usage, conditions).nanousd;
+}
+
+wire::Usage without_cache(wire::Usage usage) {
+  usage.input = usage.input_total();
+  usage.input_cache_read = 0;
+  usage.input_cache_write = 0;
+  usage.input_cache_write_1h = 0;
+  return usage;
+}
+
+}  // namespace
+
+usage::Alternatives PriceComparison::of(const ledger::CallRecord& call) {
+  usage::Alternatives out = Comparison::of(call);
+  if (snapshot_ == nullptr || call.has(ledger::flag::cached)) return out;
+  const auto route = snapshot_->route(call.model);
+  if (!route) return out;
+  wire::Usage usage = call.usage;
+  usage.cost_nanousd.reset();  // what one provider asked says nothing of another
+  for (const pipeline::Step& step : (*route)->steps) {
+    for (const auto& target : step.targets) {
+      const std::int64_t room = target->context_tokens;
+      if (room > 0 && usage.input_total() + usage.output_total() > room) continue;
+      const std::int64_t cost = cost_at(*target, usage, call);
+      if (target->name == call.target) {
+        out.uncached = call.cost_nanousd + cost_at(*target, without_cache(usage), call) - cost;
+      } else if (target->prices.is_known()) {
+        out.cheapest = std::min(out.cheapest, cost);
+        out.dearest = std::max(out.dearest, cost);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::server

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "engine/snapshot.hpp"
+#include "usage/rollup.hpp"
+
+namespace weir::server {
+
+/// What calls had cost at the other targets of their routes, by the configuration of now: those
+/// whose context window holds what the call took.
+class PriceComparison final : public usage::Comparison {
+ public:
+  explicit PriceComparison(std::shared_ptr<const engine::Snapshot> snapshot)
+      : snapshot_(std::move(snapshot)) {}
+
+  usage::Alternatives of(const ledger::CallRecord& call) override;
+
+ private:
+  std::shared_ptr<const engine::Snapshot> snapshot_;
+};
+
+}  // namespace weir::server

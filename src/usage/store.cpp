@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "usage/store.hpp"
+
+namespace weir::usage {
+namespace {
+
+constexpr int schema_version = 1;
+/// Lengths of time as they stand in the file.
+constexpr std::int64_t hours = 0;
+constexpr std::int64_t days = 1;
+constexpr std::int64_t forgotten_at_once = 5'000;
+
+constexpr const char* schema = R"sql(
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS position(id INTEGER PRIMARY KEY CHECK(id = 1), text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS sums(
+  slot INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  series INTEGER NOT NULL,
+  figures BLOB NOT NULL,
+  PRIMARY KEY(slot, start_ms, series)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calls(
+  request_id TEXT PRIMARY KEY,
+  ended_ms INTEGER NOT NULL,
+  segment INTEGER NOT NULL,
+  offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS calls_by_end ON calls(ended_ms);
+PRAGMA user_version=1;
+COMMIT;
+)sql";
+
+// The names of series stay: others who have the file open remember them.
+constexpr const char* clearing = "DELETE FROM sums; DELETE FROM calls; DELETE FROM position;";
+
+std::string encoded(const Labels& labels) {
+  std::string out;
+  for (const std::string& text : labels) {
+    health::append_varint(out, text.size());
+    out.append(text);
+  }
+  return out;
+}
+
+std::optional<Labels> decoded(std::string_view bytes) {
+  Labels labels;
+  for (std::string& text : labels) {
+    std::uint64_t size = 0;
+    if (!health::take_varint(bytes, size) || size > bytes.size()) return std::nullopt;
+    text = bytes.substr(0, size);
+    bytes.remove_prefix(size);
+  }
+  return labels;
+}
+
+Error damaged() { return {ErrorCode::store_unavailable, "the sums of the ledger are damaged"}; }
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
+  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path));
+  WEIR_TRY_ASSIGN(statement, database.prepare("PRAGMA user_version"));
+  WEIR_TRY_ASSIGN(has_row, statement.step());
+  const std::int64_t version = has_row ? statement.integer(0) : 0;
+  statement.reset();
+  if (version > schema_version) {
+    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
+  }
+  if (version < schema_version) WEIR_TRY(database.run(schema));
+  std::unique_ptr<Store> store(new Store(std::move(database)));
+  WEIR_TRY(store->prepare());
+  return store;
+}
+
+Result<> Store::prepare() {
+  struct Row {
+    store::SqliteStatement& statement;
+    std::string_view sql;
+  };
+  const Row rows[] = {
+      {get_position_, "SELECT text FROM position WHERE id = 1"},
+      {set_position_,
+       "INSERT INTO position(id, text) VALUES(1, ?) ON CONFLICT DO UPDATE SET text = "
+       "excluded.text"},
+      {add_call_,
+       "INSERT INTO calls(request_id, ended_ms, segment, offset) VALUES(?, ?, ?, ?) "
+       "ON CONFLICT DO NOTHING RETURNING 1"},
+      {find_call_, "SELECT segment, offset FROM calls WHERE request_id = ?"},
+      {add_series_,
+       "INSERT INTO series(labels) VALUES(?) ON CONFLICT DO UPDATE SET labels = excluded.labels "
+       "RETURNING id"},
+      {list_series_, "SELECT id, labels FROM series WHERE id > ? ORDER BY id"},
+      {get_sums_, "SELECT figures FROM sums WHERE slot = ? AND start_ms = ? AND series = ?"},
+      {set_sums_,
+       "INSERT INTO sums(slot, start_ms, series, figures) VALUES(?, ?, ?, ?) "
+       "ON CONFLICT DO UPDATE SET figures = excluded.figures"},
+      {list_sums_,
+       "SELECT start_ms, series, figures FROM sums WHERE slot = ? AND start_ms >= ? AND start_ms "
+       "< ? ORDER BY start_ms, series"},
+      {forget_sums_,
+       "DELETE FROM sums WHERE slot = 0 AND (start_ms, series) IN (SELECT start_ms, series FROM "
+       "sums WHERE slot = 0 AND start_ms < ? ORDER BY start_ms LIMIT ?) RETURNING 1"},
+      {forget_calls_,
+       "DELETE FROM calls WHERE request_id IN (SELECT request_id FROM calls WHERE ended_ms < ? "
+       "ORDER BY ended_ms LIMIT ?) RETURNING 1"},
+  };
+  for (const Row& row : rows) {
+    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
+    row.statement = std::move(prepared);
+  }
+  return {};
+}
+
+// ---- adding ---------------------------------------------------------------------------------
+
+Result<std::string> Store::position_text() {
+  WEIR_TRY_ASSIGN(has_row, get_position_.step());
+  std::string text(has_row ? get_position_.text(0) : std::string_view());
+  get_position_.reset();
+  return text;
+}
+
+Result<ledger::Position> Store::position() {
+  WEIR_TRY_ASSIGN(text, position_text());
+  if (text.empty()) return ledger::Position{};
+  const auto position = ledger::Position::parse(text);
+  if (!position) return damaged();
+  return *position;
+}
+
+Result<bool> Store::add(const std::vector<Entry>& entries, const ledger::Position& from,
+                        const ledger::Position& to) {
+  WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
+  WEIR_TRY_ASSIGN(current, position());
+  if (current != from) return false;
+  WEIR_TRY(load_series());
+  Rollup rollup;
+  for (const Entry& entry : entries) {
+    add_call_.bind(1, std::string_view(entry.call.request_id)).bind(2, entry.call.ended_ms);
+    add_call_.bind(3, static_cast<std::int64_t>(entry.place.segment));
+    add_call_.bind(4, static_cast<std::int64_t>(entry.place.offset));
+    WEIR_TRY_ASSIGN(is_new, add_call_.step());
+    add_call_.reset();
+    if (is_new) rollup.add(entry.call, entry.alternatives);
+  }
+  for (const auto& [key, figures] : rollup.sums()) {
+    WEIR_TRY_ASSIGN(series, series_of(key.labels));
+    WEIR_TRY(merge(hours, key.hour_start_ms, series, figures));
+    WEIR_TRY(merge(days, key.hour_start_ms - key.hour_start_ms % day_ms, series, figures));
+  }
+  const std::string text = to.text();
+  WEIR_TRY(set_position_.bind(1, std::string_view(text)).run());
+  WEIR_TRY(transaction.commit());
+  return true;
+}
+
+Result<std::int64_t> Store::series_of(const Labels& labels) {
+  if (const auto known = ids_.find(labels); known != ids_.end()) return known->second;
+  const std::string bytes = encoded(labels);
+  WEIR_TRY_ASSIGN(has_row, add_series_.bind_blob(1, bytes).step());
+  const std::int64_t id = has_row ? add_series_.integer(0) : 0;
+  add_series_.reset();
+  // Not remembered yet: the transaction may be undone.
+  return id;
+}
+
+Result<> Store::merge(std::int64_t slot, std::int64_t start_ms, std::int64_t series,
+                      const Figures& figures) {
+  get_sums_.bind(1, slot).bind(2, start_ms).bind(3, series);
+  WEIR_TRY_ASSIGN(has_row, get_sums_.step());
+  Figures sum;
+  const bool is_sound = !has_row || sum.decode(get_sums_.text(0), true);
+  get_sums_.reset();
+  if (!is_sound) return damaged();
+  sum += figures;
+  std::string bytes;
+  sum.encode(bytes);
+  set_sums_.bind(1, slot).bind(2, start_ms).bind(3, series);
+  return set_sums_.bind_blob(4, bytes).run();
+}
+
+Result<> Store::clear() {
+  WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
+  WEIR_TRY(database_.run(clearing));
+  return transaction.commit();
+}
+
+Result<bool> Store::forget(std::int64_t before_ms) {
+  WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
+  bool may_be_more = false;
+  for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_}) {
+    statement->bind(1, before_ms).bind(2, forgotten_at_once);
+    std::int64_t removed = 0;
+    for (;;) {
+      WEIR_TRY_ASSIGN(has_row, statement->step());
+      if (!has_row) break;
+      ++removed;
+    }
+    statement->reset();
+    may_be_more = may_be_more || removed == forgotten_at_once;
+  }
+  WEIR_TRY(transaction.commit());
+  return may_be_more;
+}
+
+// ---- reading --------------------------------------------------------------------------------
+
+Result<std::optional<ledger::Place>> Store::find(std::string_view request_id) {
+  WEIR_TRY_ASSIGN(has_row, find_call_.bind(1, request_id).step());
+  std::optional<ledger::Place> place;
+  if (has_row) {
+    place = ledger::Place{static_cast<std::uint64_t>(find_call_.integer(0)),
+                          static_cast<std::uint64_t>(find_call_.integer(1))};
+  }
+  find_call_.reset();
+  return place;
+}
+
+Result<> Store::load_series() {
+  const std::int64_t last = series_.empty() ? 0 : series_.rbegin()->first;
+  list_series_.bind(1, last);
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, list_series_.step());
+    if (!has_row) break;
+    auto labels = decoded(list_series_.text(1));
+    if (!labels) return damaged();
+    ids_.emplace(*labels, list_series_.integer(0));
+    series_.emplace(list_series_.integer(0), *std::move(labels));
+  }
+  list_series_.reset();
+  return {};
+}
+
+Result<> Store::read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
+                     const std::function<void(const Sums& sums)>& read) {
+  WEIR_TRY(load_series());
+  list_sums_.bind(1, by_day ? days : hours).bind(2, from_ms).bind(3, before_ms);
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, list_sums_.step());
+    if (!has_row) break;
+    auto labels = series_.find(list_sums_.integer(1));
+    if (labels == series_.end()) {
+      WEIR_TRY(load_series());  // it came meanwhile
+      labels = series_.find(list_sums_.integer(1));
+      if (labels == series_.end()) return damaged();
+    }
+    read({list_sums_.integer(0), &labels->second, list_sums_.text(2)});
+  }
+  list_sums_.reset();
+  return {};
+}
+
+}  // namespace weir::usage
