@@ -45,7 +45,8 @@ Result<std::string_view> SegmentReader::look(std::size_t size) {
 
 Result<std::optional<SegmentHeader>> SegmentReader::header() {
   const std::uint64_t offset = std::exchange(offset_, 0);
-  auto bytes = look(window_bytes);  // what was there before may not be all any more
+  if (file_) window_.clear();  // what was there before may not be all any more
+  auto bytes = look(window_bytes);
   offset_ = offset;
   if (!bytes) return std::move(bytes).error();
   return read_header(*bytes);
@@ -56,6 +57,7 @@ Result<std::optional<SegmentReader::Record>> SegmentReader::next() {
   std::optional<Frame> frame = read_frame(bytes);
   if (!frame && file_) {
     // Not all of it was in the window, or it was not there yet.
+    window_.clear();
     WEIR_TRY_ASSIGN(fresh, look(window_bytes));
     frame = read_frame(fresh);
   }

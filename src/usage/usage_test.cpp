@@ -66,9 +66,10 @@ class UsageStore : public testing::Test {
     ASSERT_TRUE(*added);
   }
   [[nodiscard]] Report report(Period period, std::vector<Dimension> by) const {
-    auto found = ask(
-        *store,
-        {.period = period, .by = std::move(by), .from_ms = 0, .before_ms = noon + 100 * day_ms});
+    auto found = ask(*store, {.period = period,
+                              .by = std::move(by),
+                              .from_ms = 0,
+                              .before_ms = noon - noon % day_ms + 100 * day_ms});
     EXPECT_TRUE(found);
     return *std::move(found);
   }
@@ -237,6 +238,7 @@ TEST_F(UsageStore, TellsHowFarTheFreeTiersGo) {
   used.attempts[0].usage = {};
   used.attempts[0].usage.input = 900;
   used.attempts[0].usage.output = 100;
+  used.usage = used.attempts[0].usage;
   ledger::CallRecord before = used;
   before.request_id = "b";
   before.ended_ms = now - day_ms;
