@@ -19,6 +19,9 @@ class Offline {
 
   /// Precondition: `open` succeeded.
   [[nodiscard]] const engine::Snapshot& snapshot() const { return *snapshot_; }
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> shared_snapshot() const {
+    return snapshot_;
+  }
   [[nodiscard]] const config::Resolver& resolver() const { return snapshot_->resolver(); }
   [[nodiscard]] const config::Config& config() const { return snapshot_->config(); }
 

@@ -2,6 +2,9 @@
 //
 // weir usage: what was used, by whom, and what it cost.
 
+#include <unistd.h>
+
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,9 +15,13 @@
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
+#include "cli/offline.hpp"
 #include "cli/text.hpp"
+#include "engine/engine.hpp"
 #include "net/http/target.hpp"
-#include "usage/figures.hpp"
+#include "server/log.hpp"
+#include "server/usage_watch.hpp"
+#include "usage/report.hpp"
 
 namespace weir::cli {
 namespace {
@@ -29,6 +36,7 @@ constexpr const char* examples =
     "  weir usage --by key --since 2026-11-01 --format csv\n"
     "  weir usage forecast                         what this month comes to\n"
     "  weir usage runway                           what the free tiers still give today\n"
+    "  weir usage reindex                          make the sums of the ledger anew\n"
     "\n"
     "--by takes one of hour, day, month, and any of provider, model, key, user, team, tag, task,\n"
     "route, outcome. Times are UTC.";
@@ -183,6 +191,35 @@ void show_runway(Context& context, const Options& options) {
             : "\n");
 }
 
+/// Forgets the sums and adds up the whole ledger again. A gateway that runs goes on from where this
+/// has come to, or helps: what one has added the other doesn't.
+Result<std::int64_t> reindex(Context& context, config::Config config) {
+  const std::string folder = config::data_directory(config, context.environment, ::geteuid() == 0);
+  WEIR_TRY_ASSIGN(store, usage::Store::open(server::usage_file(folder)));
+  WEIR_TRY(store->clear());
+  server::Log log(config.log);
+  Offline offline;
+  WEIR_TRY(offline.open(std::move(config), context.environment));
+  const engine::SystemClock time;
+  server::UsageWatch watch(time, log);
+  watch.set_snapshot(offline.shared_snapshot());
+  watch.start(folder);
+  watch.stop();  // once all is added
+  watch.join();
+  WEIR_TRY_ASSIGN(report, usage::ask(*store, {.before_ms = time.unix_ms() + usage::day_ms,
+                                              .with_times = false}));
+  return report.total.requests;
+}
+
+void reindex_all(Context& context) {
+  auto config = load_config(context);
+  if (!config) return;
+  const auto requests = reindex(context, *std::move(config));
+  if (requests) return print(std::to_string(*requests) + " requests\n");
+  print_error(requests.error().message + "\n");
+  context.exit_code = ExitCode::failed;
+}
+
 }  // namespace
 
 void add_usage(CLI::App& app, Context& context) {
@@ -208,6 +245,8 @@ void add_usage(CLI::App& app, Context& context) {
   month->callback([&context, options] { show_forecast(context, *options); });
   CLI::App* runway = command->add_subcommand("runway", "What the free tiers still give");
   runway->callback([&context, options] { show_runway(context, *options); });
+  CLI::App* again = command->add_subcommand("reindex", "Make the sums of the ledger anew");
+  again->callback([&context] { reindex_all(context); });
   command->callback([&context, options, command] {
     if (command->get_subcommands().empty()) show(context, *options);
   });

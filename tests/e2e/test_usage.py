@@ -96,6 +96,22 @@ def test_sums_survive_a_restart_and_are_not_doubled_by_it(first, second):
         assert settled(weir, 4)["cost_nanousd"] == 4 * NANO_PER_CALL
 
 
+def test_the_sums_can_be_made_anew_of_the_ledger(first, second):
+    with gateway(first, second) as weir:
+        for _ in range(3):
+            weir.chat("r", "hello")
+        before = settled(weir, 3)
+        where = ("--config", str(weir.config_file))
+        run = run_weir("usage", "reindex", *where, folder=weir.folder)
+        assert run.returncode == 0, run.stderr
+        weir.chat("r", "hello")
+        assert settled(weir, 4)["cost_nanousd"] == before["cost_nanousd"] + NANO_PER_CALL
+        weir.stop()
+        (weir.folder / "data/usage.db").unlink()
+        weir.start()
+        assert settled(weir, 4)["cost_nanousd"] == 4 * NANO_PER_CALL
+
+
 def test_tells_what_it_could_have_cost(first, second):
     with gateway(first, second) as weir:
         weir.chat("two", "hello")
