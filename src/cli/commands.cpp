@@ -86,6 +86,7 @@ int run(int argc, char** argv) {
   add_keys(app, context);
   add_users(app, context);
   add_teams(app, context);
+  add_secrets(app, context);
   add_audit(app, context);
   add_alerts(app, context);
   add_explain(app, context);

@@ -16,6 +16,7 @@
 #include "cli/text.hpp"
 #include "identity/audit_checkpoints.hpp"
 #include "json/document.hpp"
+#include "json/writer.hpp"
 #include "net/http/target.hpp"
 
 namespace weir::cli {
@@ -276,6 +277,57 @@ void add_teams(CLI::App& app, Context& context) {
   add_changes(*command, context, options, kind, "The team",
               {{"set", "Make or change a team", "PUT", "", "set", true},
                {"remove", "Remove a team without users", "DELETE", "", "removed", false}});
+}
+
+namespace {
+
+constexpr const char* secret_examples =
+    "Examples:\n"
+    "  weir secrets set openai < key.txt            read from standard input, kept sealed\n"
+    "  weir providers set openai api_key=secret:openai\n"
+    "  weir secrets remove openai\n"
+    "  weir secrets rotate-master                   a new master key, without downtime\n"
+    "\n"
+    "The master key is in the file master-key of the data directory, or where WEIR_MASTER_KEY,\n"
+    "WEIR_MASTER_KEY_FILE or WEIR_MASTER_KEY_COMMAND of the gateway say: 64 hexadecimal digits.";
+
+Row secret_row(json::Value secret) {
+  return {shown(secret, "name"), shown(secret, "ends_in"), shown_time(secret, "changed_ms")};
+}
+const Kind& secrets_kind() {
+  static const Kind kind{
+      "/api/secrets", "secrets", {"NAME", "ENDS IN", "CHANGED (UTC)"}, secret_row};
+  return kind;
+}
+
+/// A secret among the arguments would be in the history and in the list of processes (Y-9).
+void set_secret(Context& context, const Options& options) {
+  std::string body;
+  json::Writer(body).begin_object().member("value", read_line()).end_object();
+  const auto answer = ask_admin(admin_access(context, options.admin_url), "PUT",
+                                path_of(secrets_kind(), options.name), std::move(body));
+  if (!answer) return fail(context, answer.error().message);
+  print(options.name + " set\n");
+}
+
+}  // namespace
+
+void add_secrets(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  const Kind& kind = secrets_kind();
+  CLI::App* command =
+      add_listing(app, context, options, "secrets", "Keep providers' keys sealed", kind);
+  command->footer(secret_examples);
+  CLI::App* set = command->add_subcommand("set", "Set a secret to a line of standard input");
+  set->add_option("name", options->name, "The secret")->required();
+  set->callback([&context, options] { set_secret(context, *options); });
+  add_changes(*command, context, options, kind, "The secret",
+              {{"remove", "Remove a secret", "DELETE", "", "removed", false}});
+  command->add_subcommand("rotate-master", "Put a new master key in the place of the old one")
+      ->callback([&context, options] {
+        options->name = "the master key was";
+        change(context, *options, "POST", "/api/secrets/rotate-master", "rotated");
+      });
 }
 
 namespace {

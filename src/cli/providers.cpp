@@ -143,15 +143,6 @@ void watch_providers(Context& context, const Options& options) {
 
 // ---- changes --------------------------------------------------------------------------------
 
-std::string read_line() {
-  std::string line;
-  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) {
-    line.push_back(static_cast<char>(c));
-  }
-  if (line.ends_with('\r')) line.pop_back();
-  return line;
-}
-
 /// The assignments as JSON, with `-` read from standard input. Empty: they are none.
 std::string body_of(const Options& options, const std::string& name) {
   std::vector<std::string> assignments = options.assignments;

@@ -176,4 +176,13 @@ std::string assignments_json(const std::vector<std::string>& assignments) {
   return out;
 }
 
+std::string read_line() {
+  std::string line;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) {
+    line.push_back(static_cast<char>(c));
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
 }  // namespace weir::cli

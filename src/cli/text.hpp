@@ -44,4 +44,7 @@ std::string token_count(std::int64_t tokens);
 /// two contradict each other.
 std::string assignments_json(const std::vector<std::string>& assignments);
 
+/// A line of standard input, without its end.
+std::string read_line();
+
 }  // namespace weir::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/directory.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -33,23 +34,27 @@ bool either(bool a, bool b) { return (static_cast<unsigned>(a) | static_cast<uns
 
 }  // namespace
 
-Directory::Directory(std::unique_ptr<Store> store, AuditLog audit, AuditSigner signer,
-                     Pepper pepper)
+Directory::Directory(std::unique_ptr<Store> store, std::unique_ptr<Vault> vault, AuditLog audit,
+                     AuditSigner signer, Pepper pepper)
     : store_(std::move(store)),
+      vault_(std::move(vault)),
       audit_(std::move(audit)),
       signer_(std::move(signer)),
       pepper_(pepper) {}
 
-Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder) {
+Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder,
+                                                   const MasterKeySource& master) {
   WEIR_TRY(store::make_private_directory(folder));
   WEIR_TRY_ASSIGN(pepper, read_or_create_secret(folder + "/key-pepper", make_admin_token));
   WEIR_TRY_ASSIGN(opened, Store::open(folder + "/identity.db"));
+  WEIR_TRY_ASSIGN(vault, Vault::open(opened->database(), folder, master));
   WEIR_TRY_ASSIGN(audit, AuditLog::open(opened->database()));
   WEIR_TRY_ASSIGN(signer, AuditSigner::open(folder));
   // That one was forged is for who verifies; here the next one is signed all the same.
   auto checkpoints = read_audit_checkpoints(folder);
-  std::unique_ptr<Directory> directory(
-      new Directory(std::move(opened), std::move(audit), std::move(signer), Pepper(pepper.text)));
+  std::unique_ptr<Directory> directory(new Directory(std::move(opened), std::move(vault),
+                                                     std::move(audit), std::move(signer),
+                                                     Pepper(pepper.text)));
   if (checkpoints && !checkpoints->empty()) {
     directory->last_checkpoint_ = std::move(checkpoints->back());
   }
@@ -108,16 +113,19 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
   auto grant = std::make_shared<Grant>();
   grant->scopes[0] = std::make_shared<const Scopes>(key.settings.scopes);
   std::optional<pipeline::Priority> priority = key.settings.priority;
+  const auto bound = [&](const Group& group) {
+    if (group.priority) priority = std::min(priority.value_or(*group.priority), *group.priority);
+  };
   if (!key.user.empty()) {
     const auto user = users_.find(key.user);
     if (user == users_.end() || user->second.is_disabled) return nullptr;
     grant->role = user->second.role;
     grant->scopes[1] = user->second.scopes;
-    if (!priority) priority = user->second.priority;
+    bound(user->second);
   }
   if (const auto team = teams_.find(key.team); team != teams_.end()) {
     grant->scopes[2] = team->second.scopes;
-    if (!priority) priority = team->second.priority;
+    bound(team->second);
   }
   grant->caller = {key.id, key.user, key.team, priority.value_or(pipeline::Priority::normal)};
   grant->kind = key.kind;
@@ -452,6 +460,41 @@ Result<std::vector<TeamRecord>> Directory::teams() {
   std::vector<TeamRecord> all;
   WEIR_TRY(store_->for_each_team([&](TeamRecord team) { all.push_back(std::move(team)); }));
   return all;
+}
+
+// ---- secrets --------------------------------------------------------------------------------
+
+Result<> Directory::set_secret(const Actor& actor, std::string_view name, std::string_view text,
+                               std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(check_name(name));
+  if (text.empty()) return Error(ErrorCode::invalid_request, "is required", "value");
+  return commit(actor, {"secret.set", std::string(name)}, now_ms,
+                [&] { return vault_->set(name, text, now_ms); });
+}
+
+Result<> Directory::remove_secret(const Actor& actor, std::string_view name, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(vault_->get(name));  // there must be one
+  return commit(actor, {"secret.remove", std::string(name)}, now_ms,
+                [&] { return vault_->remove(name); });
+}
+
+Result<std::string> Directory::secret(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  return vault_->get(name);
+}
+
+Result<std::vector<SecretRecord>> Directory::secrets() {
+  const std::lock_guard lock(mutex_);
+  return vault_->list();
+}
+
+/// Its steps are transactions and files of their own, so the record goes before them all.
+Result<> Directory::rotate_master(const Actor& actor, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(commit(actor, {"master_key.rotate", ""}, now_ms, [] { return Result<>(); }));
+  return vault_->rotate_master();
 }
 
 }  // namespace weir::identity

@@ -14,6 +14,7 @@
 #include "identity/key_index.hpp"
 #include "identity/records.hpp"
 #include "identity/store.hpp"
+#include "identity/vault.hpp"
 
 namespace weir::identity {
 
@@ -49,7 +50,8 @@ struct NewCredential {
 class Directory {
  public:
   /// Opens the files in `folder`, which are made where they are missing.
-  static Result<std::unique_ptr<Directory>> open(const std::string& folder);
+  static Result<std::unique_ptr<Directory>> open(const std::string& folder,
+                                                 const MasterKeySource& master = {});
 
   // ---- for any thread, without waiting
 
@@ -90,6 +92,15 @@ class Directory {
   Result<TeamRecord> team(std::string_view name);
   Result<std::vector<TeamRecord>> teams();
 
+  /// A secret of the gateway's own, such as a provider's key, kept sealed.
+  Result<> set_secret(const Actor& actor, std::string_view name, std::string_view text,
+                      std::int64_t now_ms);
+  Result<> remove_secret(const Actor& actor, std::string_view name, std::int64_t now_ms);
+  /// For the gateway itself; no answer ever holds one.
+  Result<std::string> secret(std::string_view name);
+  Result<std::vector<SecretRecord>> secrets();
+  Result<> rotate_master(const Actor& actor, std::int64_t now_ms);
+
   /// Writes down what is done elsewhere, before it is done (J-1).
   Result<> record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms);
   Result<> for_each_record(std::int64_t after, std::size_t count_max, const AuditLog::Visit& visit);
@@ -108,7 +119,8 @@ class Directory {
   };
   using Groups = std::map<std::string, Group, std::less<>>;
 
-  Directory(std::unique_ptr<Store> store, AuditLog audit, AuditSigner signer, Pepper pepper);
+  Directory(std::unique_ptr<Store> store, std::unique_ptr<Vault> vault, AuditLog audit,
+            AuditSigner signer, Pepper pepper);
   Result<> load();
   Result<> reload_keys(const Store::KeyFilter& filter);
   void publish(const KeyRecord& key);
@@ -128,6 +140,7 @@ class Directory {
 
   std::mutex mutex_;  ///< of everything but the index
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Vault> vault_;
   AuditLog audit_;
   AuditSigner signer_;
   AuditCheckpoint last_checkpoint_;

@@ -151,9 +151,8 @@ std::string exceeds(const Settings& inner, const Settings& outer) {
   if (const auto member = exceeds(inner.scopes, outer.scopes); !member.empty()) {
     return std::string(member);
   }
-  if (outer.priority && inner.priority.value_or(*outer.priority) > *outer.priority) {
-    return "priority";
-  }
+  constexpr auto usual = pipeline::Priority::normal;
+  if (inner.priority.value_or(usual) > outer.priority.value_or(usual)) return "priority";
   if (!is_within(inner.limits, outer.limits)) return "limits";
   if (!is_within(inner.budgets, outer.budgets)) return "budgets";
   return {};

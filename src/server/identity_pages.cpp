@@ -123,6 +123,7 @@ bool IdentityPages::has(Endpoint endpoint) noexcept {
 
 Result<std::string> IdentityPages::answer(const AdminRequest& request) {
   if (request.endpoint == Endpoint::list_audit) return list_audit(request);
+  if (request.endpoint >= Endpoint::list_secrets) return answer_about_secrets(request);
   if (request.endpoint >= Endpoint::list_teams) return answer_about_teams(request);
   if (request.endpoint >= Endpoint::list_users) return answer_about_users(request);
   return answer_about_keys(request);
@@ -293,6 +294,48 @@ Result<std::string> IdentityPages::set_team(const AdminRequest& request) {
   }));
   WEIR_TRY(directory_.put_team(request.actor, team, wall_.unix_ms()));
   return one_json(team);
+}
+
+// ---- secrets --------------------------------------------------------------------------------
+
+namespace {
+
+std::string secrets_json(const std::vector<identity::SecretRecord>& secrets) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("secrets").begin_array();
+  for (const identity::SecretRecord& secret : secrets) {
+    json.begin_object().member("name", secret.name).member("ends_in", secret.last4);
+    json.member("changed_ms", secret.changed_ms).end_object();
+  }
+  json.end_array().end_object();
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> IdentityPages::answer_about_secrets(const AdminRequest& request) {
+  const std::int64_t now = wall_.unix_ms();
+  switch (request.endpoint) {
+    case Endpoint::set_secret: {
+      std::string value;
+      WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
+        value = reader.required_string("value");
+      }));
+      WEIR_TRY(directory_.set_secret(request.actor, request.argument, value, now));
+      return done_json("secret", request.argument);
+    }
+    case Endpoint::remove_secret:
+      WEIR_TRY(directory_.remove_secret(request.actor, request.argument, now));
+      return done_json("removed", request.argument);
+    case Endpoint::rotate_master_key:
+      WEIR_TRY(directory_.rotate_master(request.actor, now));
+      return done_json("rotated", "master key");
+    default: {
+      WEIR_TRY_ASSIGN(secrets, directory_.secrets());
+      return secrets_json(secrets);
+    }
+  }
 }
 
 // ---- what was done --------------------------------------------------------------------------

@@ -24,6 +24,7 @@ class IdentityPages {
   Result<std::string> answer_about_keys(const AdminRequest& request);
   Result<std::string> answer_about_users(const AdminRequest& request);
   Result<std::string> answer_about_teams(const AdminRequest& request);
+  Result<std::string> answer_about_secrets(const AdminRequest& request);
   Result<std::string> list_keys(const AdminRequest& request);
   Result<std::string> create_key(const AdminRequest& request);
   Result<std::string> change_key(const AdminRequest& request);

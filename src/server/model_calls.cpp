@@ -262,6 +262,9 @@ net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
     co_await refuse(request, std::move(options).error());
     co_return result;
   }
+  if (request.grant != nullptr && options->priority) {
+    options->priority = std::min(*options->priority, request.caller->priority);  // Y-4
+  }
   pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
   pipeline::Call call{.loop = loop_,
                       .cancellation = request.exchange.cancellation(),

@@ -237,12 +237,19 @@ void Program::set_limits(const config::Config& config) {
   if (config.admin_listen == "same") context_.client_surface = Surface::both;
 }
 
+identity::MasterKeySource Program::master_key_source() const {
+  const auto text = [&](const char* name) {
+    return std::string(options_.environment.get(name).value_or(""));
+  };
+  return {text("WEIR_MASTER_KEY"), text("WEIR_MASTER_KEY_FILE"), text("WEIR_MASTER_KEY_COMMAND")};
+}
+
 Result<> Program::open_data_directory(const config::Config& config) {
   auto instance = store::Instance::open(data_directory_, config.reuse_port);
   if (instance) {
     instance_ = *std::move(instance);
     // Without the keys that were given out nobody can be told from anybody.
-    WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_));
+    WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_, master_key_source()));
     directory_ = std::move(directory);
     shared_.directory = directory_.get();
   } else if (instance.error().code == ErrorCode::invalid_request) {
@@ -324,6 +331,7 @@ Result<> Program::make_keys(const config::Config& config) {
 
 Result<std::shared_ptr<const engine::Snapshot>> Program::make_snapshot(config::Config config) {
   if (config.keys.empty() && !client_key_.empty()) config.keys.emplace_back(client_key_);
+  WEIR_TRY(open_secrets(config));
   std::vector<config::Problem> problems;
   auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
                                          detected_, problems);
@@ -333,6 +341,25 @@ Result<std::shared_ptr<const engine::Snapshot>> Program::make_snapshot(config::C
   }
   const auto previous = snapshot();
   return engine::Snapshot::make(std::move(resolver), options_.environment, gate_, previous.get());
+}
+
+/// Puts what is kept sealed in the place of `secret:NAME`.
+Result<> Program::open_secrets(config::Config& config) {
+  constexpr std::string_view prefix = "secret:";
+  for (config::ProviderConfig& provider : config.providers) {
+    for (config::Secret& key : provider.api_keys) {
+      if (!key.reveal().starts_with(prefix)) continue;
+      auto text = directory_ == nullptr
+                      ? Error(ErrorCode::store_unavailable, "the data directory can't be used")
+                      : directory_->secret(key.reveal().substr(prefix.size()));
+      if (!text) {
+        return Error(ErrorCode::invalid_request, text.error().message,
+                     "providers." + provider.name + ".api_key");
+      }
+      key = config::Secret(*std::move(text));
+    }
+  }
+  return {};
 }
 
 std::shared_ptr<const engine::Snapshot> Program::snapshot() const {

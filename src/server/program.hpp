@@ -137,6 +137,8 @@ class Program {
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
+  Result<> open_secrets(config::Config& config);
+  [[nodiscard]] identity::MasterKeySource master_key_source() const;
   void publish(const std::shared_ptr<const engine::Snapshot>& snapshot);
   Result<> apply(std::vector<config::Edit> edits, const Deed& deed);
   Result<> write_down(const Deed& deed, std::string before, std::string after);

@@ -161,6 +161,10 @@ constexpr std::array routes{
     RouteSpec{Endpoint::show_team,         "GET",   "/api/teams/{}",                                Permission::read_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_team,          "PUT",   "/api/teams/{}",                                Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::remove_team,       "DELETE","/api/teams/{}",                                Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::list_secrets,      "GET",   "/api/secrets",                                 Permission::read_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::rotate_master_key, "POST",  "/api/secrets/rotate-master",                   Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::set_secret,        "PUT",   "/api/secrets/{}",                              Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::remove_secret,     "DELETE","/api/secrets/{}",                              Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::list_audit,        "GET",   "/api/audit",                                   Permission::read_audit, Surface::admin, Door::openai},
 };
 // clang-format on

@@ -99,6 +99,10 @@ enum class Endpoint : std::uint8_t {
   show_team,
   set_team,
   remove_team,
+  list_secrets,
+  rotate_master_key,
+  set_secret,
+  remove_secret,
   list_audit,
 };
 
