@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -100,6 +101,17 @@ const ErrorTraits& traits(ErrorCode code) noexcept;
 /// Lower-case name of `kind`, as written in logs.
 std::string_view name(ErrorKind kind) noexcept;
 
+/// The limit or budget that refused a request.
+struct ExceededLimit {
+  std::string scope;  ///< whose: `key`, `user`, `team`, `route`, `global`, `provider`, ...
+  std::string name;   ///< of that key, user, ...; empty for `global`
+  std::string unit;   ///< `requests`, `input_tokens`, `nanousd`, ...
+  std::int64_t limit = 0;
+  std::int64_t left = 0;
+  std::chrono::seconds window{0};      ///< 0: no window, as of requests at once
+  std::chrono::milliseconds reset{0};  ///< until all of it is there again
+};
+
 /// What went wrong, as a value.
 struct Error {
   ErrorCode code = ErrorCode::internal_error;
@@ -107,6 +119,7 @@ struct Error {
   std::string param;  ///< path of the offending field, such as `messages[2].content`; may be empty
   std::optional<std::chrono::milliseconds> retry_after;
   int upstream_status = 0;  ///< HTTP status the upstream gave; 0 when there was none
+  std::shared_ptr<const ExceededLimit> exceeded;  ///< null: no limit refused it
 
   Error() = default;
   Error(ErrorCode error_code, std::string text, std::string field = {})

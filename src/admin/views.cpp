@@ -117,7 +117,7 @@ void append_reported(json::Writer& json, const pipeline::ReportedLimits::Reading
   json.member("at_unix_ms", reading.unix_ms).end_object();
 }
 
-void append_limits(json::Writer& json, const config::ProviderLimits& limits,
+void append_limits(json::Writer& json, const config::UsageLimits& limits,
                    const pipeline::TrafficCounters& counters) {
   json.begin_object();
   append_limit(json, "requests_per_minute", limits.requests_per_minute);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/options_text.hpp"
+#include "engine/limit_entries.hpp"
 #include "json/document.hpp"
 
 namespace weir::api {
@@ -64,11 +65,12 @@ Core::Core(config::Environment environment, const config::Config& config, int pr
     : environment_(std::move(environment)),
       seed_(random_seed()),
       gate_({.seed = seed_}),
+      limits_(wall_),
       admission_(admission_limits(config)),
       drain_timeout_(config.drain_timeout),
       embedded_(static_cast<std::size_t>(std::max(1, provider_threads))),
       lane_context_{
-          .engine = {wall_, gate_, tls_},
+          .engine = {wall_, gate_, tls_, &limits_},
           .embedded = embedded_,
           .admission = admission_,
           .figures = figures_,
@@ -81,6 +83,7 @@ Result<std::unique_ptr<Core>> Core::make(config::Config config, config::Environm
   for (auto& [name, provider] : implementations) core->embedded_.set(name, std::move(provider));
   WEIR_TRY_ASSIGN(snapshot,
                   engine::Snapshot::make(config, core->environment_, core->gate_, nullptr));
+  core->set_limits(snapshot->config());
   core->snapshot_ = std::move(snapshot);
   core->start_lanes(config);
   return core;
@@ -283,9 +286,17 @@ Result<> Core::change(const Change& change, const Implementations& added) {
   std::set<std::string, std::less<>> names;
   for (const auto& upstream : made->upstreams()) names.insert(upstream->name);
   gate_.keep_only(names);
+  set_limits(made->config());
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(made);
   return {};
+}
+
+/// Who calls the library has no key.
+void Core::set_limits(const config::Config& config) {
+  limits_.set_line_length(config.limits.queue_length);
+  limits_.configure(engine::limit_entries(config, [](const config::Secret&) { return ""; }),
+                    std::chrono::steady_clock::now());
 }
 
 Result<> Core::remove_provider(std::string_view name) {

@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "config/environment.hpp"
 #include "shared_state/gate.hpp"
+#include "shared_state/limits.hpp"
 #include "weir/gateway.hpp"
 
 namespace weir::api {
@@ -76,6 +77,7 @@ class Core {
  private:
   Core(config::Environment environment, const config::Config& config, int provider_threads);
   void start_lanes(const config::Config& config);
+  void set_limits(const config::Config& config);
   void prepare(Job& job, CallOptions options);
   Lane& next_lane();
   /// False: the gateway takes no more calls.
@@ -87,6 +89,7 @@ class Core {
   std::uint64_t seed_;
   engine::SystemClock wall_;
   shared_state::Gate gate_;
+  shared_state::Limits limits_;
   net::TlsClientContexts tls_;
   Admission admission_;
   Figures figures_;

@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
   add_health(app, context);
   add_log(app, context);
   add_ledger(app, context);
+  add_limits(app, context);
   add_keys(app, context);
   add_users(app, context);
   add_teams(app, context);

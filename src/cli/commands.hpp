@@ -34,6 +34,7 @@ void add_validate(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_providers(CLI::App& app, Context& context);
 void add_health(CLI::App& app, Context& context);
+void add_limits(CLI::App& app, Context& context);
 void add_keys(CLI::App& app, Context& context);
 void add_users(CLI::App& app, Context& context);
 void add_teams(CLI::App& app, Context& context);

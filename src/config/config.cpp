@@ -106,6 +106,12 @@ const ModelOverride* ProviderConfig::find_model(std::string_view id) const {
   return nullptr;
 }
 
+const ClientConfig* Config::settings_of(const Secret& key) const {
+  const auto found = std::find_if(key_settings.begin(), key_settings.end(),
+                                  [&](const ClientConfig& one) { return one.key == key; });
+  return found == key_settings.end() ? nullptr : &*found;
+}
+
 std::optional<std::size_t> Config::find_provider(std::string_view name) const {
   for (std::size_t i = 0; i < providers.size(); ++i) {
     if (providers[i].name == name) return i;

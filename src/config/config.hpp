@@ -16,6 +16,7 @@
 #include "config/secret.hpp"
 #include "config/timeouts.hpp"
 #include "guard/rules.hpp"
+#include "policy/limiters.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/pricing.hpp"
 #include "providers/provider_table.hpp"
@@ -116,16 +117,49 @@ struct RetryPolicy {
 /// (`backoff: classic`, `retries: off`).
 RetryPolicy decide(const RetrySettings& settings, std::size_t targets);
 
-/// What we may send to a provider; 0 = no limit of ours.
-struct ProviderLimits {
+/// What may be used of one thing, or by one: a provider, a route, a key, the whole; 0 = no limit.
+struct UsageLimits {
   std::int64_t requests_per_minute = 0;
+  std::int64_t requests_per_hour = 0;
   std::int64_t requests_per_day = 0;
+  std::int64_t requests_per_month = 0;
   std::int64_t tokens_per_minute = 0;
+  std::int64_t tokens_per_hour = 0;
   std::int64_t tokens_per_day = 0;
+  std::int64_t tokens_per_month = 0;
+  std::int64_t input_tokens_per_minute = 0;
+  std::int64_t input_tokens_per_day = 0;
+  std::int64_t output_tokens_per_minute = 0;
+  std::int64_t output_tokens_per_day = 0;
   std::int64_t burst = 0;        ///< requests at once; 0 = a minute's worth
   std::int64_t concurrency = 0;  ///< requests in flight
-  bool operator==(const ProviderLimits&) const = default;
+  policy::Algorithm algorithm = policy::Algorithm::automatic;
+  std::string time_zone;     ///< of days and months; empty: UTC
+  milliseconds reset_at{0};  ///< after midnight there
+  Ratio spill_at{1'000};     ///< of a day's or month's limit
+  Ratio reserve_normal{0};   ///< kept for requests of this priority and above
+  Ratio reserve_high{0};
+  Ratio reserve_critical{0};
+  bool operator==(const UsageLimits&) const = default;
 };
+
+/// What may be spent; 0 = no budget.
+struct BudgetLimits {
+  NanoUsd daily;
+  NanoUsd weekly;
+  NanoUsd monthly;
+  NanoUsd total;
+  Ratio soft_at{800};
+  bool is_hard = true;
+  std::string time_zone;
+  bool operator==(const BudgetLimits&) const = default;
+};
+
+/// How urgent requests are to their client.
+enum class Priority : std::uint8_t { low, normal, high, critical };
+
+/// Which of its provider's plans an account is on.
+enum class Plan : std::uint8_t { paid, free, none };
 
 /// Facts about one model of a provider, said by the operator; they go over the catalog's.
 struct ModelOverride {
@@ -172,7 +206,9 @@ struct ProviderConfig {
   Choice prompt_cache = Choice::off;  ///< Anthropic: mark what is worth caching; `auto` is on
   std::vector<std::pair<std::string, Secret>> headers;
   std::vector<DefaultParam> params;
-  ProviderLimits limits;
+  UsageLimits limits;
+  BudgetLimits budget;
+  Plan plan = Plan::paid;
   Timeouts timeouts;
   RetrySettings retries;
   OnDisconnect on_disconnect = OnDisconnect::cancel;
@@ -214,6 +250,19 @@ struct RouteConfig {
   std::optional<Choice> trim;
   std::vector<guard::RuleSpec> content_rules;  ///< after those of the whole
   std::vector<DefaultParam> params;
+  UsageLimits limits;
+  BudgetLimits budget;
+};
+
+/// An entry of `keys` that says more than the key, or one of `users` or `teams`.
+struct ClientConfig {
+  std::string name;  ///< of the user or team; of a key only how it is shown
+  Secret key;        ///< of an entry of `keys`
+  std::string user;  ///< the same: whose it is
+  std::string team;
+  Priority priority = Priority::normal;  ///< of requests that name none
+  UsageLimits limits;
+  BudgetLimits budget;
 };
 
 struct TlsConfig {
@@ -339,6 +388,8 @@ struct Config {
   Timeouts timeouts;
   RetrySettings retries;
   Limits limits;
+  UsageLimits rates;  ///< of the whole; under `limits`, too
+  BudgetLimits budget;
   StreamSettings stream;
   ResponseSettings responses;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
@@ -349,12 +400,17 @@ struct Config {
   std::vector<RouteConfig> models;
   std::vector<std::pair<std::string, std::string>> tiers;
   std::vector<std::pair<std::string, std::string>> tasks;
+  std::vector<ClientConfig> key_settings;  ///< of those among `keys` that have any
+  std::vector<ClientConfig> users;
+  std::vector<ClientConfig> teams;
 
   /// Where each value that is not a default comes from, by path: `file:line` or `env NAME`.
   std::map<std::string, std::string, std::less<>> sources;
 
   /// Index in `providers`, nothing when there is no such provider.
   [[nodiscard]] std::optional<std::size_t> find_provider(std::string_view name) const;
+  /// What is said of one of `keys`; null: nothing.
+  [[nodiscard]] const ClientConfig* settings_of(const Secret& key) const;
   /// `sources` of `path`, or "default".
   [[nodiscard]] std::string_view source_of(std::string_view path) const;
 };

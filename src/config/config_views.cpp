@@ -56,6 +56,8 @@ void append_table(std::string& out, std::span<const Field<Section>> fields, cons
   out += has_variables ? "| Setting | Type | Default | Environment | |\n|---|---|---|---|---|\n"
                        : "| Setting | Type | |\n|---|---|---|\n";
   for (const Field<Section>& field : fields) {
+    // They are the same in every section that has them.
+    if (!has_variables && is_limit_row(field.path)) continue;
     out.append("| ").append(cell(field.path)).append(" | ");
     out.append(field.is_list ? "list of " : "").append(field.type).append(" | ");
     if (has_variables) {
@@ -113,6 +115,15 @@ std::vector<SettingView> list_settings(const Config& config) {
   for (const AlertRuleConfig& rule : config.alerts.rules) {
     list_set(out, config, "alerts.rules." + rule.name, alert_rule_fields(), rule);
   }
+  for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
+    list_set(out, config, "keys[" + std::to_string(i) + "]", key_fields(), config.key_settings[i]);
+  }
+  for (const ClientConfig& user : config.users) {
+    list_set(out, config, "users." + user.name, client_fields(), user);
+  }
+  for (const ClientConfig& team : config.teams) {
+    list_set(out, config, "teams." + team.name, client_fields(), team);
+  }
   for (const auto& [section, names] :
        {std::pair("tiers.", &config.tiers), std::pair("tasks.", &config.tasks)}) {
     for (const auto& [name, target] : *names) {
@@ -168,6 +179,13 @@ std::string config_reference_markdown() {
       "([how they work](../guides/health-and-alerts.md)).\n\n";
   append_table(out, alert_rule_fields(), AlertRuleConfig{}, false);
   out +=
+      "\n## Keys, users and teams\n\nAn entry of `keys` is a key, or a map of these settings; "
+      "`users.<name>` and `teams.<name>` have limits and budgets only.\n\n";
+  append_table(out, key_fields(), ClientConfig{}, false);
+  out +=
+      "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, a "
+      "route, an entry of `keys`, a user or a team, each by the names that the first table has "
+      "for the whole. See [limits and budgets](../guides/limits-and-budgets.md).\n"
       "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
       "Routes, tiers and tasks share one set of names.\n";
   return out;

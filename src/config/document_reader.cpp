@@ -176,6 +176,78 @@ void read_environment_settings(SectionReader& reader, Config& config) {
   reader.read_timeout_variables(config.timeouts);
 }
 
+/// `users:` and `teams:`, maps from a name to limits.
+void read_clients(const Node& node, const std::string& path, SectionReader& reader,
+                  std::vector<ClientConfig>& out) {
+  if (!reader.expect_map(node, path)) return;
+  for (const Member& member : node.members) {
+    const std::string full = path + "." + member.key;
+    ClientConfig& client = out.emplace_back();
+    client.name = member.key;
+    reader.note_source(full, member.value.place());
+    reader.read(member.value, full, client_fields(), client);
+    if (!is_client_name(client.name)) {
+      reader.problem(member.value.place(), full, "names are up to 200 bytes without blanks");
+    }
+  }
+}
+
+/// Reads the entries of `keys` that say more than the key, and leaves the keys alone behind.
+void read_key_settings(Node& keys, SectionReader& reader, Config& config) {
+  for (std::size_t i = 0; i < keys.items.size(); ++i) {
+    Node& item = keys.items[i];
+    if (item.kind != Node::Kind::map) continue;
+    const std::string path = "keys[" + std::to_string(i) + "]";
+    ClientConfig& client = config.key_settings.emplace_back();
+    reader.read(item, path, key_fields(), client);
+    const Node* key = item.find("key");
+    if (key == nullptr) reader.problem(item.place(), path, "needs a key");
+    for (const std::string* name : {&client.user, &client.team}) {
+      if (name->empty() || is_client_name(*name)) continue;
+      reader.problem(item.place(), path, "names are up to 200 bytes without blanks");
+    }
+    item = key == nullptr ? Node{} : Node(*key);
+  }
+  std::erase_if(keys.items, [](const Node& item) { return item.kind == Node::Kind::null; });
+}
+
+/// The document with a plain list of keys.
+Node with_plain_keys(Node root, SectionReader& reader, Config& config) {
+  for (Member& member : root.members) {
+    if (member.key == "keys") read_key_settings(member.value, reader, config);
+  }
+  return root;
+}
+
+void check_zone(SectionReader& reader, const std::string& path, const std::string& zone) {
+  if (zone.empty()) return;
+  if (const auto made = policy::Calendar::make(policy::Period::day, zone); !made) {
+    reader.problem_at(path + ".time_zone", made.error().message);
+  }
+}
+
+template <class Section>
+void check_zones(SectionReader& reader, const std::string& path, const Section& section) {
+  check_zone(reader, path + "limits", section.limits.time_zone);
+  check_zone(reader, path + "budget", section.budget.time_zone);
+}
+
+void check_all_zones(SectionReader& reader, const Config& config) {
+  check_zone(reader, "limits", config.rates.time_zone);
+  check_zone(reader, "budget", config.budget.time_zone);
+  for (const auto& route : config.models) {
+    check_zones(reader, "models." + route.name + ".", route);
+  }
+  for (const auto& provider : config.providers) {
+    check_zones(reader, "providers." + provider.name + ".", provider);
+  }
+  for (const auto& user : config.users) check_zones(reader, "users." + user.name + ".", user);
+  for (const auto& team : config.teams) check_zones(reader, "teams." + team.name + ".", team);
+  for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
+    check_zones(reader, "keys[" + std::to_string(i) + "].", config.key_settings[i]);
+  }
+}
+
 /// What no single field can tell.
 void check_whole(SectionReader& reader, const Config& config) {
   if (!parse_host_port(config.listen)) {
@@ -214,7 +286,8 @@ void check_whole(SectionReader& reader, const Config& config) {
 
 }  // namespace
 
-void read_document(const Node& root, SectionReader& reader, Config& config) {
+void read_document(const Node& document, SectionReader& reader, Config& config) {
+  const Node root = with_plain_keys(document, reader, config);
   std::vector<std::pair<const Member*, std::string>> provider_entries;
   const auto providers = [&](const Node& node, const std::string& path) {
     if (!reader.expect_map(node, path)) return;
@@ -230,6 +303,12 @@ void read_document(const Node& root, SectionReader& reader, Config& config) {
   };
   const auto tasks = [&](const Node& node, const std::string& path) {
     read_names(node, path, reader, config.tasks);
+  };
+  const auto users = [&](const Node& node, const std::string& path) {
+    read_clients(node, path, reader, config.users);
+  };
+  const auto teams = [&](const Node& node, const std::string& path) {
+    read_clients(node, path, reader, config.teams);
   };
   const auto timeouts = [&](const Node& node, const std::string& path) {
     reader.read_timeouts(node, path, TimeoutScope::server, config.timeouts);
@@ -249,6 +328,8 @@ void read_document(const Node& root, SectionReader& reader, Config& config) {
                {"models", routes},
                {"tiers", tiers},
                {"tasks", tasks},
+               {"users", users},
+               {"teams", teams},
                {"timeouts", timeouts},
                {"retries", retries},
                {"content_rules", content_rules}});
@@ -259,6 +340,7 @@ void read_document(const Node& root, SectionReader& reader, Config& config) {
     reader.note_source(path, member->value.place());
     config.providers.push_back(read_provider(*member, path, reader, config));
   }
+  check_all_zones(reader, config);
 }
 
 }  // namespace weir::config

@@ -104,7 +104,7 @@ TEST(Edits, BeginAnewAfterARemoval) {
   ASSERT_TRUE(loaded.ok()) << loaded.report();
   const auto index = loaded.config.find_provider("local");
   ASSERT_TRUE(index);
-  EXPECT_EQ(loaded.config.providers[*index].limits, ProviderLimits{});
+  EXPECT_EQ(loaded.config.providers[*index].limits, UsageLimits{});
 }
 
 TEST(Edits, FoldWhatSaysTheSame) {

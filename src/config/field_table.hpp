@@ -120,12 +120,18 @@ constexpr auto field(std::string_view path, std::string_view doc, Range range = 
   return row;
 }
 
+/// The rows of `limits:` and `budget:`, which are the same wherever those stand.
+bool is_limit_row(std::string_view path) noexcept;
+
 std::span<const Field<Config>> root_fields();
 std::span<const Field<RetrySettings>> retry_fields();
 std::span<const Field<ProviderConfig>> provider_fields();
 std::span<const Field<ModelOverride>> model_fields();
 std::span<const Field<RouteConfig>> route_fields();
 std::span<const Field<AlertRuleConfig>> alert_rule_fields();
+/// Of users and teams; entries of `keys` have more.
+std::span<const Field<ClientConfig>> client_fields();
+std::span<const Field<ClientConfig>> key_fields();
 
 /// The environment variable of a setting of the whole: `limits.queue_wait` is
 /// WEIR_LIMITS_QUEUE_WAIT.

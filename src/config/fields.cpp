@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/fields.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/ascii.hpp"
@@ -18,7 +19,63 @@ constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t tokens_max = std::int64_t{1} << 40;
 
 // clang-format off
-constexpr std::array root_table{
+/// What one may use. `limits` leads to it.
+template <auto limits>
+constexpr auto limit_rows() {
+  using U = UsageLimits;
+  constexpr std::int64_t billion = 1'000 * million;
+  return std::array{
+    field<limits, &U::requests_per_minute>("limits.requests_per_minute", "Requests per minute; 0 is no limit, here and below", {0, billion}),
+    field<limits, &U::requests_per_hour>("limits.requests_per_hour", "Requests per hour", {0, billion}),
+    field<limits, &U::requests_per_day>("limits.requests_per_day", "Requests per day", {0, billion}),
+    field<limits, &U::requests_per_month>("limits.requests_per_month", "Requests per month", {0, billion}),
+    field<limits, &U::tokens_per_minute>("limits.tokens_per_minute", "Input and output tokens per minute", {0, tokens_max}),
+    field<limits, &U::tokens_per_hour>("limits.tokens_per_hour", "Input and output tokens per hour", {0, tokens_max}),
+    field<limits, &U::tokens_per_day>("limits.tokens_per_day", "Input and output tokens per day", {0, tokens_max}),
+    field<limits, &U::tokens_per_month>("limits.tokens_per_month", "Input and output tokens per month", {0, tokens_max}),
+    field<limits, &U::input_tokens_per_minute>("limits.input_tokens_per_minute", "Input tokens per minute", {0, tokens_max}),
+    field<limits, &U::input_tokens_per_day>("limits.input_tokens_per_day", "Input tokens per day", {0, tokens_max}),
+    field<limits, &U::output_tokens_per_minute>("limits.output_tokens_per_minute", "Output tokens per minute", {0, tokens_max}),
+    field<limits, &U::output_tokens_per_day>("limits.output_tokens_per_day", "Output tokens per day", {0, tokens_max}),
+    field<limits, &U::burst>("limits.burst", "Requests at once, of those that a minute allows; 0 is all of them", {0, million}),
+    field<limits, &U::concurrency>("limits.concurrency", "Requests in flight", {0, million}),
+    field<limits, &U::algorithm>("limits.algorithm", "How minutes and hours are counted: `auto` is exact (a log) up to 1000 and a sliding window above; `fixed_window`, `sliding_window`, `sliding_log`, `token_bucket`"),
+    field<limits, &U::time_zone>("limits.time_zone", "Whose days and months they are, such as `Europe/Berlin`; empty is UTC"),
+    field<limits, &U::reset_at>("limits.reset_at", "How long after midnight these begin", {0, 24 * hour - 1}),
+    field<limits, &U::spill_at>("limits.spill_at", "Share of a day's or month's limit from which on others are asked first", {1, 1'000}),
+    field<limits, &U::reserve_normal>("limits.reserve.normal", "Share of every limit kept for requests of priority normal and above", {0, 900}),
+    field<limits, &U::reserve_high>("limits.reserve.high", "The same for high and above", {0, 900}),
+    field<limits, &U::reserve_critical>("limits.reserve.critical", "The same for critical", {0, 900}),
+  };
+}
+
+/// What one may spend.
+template <auto budget>
+constexpr auto budget_rows() {
+  using B = BudgetLimits;
+  return std::array{
+    field<budget, &B::daily>("budget.daily", "Dollars per day; 0 is no budget, here and below"),
+    field<budget, &B::weekly>("budget.weekly", "Dollars per week, from Monday"),
+    field<budget, &B::monthly>("budget.monthly", "Dollars per month"),
+    field<budget, &B::total>("budget.total", "Dollars for ever"),
+    field<budget, &B::soft_at>("budget.soft_at", "Share of a budget at which it is told that it will soon be spent", {1, 1'000}),
+    field<budget, &B::is_hard>("budget.hard", "Refuse what a budget does not cover; off only tells"),
+    field<budget, &B::time_zone>("budget.time_zone", "Whose days, weeks and months they are; empty is UTC"),
+  };
+}
+
+template <class Row, std::size_t... sizes>
+constexpr auto joined(const std::array<Row, sizes>&... tables) {
+  std::array<Row, (sizes + ...)> all{};
+  std::size_t next = 0;
+  const auto append = [&](const auto& table) {
+    for (const Row& row : table) all[next++] = row;
+  };
+  (append(tables), ...);
+  return all;
+}
+
+constexpr std::array root_own{
     field<&Config::listen>("listen", "Where applications connect: host:port"),
     field<&Config::admin_listen>("admin.listen", "Where the dashboard, the admin API and the metrics are: host:port, `same` or `off`"),
     field<&Config::threads>("threads", "Event loops; 0 is one per core", {0, 1'024}),
@@ -105,7 +162,7 @@ constexpr std::array retry_table{
     field<&RetrySettings::retry_on_total_timeout>("retry_on_total_timeout", "Whether a whole answer that took longer than attempt_total is tried once more elsewhere; default on"),
 };
 
-constexpr std::array provider_table{
+constexpr std::array provider_own{
     field<&ProviderConfig::enabled>("enabled", "Off keeps the entry but sends nothing there"),
     field<&ProviderConfig::detect>("detect", "Ask the server for its list of models; `auto` asks local servers and those of type custom"),
     field<&ProviderConfig::dialect>("dialect", "What the server speaks, where it differs from its type"),
@@ -126,12 +183,7 @@ constexpr std::array provider_table{
     field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     field<&ProviderConfig::proxy>("proxy", "URL of an HTTP proxy, or `none`; default: HTTPS_PROXY and HTTP_PROXY"),
-    field<&ProviderConfig::limits, &ProviderLimits::requests_per_minute>("limits.requests_per_minute", "Requests sent per minute; 0 is no limit"),
-    field<&ProviderConfig::limits, &ProviderLimits::requests_per_day>("limits.requests_per_day", "Requests sent per day; 0 is no limit"),
-    field<&ProviderConfig::limits, &ProviderLimits::tokens_per_minute>("limits.tokens_per_minute", "Input and output tokens per minute; 0 is no limit", {0, tokens_max}),
-    field<&ProviderConfig::limits, &ProviderLimits::tokens_per_day>("limits.tokens_per_day", "Input and output tokens per day; 0 is no limit", {0, tokens_max}),
-    field<&ProviderConfig::limits, &ProviderLimits::burst>("limits.burst", "Requests at once; 0 is what a minute allows", {0, million}),
-    field<&ProviderConfig::limits, &ProviderLimits::concurrency>("limits.concurrency", "Requests in flight; 0 is no limit", {0, million}),
+    field<&ProviderConfig::plan>("plan", "Which plan the account is on, `paid` or `free`: limits that are set nowhere are those that the catalog knows of it; `none`: none"),
 };
 
 constexpr std::array model_table{
@@ -140,7 +192,7 @@ constexpr std::array model_table{
     field<&ModelOverride::aliases>("alias", "Other names clients may use"),
 };
 
-constexpr std::array route_table{
+constexpr std::array route_own{
     field<&RouteConfig::strategy>("strategy", "How one of the targets is chosen"),
     field<&RouteConfig::failover>("failover", "Whether another target is tried when one fails"),
     field<&RouteConfig::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
@@ -165,9 +217,32 @@ constexpr std::array alert_rule_table{
     field<&AlertRuleConfig::clears_at>("clears_at", "It is over below this part of the threshold; default 80%", {1, 1'000}),
     field<&AlertRuleConfig::calls_min>("min_calls", "With fewer calls in the window nothing is said; default 10", {1, million}),
 };
+
+constexpr std::array key_own{
+    field<&ClientConfig::key>("key", "The key itself"),
+    field<&ClientConfig::name>("name", "How it is shown"),
+    field<&ClientConfig::user>("user", "Whose it is; limits of `users.<name>` hold for all their keys together"),
+    field<&ClientConfig::team>("team", "The same with `teams.<name>`"),
+    field<&ClientConfig::priority>("priority", "Of its requests that name none: `low`, `normal`, `high` or `critical`; default normal"),
+};
 // clang-format on
 
+constexpr auto root_table =
+    joined(root_own, limit_rows<&Config::rates>(), budget_rows<&Config::budget>());
+constexpr auto provider_table = joined(provider_own, limit_rows<&ProviderConfig::limits>(),
+                                       budget_rows<&ProviderConfig::budget>());
+constexpr auto route_table =
+    joined(route_own, limit_rows<&RouteConfig::limits>(), budget_rows<&RouteConfig::budget>());
+constexpr auto client_table =
+    joined(limit_rows<&ClientConfig::limits>(), budget_rows<&ClientConfig::budget>());
+constexpr auto key_table = joined(key_own, client_table);
+
 }  // namespace
+
+bool is_limit_row(std::string_view path) noexcept {
+  return std::any_of(client_table.begin(), client_table.end(),
+                     [&](const Field<ClientConfig>& row) { return row.path == path; });
+}
 
 std::span<const Field<Config>> root_fields() { return root_table; }
 std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
@@ -175,6 +250,8 @@ std::span<const Field<ProviderConfig>> provider_fields() { return provider_table
 std::span<const Field<ModelOverride>> model_fields() { return model_table; }
 std::span<const Field<RouteConfig>> route_fields() { return route_table; }
 std::span<const Field<AlertRuleConfig>> alert_rule_fields() { return alert_rule_table; }
+std::span<const Field<ClientConfig>> client_fields() { return client_table; }
+std::span<const Field<ClientConfig>> key_fields() { return key_table; }
 
 std::string environment_name(std::string_view path) {
   std::string name = "WEIR_";

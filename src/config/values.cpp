@@ -60,6 +60,18 @@ constexpr std::array ledger_failures{Word<LedgerFailure>{"refuse", LedgerFailure
                                      Word<LedgerFailure>{"serve", LedgerFailure::serve}};
 constexpr std::array choices{Word<Choice>{"auto", Choice::automatic},
                              Word<Choice>{"on", Choice::on}, Word<Choice>{"off", Choice::off}};
+constexpr std::array algorithms{
+    Word<policy::Algorithm>{"auto", policy::Algorithm::automatic},
+    Word<policy::Algorithm>{"fixed_window", policy::Algorithm::fixed_window},
+    Word<policy::Algorithm>{"sliding_window", policy::Algorithm::sliding_window},
+    Word<policy::Algorithm>{"sliding_log", policy::Algorithm::sliding_log},
+    Word<policy::Algorithm>{"token_bucket", policy::Algorithm::token_bucket},
+};
+constexpr std::array plans{Word<Plan>{"paid", Plan::paid}, Word<Plan>{"free", Plan::free},
+                           Word<Plan>{"none", Plan::none}};
+constexpr std::array priorities{
+    Word<Priority>{"low", Priority::low}, Word<Priority>{"normal", Priority::normal},
+    Word<Priority>{"high", Priority::high}, Word<Priority>{"critical", Priority::critical}};
 constexpr std::array dialects{
     Word<wire::Dialect>{"openai", wire::Dialect::openai_chat},
     Word<wire::Dialect>{"responses", wire::Dialect::openai_responses},
@@ -203,6 +215,14 @@ Mismatch read_value(std::string_view text, Ratio& out, Range range) {
   return mismatch;
 }
 
+Mismatch read_value(std::string_view text, NanoUsd& out, Range /*range*/) {
+  if (text.starts_with('$')) text.remove_prefix(1);
+  const auto amount = parse_usd(text);
+  if (!amount || amount->count() < 0) return "dollars, such as 20 or 0.5";
+  out = *amount;
+  return std::nullopt;
+}
+
 Mismatch read_value(std::string_view text, Secret& out, Range) {
   // A line break could end a header early and begin another.
   for (const char c : text) {
@@ -270,6 +290,15 @@ Mismatch read_value(std::string_view text, Backoff& out, Range) {
 Mismatch read_value(std::string_view text, Choice& out, Range) {
   return read_word(text, choices, out);
 }
+Mismatch read_value(std::string_view text, policy::Algorithm& out, Range /*range*/) {
+  return read_word(text, algorithms, out);
+}
+Mismatch read_value(std::string_view text, Plan& out, Range /*range*/) {
+  return read_word(text, plans, out);
+}
+Mismatch read_value(std::string_view text, Priority& out, Range /*range*/) {
+  return read_word(text, priorities, out);
+}
 Mismatch read_value(std::string_view text, wire::Dialect& out, Range) {
   return read_word(text, dialects, out);
 }
@@ -302,6 +331,10 @@ std::string show_value(LedgerFailure value) { return show_word(value, ledger_fai
 std::string show_value(ResponseStorage value) { return show_word(value, response_storages); }
 std::string show_value(Backoff value) { return show_word(value, backoffs); }
 std::string show_value(Choice value) { return show_word(value, choices); }
+std::string show_value(policy::Algorithm value) { return show_word(value, algorithms); }
+std::string show_value(Priority value) { return show_word(value, priorities); }
+std::string show_value(Plan value) { return show_word(value, plans); }
+std::string show_value(NanoUsd value) { return to_usd_text(value); }
 std::string show_value(wire::Dialect value) { return show_word(value, dialects); }
 
 }  // namespace weir::config

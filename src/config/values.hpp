@@ -30,6 +30,7 @@ Mismatch read_value(std::string_view text, std::int64_t& out, Range range);
 Mismatch read_value(std::string_view text, milliseconds& out, Range range);
 Mismatch read_value(std::string_view text, ByteSize& out, Range range);
 Mismatch read_value(std::string_view text, Ratio& out, Range range);
+Mismatch read_value(std::string_view text, NanoUsd& out, Range range);
 Mismatch read_value(std::string_view text, Secret& out, Range range);
 Mismatch read_value(std::string_view text, Hedge& out, Range range);
 Mismatch read_value(std::string_view text, WaitOrOff& out, Range range);
@@ -45,6 +46,9 @@ Mismatch read_value(std::string_view text, ResponseStorage& out, Range range);
 Mismatch read_value(std::string_view text, Durability& out, Range range);
 Mismatch read_value(std::string_view text, LedgerFailure& out, Range range);
 Mismatch read_value(std::string_view text, Choice& out, Range range);
+Mismatch read_value(std::string_view text, policy::Algorithm& out, Range range);
+Mismatch read_value(std::string_view text, Plan& out, Range range);
+Mismatch read_value(std::string_view text, Priority& out, Range range);
 Mismatch read_value(std::string_view text, wire::Dialect& out, Range range);
 
 std::string show_value(const std::string& value);
@@ -53,6 +57,7 @@ std::string show_value(std::int64_t value);
 std::string show_value(milliseconds value);
 std::string show_value(ByteSize value);
 std::string show_value(Ratio value);
+std::string show_value(NanoUsd value);
 std::string show_value(const Secret& value);
 std::string show_value(const Hedge& value);
 std::string show_value(const WaitOrOff& value);
@@ -68,6 +73,9 @@ std::string show_value(ResponseStorage value);
 std::string show_value(Durability value);
 std::string show_value(LedgerFailure value);
 std::string show_value(Choice value);
+std::string show_value(policy::Algorithm value);
+std::string show_value(Plan value);
+std::string show_value(Priority value);
 std::string show_value(wire::Dialect value);
 
 /// The word for a type in the documentation.
@@ -85,6 +93,8 @@ template <>
 inline constexpr std::string_view type_name<ByteSize> = "size";
 template <>
 inline constexpr std::string_view type_name<Ratio> = "share";
+template <>
+inline constexpr std::string_view type_name<NanoUsd> = "dollars";
 template <>
 inline constexpr std::string_view type_name<Secret> = "secret";
 template <>

@@ -46,7 +46,7 @@ Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProvide
       client_{loop_, connector_, pool_},
       exchanges_(std::make_unique<Exchanges>(client_, context.wall, embedded)),
       pulls_(loop_, *exchanges_, context.gate),
-      attempts_(*exchanges_, context.gate, context.wall, random_, {}, nullptr, journal) {
+      attempts_(*exchanges_, context.gate, context.wall, random_, {}, context.accounting, journal) {
   attempts_.set_pulls(pulls_);
 }
 

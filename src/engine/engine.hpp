@@ -23,6 +23,7 @@ struct EngineContext {
   const pipeline::WallClock& wall;
   pipeline::TargetGate& gate;
   net::TlsClientContexts& tls;
+  pipeline::Accounting* accounting = nullptr;  ///< null: nothing is limited
 };
 
 /// Providers that live in the process of a program that links the library. For any thread.

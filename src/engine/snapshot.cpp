@@ -410,6 +410,7 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
     route->content_rules = *std::move(rules);
   }
   const auto timeouts = config().timeouts.with(found.timeouts);
+  route->queue_wait = config().limits.queue_wait;
   route->request_total = timeouts.in_force(config::Timeout::request_total, false);
   for (const auto& step : found.steps) {
     pipeline::Step built;

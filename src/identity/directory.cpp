@@ -77,6 +77,26 @@ Result<> Directory::load() {
   return reload_keys({});
 }
 
+Result<> Directory::follow_limits(LimitListener listener) {
+  const std::lock_guard lock(mutex_);
+  limit_listener_ = std::move(listener);
+  WEIR_TRY(store_->for_each_team([this](const TeamRecord& team) {
+    tell_limits(LimitHolder::team, team.name, &team.settings);
+  }));
+  WEIR_TRY(store_->for_each_user([this](const UserRecord& user) {
+    tell_limits(LimitHolder::user, user.name, &user.settings);
+  }));
+  return reload_keys({});
+}
+
+void Directory::tell_limits(LimitHolder holder, const std::string& name,
+                            const Settings* settings) const {
+  if (!limit_listener_) return;
+  static const Settings none;
+  const Settings& said = settings == nullptr ? none : *settings;
+  limit_listener_(holder, name, said.limits, said.budgets);
+}
+
 /// Of the filter only whose keys they are counts.
 Result<> Directory::reload_keys(const Store::KeyFilter& filter) {
   Store::KeyFilter all = filter;
@@ -139,6 +159,7 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
 void Directory::publish(const KeyRecord& key) {
   const std::uint64_t id = id_number(key.id);
   auto grant = grant_of(key);
+  tell_limits(LimitHolder::key, key.id, grant == nullptr ? nullptr : &key.settings);
   if (grant == nullptr) return index_.remove(id);
   index_.put(id, std::move(grant));
 }
@@ -367,6 +388,7 @@ Result<> Directory::write_user(const Actor& actor, const UserRecord* before, con
   users_[user.name] = {std::make_shared<const Scopes>(user.settings.scopes), user.settings.priority,
                        user.team, user.role, user.is_disabled};
   has_users_ = true;
+  tell_limits(LimitHolder::user, user.name, &user.settings);
   return reload_keys({.user = user.name});
 }
 
@@ -403,6 +425,7 @@ Result<> Directory::remove_user(const Actor& actor, std::string_view name, std::
   }));
   for (const KeyRecord& key : keys) publish(key);
   users_.erase(user.name);
+  tell_limits(LimitHolder::user, user.name, nullptr);
   return {};
 }
 
@@ -429,6 +452,7 @@ Result<> Directory::put_team(const Actor& actor, TeamRecord team, std::int64_t n
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(team); }));
   teams_[team.name] = {std::make_shared<const Scopes>(team.settings.scopes),
                        team.settings.priority};
+  tell_limits(LimitHolder::team, team.name, &team.settings);
   return reload_keys({.team = team.name});
 }
 
@@ -447,6 +471,7 @@ Result<> Directory::remove_team(const Actor& actor, std::string_view name, std::
   const AuditEntry entry{"team.remove", team.name, json_of(team)};
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->remove_team(name); }));
   teams_.erase(team.name);
+  tell_limits(LimitHolder::team, team.name, nullptr);
   return {};
 }
 

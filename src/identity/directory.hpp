@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,6 +42,9 @@ struct NewCredential {
   std::string text;
 };
 
+/// Whose limits and budgets are told of.
+enum class LimitHolder : std::uint8_t { key, user, team };
+
 /// The users, teams and keys of the gateway: looked up by every request, changed by the
 /// administration. Every change is one transaction with its record in the audit log, and then holds
 /// for all threads at once (H-4).
@@ -52,6 +57,13 @@ class Directory {
   /// Opens the files in `folder`, which are made where they are missing.
   static Result<std::unique_ptr<Directory>> open(const std::string& folder,
                                                  const MasterKeySource& master = {});
+
+  /// Hears what limits and budgets hold for whom, as JSON objects; both empty: none any more.
+  using LimitListener = std::function<void(LimitHolder holder, const std::string& name,
+                                           const std::string& limits, const std::string& budgets)>;
+  /// Tells the listener of all there are, and from then on of every change. Once, before others
+  /// call. Errors: `store_unavailable`.
+  Result<> follow_limits(LimitListener listener);
 
   // ---- for any thread, without waiting
 
@@ -124,6 +136,8 @@ class Directory {
   Result<> load();
   Result<> reload_keys(const Store::KeyFilter& filter);
   void publish(const KeyRecord& key);
+  /// `settings` null: there is no such holder any more.
+  void tell_limits(LimitHolder holder, const std::string& name, const Settings* settings) const;
   [[nodiscard]] std::shared_ptr<const Grant> grant_of(const KeyRecord& key) const;
   [[nodiscard]] Result<KeyRecord> own_key(const Actor& actor, std::string_view id);
   /// The most that a user may have, his team's bounds among it.
@@ -139,6 +153,7 @@ class Directory {
   Result<> commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms, Write write);
 
   std::mutex mutex_;  ///< of everything but the index
+  LimitListener limit_listener_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Vault> vault_;
   AuditLog audit_;

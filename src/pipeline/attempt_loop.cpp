@@ -2,9 +2,11 @@
 #include "pipeline/attempt_loop.hpp"
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "pipeline/background.hpp"
+#include "pipeline/bell.hpp"
 #include "pipeline/explain.hpp"
 #include "pipeline/stream_recovery.hpp"
 
@@ -136,11 +138,21 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   const net::TimePoint deadline = started + time;
   call.started_ms = tools_.wall.unix_ms();
   call.is_stream = operation.is_stream();
-  Journey journey{
-      call,     operation,
-      delivery, started,
-      deadline, Succession(call, operation, tools_.gate, random_, deadline, call.started_ms),
-      {}};
+  Result<> admitted;
+  if (tools_.accounting != nullptr) admitted = tools_.accounting->admit(call, operation);
+  Journey journey{call,
+                  operation,
+                  delivery,
+                  started,
+                  deadline,
+                  Succession(call, operation, tools_.gate, tools_.accounting, random_, deadline,
+                             call.started_ms),
+                  {}};
+  if (!admitted) {
+    journey.result.error = std::move(admitted).error();
+    co_await answer_refused(journey);
+    co_return std::move(journey.result);
+  }
   if (operation.is_stream()) {
     const StreamPolicy& policy = call.route->stream;
     const Pacing pacing{.early_commit = policy.early_commit, .heartbeat = policy.heartbeat};
@@ -149,6 +161,7 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   co_await ask(journey);
   co_await delivery.quiet();
   static_cast<void>(settle(tools_, journey));  // nobody waits for a last byte any more
+  if (tools_.accounting != nullptr) tools_.accounting->release(call, journey.result);
   co_return std::move(journey.result);
 }
 
@@ -156,13 +169,14 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
   CallResult& result = journey.result;
   Delivery& delivery = journey.delivery;
   Succession::Next next = journey.succession.first();
+  if (next.candidate == nullptr) co_await wait_in_line(journey, next);
   bool has_pulled = false;
   if (next.candidate == nullptr) {
     result.error = journey.succession.exhausted();
   } else {
     const bool is_open = co_await open(journey);
     if (!is_open) {
-      give_back(journey, next);
+      journey.succession.give_back(next);
       next = {};
     }
   }
@@ -224,9 +238,57 @@ net::Task<bool> AttemptLoop::open(Journey& journey) {
   co_return false;
 }
 
-void AttemptLoop::give_back(const Journey& journey, const Succession::Next& next) {
-  if (!next.permit) return;
-  tools_.gate.report(*next.candidate->target, *next.permit, unused(), journey.call.loop.now());
+namespace {
+
+/// Low priority gives way sooner, so that its clients learn of it.
+milliseconds queue_wait_of(const Call& call) {
+  const Priority own = call.caller == nullptr ? Priority::normal : call.caller->priority;
+  const bool is_low = call.options.priority.value_or(own) == Priority::low;
+  return is_low ? call.route->queue_wait / 2 : call.route->queue_wait;
+}
+
+/// A call's place in a line, for as long as this lives.
+class LinePlace {
+ public:
+  LinePlace(Accounting& accounting, Call& call) : accounting_(accounting), call_(call) {}
+  ~LinePlace() { accounting_.leave_line(call_); }
+  LinePlace(const LinePlace&) = delete;
+  LinePlace& operator=(const LinePlace&) = delete;
+
+  /// Its bell rings on the loop of the call.
+  bool enter(const Target& target, const std::shared_ptr<Bell>& bell) {
+    net::Loop& loop = call_.loop;
+    return accounting_.enter_line(call_, target,
+                                  [&loop, bell] { loop.post([bell] { bell->ring(); }); });
+  }
+
+ private:
+  Accounting& accounting_;
+  Call& call_;
+};
+
+}  // namespace
+
+/// Section 15: no target but full ones. Waiting blocks nobody else; what has no chance to be served
+/// in time is refused at once.
+net::Task<void> AttemptLoop::wait_in_line(Journey& journey, Succession::Next& next) {
+  Call& call = journey.call;
+  const net::TimePoint until = std::min(journey.deadline, journey.started + queue_wait_of(call));
+  if (tools_.accounting == nullptr || until <= call.loop.now()) co_return;
+  const auto bell = std::make_shared<Bell>();
+  LinePlace place(*tools_.accounting, call);
+  while (call.loop.now() < until && !call.cancellation.is_cancelled()) {
+    const auto full = journey.succession.full();
+    if (!full) co_return;
+    net::TimePoint fits_at = call.loop.now() + full->wait;
+    if (full->is_behind_others) fits_at = until;
+    if (fits_at > until || !place.enter(*full->target, bell)) co_return;
+    BellWait turn(call.loop, fits_at, call.cancellation, *bell);
+    co_await turn;
+    if (call.cancellation.is_cancelled()) co_return;
+    next = journey.succession.first();
+    if (next.candidate != nullptr) co_return;
+  }
 }
 
 /// False: the client left meanwhile.
@@ -237,7 +299,7 @@ net::Task<bool> AttemptLoop::wait(Journey& journey, Succession::Next& next) {
     net::Sleep pause(call.loop, call.loop.now() + next.wait, call.cancellation);
     const bool has_waited = co_await pause;
     if (!has_waited) {
-      give_back(journey, next);
+      journey.succession.give_back(next);
       co_return false;
     }
   }

@@ -14,7 +14,7 @@ namespace weir::pipeline {
 /// that is set, and goes on with streams that broke where their answers can be joined.
 class AttemptLoop {
  public:
-  /// `accounting` may be null: then nothing is reserved; `journal`, too: then nothing is written
+  /// `accounting` may be null: then nothing is limited; `journal`, too: then nothing is written
   /// down.
   AttemptLoop(ExchangeFactory& exchanges, TargetGate& gate, const WallClock& wall, Random& random,
               AttemptLimits limits, Accounting* accounting = nullptr, Journal* journal = nullptr)
@@ -32,8 +32,8 @@ class AttemptLoop {
   class Race;
   net::Task<void> ask(Journey& journey);
   net::Task<bool> open(Journey& journey);
-  void give_back(const Journey& journey, const Succession::Next& next);
   net::Task<bool> wait(Journey& journey, Succession::Next& next);
+  net::Task<void> wait_in_line(Journey& journey, Succession::Next& next);
   net::Task<Succession::Next> pull_model(Journey& journey, Candidate& candidate,
                                          Succession::Next next);
   net::Task<void> answer_refused(Journey& journey);

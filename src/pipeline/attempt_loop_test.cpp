@@ -446,8 +446,28 @@ TEST_F(AttemptLoopTest, S116WhatReachedAClientThatLeftIsCountedByItsText) {
 
 class CountingAccounting final : public Accounting {
  public:
-  Result<Reservation> reserve(const Call&, const Target& target, std::int64_t) override {
-    if (target.name == too_dear) return Error(ErrorCode::budget_exceeded, "no money");
+  Result<> admit(Call& call, const Operation&) override {
+    if (refuses_calls) return limited("calls", 7'500ms);
+    call.admission = 1;
+    ++calls;
+    return {};
+  }
+  void release(const Call& call, const CallResult&) override {
+    EXPECT_EQ(call.admission, 1U);
+    --calls;
+  }
+  Result<Reservation> reserve(const Call& call, const Operation&, const Target& target,
+                              bool is_last_resort) override {
+    EXPECT_EQ(call.admission, 1U);
+    if (spared.contains(target.name) && !is_last_resort) return limited(target.name, 1'000ms);
+    if (const auto wait = full.find(target.name); wait != full.end()) {
+      return limited(target.name, wait->second);
+    }
+    if (is_behind) {
+      Error error(ErrorCode::overloaded, "others wait");
+      error.retry_after = 1'000ms;
+      return error;
+    }
     ++outstanding;
     return Reservation{++ids};
   }
@@ -455,7 +475,35 @@ class CountingAccounting final : public Accounting {
     --outstanding;
     rows.push_back(row);
   }
-  std::string too_dear;
+  void give_back(Reservation, const Call&) override {
+    --outstanding;
+    ++given_back;
+  }
+  bool enter_line(Call& call, const Target& target, std::function<void()> on_turn) override {
+    if (line_is_full) return false;
+    if (call.line_place == 0) lines_entered.push_back(target.name);
+    call.line_place = 7;
+    wake = std::move(on_turn);
+    return true;
+  }
+  void leave_line(Call& call) override {
+    call.line_place = 0;
+    wake = nullptr;
+  }
+  bool is_behind = false;
+  bool line_is_full = false;
+  std::vector<std::string> lines_entered;
+  std::function<void()> wake;  ///< of who stands in line
+  static Error limited(const std::string& what, milliseconds wait) {
+    Error error(ErrorCode::rate_limited, what + " are at their limit");
+    error.retry_after = wait;
+    return error;
+  }
+  bool refuses_calls = false;
+  std::map<std::string, milliseconds> full;  ///< targets at their limit, and for how long
+  std::set<std::string> spared;              ///< for those who find nothing else
+  int calls = 0;
+  int given_back = 0;
   std::uint64_t ids = 0;
   int outstanding = 0;
   std::vector<AttemptRow> rows;
@@ -544,14 +592,184 @@ TEST_F(AttemptLoopTest, U5AnUnpricedModelIsBookedAtTheDearestAndCounted) {
   EXPECT_EQ(target.upstream->counters->unpriced.load(), 1U);
 }
 
-TEST_F(AttemptLoopTest, S119AnAttemptThatCannotReserveDoesNotStart) {
+// F-2, S-11.9: it spills to the next target, and that costs the request none of its attempts.
+TEST_F(AttemptLoopTest, S119ATargetAtItsLimitIsPassedOver) {
   CountingAccounting accounting;
-  accounting.too_dear = "a/m";
+  accounting.full = {{"a/m", 3'000ms}};
   rig.accounting = &accounting;
   rig.add("a/m", {answers("no")});
   rig.add("b/m", {answers("hi")});
-  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::completed);
+  EXPECT_EQ(result.attempts, 1);
   EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+  EXPECT_EQ(accounting.calls, 0);
+}
+
+// What is left of a day's quota is for the time when nobody else can answer.
+TEST_F(AttemptLoopTest, ATargetNearTheEndOfItsQuotaIsAskedWhenNoOtherIsLeft) {
+  CountingAccounting accounting;
+  accounting.spared = {"a/m"};
+  rig.accounting = &accounting;
+  rig.add("a/m", {answers("from a"), answers("from a")});
+  rig.add("b/m", {answers("from b")});
+  rig.finish();
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+}
+
+TEST_F(AttemptLoopTest, WhatIsSparedOfAQuotaIsUsedWhenTheOthersAreFull) {
+  CountingAccounting accounting;
+  accounting.spared = {"a/m"};
+  accounting.full = {{"b/m", 9'000ms}};
+  rig.accounting = &accounting;
+  rig.add("a/m", {answers("from a")});
+  rig.add("b/m");
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"a/m"});
+}
+
+TEST_F(AttemptLoopTest, L10WhenAllTargetsAreAtTheirLimitsTheSoonestOfThemIsTold) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 9'000ms}, {"b/m", 2'500ms}};
+  rig.accounting = &accounting;
+  rig.add("a/m");
+  rig.add("b/m");
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::rejected);
+  EXPECT_EQ(result.error.code, ErrorCode::rate_limited);
+  EXPECT_EQ(rig.channel.status(), 429);
+  EXPECT_EQ(rig.channel.field("retry-after"), "3");
+  EXPECT_EQ(result.attempts, 0);
+  EXPECT_EQ(accounting.outstanding, 0);
+  EXPECT_EQ(accounting.calls, 0);
+}
+
+// ---- Waiting for a full target (section 15) -----------------------------------------------------
+
+TEST_F(AttemptLoopTest, AFullTargetIsWaitedForUntilItHasRoom) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 4'000ms}};
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 30s;
+  rig.add("a/m", {answers("hi")});
+  const TimePoint began = rig.loop.now();
+  rig.start();
+  rig.loop.run_for(3'999ms);
+  EXPECT_TRUE(rig.operation.asked.empty());
+  EXPECT_EQ(accounting.lines_entered, std::vector<std::string>{"a/m"});
+  accounting.full.clear();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::completed);
+  EXPECT_EQ(rig.result->attempts, 1);
+  EXPECT_EQ(*rig.ended_at - began, 4s);
+  EXPECT_FALSE(accounting.wake) << "it has left the line";
+}
+
+TEST_F(AttemptLoopTest, WhoIsCalledFromTheLineDoesNotWaitForItsTime) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 20'000ms}};
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 30s;
+  rig.add("a/m", {answers("hi")});
+  rig.start();
+  rig.loop.run_for(2s);
+  ASSERT_TRUE(accounting.wake);
+  accounting.full.clear();
+  // What wakes it is forgotten as it goes.
+  const auto wake = accounting.wake;
+  wake();
+  rig.loop.run_for(1ms);
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::completed);
+}
+
+TEST_F(AttemptLoopTest, WhoIsBehindOthersWaitsItsWholeTimeAndIsThenRefused) {
+  CountingAccounting accounting;
+  accounting.is_behind = true;
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 10s;
+  rig.add("a/m", {answers("hi")});
+  const TimePoint began = rig.loop.now();
+  const CallResult& result = rig.finish({.priority = Priority::low});
+  EXPECT_EQ(result.outcome, Outcome::rejected);
+  EXPECT_EQ(rig.channel.status(), 503);
+  EXPECT_EQ(*rig.ended_at - began, 5s) << "low priority gives way sooner";
+  EXPECT_EQ(accounting.calls, 0);
+}
+
+TEST_F(AttemptLoopTest, WhatHasNoChanceToBeServedInTimeIsRefusedAtOnce) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 31'000ms}};
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 30s;
+  rig.add("a/m");
+  const TimePoint began = rig.loop.now();
+  rig.finish();
+  EXPECT_EQ(rig.channel.status(), 429);
+  EXPECT_EQ(*rig.ended_at, began);
+  EXPECT_TRUE(accounting.lines_entered.empty());
+}
+
+TEST_F(AttemptLoopTest, AFullLineRefusesAtOnce) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 4'000ms}};
+  accounting.line_is_full = true;
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 30s;
+  rig.add("a/m");
+  const TimePoint began = rig.loop.now();
+  rig.finish();
+  EXPECT_EQ(rig.channel.status(), 429);
+  EXPECT_EQ(*rig.ended_at, began);
+}
+
+// S-10.1
+TEST_F(AttemptLoopTest, AClientThatLeavesTheLineIsGoneAtOnce) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 20'000ms}};
+  rig.accounting = &accounting;
+  rig.route().queue_wait = 30s;
+  rig.add("a/m");
+  rig.start();
+  rig.loop.run_for(1s);
+  const TimePoint left = rig.loop.now();
+  rig.cancellation.cancel();
+  rig.loop.run_for(1ms);
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(*rig.ended_at, left);
+  EXPECT_EQ(rig.result->outcome, Outcome::cancelled_client);
+  EXPECT_FALSE(accounting.wake);
+  EXPECT_EQ(accounting.calls, 0);
+}
+
+TEST_F(AttemptLoopTest, L7ACallThatIsNotAdmittedReachesNoTarget) {
+  CountingAccounting accounting;
+  accounting.refuses_calls = true;
+  rig.accounting = &accounting;
+  rig.add("a/m", {answers("no")});
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::rejected);
+  EXPECT_EQ(rig.channel.status(), 429);
+  EXPECT_EQ(rig.channel.field("retry-after"), "8") << "whole seconds, up";
+  EXPECT_TRUE(rig.operation.asked.empty());
+  EXPECT_EQ(accounting.calls, 0) << "what was never admitted is not released";
+}
+
+// I-2: what was set aside for an attempt that never starts comes back.
+TEST_F(AttemptLoopTest, S119AClientThatLeavesDuringABackOffLeavesNothingBehind) {
+  CountingAccounting accounting;
+  rig.accounting = &accounting;
+  rig.route().retries.backoff.base = 5s;
+  rig.add("a/m", {fails_to_connect()});
+  rig.add("b/m", {answers("hi")});
+  rig.start();
+  rig.loop.run_for(1ms);
+  rig.cancellation.cancel();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(accounting.outstanding, 0);
+  EXPECT_EQ(accounting.calls, 0);
 }
 
 TEST_F(AttemptLoopTest, C4TellsTargetAttemptsAndRequest) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,11 @@ class Operation : public Recycled {
   [[nodiscard]] virtual std::string_view media_type() const = 0;
   /// Output tokens asked for; 0 = not said.
   [[nodiscard]] virtual std::int64_t output_tokens_wanted() const = 0;
+  /// A limit can be put on the answer of a request that names none.
+  [[nodiscard]] virtual bool may_limit_output() const { return false; }
+  /// What is prepared from now on asks for no more output tokens than this; 0 = any. Precondition:
+  /// may_limit_output().
+  virtual void limit_output(std::int64_t tokens) { static_cast<void>(tokens); }
   /// Our estimate of the input, in tokens.
   [[nodiscard]] virtual std::int64_t input_tokens_estimate() const = 0;
   /// Of how many context windows its output is the sum; 0: not known.
@@ -113,6 +119,8 @@ struct Call {
   std::int64_t started_ms = 0;            ///< Unix time; the attempt loop's
   std::vector<std::string> windows = {};  ///< ids of the budget windows as of admission (S-11.5)
   std::optional<std::uint64_t> journal_ticket = {};  ///< the journal's, from `open` to `close`
+  std::uint64_t admission = 0;   ///< the accounting's own; 0 = nothing is set aside
+  std::uint64_t line_place = 0;  ///< the same; 0 = it stands in no line
 };
 
 enum class Outcome : std::uint8_t {
@@ -174,14 +182,34 @@ class Accounting {
     static_cast<void>(result);
   }
   struct Reservation {
-    std::uint64_t id = 0;
+    std::uint64_t id = 0;  ///< 0 = nothing is set aside
+    /// The longest answer that is paid for, where the request names none (U-9); 0 = any.
+    std::int64_t output_tokens_max = 0;
   };
-  /// Sets aside what the attempt may cost at most. Errors: `budget_exceeded`, `rate_limited`; the
-  /// attempt then does not start.
-  virtual Result<Reservation> reserve(const Call& call, const Target& target,
-                                      std::int64_t nanousd) = 0;
-  /// Books `row` in the place of what was set aside, exactly once for each reservation.
+  /// Sets aside what an attempt at `target` may take and cost at most. Errors: `budget_exceeded`,
+  /// `rate_limited`, `request_exceeds_limit`; the attempt then does not start, and nothing has
+  /// changed. `is_last_resort`: no other target is left, so that what is spared of a quota may be
+  /// used.
+  virtual Result<Reservation> reserve(const Call& call, const Operation& operation,
+                                      const Target& target, bool is_last_resort) = 0;
+  /// Books `row` in the place of what was set aside. Each reservation is settled or given back,
+  /// exactly once.
   virtual void settle(Reservation reservation, const Call& call, const AttemptRow& row) = 0;
+  /// The attempt did not start.
+  virtual void give_back(Reservation reservation, const Call& call) = 0;
+
+  /// Has a call that was refused wait in line for its provider: by priority, and by the time it has
+  /// waited. Who is behind others is refused with `overloaded` until it is its turn. `wake` is
+  /// called, on any thread and without waiting, when it is time to try again; also at once, for the
+  /// first in line. A call that stands there already stays. False: the line is full.
+  virtual bool enter_line(Call& call, const Target& target, std::function<void()> wake) {
+    static_cast<void>(call);
+    static_cast<void>(target);
+    static_cast<void>(wake);
+    return false;
+  }
+  /// Leaves the line it stands in, if any; `wake` is not called any more.
+  virtual void leave_line(Call& call) { static_cast<void>(call); }
 };
 
 /// How a call ended.

@@ -70,8 +70,8 @@ bool ChatOperation::is_own_dialect(const Target& target) const {
 
 Result<Outgoing> ChatOperation::prepare(const Target& target) {
   const bool is_trimmed = target.trims && is_near_window(ask_.peek, target);
-  const bool passes =
-      !is_trimmed && is_own_dialect(target) && !needs_rewriting(target) && may_pass_unknown(target);
+  const bool passes = output_limit_ == 0 && !is_trimmed && is_own_dialect(target) &&
+                      !needs_rewriting(target) && may_pass_unknown(target);
   WEIR_TRY_ASSIGN(outgoing, passes ? pass_through(target) : translate(target));
   outgoing.path = ask_.peek.stream ? target.chat_stream_path : target.chat_path;
   if (target.dialect == ask_.client) outgoing.fields = ask_.upstream_fields;
@@ -136,11 +136,12 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
 Result<Outgoing> ChatOperation::translate(const Target& target) {
   WEIR_TRY(decode());
   const bool is_trimmed = target.trims && is_near_window(ask_.peek, target);
-  const bool changes =
-      !target.params.empty() || target.unknown_params != UnknownParams::automatic || is_trimmed;
+  const bool changes = output_limit_ > 0 || !target.params.empty() ||
+                       target.unknown_params != UnknownParams::automatic || is_trimmed;
   if (!changes) return encode(*decoded_, target);
   wire::ChatRequest request = *decoded_;
   WEIR_TRY(fill_defaults(request, target.params));
+  if (output_limit_ > 0 && !request.output_tokens_max) request.output_tokens_max = output_limit_;
   std::size_t turns_dropped = 0;
   if (is_trimmed) {
     WEIR_TRY_ASSIGN(turns, trim_to_window(request, target));

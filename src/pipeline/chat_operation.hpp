@@ -56,6 +56,8 @@ class ChatOperation final : public Operation {
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
   [[nodiscard]] std::int64_t windows() const override { return ask_.peek.n; }
   [[nodiscard]] std::uint64_t prefix_hash() const override;
+  [[nodiscard]] bool may_limit_output() const override { return true; }
+  void limit_output(std::int64_t tokens) override { output_limit_ = tokens; }
 
  private:
   [[nodiscard]] bool is_own_dialect(const Target& target) const;
@@ -69,6 +71,7 @@ class ChatOperation final : public Operation {
   ChatAsk ask_;
   std::optional<wire::ChatRequest> decoded_;
   const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
+  std::int64_t output_limit_ = 0;
 };
 
 }  // namespace weir::pipeline

@@ -24,6 +24,17 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
+/// L-10. Source: draft-ietf-httpapi-ratelimit-headers-10.
+void append_limit(std::string& out, const ExceededLimit& limit) {
+  const std::string name = "\"" + limit.scope + "-" + limit.unit + "\"";
+  std::string policy = name + ";q=" + std::to_string(limit.limit);
+  if (limit.window.count() > 0) policy.append(";w=").append(std::to_string(limit.window.count()));
+  const auto reset = std::chrono::ceil<std::chrono::seconds>(limit.reset).count();
+  net::http::append_field(out, "ratelimit-policy", policy);
+  net::http::append_field(
+      out, "ratelimit", name + ";r=" + std::to_string(limit.left) + ";t=" + std::to_string(reset));
+}
+
 void append_if_set(std::string& out, std::string_view name, std::string_view value) {
   if (!value.empty()) net::http::append_field(out, name, value);
 }
@@ -53,6 +64,7 @@ int describe_error(const Error& error, wire::Dialect dialect, std::string_view r
     const auto seconds = (wait->count() + 999) / 1000;
     net::http::append_field(fields, "retry-after", static_cast<std::uint64_t>(seconds));
   }
+  if (error.exceeded != nullptr) append_limit(fields, *error.exceeded);
   // An SDK that retries what the gateway has already retried multiplies the load.
   const bool should_retry = wait && traits(error.code).retryable;
   net::http::append_field(fields, "x-should-retry", should_retry ? "true" : "false");

@@ -104,26 +104,14 @@ AnswerNotes Flight::notes() const {
 }
 
 net::Task<void> Flight::fly() {
-  std::optional<Accounting::Reservation> reservation;
-  if (tools_.accounting != nullptr) {
-    const std::int64_t most = expected_cost(target(), journey_.operation).value_or(0);
-    Result<Accounting::Reservation> reserved =
-        tools_.accounting->reserve(journey_.call, target(), most);
-    if (!reserved) {
-      end_.set(FailureClass::local);
-      end_.error = std::move(reserved).error();
-      tools_.gate.report(target(), *plan_.next.permit, end_.verdict, started_);
-      row().failure = FailureClass::local;
-      row().ended_ms = tools_.wall.unix_ms();
-      co_return;
-    }
-    reservation = *reserved;
-  }
   if (tools_.journal != nullptr) note({});
   {
     const InFlight in_flight(target());
     const net::TimePoint deadline =
         plan_.continuation != nullptr ? plan_.continuation->stream_end : journey_.deadline;
+    if (journey_.operation.may_limit_output()) {
+      journey_.operation.limit_output(plan_.next.reservation.output_tokens_max);
+    }
     AnswerNotes answer_notes = notes();
     end_ = co_await attempt_.run(std::move(answer_notes), deadline, *this);
   }
@@ -136,7 +124,9 @@ net::Task<void> Flight::fly() {
     tools_.journal->note(journey_.call, row());
   }
   count(ended);
-  if (reservation) tools_.accounting->settle(*reservation, journey_.call, row());
+  if (tools_.accounting != nullptr) {
+    tools_.accounting->settle(plan_.next.reservation, journey_.call, row());
+  }
 }
 
 void Flight::lose() {

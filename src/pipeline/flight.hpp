@@ -54,7 +54,7 @@ class Referee {
 class Flight final : private AttemptListener, private net::Cancellable, private net::Alarm {
  public:
   struct Plan {
-    Succession::Next next;  ///< with its permit
+    Succession::Next next;  ///< with its permit and its reservation
     bool is_hedge = false;
     const Continuation* continuation = nullptr;
     Referee* referee = nullptr;  ///< null: it is alone

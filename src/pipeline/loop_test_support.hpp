@@ -251,6 +251,7 @@ class PlainOperation final : public Operation {
     return streams ? codec_of(client).stream_media_type : "application/json";
   }
   [[nodiscard]] std::int64_t output_tokens_wanted() const override { return output_wanted; }
+  [[nodiscard]] bool may_limit_output() const override { return limits_output; }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 100; }
   [[nodiscard]] std::int64_t windows() const override { return context_windows; }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return prefix; }
@@ -271,6 +272,7 @@ class PlainOperation final : public Operation {
   bool pins = false;
   std::int64_t output_wanted = 0;
   std::int64_t context_windows = 0;
+  bool limits_output = false;
   std::uint64_t prefix = 0;
 };
 

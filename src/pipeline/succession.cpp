@@ -19,17 +19,33 @@ bool is_free(const Target& target) {
 }  // namespace
 
 Succession::Succession(const Call& call, const Operation& operation, TargetGate& gate,
-                       Random& random, net::TimePoint deadline, std::int64_t unix_ms)
+                       Accounting* accounting, Random& random, net::TimePoint deadline,
+                       std::int64_t unix_ms)
     : call_(call),
+      operation_(operation),
       deadline_(deadline),
       policy_(call.route->retries),
       gate_(gate),
+      accounting_(accounting),
       random_(random),
       candidates_(make_plan(call, operation, random, unix_ms)),
       may_retry_(policy_.is_enabled && !call.options.no_retry),
       // F-8: what only one provider can read goes nowhere else.
       may_fail_over_(may_retry_ && call.route->failover && !call.options.no_failover &&
                      !operation.is_pinned()) {}
+
+Succession::Next Succession::first() {
+  refusal_.reset();
+  is_refused_by_others_ = false;
+  return untried(milliseconds(0), Purpose::answer);
+}
+
+std::optional<Succession::Full> Succession::full() const {
+  if (!refusal_ || is_refused_by_others_ || !refusal_->retry_after) return std::nullopt;
+  return Full{.target = refusing_,
+              .wait = *refusal_->retry_after,
+              .is_behind_others = refusal_->code == ErrorCode::overloaded};
+}
 
 void Succession::note(Candidate& candidate, const AttemptEnd& end) {
   const policy::FailureTraits& row = policy::traits(end.failure());
@@ -62,8 +78,7 @@ Succession::Next Succession::after(Candidate& candidate, const AttemptEnd& end) 
 }
 
 Succession::Next Succession::ask_again(Next next) {
-  next.permit = gate_.permit(*next.candidate->target, call_.loop.now());
-  if (next.permit->is_granted) return next;
+  if (auto entered = enter(*next.candidate, true)) return *std::move(entered);
   return may_go_on() ? untried(milliseconds(0), Purpose::answer) : Next{};
 }
 
@@ -75,9 +90,7 @@ Succession::Next Succession::beside(const Candidate& candidate, bool may_cost) {
   for (Candidate& other : candidates_) {
     if (other.place == candidate.place || !is_open(other)) continue;
     if (is_first_free && !may_cost && !is_free(*other.target)) continue;
-    if (auto permit = admit(other, Purpose::hedge)) {
-      return {.candidate = &other, .wait = {}, .permit = std::move(permit)};
-    }
+    if (auto admitted = admit(other, Purpose::hedge, false)) return *std::move(admitted);
   }
   return {};
 }
@@ -101,19 +114,23 @@ Succession::Next Succession::again(Candidate& candidate) {
   if (++counted_ >= policy_.max_attempts || candidate.visits >= policy_.attempts_per_target) {
     return {};
   }
-  TargetGate::Permit permit = gate_.permit(*candidate.target, now);
-  if (!permit.is_granted) return {};
+  auto entered = enter(candidate, true);
+  if (!entered) return {};
   if (!gate_.may_retry(*candidate.target->upstream, now)) {
-    gate_.report(*candidate.target, permit, unused(), now);
+    give_back(*entered);
     return {};
   }
-  return {.candidate = &candidate, .wait = {}, .permit = std::move(permit)};
+  return *std::move(entered);
+}
+
+void Succession::give_back(const Next& next) {
+  if (!next.permit) return;
+  gate_.report(*next.candidate->target, *next.permit, unused(), call_.loop.now());
+  if (accounting_ != nullptr) accounting_->give_back(next.reservation, call_);
 }
 
 Succession::Next Succession::anew(Candidate& candidate) {
-  TargetGate::Permit permit = gate_.permit(*candidate.target, call_.loop.now());
-  if (!permit.is_granted) return {};
-  return {.candidate = &candidate, .wait = {}, .permit = std::move(permit)};
+  return enter(candidate, true).value_or(Next{});
 }
 
 Error Succession::exhausted() const {
@@ -128,6 +145,8 @@ Error Succession::exhausted() const {
   if (all_lack) {
     return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons};
   }
+  // L-10: whose own limits are all that stands in the way is told of them.
+  if (refusal_ && !is_refused_by_others_) return *refusal_;
   Error error(ErrorCode::all_targets_unavailable, "every target is unavailable for now");
   // B-10: whole seconds, and not the same for everyone who waits.
   const milliseconds wait = soonest_.value_or(milliseconds(1'000));
@@ -184,7 +203,7 @@ Succession::Next Succession::same(Candidate& candidate, const AttemptEnd& end) {
   const auto wait =
       policy::wait_for_same_target(policy_.backoff, candidate.visits, floor, time_left(), random_);
   if (!wait || !gate_.may_retry(*target.upstream, now)) return {};
-  return {.candidate = &candidate, .wait = *wait, .permit = std::nullopt};
+  return {.candidate = &candidate, .wait = *wait, .permit = std::nullopt, .reservation = {}};
 }
 
 milliseconds Succession::time_left() const {
@@ -201,40 +220,80 @@ bool Succession::is_open(const Candidate& candidate) const {
 }
 
 Succession::Next Succession::untried(milliseconds wait, Purpose purpose) {
-  for (Candidate& candidate : candidates_) {
-    if (!is_open(candidate)) continue;
-    if (auto permit = admit(candidate, purpose)) {
-      return {.candidate = &candidate, .wait = wait, .permit = std::move(permit)};
+  // What is spared of a quota is for those who find nothing else.
+  for (const bool is_last_resort : {false, true}) {
+    for (Candidate& candidate : candidates_) {
+      if (!is_open(candidate)) continue;
+      if (auto admitted = admit(candidate, purpose, is_last_resort)) {
+        admitted->wait = wait;
+        return *std::move(admitted);
+      }
     }
+    if (!refusal_) break;
   }
   return {};
 }
 
-std::optional<TargetGate::Permit> Succession::admit(Candidate& candidate, Purpose purpose) {
+/// The gate is asked first: what it refuses costs no allowance.
+std::optional<Succession::Next> Succession::enter(Candidate& candidate, bool is_last_resort) {
   const auto now = call_.loop.now();
-  const Upstream& upstream = *candidate.target->upstream;
-  if (upstream.in_flight_max > 0 &&
-      upstream.counters->in_flight.load(std::memory_order_relaxed) >= upstream.in_flight_max) {
-    candidate.outcome = "the provider has all the requests it may have";
-    return std::nullopt;
-  }
   TargetGate::Permit permit = gate_.permit(*candidate.target, now);
   if (!permit.is_granted) {
     const milliseconds remaining = permit.remaining;
     if (remaining > milliseconds(0)) soonest_ = std::min(soonest_.value_or(remaining), remaining);
     candidate.outcome = std::move(permit.reason);
+    is_refused_by_others_ = true;
     return std::nullopt;
   }
+  Next next{.candidate = &candidate, .wait = {}, .permit = std::move(permit), .reservation = {}};
+  if (accounting_ == nullptr) return next;
+  auto reserved = accounting_->reserve(call_, operation_, *candidate.target, is_last_resort);
+  if (!reserved) {
+    gate_.report(*candidate.target, *next.permit, unused(), now);
+    candidate.outcome = reserved.error().message;
+    note_refusal(*candidate.target, reserved.error());
+    return std::nullopt;
+  }
+  next.reservation = *reserved;
+  return next;
+}
+
+/// A limit that lets the request through some time comes before one that never does.
+void Succession::note_refusal(const Target& target, const Error& refusal) {
+  const auto wait_of = [](const Error& error) {
+    return error.retry_after.value_or(milliseconds::max());
+  };
+  if (refusal.retry_after) {
+    soonest_ = std::min(soonest_.value_or(*refusal.retry_after), *refusal.retry_after);
+  }
+  if (refusal_ && wait_of(refusal) >= wait_of(*refusal_)) return;
+  refusal_ = refusal;
+  refusing_ = &target;
+}
+
+std::optional<Succession::Next> Succession::admit(Candidate& candidate, Purpose purpose,
+                                                  bool is_last_resort) {
+  const auto now = call_.loop.now();
+  const Upstream& upstream = *candidate.target->upstream;
+  if (upstream.in_flight_max > 0 &&
+      upstream.counters->in_flight.load(std::memory_order_relaxed) >= upstream.in_flight_max) {
+    candidate.outcome = "the provider has all the requests it may have";
+    is_refused_by_others_ = true;
+    return std::nullopt;
+  }
+  auto entered = enter(candidate, is_last_resort);
+  if (!entered) return std::nullopt;
   if (!was_visited(upstream)) {
     gate_.note_first_visit(upstream, now);
     visited_.push_back(&upstream);
   } else if (purpose == Purpose::answer && !gate_.may_retry(upstream, now)) {
     // Asked last: what is refused anyway costs no budget.
-    gate_.report(*candidate.target, permit, unused(), now);
+    give_back(*entered);
     candidate.outcome = "the provider's retry budget is used up";
+    is_refused_by_others_ = true;
     return std::nullopt;
   }
-  return permit;
+  return entered;
 }
 
 bool Succession::was_visited(const Upstream& upstream) const {

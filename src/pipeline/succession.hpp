@@ -21,19 +21,32 @@ class Succession {
     milliseconds wait{0};
     /// Nothing: to be asked for after the wait, with `ask_again`.
     std::optional<TargetGate::Permit> permit;
+    Accounting::Reservation reservation;  ///< comes with the permit
   };
 
-  /// `deadline` is T-15's. Call, operation, gate and random outlive this.
-  Succession(const Call& call, const Operation& operation, TargetGate& gate, Random& random,
-             net::TimePoint deadline, std::int64_t unix_ms);
+  /// `deadline` is T-15's; `accounting` may be null. All that is referred to outlives this.
+  Succession(const Call& call, const Operation& operation, TargetGate& gate, Accounting* accounting,
+             Random& random, net::TimePoint deadline, std::int64_t unix_ms);
 
-  /// The first target.
-  Next first() { return untried(milliseconds(0), Purpose::answer); }
+  /// The first target. May be asked for again while there was none.
+  Next first();
+  /// A target that only a limit keeps from being asked.
+  struct Full {
+    const Target* target = nullptr;
+    milliseconds wait{0};           ///< until it may let the request in
+    bool is_behind_others = false;  ///< who wait in its line
+  };
+  /// The one that lets the request in first; nothing when something else stands in the way, or when
+  /// waiting is no use.
+  [[nodiscard]] std::optional<Full> full() const;
   /// What follows the attempt at `candidate`, which ended with `end`.
   Next after(Candidate& candidate, const AttemptEnd& end);
   /// The same target after the wait. Asked before it, the gate would refuse for the very cooldown
   /// that is waited out, or lend a probe that sleeps.
   Next ask_again(Next next);
+
+  /// What `next` holds is not used after all.
+  void give_back(const Next& next);
 
   /// One to be asked beside the silent attempt at `candidate` (F-7). One that is free of charge is
   /// never joined by one that is not, unless `may_cost`.
@@ -63,15 +76,20 @@ class Succession {
   Next untried(milliseconds wait, Purpose purpose);
   /// Nothing: it may be asked as far as this request's own past says.
   [[nodiscard]] bool is_open(const Candidate& candidate) const;
-  std::optional<TargetGate::Permit> admit(Candidate& candidate, Purpose purpose);
+  /// With what the target and the limits grant; nothing when one of them refuses.
+  std::optional<Next> admit(Candidate& candidate, Purpose purpose, bool is_last_resort);
+  std::optional<Next> enter(Candidate& candidate, bool is_last_resort);
+  void note_refusal(const Target& target, const Error& refusal);
   [[nodiscard]] milliseconds time_left() const;
   [[nodiscard]] bool was_visited(const Upstream& upstream) const;
   [[nodiscard]] bool fits_after_context_error(const Target& target) const;
 
   const Call& call_;
+  const Operation& operation_;
   net::TimePoint deadline_;
   const RetryPolicy& policy_;
   TargetGate& gate_;
+  Accounting* accounting_;
   Random& random_;
   std::vector<Candidate> candidates_;
   std::vector<const Upstream*> visited_;
@@ -82,6 +100,9 @@ class Succession {
   int counted_ = 0;
   int timeouts_ = 0;
   std::optional<milliseconds> soonest_;
+  const Target* refusing_ = nullptr;   ///< that `refusal_` comes from
+  std::optional<Error> refusal_;       ///< of the limit that lets through first
+  bool is_refused_by_others_ = false;  ///< than limits and budgets
 };
 
 }  // namespace weir::pipeline

@@ -2,9 +2,11 @@
 #include "server/administration.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "admin/changes.hpp"
 #include "admin/failover_view.hpp"
+#include "admin/limits_view.hpp"
 #include "identity/credential.hpp"
 #include "base/ascii.hpp"
 #include "base/assert.hpp"
@@ -181,6 +183,8 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
       return forecast_answer(program_);
     case Endpoint::usage_runway:
       return runway_answer(program_);
+    case Endpoint::limits:
+      return admin::limits_json(program_.limits().status(std::chrono::steady_clock::now()));
     case Endpoint::list_providers:
       return program_.look_at(*snapshot, admin::providers_json);
     case Endpoint::add_provider:

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include "base/ascii.hpp"
 #include "net/http/head_writer.hpp"
@@ -15,6 +14,7 @@
 #include "server/admin.hpp"
 #include "server/background.hpp"
 #include "server/call_readers.hpp"
+#include "server/callers.hpp"
 #include "server/client_address.hpp"
 #include "server/cors.hpp"
 #include "server/model_lists.hpp"
@@ -32,31 +32,6 @@ bool is_ip_or_localhost(std::string_view host) {
 std::string_view host_name(std::string_view host) {
   if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
   return host.substr(0, host.rfind(':'));
-}
-
-/// Names the key and tells nothing of it: a digest of the whole (Y-3).
-std::string public_id(std::string_view credential) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
-         digest.data());
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string name = "key:";
-  for (const unsigned char byte : digest) {
-    name.push_back(hex[byte >> 4]);
-    name.push_back(hex[byte & 15]);
-  }
-  return name;
-}
-
-std::vector<std::shared_ptr<const pipeline::Caller>> callers_of(const config::Config& config) {
-  std::vector<std::shared_ptr<const pipeline::Caller>> callers;
-  for (const config::Secret& key : config.keys) {
-    pipeline::Caller caller;
-    caller.key = public_id(key.reveal());
-    callers.push_back(std::make_shared<const pipeline::Caller>(std::move(caller)));
-  }
-  if (callers.empty()) callers.push_back(std::make_shared<const pipeline::Caller>());
-  return callers;
 }
 
 /// Pages of other origins may come as far as the client API; null is a path that leads nowhere.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "config/limit_sets.hpp"
 #include "config/values.hpp"
 #include "json/document.hpp"
 #include "json/object_reader.hpp"
@@ -11,6 +12,17 @@
 
 namespace weir::server {
 namespace {
+
+/// What is said of a key, a user or a team, with limits and budgets that can hold.
+void read_checked_settings(json::ObjectReader& reader, identity::Settings& settings) {
+  identity::read_settings(reader, settings);
+  if (const auto set = config::read_limit_set(settings.limits, {}); !set) {
+    reader.fail("limits", set.error().param + " " + set.error().message);
+  }
+  if (const auto set = config::read_limit_set({}, settings.budgets); !set) {
+    reader.fail("budgets", set.error().param + " " + set.error().message);
+  }
+}
 
 using identity::KeyRecord;
 using identity::Settings;
@@ -173,7 +185,7 @@ Result<std::string> IdentityPages::create_key(const AdminRequest& request) {
     wish.user = reader.string("user").value_or("");
     wish.team = reader.string("team").value_or("");
     wish.expires_ms = read_end(reader, now).value_or(0);
-    identity::read_settings(reader, wish.settings);
+    read_checked_settings(reader, wish.settings);
   }));
   WEIR_TRY_ASSIGN(made, directory_.create_key(request.actor, std::move(wish), now));
   return credential_json(made);
@@ -188,7 +200,7 @@ Result<std::string> IdentityPages::change_key(const AdminRequest& request) {
     change.name = read_name(reader);
     if (change.name->empty()) change.name.reset();
     change.expires_ms = read_end(reader, now);
-    identity::read_settings(reader, *change.settings);
+    read_checked_settings(reader, *change.settings);
   }));
   WEIR_TRY_ASSIGN(changed,
                   directory_.change_key(request.actor, request.argument, std::move(change), now));
@@ -242,7 +254,7 @@ void read_user(json::ObjectReader& reader, UserRecord& user) {
   }
   user.team = reader.string("team").value_or(user.team);
   user.is_disabled = reader.boolean("disabled").value_or(user.is_disabled);
-  identity::read_settings(reader, user.settings);
+  read_checked_settings(reader, user.settings);
 }
 
 }  // namespace
@@ -290,7 +302,7 @@ Result<std::string> IdentityPages::set_team(const AdminRequest& request) {
   TeamRecord team = before ? *std::move(before) : TeamRecord{};
   team.name = request.argument;
   WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
-    identity::read_settings(reader, team.settings);
+    read_checked_settings(reader, team.settings);
   }));
   WEIR_TRY(directory_.put_team(request.actor, team, wall_.unix_ms()));
   return one_json(team);

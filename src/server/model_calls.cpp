@@ -298,8 +298,10 @@ void ModelCalls::write_down(const ClientRequest& request, const pipeline::Call& 
                             const pipeline::CallResult& result) const {
   using pipeline::Outcome;
   if (log_ == nullptr) return;
-  const bool is_failed =
-      result.outcome != Outcome::completed && result.outcome != Outcome::cancelled_client;
+  // A client at its limit may come back a thousand times a second; that is no failure of ours.
+  const bool is_limited = result.outcome == Outcome::rejected && result.error.exceeded != nullptr;
+  const bool is_failed = !is_limited && result.outcome != Outcome::completed &&
+                         result.outcome != Outcome::cancelled_client;
   const bool is_failover = result.outcome == Outcome::completed && result.attempts > 1;
   if (is_failover) {
     log_->info("failover", "answered after another attempt had failed",

@@ -18,8 +18,11 @@
 #include "base/http_url.hpp"
 #include "base/version.hpp"
 #include "config/edits.hpp"
+#include "config/limit_sets.hpp"
 #include "json/writer.hpp"
+#include "engine/limit_entries.hpp"
 #include "server/administration.hpp"
+#include "server/callers.hpp"
 #include "server/memory.hpp"
 #include "store/files.hpp"
 
@@ -153,6 +156,16 @@ Program::Program(Options options, config::Loaded loaded)
                               {"to", policy::name(change.to)},
                               {"cause", policy::name(change.cause)}});
                  }}),
+      limits_(wall_, {.on_budget =
+                          [this](const shared_state::BudgetEvent& event) {
+                            log_.warn("budget", "a budget has passed a mark",
+                                      {{"scope", policy::name(event.owner.scope)},
+                                       {"name", event.owner.name},
+                                       {"period", policy::name(event.period)},
+                                       {"percent", static_cast<std::int64_t>(event.permille) / 10},
+                                       {"spent_nanousd", event.spent_nanousd},
+                                       {"budget_nanousd", event.budget_nanousd}});
+                          }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
       responses_(loaded_.config.responses, data_directory_),
@@ -167,7 +180,7 @@ Program::Program(Options options, config::Loaded loaded)
               nullptr,
               data_directory_,
               [this](std::string provider) { detection_.look_now(std::move(provider)); }},
-      context_{wall_, gate_, tls_, shared_, {}, {}, nullptr, Surface::client},
+      context_{wall_, gate_, tls_, limits_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       health_(wall_, gate_, log_),
@@ -251,6 +264,7 @@ Result<> Program::open_data_directory(const config::Config& config) {
     // Without the keys that were given out nobody can be told from anybody.
     WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_, master_key_source()));
     directory_ = std::move(directory);
+    WEIR_TRY(follow_limits());
     shared_.directory = directory_.get();
   } else if (instance.error().code == ErrorCode::invalid_request) {
     return instance.error();
@@ -283,6 +297,24 @@ std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSetting
   };
   return std::make_unique<ledger::Ledger>(store::system_spool_files(), data_directory_,
                                           std::move(options));
+}
+
+/// Limits and budgets of keys, users and teams that were given out.
+Result<> Program::follow_limits() {
+  const auto listen = [this](identity::LimitHolder holder, const std::string& name,
+                             const std::string& limits, const std::string& budgets) {
+    const auto set = config::read_limit_set(limits, budgets);
+    if (!set) {
+      log_.error("limits", set.error().message, {{"name", name}, {"param", set.error().param}});
+      return;
+    }
+    using Holder = identity::LimitHolder;
+    const auto scope = holder == Holder::key    ? policy::LimitScope::key
+                       : holder == Holder::user ? policy::LimitScope::user
+                                                : policy::LimitScope::team;
+    limits_.set({scope, name}, *set, std::chrono::steady_clock::now());
+  };
+  return directory_->follow_limits(listen);
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
@@ -370,6 +402,10 @@ std::shared_ptr<const engine::Snapshot> Program::snapshot() const {
 void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   forget_secrets(snapshot->config());
   occupancy_.set_limits(occupancy_limits(snapshot->config().limits));
+  const auto name_of_key = [](const config::Secret& key) { return public_id(key.reveal()); };
+  limits_.set_line_length(snapshot->config().limits.queue_length);
+  limits_.configure(engine::limit_entries(snapshot->config(), name_of_key),
+                    std::chrono::steady_clock::now());
   const auto roll_call = std::make_shared<RollCall>(workers_.size());
   for (auto& worker : workers_) {
     worker->set_snapshot(snapshot, [roll_call] { roll_call->answer(); });

@@ -24,6 +24,7 @@
 #include "server/worker.hpp"
 #include "shared_state/failovers.hpp"
 #include "shared_state/gate.hpp"
+#include "shared_state/limits.hpp"
 #include "shared_state/occupancy.hpp"
 #include "store/instance.hpp"
 
@@ -102,6 +103,7 @@ class Program {
                               snapshot.refused(), detection_.looks(), failovers_.list()});
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
+  [[nodiscard]] const shared_state::Limits& limits() const { return limits_; }
   /// To be called at midnight (UTC), so that figures of the day begin there.
   void begin_day();
   /// Closes the provider's breakers and ends its cooldowns. False: there is no such provider.
@@ -134,6 +136,7 @@ class Program {
   Result<> make_keys(const config::Config& config);
   Result<> open_data_directory(const config::Config& config);
   [[nodiscard]] std::unique_ptr<ledger::Ledger> make_ledger(const config::LedgerSettings& settings);
+  Result<> follow_limits();
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
@@ -157,6 +160,7 @@ class Program {
   std::int64_t started_unix_ms_;
   Log log_;
   shared_state::Gate gate_;
+  shared_state::Limits limits_;
   net::TlsClientContexts tls_;
   std::string data_directory_;
   store::Instance instance_;

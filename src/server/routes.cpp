@@ -132,6 +132,7 @@ constexpr std::array routes{
     RouteSpec{Endpoint::usage,                "GET",    "/api/usage",                                     Permission::read_own, Surface::admin, Door::openai},
     RouteSpec{Endpoint::usage_forecast,       "GET",    "/api/usage/forecast",                            Permission::read_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::usage_runway,         "GET",    "/api/usage/runway",                              Permission::read_admin, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::limits,            "GET",    "/api/limits",                                   Permission::read_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::list_routes,       "GET",    "/api/routes",                                   Permission::read_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_default_model, "PUT",    "/api/default-model",                            Permission::write_admin, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_route,         "PUT",    "/api/routes/{}",                                Permission::write_admin, Surface::admin, Door::openai},

@@ -71,6 +71,7 @@ enum class Endpoint : std::uint8_t {
   usage,
   usage_forecast,
   usage_runway,
+  limits,
   list_routes,
   set_default_model,
   set_route,

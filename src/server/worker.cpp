@@ -8,7 +8,8 @@ namespace weir::server {
 
 Worker::Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journal& journal)
     : context_(context),
-      engine_({context.wall, context.gate, context.tls}, seed, nullptr, &journal),
+      engine_({context.wall, context.gate, context.tls, &context.accounting}, seed, nullptr,
+              &journal),
       loop_(engine_.loop()),
       client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
                     engine_.random()),

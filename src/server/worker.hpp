@@ -20,6 +20,7 @@ struct WorkerContext {
   const pipeline::WallClock& wall;
   pipeline::TargetGate& gate;
   net::TlsClientContexts& tls;
+  pipeline::Accounting& accounting;
   const Shared& shared;
   net::ServerTimeouts timeouts;
   net::ServerLimits limits;

@@ -8,7 +8,13 @@ namespace {
 
 bool is_retryable(const Error& error) { return traits(error.code).retryable; }
 
-// `code` and `type` are what OpenAI's SDKs look at; the last two members are ours.
+/// L-10: which limit it was.
+void append_limit(json::Writer& json, const Error& error) {
+  if (error.exceeded == nullptr) return;
+  json.member("scope", error.exceeded->scope).member("unit", error.exceeded->unit);
+}
+
+// `code` and `type` are what OpenAI's SDKs look at; what follows `code` is ours.
 void append_openai(json::Writer& json, const Error& error, std::string_view request_id) {
   json.begin_object().key("error").begin_object();
   json.member("message", error.message).member("type", traits(error.code).openai_type);
@@ -19,6 +25,7 @@ void append_openai(json::Writer& json, const Error& error, std::string_view requ
     json.string(error.param);
   }
   json.member("code", traits(error.code).name).member("retryable", is_retryable(error));
+  append_limit(json, error);
   json.member("request_id", request_id).end_object().end_object();
 }
 
@@ -29,6 +36,7 @@ void append_anthropic(json::Writer& json, const Error& error, std::string_view r
   if (!error.param.empty()) message = error.param + ": " + message;
   json.member("message", message).key("details").begin_object();
   json.member("error_code", traits(error.code).name).member("retryable", is_retryable(error));
+  append_limit(json, error);
   json.end_object().end_object().member("request_id", request_id).end_object();
 }
 
@@ -42,6 +50,7 @@ void append_gemini(json::Writer& json, const Error& error, std::string_view requ
   json.member("@type", "type.googleapis.com/google.rpc.ErrorInfo");
   json.member("reason", traits(error.code).name).key("metadata").begin_object();
   json.member("request_id", request_id);
+  append_limit(json, error);
   json.member("retryable", is_retryable(error) ? "true" : "false").end_object().end_object();
   if (error.retry_after) {
     const auto ms = error.retry_after->count();
@@ -55,6 +64,7 @@ void append_ollama(json::Writer& json, const Error& error, std::string_view requ
   std::string message = error.message;
   if (!error.param.empty()) message = error.param + ": " + message;
   json.begin_object().member("error", message).member("code", traits(error.code).name);
+  append_limit(json, error);
   json.member("retryable", is_retryable(error)).member("request_id", request_id).end_object();
 }
 

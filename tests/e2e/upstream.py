@@ -409,6 +409,8 @@ class Upstream:
         self.received: list[Received] = []
         self.violations: list[str] = []
         self.connections = 0
+        self.at_once = 0  # model calls that are being answered
+        self.most_at_once = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._scripted: list[Fault] = []
         self._standing: Fault = well()
@@ -521,12 +523,16 @@ class Upstream:
         if not fault.before_body:
             request.body = await read_body(reader, request)
             exchange.answer = self._answer(request)
+        self.at_once += request.is_model_call
+        self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await fault.play(exchange)
         except ConnectionError:
             request.gone_at = time.monotonic()
             request.caller_gone.set()
             raise
+        finally:
+            self.at_once -= request.is_model_call
         return exchange.may_keep_alive and request.header("connection") != "close"
 
     def _answer(self, request: Received) -> Answer:

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/limits_view.hpp"
+
+#include <gtest/gtest.h>
+
+namespace weir::admin {
+namespace {
+
+using namespace std::chrono_literals;
+using shared_state::LimitStatus;
+
+TEST(LimitsView, TellsWhatIsUsedLeftAndWhenItIsThereAgain) {
+  LimitStatus status;
+  status.owner = {policy::LimitScope::provider, "openai"};
+  status.algorithm = "auto";
+  status.window = 60s;
+  status.limit = 500;
+  status.in_force = 350;
+  status.used = 100;
+  status.reset = 30s + 1ns;
+  EXPECT_EQ(
+      limits_json({status}),
+      R"({"limits":[{"scope":"provider","name":"openai","unit":"requests","counted_by":"auto",)"
+      R"("window_ms":60000,"limit":500,"in_force":350,"used":100,"left":250,)"
+      R"("reset_ms":30001,"wait_ms":0}]})");
+}
+
+TEST(LimitsView, TellsBudgetsInDollars) {
+  LimitStatus status;
+  status.unit = policy::LimitUnit::nanousd;
+  status.algorithm = "budget";
+  status.period = "month";
+  status.zone = "Europe/Berlin";
+  status.limit = status.in_force = 20'000'000'000;
+  status.used = 5'000'000'000;
+  status.reserved = 500'000'000;
+  status.reset = 24h;
+  EXPECT_EQ(limits_json({status}),
+            R"({"limits":[{"scope":"global","unit":"usd","counted_by":"budget","period":"month",)"
+            R"("time_zone":"Europe/Berlin","limit_usd":"20","limit_nanousd":20000000000,)"
+            R"("used_usd":"5","used_nanousd":5000000000,"reserved_usd":"0.5",)"
+            R"("reserved_nanousd":500000000,"left_usd":"14.5","left_nanousd":14500000000,)"
+            R"("hard":true,"reset_ms":86400000}]})");
+}
+
+}  // namespace
+}  // namespace weir::admin

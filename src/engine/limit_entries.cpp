@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/limit_entries.hpp"
+
+#include <utility>
+
+#include "config/limit_sets.hpp"
+
+namespace weir::engine {
+
+using policy::LimitScope;
+
+std::vector<shared_state::Limits::Entry> limit_entries(const config::Config& config,
+                                                       const NameOfKey& name_of_key) {
+  std::vector<shared_state::Limits::Entry> entries;
+  const auto add = [&](LimitScope scope, std::string name, policy::LimitSet limits) {
+    if (limits.is_empty()) return;
+    entries.push_back({{scope, std::move(name)}, std::move(limits)});
+  };
+  add(LimitScope::global, {}, config::limit_set_of(config.rates, config.budget));
+  for (const config::ClientConfig& key : config.key_settings) {
+    add(LimitScope::key, name_of_key(key.key), config::limit_set_of(key.limits, key.budget));
+  }
+  for (const config::ClientConfig& user : config.users) {
+    add(LimitScope::user, user.name, config::limit_set_of(user.limits, user.budget));
+  }
+  for (const config::ClientConfig& team : config.teams) {
+    add(LimitScope::team, team.name, config::limit_set_of(team.limits, team.budget));
+  }
+  for (const config::RouteConfig& route : config.models) {
+    add(LimitScope::route, route.name, config::limit_set_of(route.limits, route.budget));
+  }
+  for (const config::ProviderConfig& provider : config.providers) {
+    add(LimitScope::provider, provider.name, config::limit_set_of(provider));
+  }
+  return entries;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/callers.hpp"
+
+#include <array>
+#include <utility>
+
+#include <openssl/sha.h>
+
+namespace weir::server {
+namespace {
+
+pipeline::Priority priority_of(config::Priority said) {
+  // Both enumerations list the same words in the same order.
+  static_assert(static_cast<int>(config::Priority::critical) ==
+                static_cast<int>(pipeline::Priority::critical));
+  return static_cast<pipeline::Priority>(said);
+}
+
+}  // namespace
+
+std::string public_id(std::string_view credential) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
+         digest.data());
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string name = "key:";
+  for (const unsigned char byte : digest) {
+    name.push_back(hex[byte >> 4]);
+    name.push_back(hex[byte & 15]);
+  }
+  return name;
+}
+
+std::vector<std::shared_ptr<const pipeline::Caller>> callers_of(const config::Config& config) {
+  std::vector<std::shared_ptr<const pipeline::Caller>> callers;
+  for (const config::Secret& key : config.keys) {
+    pipeline::Caller caller;
+    caller.key = public_id(key.reveal());
+    if (const config::ClientConfig* settings = config.settings_of(key)) {
+      caller.user = settings->user;
+      caller.team = settings->team;
+      caller.priority = priority_of(settings->priority);
+    }
+    callers.push_back(std::make_shared<const pipeline::Caller>(std::move(caller)));
+  }
+  if (callers.empty()) callers.push_back(std::make_shared<const pipeline::Caller>());
+  return callers;
+}
+
+}  // namespace weir::server

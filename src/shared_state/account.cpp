@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared_state/account.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+
+namespace weir::shared_state {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A burst of refusals is one sign, and what a provider took for a while it goes on to take.
+constexpr Duration shrink_interval = 5s;
+constexpr Duration grow_interval = 10s;
+constexpr std::int64_t shrink_permille = 700;
+constexpr std::int64_t shrunk_permille_min = 100;
+constexpr std::int64_t grow_permille = 50;
+
+std::int64_t part_of(std::int64_t whole, std::int64_t permille) {
+  return static_cast<std::int64_t>(static_cast<Int128>(whole) * permille / 1000);
+}
+
+/// No other request would be let in for a while; how long exactly depends on how long the others
+/// take.
+constexpr Duration until_somebody_leaves = 1s;
+
+}  // namespace
+
+std::int64_t Demand::of(LimitUnit unit) const {
+  switch (unit) {
+    case LimitUnit::requests:
+      return requests;
+    case LimitUnit::input_tokens:
+      return input_tokens;
+    case LimitUnit::output_tokens:
+      return output_tokens;
+    case LimitUnit::total_tokens:
+      return input_tokens + output_tokens;
+    case LimitUnit::concurrent_requests:
+    case LimitUnit::nanousd:
+      break;
+  }
+  return 0;
+}
+
+void Account::set(const LimitSet& limits, const Moment& now) {
+  std::vector<Meter> meters;
+  meters.reserve(limits.rates.size());
+  for (const LimitRule& rule : limits.rates) {
+    const auto before = std::find_if(meters_.begin(), meters_.end(), [&](const Meter& meter) {
+      return meter.rule.unit == rule.unit && meter.rule.rate.counts_like(rule.rate);
+    });
+    if (before == meters_.end()) {
+      meters.push_back({rule, policy::Limiter(rule.rate), now, rule.rate.limit});
+      continue;
+    }
+    Meter& meter = meters.emplace_back(std::move(*before));
+    // What the provider said or showed of its limit since goes on to hold where the rule does.
+    if (meter.rule.rate.limit != rule.rate.limit) {
+      meter.in_force = rule.rate.limit;
+      meter.limiter.set_limit(rule.rate.limit, now);
+    }
+    meter.rule = rule;
+    meters_.erase(before);
+  }
+  meters_ = std::move(meters);
+  concurrency_.set_limit(limits.concurrency);
+  std::vector<Purse> budgets;
+  for (const policy::BudgetRule& rule : limits.budgets) {
+    const auto before = std::find_if(budgets_.begin(), budgets_.end(), [&](const Purse& purse) {
+      return purse.rule.calendar == rule.calendar;
+    });
+    Purse& purse = budgets.emplace_back(before == budgets_.end() ? Purse{rule, {}, 0, 0} : *before);
+    // More or less of the same: its marks are elsewhere now.
+    if (purse.rule.nanousd != rule.nanousd) purse.told_permille = 0;
+    purse.rule = rule;
+    purse.advance(now.unix_ms);
+  }
+  budgets_ = std::move(budgets);
+  reserved_permille_ = limits.reserved_permille;
+  spill_permille_ = limits.spill_permille;
+}
+
+// ---- rates --------------------------------------------------------------------------------------
+
+/// The part of a limit that is not for this request.
+std::int64_t Account::kept_back(const Meter& meter, pipeline::Priority priority,
+                                bool may_use_last) const {
+  std::int64_t permille = 0;
+  for (std::size_t i = static_cast<std::size_t>(priority) + 1; i < reserved_permille_.size(); ++i) {
+    permille += reserved_permille_[i];
+  }
+  std::int64_t kept = part_of(meter.in_force, permille);
+  const bool spills = !meter.is_short() && !may_use_last;
+  if (spills) kept = std::max(kept, meter.in_force - part_of(meter.in_force, spill_permille_));
+  return kept;
+}
+
+std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priority priority,
+                                          bool may_use_last, const Moment& now) {
+  std::optional<Obstacle> longest;
+  const auto offer = [&](const Obstacle& obstacle) {
+    if (!longest || obstacle.wait > longest->wait) longest = obstacle;
+  };
+  if (!concurrency_.may_enter()) {
+    offer({.unit = LimitUnit::concurrent_requests,
+           .limit = concurrency_.limit(),
+           .left = 0,
+           .window = {},
+           .reset = until_somebody_leaves,
+           .wait = until_somebody_leaves});
+  }
+  for (Meter& meter : meters_) {
+    const std::int64_t cost = demand.of(meter.rule.unit);
+    const std::int64_t kept = kept_back(meter, priority, may_use_last);
+    const Duration wait = meter.limiter.wait(cost + kept, now);
+    if (wait == Duration::zero()) continue;
+    const std::int64_t used = meter.limiter.used(now);
+    offer({.unit = meter.rule.unit,
+           .limit = meter.in_force,
+           .left = std::max<std::int64_t>(0, meter.in_force - used),
+           .window = meter.rule.rate.window,
+           .reset = meter.limiter.reset(now),
+           .wait = wait});
+  }
+  for (const Closed& closed : closed_) {
+    if (closed.until <= now.steady) continue;
+    const Duration wait = closed.until - now.steady;
+    offer({.unit = closed.unit,
+           .limit = closed.limit,
+           .left = 0,
+           .window = {},
+           .reset = wait,
+           .wait = wait});
+  }
+  return longest;
+}
+
+void Account::take(const Demand& demand, const Moment& now) {
+  concurrency_.enter();
+  for (Meter& meter : meters_) meter.limiter.take(demand.of(meter.rule.unit), now);
+}
+
+void Account::settle(const Demand& demand, const Demand& actual, const Moment& taken,
+                     const Moment& now) {
+  concurrency_.leave();
+  for (Meter& meter : meters_) {
+    const std::int64_t difference = actual.of(meter.rule.unit) - demand.of(meter.rule.unit);
+    // What a meter never took it can't give back.
+    const bool has_taken = meter.since.steady <= taken.steady;
+    if (difference != 0 && has_taken) meter.limiter.correct(difference, taken, now);
+  }
+}
+
+// ---- what the provider says of its rates --------------------------------------------------------
+
+void Account::shrink(const Moment& now) {
+  if (now.steady - changed_at_ < shrink_interval) return;
+  changed_at_ = now.steady;
+  for (Meter& meter : meters_) {
+    if (!meter.is_short()) continue;
+    const std::int64_t least =
+        std::max<std::int64_t>(1, part_of(meter.rule.rate.limit, shrunk_permille_min));
+    meter.in_force = std::max(least, part_of(meter.in_force, shrink_permille));
+    meter.limiter.set_limit(meter.in_force, now);
+  }
+}
+
+void Account::grow(const Moment& now) {
+  if (now.steady - changed_at_ < grow_interval) return;
+  changed_at_ = now.steady;
+  for (Meter& meter : meters_) {
+    if (meter.in_force >= meter.rule.rate.limit) continue;
+    const std::int64_t step =
+        std::max<std::int64_t>(1, part_of(meter.rule.rate.limit, grow_permille));
+    meter.in_force = std::min(meter.rule.rate.limit, meter.in_force + step);
+    meter.limiter.set_limit(meter.in_force, now);
+  }
+}
+
+void Account::heed(LimitUnit unit, std::optional<std::int64_t> limit,
+                   std::optional<std::int64_t> left, std::optional<Duration> reset,
+                   const Moment& now) {
+  // Figures per minute are full again within one; others speak of another limit than ours.
+  const bool is_of_minute = !reset || *reset <= 60s;
+  for (Meter& meter : meters_) {
+    const bool is_meant = limit && *limit > 0 && is_of_minute && meter.rule.is_assumed &&
+                          meter.rule.unit == unit && meter.rule.rate.window == 60s;
+    if (!is_meant || meter.rule.rate.limit == *limit) continue;
+    meter.rule.rate.limit = *limit;
+    meter.in_force = *limit;
+    meter.limiter.set_limit(*limit, now);
+  }
+  const auto closed = std::find_if(closed_.begin(), closed_.end(),
+                                   [&](const Closed& one) { return one.unit == unit; });
+  const bool is_used_up = left && *left <= 0 && reset && *reset > Duration::zero();
+  if (!is_used_up) {
+    if (closed != closed_.end()) closed_.erase(closed);
+    return;
+  }
+  Closed& entry = closed == closed_.end() ? closed_.emplace_back() : *closed;
+  entry = {unit, now.steady + *reset, limit.value_or(0)};
+}
+
+// ---- money --------------------------------------------------------------------------------------
+
+void Account::Purse::advance(std::int64_t unix_ms) {
+  if (unix_ms < window.end_ms) return;
+  window = rule.calendar.window_at(unix_ms);
+  spent = 0;
+  told_permille = 0;
+}
+
+std::optional<Obstacle> Account::money_obstacle(std::int64_t nanousd, const Moment& now) {
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    const std::int64_t left = purse.left(reserved_nanousd_);
+    if (!purse.rule.is_hard || nanousd <= left) continue;
+    const std::chrono::milliseconds rest(
+        std::min<std::int64_t>(purse.window.end_ms - now.unix_ms, 31LL * 24 * 3'600'000));
+    return Obstacle{.unit = LimitUnit::nanousd,
+                    .limit = purse.rule.nanousd,
+                    .left = std::max<std::int64_t>(0, left),
+                    .window = {},
+                    .reset = rest,
+                    .wait = policy::never};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Account::money_left(const Moment& now) {
+  std::optional<std::int64_t> least;
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    if (!purse.rule.is_hard) continue;
+    const std::int64_t left = purse.left(reserved_nanousd_);
+    least = std::min(least.value_or(left), left);
+  }
+  return least;
+}
+
+void Account::spend(std::int64_t reserved, std::int64_t nanousd, const Moment& taken,
+                    const Moment& now, std::vector<BudgetEvent>& events) {
+  reserved_nanousd_ -= reserved;
+  WEIR_ASSERT(reserved_nanousd_ >= 0);
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    if (taken.unix_ms < purse.window.start_ms) continue;  // that window is over
+    purse.spent += nanousd;
+    tell_marks(purse, events);
+  }
+}
+
+void Account::restore_spent(std::int64_t nanousd, std::int64_t unix_ms, const Moment& now) {
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    if (unix_ms < purse.window.start_ms || unix_ms >= purse.window.end_ms) continue;
+    purse.spent += nanousd;
+    // Who was told before the start is not told again (U-6).
+    std::vector<BudgetEvent> told_before;
+    tell_marks(purse, told_before);
+  }
+}
+
+void Account::tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const {
+  for (const std::int32_t mark : {purse.rule.soft_permille, 1'000}) {
+    const bool is_passed =
+        static_cast<Int128>(purse.spent) * 1000 >= static_cast<Int128>(purse.rule.nanousd) * mark;
+    if (!is_passed || purse.told_permille >= mark) continue;
+    purse.told_permille = mark;
+    events.push_back({owner_, purse.rule.calendar.period(), purse.window.id, mark, purse.spent,
+                      purse.rule.nanousd});
+  }
+}
+
+// ---- what there is to see -----------------------------------------------------------------------
+
+void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
+  for (Meter& meter : meters_) {
+    LimitStatus& status = out.emplace_back();
+    status.owner = owner_;
+    status.unit = meter.rule.unit;
+    status.window = meter.rule.rate.window;
+    if (const auto& calendar = meter.rule.rate.calendar) {
+      status.algorithm = "quota";
+      status.period = policy::name(calendar->period());
+      status.zone = calendar->zone_name();
+    } else {
+      status.algorithm = policy::name(meter.rule.rate.algorithm);
+    }
+    status.limit = meter.rule.rate.limit;
+    status.in_force = meter.in_force;
+    status.used = meter.limiter.used(now);
+    status.reset = meter.limiter.reset(now);
+    status.wait = meter.limiter.wait(1, now);
+    for (const Closed& closed : closed_) {
+      const bool is_meant = closed.unit == status.unit && closed.until > now.steady;
+      if (is_meant) status.wait = std::max(status.wait, closed.until - now.steady);
+    }
+  }
+  if (concurrency_.limit() > 0) {
+    LimitStatus& status = out.emplace_back();
+    status.owner = owner_;
+    status.unit = LimitUnit::concurrent_requests;
+    status.limit = status.in_force = concurrency_.limit();
+    status.used = concurrency_.inside();
+    if (!concurrency_.may_enter()) status.wait = until_somebody_leaves;
+  }
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    LimitStatus& status = out.emplace_back();
+    status.owner = owner_;
+    status.unit = LimitUnit::nanousd;
+    status.algorithm = "budget";
+    status.period = policy::name(purse.rule.calendar.period());
+    status.zone = purse.rule.calendar.zone_name();
+    status.limit = status.in_force = purse.rule.nanousd;
+    status.used = purse.spent;
+    status.reserved = reserved_nanousd_;
+    status.is_hard = purse.rule.is_hard;
+    constexpr std::int64_t century_ms = 100LL * 365 * 24 * 3'600'000;
+    const bool ends = purse.window.end_ms - now.unix_ms < century_ms;
+    if (ends) status.reset = std::chrono::milliseconds(purse.window.end_ms - now.unix_ms);
+  }
+}
+
+}  // namespace weir::shared_state

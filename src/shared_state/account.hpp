@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipeline/caller.hpp"
+#include "policy/limit_set.hpp"
+
+namespace weir::shared_state {
+
+using policy::Duration;
+using policy::LimitOwner;
+using policy::LimitRule;
+using policy::LimitSet;
+using policy::LimitUnit;
+using policy::Moment;
+
+/// What one request or attempt takes of the limits, before it is known exactly or after.
+struct Demand {
+  std::int64_t requests = 1;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+
+  [[nodiscard]] std::int64_t of(LimitUnit unit) const;
+};
+
+/// Why something does not fit.
+struct Obstacle {
+  LimitUnit unit = LimitUnit::requests;
+  std::int64_t limit = 0;
+  std::int64_t left = 0;
+  Duration window{};
+  Duration reset{};  ///< until all of it is there again
+  Duration wait{};   ///< until it fits; `policy::never`: it is too much for the limit itself
+};
+
+/// A budget has passed one of its marks (U-6).
+struct BudgetEvent {
+  LimitOwner owner;
+  policy::Period period = policy::Period::day;
+  std::int64_t window_id = 0;
+  std::int32_t permille = 0;  ///< the mark
+  std::int64_t spent_nanousd = 0;
+  std::int64_t budget_nanousd = 0;
+};
+
+/// One limit as it stands.
+struct LimitStatus {
+  LimitOwner owner;
+  LimitUnit unit = LimitUnit::requests;
+  std::string_view algorithm;  ///< empty of what knows no time
+  std::string_view period;     ///< of a quota or budget
+  std::string zone;
+  Duration window{};
+  std::int64_t limit = 0;
+  std::int64_t in_force = 0;  ///< less after the provider refused
+  std::int64_t used = 0;
+  std::int64_t reserved = 0;  ///< of a budget: by what is under way
+  Duration reset{};
+  Duration wait{};  ///< until one more fits
+  bool is_hard = true;
+};
+
+/// All limits and budgets of one key, user, provider, ... and what is used of them. Its user holds
+/// the lock.
+class Account {
+ public:
+  explicit Account(LimitOwner owner) : owner_(std::move(owner)), concurrency_(0) {}
+
+  /// What was counted for a rule goes on to count where the rule is about the same (U-7, H-3).
+  void set(const LimitSet& limits, const Moment& now);
+  [[nodiscard]] const LimitOwner& owner() const { return owner_; }
+  [[nodiscard]] bool has_budgets() const { return !budgets_.empty(); }
+
+  /// Nothing: it fits. Of several obstacles the one that lasts longest.
+  [[nodiscard]] std::optional<Obstacle> obstacle(const Demand& demand, pipeline::Priority priority,
+                                                 bool may_use_last, const Moment& now);
+  void take(const Demand& demand, const Moment& now);
+  /// What was taken at `taken` was `actual` in the end.
+  void settle(const Demand& demand, const Demand& actual, const Moment& taken, const Moment& now);
+
+  /// The same of money.
+  [[nodiscard]] std::optional<Obstacle> money_obstacle(std::int64_t nanousd, const Moment& now);
+  /// What is left in the tightest of the hard budgets; nothing: there is none.
+  [[nodiscard]] std::optional<std::int64_t> money_left(const Moment& now);
+  void reserve(std::int64_t nanousd) { reserved_nanousd_ += nanousd; }
+  /// Books what was reserved at `taken` as `nanousd`, in the windows of that time (U-4).
+  void spend(std::int64_t reserved, std::int64_t nanousd, const Moment& taken, const Moment& now,
+             std::vector<BudgetEvent>& events);
+  /// What was spent before the start, at `unix_ms`.
+  void restore_spent(std::int64_t nanousd, std::int64_t unix_ms, const Moment& now);
+
+  /// The provider refused: what is assumed of its rates is too much.
+  void shrink(const Moment& now);
+  /// It did not.
+  void grow(const Moment& now);
+  /// The provider tells of its limit itself.
+  void heed(LimitUnit unit, std::optional<std::int64_t> limit, std::optional<std::int64_t> left,
+            std::optional<Duration> reset, const Moment& now);
+
+  void append_status(std::vector<LimitStatus>& out, const Moment& now);
+
+ private:
+  struct Meter {
+    LimitRule rule;
+    policy::Limiter limiter;
+    Moment since;
+    std::int64_t in_force = 0;  ///< the rule's limit or less
+    [[nodiscard]] bool is_short() const { return !rule.rate.calendar.has_value(); }
+  };
+  struct Purse {
+    policy::BudgetRule rule;
+    policy::CalendarWindow window;
+    std::int64_t spent = 0;
+    std::int32_t told_permille = 0;  ///< the highest mark that was told
+    void advance(std::int64_t unix_ms);
+    [[nodiscard]] std::int64_t left(std::int64_t reserved) const {
+      return rule.nanousd - spent - reserved;
+    }
+  };
+  /// The provider said that there is nothing left until then.
+  struct Closed {
+    LimitUnit unit = LimitUnit::requests;
+    policy::TimePoint until;
+    std::int64_t limit = 0;
+  };
+  [[nodiscard]] std::int64_t kept_back(const Meter& meter, pipeline::Priority priority,
+                                       bool may_use_last) const;
+  void tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const;
+
+  LimitOwner owner_;
+  std::vector<Meter> meters_;
+  policy::Concurrency concurrency_;
+  std::vector<Purse> budgets_;
+  std::int64_t reserved_nanousd_ = 0;
+  std::array<std::int32_t, policy::priority_count> reserved_permille_{};
+  std::int32_t spill_permille_ = 1'000;
+  std::vector<Closed> closed_;      // by unit
+  policy::TimePoint changed_at_{};  ///< when `shrink` or `grow` last did
+};
+
+}  // namespace weir::shared_state

@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared_state/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "providers/pricing.hpp"
+
+namespace weir::shared_state {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::LimitScope;
+
+/// L-8: what stands for the answer where its length is not limited.
+constexpr std::int64_t output_tokens_default = 1'024;
+/// U-9: the shortest answer that is worth paying for, and the longest of a model that tells none.
+constexpr std::int64_t output_tokens_least = 256;
+constexpr std::int64_t output_tokens_unknown = 4'096;
+/// L-9.
+constexpr Duration leak_after = 60s;
+
+pipeline::Priority priority_of(const pipeline::Call& call) {
+  if (call.options.priority) return *call.options.priority;
+  return call.caller == nullptr ? pipeline::Priority::normal : call.caller->priority;
+}
+
+Demand demand_of(const pipeline::Operation& operation, const pipeline::Target* target) {
+  Demand demand;
+  demand.input_tokens = operation.input_tokens_estimate();
+  const std::int64_t wanted = operation.output_tokens_wanted();
+  demand.output_tokens = wanted > 0 ? wanted : output_tokens_default;
+  const bool is_bounded = target != nullptr && target->traits.output_tokens_max > 0;
+  if (is_bounded) {
+    demand.output_tokens = std::min(demand.output_tokens, target->traits.output_tokens_max);
+  }
+  return demand;
+}
+
+Demand demand_of(const wire::Usage& usage) {
+  return {
+      .requests = 1, .input_tokens = usage.input_total(), .output_tokens = usage.output_total()};
+}
+
+std::string window_text(Duration window) {
+  if (window == 1min) return " per minute";
+  if (window == 1h) return " per hour";
+  if (window == 1s) return " per second";
+  return " per " + std::to_string(window / 1s) + " s";
+}
+
+std::string words_for(LimitUnit unit) {
+  switch (unit) {
+    case LimitUnit::requests:
+      return "requests";
+    case LimitUnit::input_tokens:
+      return "input tokens";
+    case LimitUnit::output_tokens:
+      return "output tokens";
+    case LimitUnit::total_tokens:
+      return "tokens";
+    case LimitUnit::concurrent_requests:
+      return "requests at once";
+    case LimitUnit::nanousd:
+      return "dollars";
+  }
+  return "requests";
+}
+
+std::string whose(const LimitOwner& owner) {
+  switch (owner.scope) {
+    case LimitScope::key:
+      return "this key";  // its name is nobody's business
+    case LimitScope::global:
+      return "this gateway";
+    case LimitScope::provider_key:
+      return "a key of the provider " + owner.name.substr(0, owner.name.find(' '));
+    default:
+      return "the " + std::string(name(owner.scope)) + " " + owner.name;
+  }
+}
+
+Error error_of(const LimitOwner& owner, const Obstacle& obstacle) {
+  const bool is_money = obstacle.unit == LimitUnit::nanousd;
+  const bool is_hopeless = obstacle.wait == policy::never;
+  Error error;
+  if (is_money) {
+    error = {ErrorCode::budget_exceeded, "the budget of " + whose(owner) + " of $" +
+                                             to_usd_text(NanoUsd(obstacle.limit)) +
+                                             " does not allow this request"};
+  } else {
+    std::string what = std::to_string(obstacle.limit) + " " + words_for(obstacle.unit);
+    if (obstacle.window > Duration::zero()) what += window_text(obstacle.window);
+    error = is_hopeless
+                ? Error(ErrorCode::request_exceeds_limit,
+                        "this request is larger than the limit of " + whose(owner) + ": " + what)
+                : Error(ErrorCode::rate_limited, whose(owner) + " is at its limit: " + what);
+  }
+  if (!is_money && !is_hopeless) {
+    error.retry_after = std::chrono::ceil<std::chrono::milliseconds>(obstacle.wait);
+  }
+  ExceededLimit exceeded;
+  exceeded.scope = name(owner.scope);
+  exceeded.name = owner.name;
+  exceeded.unit = name(obstacle.unit);
+  exceeded.limit = obstacle.limit;
+  exceeded.left = obstacle.left;
+  exceeded.window = std::chrono::ceil<std::chrono::seconds>(obstacle.window);
+  exceeded.reset = std::chrono::ceil<std::chrono::milliseconds>(obstacle.reset);
+  error.exceeded = std::make_shared<const ExceededLimit>(std::move(exceeded));
+  return error;
+}
+
+/// Refused for now because others were there before.
+Error behind_others(const std::string& provider) {
+  Error error(ErrorCode::overloaded, "others wait for the provider " + provider);
+  error.retry_after = 1s;
+  return error;
+}
+
+}  // namespace
+
+void Limits::Shares::add(std::shared_ptr<Account> account, bool has_rates, bool has_money) {
+  if (account == nullptr) return;
+  items[size++] = {std::move(account), has_rates, has_money};
+}
+
+Moment Limits::moment(const pipeline::Call& call) const {
+  return {call.loop.now(), wall_.unix_ms()};
+}
+
+// ---- whose limits there are ---------------------------------------------------------------------
+
+std::shared_ptr<Account> Limits::find(LimitScope scope, std::string_view name) {
+  ByName& accounts = of(scope);
+  if (accounts.empty()) return nullptr;
+  const auto found = accounts.find(name);
+  return found == accounts.end() ? nullptr : found->second;
+}
+
+void Limits::set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now) {
+  ByName& accounts = of(owner.scope);
+  if (limits.is_empty()) {
+    accounts.erase(owner.name);
+    return;
+  }
+  auto& account = accounts[owner.name];
+  if (account == nullptr) account = std::make_shared<Account>(owner);
+  account->set(limits, now);
+  has_any_.store(true, std::memory_order_relaxed);
+}
+
+void Limits::configure(std::vector<Entry> entries, policy::TimePoint now) {
+  const Moment moment{now, wall_.unix_ms()};
+  const std::lock_guard lock(mutex_);
+  std::set<LimitOwner> named;
+  for (const Entry& entry : entries) {
+    set_locked(entry.owner, entry.limits, moment);
+    named.insert(entry.owner);
+  }
+  for (const LimitOwner& before : configured_) {
+    if (!named.contains(before)) set_locked(before, {}, moment);
+  }
+  configured_ = std::move(named);
+}
+
+void Limits::set(const LimitOwner& owner, const LimitSet& limits, policy::TimePoint now) {
+  const Moment moment{now, wall_.unix_ms()};
+  const std::lock_guard lock(mutex_);
+  set_locked(owner, limits, moment);
+}
+
+void Limits::restore_spent(const LimitOwner& owner, std::int64_t nanousd, std::int64_t unix_ms,
+                           policy::TimePoint now) {
+  const Moment moment{now, wall_.unix_ms()};
+  const std::lock_guard lock(mutex_);
+  if (const auto account = find(owner.scope, owner.name)) {
+    account->restore_spent(nanousd, unix_ms, moment);
+  }
+}
+
+void Limits::find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares) {
+  const auto add = [&](LimitScope scope, std::string_view name) {
+    auto account = find(scope, name);
+    if (account == nullptr || (is_attempt && !account->has_budgets())) return;
+    shares.add(std::move(account), !is_attempt, is_attempt);
+  };
+  if (call.caller != nullptr) {
+    add(LimitScope::key, call.caller->key);
+    if (!call.caller->user.empty()) add(LimitScope::user, call.caller->user);
+    if (!call.caller->team.empty()) add(LimitScope::team, call.caller->team);
+  }
+  add(LimitScope::route, call.route->name);
+  add(LimitScope::global, {});
+}
+
+void Limits::find_providers(const pipeline::Target& target, Shares& shares) {
+  const pipeline::Upstream& upstream = *target.upstream;
+  shares.add(find(LimitScope::target, target.name), true, true);
+  if (!of(LimitScope::provider_key).empty()) {
+    const std::string name = upstream.name + " " + upstream.key_name;
+    shares.add(find(LimitScope::provider_key, name), true, true);
+  }
+  shares.add(find(LimitScope::provider, upstream.name), true, true);
+}
+
+// ---- taking -------------------------------------------------------------------------------------
+
+/// The first of those asked that refuses is the one that is named; the wait is the longest, so that
+/// whoever comes back then gets in.
+std::optional<Limits::Refused> Limits::refusal(Shares& shares, const Demand& demand,
+                                               std::int64_t nanousd, const pipeline::Call& call,
+                                               bool is_last_resort, const Moment& now) {
+  std::optional<Refused> first;
+  for (Share& share : shares) {
+    std::optional<Obstacle> obstacle;
+    if (share.has_rates) {
+      obstacle = share.account->obstacle(demand, priority_of(call), is_last_resort, now);
+    }
+    if (!obstacle && share.has_money) obstacle = share.account->money_obstacle(nanousd, now);
+    if (!obstacle) continue;
+    // What never fits comes before what fits some time.
+    const bool is_hopeless = obstacle->wait == policy::never;
+    if (!first || (is_hopeless && first->obstacle.wait != policy::never)) {
+      first = Refused{share.account, *obstacle};
+    } else {
+      first->obstacle.wait = std::max(first->obstacle.wait, obstacle->wait);
+    }
+  }
+  return first;
+}
+
+std::uint64_t Limits::book(Shares&& shares, const Demand& demand, std::int64_t nanousd,
+                           const Moment& now) {
+  for (Share& share : shares) {
+    if (share.has_rates) share.account->take(demand, now);
+    if (share.has_money) share.account->reserve(nanousd);
+  }
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(bookings_.size()));
+    bookings_.emplace_back();
+  }
+  const std::uint32_t place = free_.back();
+  free_.pop_back();
+  Booking& booking = bookings_[place];
+  booking.shares = std::move(shares);
+  booking.taken = now;
+  booking.demand = demand;
+  booking.nanousd = nanousd;
+  booking.generation += 1;
+  booking.attempts_open = 0;
+  booking.call = 0;
+  booking.is_open = true;
+  booking.has_ended = false;
+  ++open_;
+  return (std::uint64_t{booking.generation} << 32U) | (place + 1);
+}
+
+/// Null where it was closed before: after a minute, as leaked.
+Limits::Booking* Limits::open_booking(std::uint64_t id) {
+  const auto place = static_cast<std::uint32_t>(id);
+  if (place == 0 || place > bookings_.size()) return nullptr;
+  Booking& booking = bookings_[place - 1];
+  return booking.is_open && booking.generation == id >> 32U ? &booking : nullptr;
+}
+
+void Limits::close(Booking& booking, std::uint64_t id) {
+  for (Share& share : booking.shares) share.account.reset();
+  booking.shares.size = 0;
+  booking.is_open = false;
+  --open_;
+  free_.push_back(static_cast<std::uint32_t>(id) - 1);
+}
+
+Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operation) {
+  if (!has_any_.load(std::memory_order_relaxed)) return {};
+  const Demand demand = demand_of(operation, nullptr);
+  const Moment now = moment(call);
+  std::optional<Refused> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!ended_.empty()) release_leaked(now);
+    Shares shares;
+    find_clients(call, false, shares);
+    refused = refusal(shares, demand, 0, call, true, now);
+    if (!refused) call.admission = book(std::move(shares), demand, 0, now);
+  }
+  if (refused) return error_of(refused->account->owner(), refused->obstacle);
+  return {};
+}
+
+Result<pipeline::Accounting::Reservation> Limits::reserve(const pipeline::Call& call,
+                                                          const pipeline::Operation& operation,
+                                                          const pipeline::Target& target,
+                                                          bool is_last_resort) {
+  if (!has_any_.load(std::memory_order_relaxed)) return Reservation{};
+  const Demand demand = demand_of(operation, &target);
+  const Moment now = moment(call);
+  std::optional<Refused> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_behind(call, target.upstream->name, now.steady)) {
+      wake_first(target.upstream->name);
+      return behind_others(target.upstream->name);
+    }
+    Shares shares;
+    find_providers(target, shares);
+    find_clients(call, true, shares);
+    if (shares.size == 0) return Reservation{};
+    const Price price = price_of(shares, demand, operation, target, now);
+    refused = refusal(shares, demand, price.nanousd, call, is_last_resort, now);
+    if (!refused) {
+      return Reservation{book_attempt(std::move(shares), demand, price.nanousd, call, now),
+                         price.output_tokens_max};
+    }
+  }
+  return error_of(refused->account->owner(), refused->obstacle);
+}
+
+/// U-9: where a hard budget pays for an answer of any length, it pays for the model's longest, or
+/// for the longest that it still covers.
+Limits::Price Limits::price_of(Shares& shares, const Demand& demand,
+                               const pipeline::Operation& operation, const pipeline::Target& target,
+                               const Moment& now) {
+  std::optional<std::int64_t> left;
+  bool is_paid = false;
+  for (Share& share : shares) {
+    if (!share.has_money || !share.account->has_budgets()) continue;
+    is_paid = true;
+    if (const auto own = share.account->money_left(now)) left = std::min(left.value_or(*own), *own);
+  }
+  if (!is_paid) return {};
+  providers::PriceConditions conditions;
+  conditions.at = std::chrono::sys_seconds(std::chrono::seconds(now.unix_ms / 1000));
+  const auto cost = [&](std::int64_t output_tokens) {
+    wire::Usage most;
+    most.input = demand.input_tokens;
+    most.output = output_tokens;
+    return providers::bill(target.prices, most, conditions).nanousd;
+  };
+  const bool is_open = operation.output_tokens_wanted() == 0 && operation.may_limit_output();
+  if (!left || !is_open) return {cost(demand.output_tokens), 0};
+  const bool is_longest_known = target.traits.output_tokens_max > 0;
+  const std::int64_t longest =
+      is_longest_known ? target.traits.output_tokens_max : output_tokens_unknown;
+  if (cost(longest) <= *left) return {cost(longest), is_longest_known ? 0 : longest};
+  std::int64_t fits = output_tokens_least;
+  for (std::int64_t too_long = longest; too_long - fits > 1;) {
+    const std::int64_t middle = fits + (too_long - fits) / 2;
+    (cost(middle) <= *left ? fits : too_long) = middle;
+  }
+  return {cost(fits), fits};
+}
+
+std::uint64_t Limits::book_attempt(Shares&& shares, const Demand& demand, std::int64_t nanousd,
+                                   const pipeline::Call& call, const Moment& now) {
+  const std::uint64_t id = book(std::move(shares), demand, nanousd, now);
+  if (Booking* of_call = open_booking(call.admission)) {
+    of_call->attempts_open += 1;
+    open_booking(id)->call = call.admission;
+  }
+  return id;
+}
+
+// ---- giving back --------------------------------------------------------------------------------
+
+void Limits::release(const pipeline::Call& call, const pipeline::CallResult& result) {
+  if (call.admission == 0) return;
+  const Demand actual = demand_of(result.usage.value_or(wire::Usage()));
+  const Moment now = moment(call);
+  const std::lock_guard lock(mutex_);
+  Booking* booking = open_booking(call.admission);
+  if (booking == nullptr) return;
+  for (Share& share : booking->shares) {
+    share.account->settle(booking->demand, actual, booking->taken, now);
+  }
+  if (booking->attempts_open == 0) return close(*booking, call.admission);
+  for (Share& share : booking->shares) share.account.reset();
+  booking->shares.size = 0;
+  booking->has_ended = true;
+  ended_.emplace_back(call.admission, now.steady);
+}
+
+void Limits::settle(Reservation reservation, const pipeline::Call& call,
+                    const pipeline::AttemptRow& row) {
+  if (reservation.id == 0) return;
+  Demand actual = demand_of(row.usage);
+  if (row.failure == policy::FailureClass::local) actual.requests = 0;  // it was never sent
+  const Moment now = moment(call);
+  std::vector<BudgetEvent> events;
+  {
+    const std::lock_guard lock(mutex_);
+    Booking* booking = open_booking(reservation.id);
+    if (booking == nullptr) return;
+    for (Share& share : booking->shares) {
+      Account& account = *share.account;
+      if (share.has_rates) account.settle(booking->demand, actual, booking->taken, now);
+      if (!share.has_money) continue;
+      // S-11.9: what the provider bills without anyone to charge it to is still spent.
+      const LimitScope scope = account.owner().scope;
+      const bool counts_exposure = !policy::is_of_client(scope) || scope == LimitScope::global;
+      const std::int64_t spent = row.cost_nanousd + (counts_exposure ? row.exposure_nanousd : 0);
+      account.spend(booking->nanousd, spent, booking->taken, now, events);
+    }
+    heed_provider(*booking, row, now);
+    for (const auto& [provider, line] : lines_) {
+      const bool is_meant = row.target == nullptr || row.target->upstream->name == provider;
+      if (is_meant) line.begin()->second.wake();
+    }
+    end_attempt(*booking, reservation.id);
+  }
+  announce(events);
+}
+
+void Limits::give_back(Reservation reservation, const pipeline::Call& call) {
+  pipeline::AttemptRow unused;
+  unused.failure = policy::FailureClass::local;
+  settle(reservation, call, unused);
+}
+
+void Limits::end_attempt(Booking& booking, std::uint64_t id) {
+  const std::uint64_t call = booking.call;
+  close(booking, id);
+  Booking* of_call = open_booking(call);
+  if (of_call == nullptr) return;
+  of_call->attempts_open -= 1;
+  if (of_call->has_ended && of_call->attempts_open == 0) close(*of_call, call);
+}
+
+void Limits::heed_provider(Booking& booking, const pipeline::AttemptRow& row, const Moment& now) {
+  if (row.target == nullptr) return;
+  const auto told = row.target->upstream->counters->reported.get();
+  const bool is_of_this_attempt = told.unix_ms != 0 && told.unix_ms >= row.started_ms;
+  for (Share& share : booking.shares) {
+    const LimitScope scope = share.account->owner().scope;
+    if (policy::is_of_client(scope)) continue;
+    if (row.failure == policy::FailureClass::rate) {
+      share.account->shrink(now);
+    } else if (row.failure == policy::FailureClass::ok) {
+      share.account->grow(now);
+    }
+    if (!is_of_this_attempt || scope == LimitScope::target) continue;
+    const auto heed = [&](LimitUnit unit, const policy::RateLimit& limit) {
+      share.account->heed(unit, limit.limit, limit.remaining, limit.reset, now);
+    };
+    heed(LimitUnit::requests, told.limits.requests);
+    heed(LimitUnit::total_tokens, told.limits.tokens);
+    heed(LimitUnit::input_tokens, told.limits.input_tokens);
+    heed(LimitUnit::output_tokens, told.limits.output_tokens);
+  }
+}
+
+/// L-9: attempts whose call has ended a minute ago are nobody's any more.
+void Limits::release_leaked(const Moment& now) {
+  while (!ended_.empty() && now.steady - ended_.front().second >= leak_after) {
+    const std::uint64_t call = ended_.front().first;
+    ended_.pop_front();
+    if (open_booking(call) == nullptr) continue;
+    for (std::size_t place = 0; place < bookings_.size(); ++place) {
+      Booking& booking = bookings_[place];
+      if (!booking.is_open || booking.call != call) continue;
+      std::vector<BudgetEvent> events;
+      for (Share& share : booking.shares) {
+        if (share.has_rates) {
+          share.account->settle(booking.demand, booking.demand, booking.taken, now);
+        }
+        if (share.has_money) share.account->spend(booking.nanousd, 0, booking.taken, now, events);
+      }
+      leaked_.fetch_add(1, std::memory_order_relaxed);
+      end_attempt(booking, (std::uint64_t{booking.generation} << 32U) | (place + 1));
+    }
+  }
+}
+
+void Limits::announce(const std::vector<BudgetEvent>& events) const {
+  if (!options_.on_budget) return;
+  for (const BudgetEvent& event : events) options_.on_budget(event);
+}
+
+// ---- waiting in line
+// -----------------------------------------------------------------------------
+
+Limits::Rank Limits::rank_of(const pipeline::Call& call, policy::TimePoint now) {
+  constexpr Duration step = 10s;
+  return {now - step * static_cast<int>(priority_of(call)), 0};
+}
+
+bool Limits::is_behind(const pipeline::Call& call, std::string_view provider,
+                       policy::TimePoint now) const {
+  if (lines_.empty()) return false;
+  const auto line = lines_.find(provider);
+  if (line == lines_.end()) return false;
+  const auto& [first, waiting] = *line->second.begin();
+  if (waiting.place == call.line_place) return false;
+  const auto place = places_.find(call.line_place);
+  const bool is_in_this_line = place != places_.end() && place->second.provider == provider;
+  return is_in_this_line || first.time <= rank_of(call, now).time;
+}
+
+void Limits::wake_first(std::string_view provider) {
+  const auto line = lines_.find(provider);
+  if (line != lines_.end()) line->second.begin()->second.wake();
+}
+
+bool Limits::enter_line(pipeline::Call& call, const pipeline::Target& target,
+                        std::function<void()> wake) {
+  const std::string& provider = target.upstream->name;
+  const policy::TimePoint now = call.loop.now();
+  const std::lock_guard lock(mutex_);
+  if (call.line_place != 0) return true;
+  const auto length = static_cast<std::size_t>(line_length_.load(std::memory_order_relaxed));
+  const auto known = lines_.find(provider);
+  if ((known == lines_.end() ? 0 : known->second.size()) >= length) return false;
+  Line& line = lines_[provider];
+  Rank rank = rank_of(call, now);
+  rank.number = ++latest_place_;
+  call.line_place = rank.number;
+  line.emplace(rank, Waiting{std::move(wake), call.line_place});
+  places_.emplace(call.line_place, Place{provider, rank});
+  // What came free between the refusal and now would wake nobody.
+  if (line.begin()->first == rank) line.begin()->second.wake();
+  return true;
+}
+
+void Limits::leave_line(pipeline::Call& call) {
+  if (call.line_place == 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto place = places_.find(call.line_place);
+  call.line_place = 0;
+  if (place == places_.end()) return;
+  const std::string provider = std::move(place->second.provider);
+  const auto line = lines_.find(provider);
+  line->second.erase(place->second.rank);
+  places_.erase(place);
+  if (line->second.empty()) {
+    lines_.erase(line);
+  } else {
+    wake_first(provider);
+  }
+}
+
+// ---- what there is to see -----------------------------------------------------------------------
+
+std::vector<LimitStatus> Limits::status(policy::TimePoint now) const {
+  const Moment moment{now, wall_.unix_ms()};
+  std::vector<LimitStatus> all;
+  const std::lock_guard lock(mutex_);
+  for (const ByName& accounts : accounts_) {
+    std::vector<Account*> by_name;
+    for (const auto& [name, account] : accounts) by_name.push_back(account.get());
+    std::sort(by_name.begin(), by_name.end(),
+              [](const Account* a, const Account* b) { return a->owner() < b->owner(); });
+    for (Account* account : by_name) account->append_status(all, moment);
+  }
+  return all;
+}
+
+std::size_t Limits::open_reservations() const {
+  const std::lock_guard lock(mutex_);
+  return open_;
+}
+
+}  // namespace weir::shared_state

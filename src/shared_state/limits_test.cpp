@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared_state/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include "shared_state/limits_test_support.hpp"
+
+namespace weir::shared_state {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::LimitScope;
+
+constexpr policy::TimePoint start{1h};  // of the clients' loops
+constexpr std::int64_t day_ms = 86'400'000;
+/// Of a call with 100 tokens of input and 50 of output.
+constexpr std::int64_t price = 100 * 1'000 + 50 * 10'000;
+
+class LimitsTest : public ::testing::Test {
+ protected:
+  void limit(LimitScope scope, std::string name, const LimitSet& set) {
+    limits.set({scope, std::move(name)}, set, start);
+  }
+  [[nodiscard]] LimitStatus status_of(LimitScope scope) const {
+    for (const LimitStatus& status : limits.status(client.loop.now())) {
+      if (status.owner.scope == scope) return status;
+    }
+    ADD_FAILURE() << "no such limit";
+    return {};
+  }
+  [[nodiscard]] std::int64_t used(LimitScope scope) const { return status_of(scope).used; }
+
+  HandClock wall;
+  std::vector<BudgetEvent> events;
+  Limits limits{wall, {.on_budget = [this](const BudgetEvent& event) { events.push_back(event); }}};
+  Client client{limits, "k", "u", "t"};
+};
+
+// ---- rates --------------------------------------------------------------------------------------
+
+TEST_F(LimitsTest, WithoutAnyLimitNothingIsSetAside) {
+  auto going = client.begin();
+  EXPECT_TRUE(going.is_admitted());
+  EXPECT_EQ(going.call->admission, 0U);
+  EXPECT_EQ(limits.open_reservations(), 0U);
+  client.end(std::move(going));
+}
+
+TEST_F(LimitsTest, L7EveryScopeRefusesWhatIsTooMuchForIt) {
+  const std::vector<std::pair<LimitScope, std::string>> owners{
+      {LimitScope::key, "k"},      {LimitScope::user, "u"},         {LimitScope::team, "t"},
+      {LimitScope::route, "r"},    {LimitScope::global, ""},        {LimitScope::target, "p/m"},
+      {LimitScope::provider, "p"}, {LimitScope::provider_key, "p "}};
+  for (const auto& [scope, name] : owners) {
+    limit(scope, name, only(rule(LimitUnit::requests, 3)));
+    EXPECT_EQ(client.ask_times(5), 3) << policy::name(scope);
+    ASSERT_NE(client.refusal.exceeded, nullptr);
+    EXPECT_EQ(client.refusal.code, ErrorCode::rate_limited);
+    EXPECT_EQ(client.refusal.exceeded->scope, policy::name(scope));
+    EXPECT_EQ(client.refusal.exceeded->unit, "requests");
+    limit(scope, name, {});
+    EXPECT_TRUE(client.ask()) << "a limit that is gone refuses nobody";
+  }
+}
+
+TEST_F(LimitsTest, L7ARefusalChangesNoCounterAtAnyLevel) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 10)));
+  limit(LimitScope::global, "", only(rule(LimitUnit::requests, 2)));
+  EXPECT_EQ(client.ask_times(6), 2);
+  EXPECT_EQ(used(LimitScope::key), 2);
+  EXPECT_EQ(client.refusal.exceeded->scope, "global");
+}
+
+TEST_F(LimitsTest, L7TheFirstScopeThatRefusesIsNamedAndTheWaitIsTheLongest) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 1)));
+  limit(LimitScope::global, "",
+        only(rule(LimitUnit::requests, 1, policy::Algorithm::automatic, 1h)));
+  ASSERT_TRUE(client.ask());
+  client.loop.run_for(10s);
+  ASSERT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.exceeded->scope, "key");
+  EXPECT_EQ(client.refusal.retry_after, 1h - 10s) << "no sooner would it get in";
+}
+
+TEST_F(LimitsTest, L10TheWaitIsExact) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 2)));
+  EXPECT_TRUE(client.ask());
+  client.loop.run_for(20s);
+  EXPECT_TRUE(client.ask());
+  client.loop.run_for(15s);
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.retry_after, 25s);
+  client.loop.run_for(24'999ms);
+  EXPECT_FALSE(client.ask());
+  client.loop.run_for(1ms);
+  EXPECT_TRUE(client.ask());
+}
+
+TEST_F(LimitsTest, L10WhatCanNeverFitIsNotAskedToWait) {
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::total_tokens, 149)));
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.code, ErrorCode::request_exceeds_limit);
+  EXPECT_FALSE(client.refusal.retry_after);
+}
+
+TEST_F(LimitsTest, L12EachAttemptCountsForTheProviderAndTheCallOnceForItsKey) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 100)));
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 100)));
+  auto call = client.make_call();
+  ASSERT_TRUE(limits.admit(*call, client.operation));
+  for (int i = 0; i < 3; ++i) {
+    const auto reserved = limits.reserve(*call, client.operation, client.target, false);
+    ASSERT_TRUE(reserved);
+    pipeline::AttemptRow row;
+    row.failure = policy::FailureClass::server;
+    limits.settle(*reserved, *call, row);
+  }
+  limits.release(*call, {});
+  EXPECT_EQ(used(LimitScope::key), 1);
+  EXPECT_EQ(used(LimitScope::provider), 3);
+}
+
+TEST_F(LimitsTest, AnAttemptThatWasNeverSentCountsForNobody) {
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 100)));
+  auto going = client.begin();
+  EXPECT_EQ(used(LimitScope::provider), 1);
+  limits.give_back(going.attempt, *going.call);
+  EXPECT_EQ(used(LimitScope::provider), 0);
+  limits.release(*going.call, {});
+}
+
+TEST_F(LimitsTest, L8TokensAreReservedByTheirEstimateAndSettledByWhatWasUsed) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::total_tokens, 10'000)));
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::output_tokens, 10'000)));
+  client.operation.output_wanted = 0;
+  auto unlimited = client.begin();
+  EXPECT_EQ(used(LimitScope::key), 100 + 1'024);
+  EXPECT_EQ(used(LimitScope::provider), 1'024);
+  client.target.traits.output_tokens_max = 300;
+  auto bounded = client.begin();
+  EXPECT_EQ(used(LimitScope::provider), 1'024 + 300) << "no more than the model can say";
+  client.end(std::move(unlimited), 80, 20);
+  client.end(std::move(bounded), 80, 400);
+  EXPECT_EQ(used(LimitScope::key), 80 + 20 + 80 + 400);
+  EXPECT_EQ(used(LimitScope::provider), 20 + 400);
+}
+
+TEST_F(LimitsTest, L8AFailedCallReturnsItsTokensAndNotItsRequest) {
+  LimitSet set = only(rule(LimitUnit::total_tokens, 10'000));
+  set.rates.push_back(rule(LimitUnit::requests, 10));
+  limit(LimitScope::key, "k", set);
+  client.end(client.begin(), 0, 0, policy::FailureClass::server);
+  for (const LimitStatus& status : limits.status(start)) {
+    EXPECT_EQ(status.used, status.unit == LimitUnit::requests ? 1 : 0);
+  }
+}
+
+TEST_F(LimitsTest, L5RequestsAtOnceAreGivenBackWhateverTheirEnd) {
+  LimitSet set;
+  set.concurrency = 2;
+  limit(LimitScope::provider, "p", set);
+  limit(LimitScope::key, "k", set);
+  auto first = client.begin();
+  auto second = client.begin();
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.exceeded->unit, "concurrent_requests");
+  limits.give_back(first.attempt, *first.call);
+  limits.release(*first.call, {});
+  EXPECT_TRUE(client.ask());
+  client.end(std::move(second), 0, 0, policy::FailureClass::client);
+  EXPECT_EQ(used(LimitScope::key), 0);
+  EXPECT_EQ(used(LimitScope::provider), 0);
+}
+
+// I-2: a limit on requests at once that comes while some are under way is never owed any.
+TEST_F(LimitsTest, ALimitThatComesMeanwhileCountsOnlyWhatItSaw) {
+  auto before = client.begin();
+  LimitSet set = only(rule(LimitUnit::total_tokens, 1'000));
+  set.concurrency = 1;
+  limit(LimitScope::key, "k", set);
+  auto going = client.begin();
+  EXPECT_TRUE(going.is_admitted());
+  client.end(std::move(before));
+  EXPECT_FALSE(client.ask());
+  client.end(std::move(going));
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(used(LimitScope::key), 300);
+}
+
+TEST_F(LimitsTest, L9WhatNobodySettlesIsReleasedAMinuteAfterItsCall) {
+  LimitSet set;
+  set.concurrency = 1;
+  limit(LimitScope::provider, "p", set);
+  auto lost = client.begin();
+  limits.release(*lost.call, {});
+  client.loop.run_for(59s);
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(limits.leaked(), 0U);
+  client.loop.run_for(1s);
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(limits.leaked(), 1U);
+  EXPECT_EQ(limits.open_reservations(), 0U);
+  pipeline::AttemptRow row;
+  limits.settle(lost.attempt, *client.make_call(), row);  // too late, and no harm
+  EXPECT_TRUE(client.ask());
+}
+
+TEST_F(LimitsTest, APriorityHasItsShareKeptForIt) {
+  LimitSet set = only(rule(LimitUnit::requests, 10));
+  set.reserved_permille = {0, 0, 0, 200};
+  limit(LimitScope::key, "k", set);
+  EXPECT_EQ(client.ask_times(20), 8);
+  client.priority = pipeline::Priority::critical;
+  EXPECT_EQ(client.ask_times(20), 2);
+}
+
+TEST_F(LimitsTest, L6TheEndOfAQuotaIsSparedForWhoFindsNothingElse) {
+  LimitSet set;
+  policy::RateRule rate;
+  rate.limit = 100;
+  rate.calendar = *policy::Calendar::make(policy::Period::day, "");
+  set.rates.push_back({LimitUnit::requests, rate, false});
+  set.spill_permille = 950;
+  limit(LimitScope::provider, "p", set);
+  EXPECT_EQ(client.ask_times(200), 95);
+  client.is_last_resort = true;
+  EXPECT_EQ(client.ask_times(200), 5);
+  client.is_last_resort = false;
+  wall.ms += day_ms;
+  EXPECT_EQ(client.ask_times(10), 10) << "and back after the reset";
+}
+
+TEST_F(LimitsTest, H3TheSameRulesGoOnCountingInAnotherConfiguration) {
+  const auto configured = [&](std::int64_t limit_per_minute) {
+    limits.configure({{{LimitScope::key, "k"}, only(rule(LimitUnit::requests, limit_per_minute))}},
+                     client.loop.now());
+  };
+  configured(5);
+  EXPECT_EQ(client.ask_times(3), 3);
+  configured(5);
+  EXPECT_EQ(client.ask_times(5), 2);
+  configured(7);
+  EXPECT_EQ(client.ask_times(5), 2) << "U-7";
+  limits.configure({}, client.loop.now());
+  EXPECT_EQ(client.ask_times(5), 5);
+}
+
+TEST_F(LimitsTest, TheConfigurationLeavesLimitsAloneThatStandElsewhere) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 1)));
+  limits.configure({{{LimitScope::global, ""}, only(rule(LimitUnit::requests, 100))}}, start);
+  limits.configure({}, start);
+  EXPECT_EQ(client.ask_times(5), 1);
+}
+
+// ---- waiting in line ----------------------------------------------------------------------------
+
+class LineTest : public LimitsTest {
+ protected:
+  void SetUp() override {
+    LimitSet set;
+    set.concurrency = 1;
+    limit(LimitScope::provider, "p", set);
+  }
+  /// A call of this priority that waits; its turns are counted under its name.
+  std::unique_ptr<pipeline::Call> line_up(const std::string& name, pipeline::Priority priority) {
+    client.priority = priority;
+    auto call = client.make_call();
+    EXPECT_TRUE(limits.enter_line(*call, client.target, [this, name] { woken.push_back(name); }));
+    return call;
+  }
+  [[nodiscard]] ErrorCode answer_to(const pipeline::Call& call) {
+    const auto reserved = limits.reserve(call, client.operation, client.target, true);
+    if (!reserved) return reserved.error().code;
+    limits.give_back(*reserved, call);
+    return ErrorCode::internal_error;  // none
+  }
+
+  static constexpr ErrorCode let_in = ErrorCode::internal_error;
+  std::vector<std::string> woken;
+};
+
+TEST_F(LineTest, RoomIsForTheFirstInLineAndForNobodyElse) {
+  auto inside = client.begin();
+  const auto first = line_up("first", pipeline::Priority::normal);
+  EXPECT_EQ(woken, std::vector<std::string>{"first"}) << "to look once more";
+  const auto second = line_up("second", pipeline::Priority::normal);
+  EXPECT_EQ(answer_to(*first), ErrorCode::rate_limited);
+  woken.clear();
+  client.end(std::move(inside));
+  EXPECT_EQ(woken, std::vector<std::string>{"first"});
+  EXPECT_EQ(answer_to(*second), ErrorCode::overloaded);
+  EXPECT_EQ(answer_to(*client.make_call()), ErrorCode::overloaded)
+      << "who comes now is behind them";
+  EXPECT_EQ(answer_to(*first), let_in);
+  woken.clear();
+  limits.leave_line(*first);
+  EXPECT_EQ(woken, std::vector<std::string>{"second"});
+  limits.leave_line(*second);
+  EXPECT_EQ(answer_to(*client.make_call()), let_in);
+}
+
+TEST_F(LineTest, APriorityGoesFirstAndTimeMakesUpForIt) {
+  const auto low = line_up("low", pipeline::Priority::low);
+  const auto high = line_up("high", pipeline::Priority::high);
+  EXPECT_EQ(answer_to(*low), ErrorCode::overloaded);
+  EXPECT_EQ(answer_to(*high), let_in);
+  client.loop.run_for(21s);
+  const auto later = line_up("later", pipeline::Priority::high);
+  limits.leave_line(*high);
+  EXPECT_EQ(answer_to(*low), let_in) << "it has waited for two steps of priority";
+  EXPECT_EQ(answer_to(*later), ErrorCode::overloaded);
+  limits.leave_line(*low);
+  limits.leave_line(*later);
+}
+
+TEST_F(LineTest, ALineIsNoLongerThanItMayBe) {
+  limits.set_line_length(2);
+  const auto first = line_up("first", pipeline::Priority::normal);
+  const auto second = line_up("second", pipeline::Priority::normal);
+  const auto third = client.make_call();
+  EXPECT_FALSE(limits.enter_line(*third, client.target, [] {}));
+  EXPECT_TRUE(limits.enter_line(*second, client.target, [] {})) << "who is in it stays";
+  limits.leave_line(*third);
+  limits.leave_line(*second);
+  EXPECT_TRUE(limits.enter_line(*third, client.target, [] {}));
+  limits.leave_line(*third);
+  limits.leave_line(*first);
+}
+
+TEST_F(LineTest, ALineBlocksNoOtherProvider) {
+  const auto waiting = line_up("waiting", pipeline::Priority::critical);
+  client.priority = pipeline::Priority::low;
+  pipeline::Target other = client.target;
+  auto upstream = std::make_shared<pipeline::Upstream>();
+  upstream->name = "q";
+  other.upstream = upstream;
+  const auto call = client.make_call();
+  EXPECT_TRUE(limits.reserve(*call, client.operation, other, true));
+  limits.leave_line(*waiting);
+}
+
+// ---- what providers say -------------------------------------------------------------------------
+
+TEST_F(LimitsTest, ARefusalByTheProviderShrinksItsLimitAndTimeBringsItBack) {
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
+  client.end(client.begin(), 0, 0, policy::FailureClass::rate);
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 700);
+  client.end(client.begin(), 0, 0, policy::FailureClass::rate);
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 700) << "a burst of them is one sign";
+  for (int i = 0; i < 5; ++i) {
+    client.loop.run_for(11s);
+    EXPECT_TRUE(client.ask());
+  }
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 950);
+  for (int i = 0; i < 5; ++i) {
+    client.loop.run_for(11s);
+    EXPECT_TRUE(client.ask());
+  }
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000);
+}
+
+TEST_F(LimitsTest, AnAssumedLimitIsCorrectedByTheProvidersOwnWord) {
+  LimitRule assumed = rule(LimitUnit::requests, 500);
+  assumed.is_assumed = true;
+  limit(LimitScope::provider, "p", only(assumed));
+  policy::RateSnapshot told;
+  told.requests = {.limit = 15'000, .remaining = 14'999, .reset = 1s};
+  client.target.upstream->counters->reported.set(told, wall.unix_ms());
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(status_of(LimitScope::provider).limit, 15'000);
+
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 100)));
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(status_of(LimitScope::provider).limit, 100) << "what the operator says stands";
+}
+
+TEST_F(LimitsTest, AProviderThatSaysNothingIsLeftIsNotAskedUntilItsReset) {
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
+  policy::RateSnapshot told;
+  told.tokens = {.limit = 90'000, .remaining = 0, .reset = 7s};
+  client.target.upstream->counters->reported.set(told, wall.unix_ms());
+  EXPECT_TRUE(client.ask());
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.retry_after, 7s);
+  client.loop.run_for(7s);
+  wall.ms += 7'000;
+  EXPECT_TRUE(client.ask());
+}
+
+// ---- budgets ------------------------------------------------------------------------------------
+
+TEST_F(LimitsTest, U2WhatABudgetDoesNotCoverIsRefused) {
+  limit(LimitScope::user, "u", daily_budget(price * 3 + price / 2));
+  EXPECT_EQ(client.ask_times(5), 3);
+  EXPECT_EQ(client.refusal.code, ErrorCode::budget_exceeded);
+  EXPECT_FALSE(client.refusal.retry_after) << "U-2: waiting is no advice";
+  EXPECT_EQ(used(LimitScope::user), price * 3);
+}
+
+TEST_F(LimitsTest, U2WhatIsUnderWayIsSetAside) {
+  limit(LimitScope::team, "t", daily_budget(price * 2));
+  auto first = client.begin();
+  auto second = client.begin();
+  EXPECT_FALSE(client.ask());
+  client.end(std::move(first), 10, 5);
+  EXPECT_FALSE(client.ask());
+  client.end(std::move(second), 10, 5);
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(status_of(LimitScope::team).reserved, 0);
+}
+
+TEST_F(LimitsTest, U9AnAnswerOfAnyLengthIsPaidForByTheModelsLongestOrWhatStillFits) {
+  client.operation.output_wanted = 0;
+  client.operation.limits_output = true;
+  client.target.traits.output_tokens_max = 2'000;
+  const std::int64_t whole = 100 * 1'000 + 2'000 * 10'000;
+  limit(LimitScope::key, "k", daily_budget(whole + 100 * 1'000 + 700 * 10'000 + 9'999));
+  auto first = client.begin();
+  EXPECT_EQ(first.attempt.output_tokens_max, 0) << "the whole fits";
+  auto second = client.begin();
+  EXPECT_EQ(second.attempt.output_tokens_max, 700) << "the largest that fits";
+  EXPECT_EQ(status_of(LimitScope::key).reserved, whole + 100 * 1'000 + 700 * 10'000);
+  EXPECT_FALSE(client.ask()) << "less than 256 tokens are not worth it";
+  EXPECT_EQ(client.refusal.code, ErrorCode::budget_exceeded);
+  client.end(std::move(first));
+  client.end(std::move(second));
+  EXPECT_EQ(used(LimitScope::key), 2 * price);
+}
+
+TEST_F(LimitsTest, U1ANewWindowBeginsWithNothingSpent) {
+  limit(LimitScope::key, "k", daily_budget(price));
+  EXPECT_EQ(client.ask_times(2), 1);
+  wall.ms += day_ms;
+  EXPECT_EQ(client.ask_times(2), 1);
+}
+
+TEST_F(LimitsTest, U4WhatBeganBeforeAResetIsBookedBeforeIt) {
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  auto going = client.begin();
+  wall.ms += day_ms;
+  client.end(std::move(going));
+  EXPECT_EQ(used(LimitScope::key), 0);
+  EXPECT_EQ(status_of(LimitScope::key).reserved, 0);
+}
+
+TEST_F(LimitsTest, S119ExposureIsNotTheClientsButTheProvidersAndTheWholes) {
+  for (const auto& [scope, name] :
+       {std::pair(LimitScope::key, "k"), {LimitScope::global, ""}, {LimitScope::provider, "p"}}) {
+    limit(scope, name, daily_budget(price * 10));
+  }
+  client.end(client.begin(), 100, 50, policy::FailureClass::timeout_sent);
+  EXPECT_EQ(used(LimitScope::key), 0);
+  EXPECT_EQ(used(LimitScope::global), price);
+  EXPECT_EQ(used(LimitScope::provider), price);
+}
+
+TEST_F(LimitsTest, U6EachMarkIsToldOncePerWindow) {
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  EXPECT_EQ(client.ask_times(7), 7);
+  EXPECT_TRUE(events.empty());
+  EXPECT_EQ(client.ask_times(3), 3);
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0].permille, 800);
+  EXPECT_EQ(events[0].spent_nanousd, price * 8);
+  EXPECT_EQ(events[1].permille, 1'000);
+  wall.ms += day_ms;
+  EXPECT_EQ(client.ask_times(8), 8);
+  EXPECT_EQ(events.size(), 3U);
+}
+
+TEST_F(LimitsTest, U6WhatWasToldBeforeTheStartIsNotToldAgain) {
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  const LimitOwner key{LimitScope::key, "k"};
+  limits.restore_spent(key, price * 8, wall.unix_ms() - 1'000, start);
+  limits.restore_spent(key, price * 5, wall.unix_ms() - 2 * day_ms, start);
+  EXPECT_EQ(used(LimitScope::key), price * 8) << "another window is not this one";
+  EXPECT_EQ(client.ask_times(1), 1);
+  EXPECT_TRUE(events.empty());
+  EXPECT_EQ(client.ask_times(5), 1);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].permille, 1'000);
+}
+
+TEST_F(LimitsTest, ASoftBudgetOnlyTells) {
+  limit(LimitScope::key, "k", daily_budget(price * 2, false));
+  EXPECT_EQ(client.ask_times(5), 5);
+  EXPECT_EQ(events.size(), 2U);
+  EXPECT_EQ(used(LimitScope::key), price * 5);
+}
+
+TEST_F(LimitsTest, U7AnotherAmountHoldsAtOnceAndU8OtherFieldsTouchNoCount) {
+  limit(LimitScope::key, "k", daily_budget(price * 2));
+  EXPECT_EQ(client.ask_times(5), 2);
+  LimitSet more = daily_budget(price * 3);
+  more.rates.push_back(rule(LimitUnit::requests, 1'000));
+  limit(LimitScope::key, "k", more);
+  EXPECT_EQ(client.ask_times(5), 1);
+}
+
+}  // namespace
+}  // namespace weir::shared_state

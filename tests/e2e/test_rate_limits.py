@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits on requests and tokens (section 12): of keys, users, routes and the whole on one side, of
+providers on the other."""
+
+import concurrent.futures
+import signal
+
+import pytest
+
+from harness import Weir, eventually
+from upstream import Upstream, delay
+
+KEY = "sk-weir-test-0123456789abcdef0123456789"
+OTHER_KEY = "sk-weir-test-abcdef0123456789abcdef01234"
+
+
+@pytest.fixture
+def upstreams():
+    with Upstream("openai") as first, Upstream("openai") as second:
+        yield first, second
+        assert first.violations == second.violations == []
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": "Bearer " + key}
+
+
+def statuses_of(weir: Weir, count: int, model: str, **options) -> list[int]:
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        asked = [pool.submit(weir.chat, model, "hi", **options) for _ in range(count)]
+        return [one.result().status for one in asked]
+
+
+def test_l11_a_providers_limit_holds_exactly_under_parallel_requests(upstreams):
+    upstream, _ = upstreams
+    provider = {**upstream.provider, "limits": {"requests_per_minute": 20}}
+    with Weir({"providers": {"one": provider}, "threads": 2}) as weir:
+        statuses = statuses_of(weir, 60, "one/m")
+        assert statuses.count(200) == 20
+        assert statuses.count(429) == 40
+        assert len(upstream.calls) == 20
+
+
+def test_l10_a_refusal_names_the_limit_and_the_wait(upstreams):
+    upstream, _ = upstreams
+    provider = {**upstream.provider, "limits": {"requests_per_minute": 1}}
+    with Weir({"providers": {"one": provider}}) as weir:
+        assert weir.chat("one/m", "hi").status == 200
+        refused = weir.chat("one/m", "hi")
+        assert refused.status == 429
+        assert refused.error["code"] == "rate_limited"
+        assert refused.error["scope"] == "provider"
+        assert refused.error["unit"] == "requests"
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["ratelimit-policy"] == '"provider-requests";q=1;w=60'
+        assert refused.headers["ratelimit"].startswith('"provider-requests";r=0;t=')
+        assert refused.headers["x-should-retry"] == "true"
+
+
+def test_a_provider_at_its_limit_is_passed_over_and_not_asked(upstreams):
+    first, second = upstreams
+    config = {
+        "providers": {
+            "one": {**first.provider, "limits": {"requests_per_minute": 3}},
+            "two": second.provider,
+        },
+        "models": {"both": {"targets": ["one/m", "two/m"]}},
+    }
+    with Weir(config) as weir:
+        answers = [weir.chat("both", "hi") for _ in range(8)]
+        assert [answer.status for answer in answers] == [200] * 8
+        targets = [answer.headers["x-weir-target"] for answer in answers]
+        assert targets == ["one/m"] * 3 + ["two/m"] * 5
+        assert all(answer.headers["x-weir-attempts"] == "1" for answer in answers)
+        assert (len(first.calls), len(second.calls)) == (3, 5)
+
+
+def test_l8_tokens_are_reserved_and_settled_by_what_was_used(upstreams):
+    upstream, _ = upstreams
+    provider = {**upstream.provider, "limits": {"tokens_per_minute": 2000}}
+    # On one thread a call is settled before the next one is read.
+    config = {"providers": {"one": provider}, "limits": {"queue_wait": 0}, "threads": 1}
+    with Weir(config) as weir:
+        # Reserved: 1024 for the answer and the prompt; used: 58 + 42.
+        for _ in range(9):
+            assert weir.chat("one/m", "hi").status == 200
+        too_long = weir.chat("one/m", "hi", max_tokens=1999)
+        assert too_long.status == 400
+        assert too_long.error["code"] == "request_exceeds_limit"
+        assert len(upstream.calls) == 9
+        refused = weir.chat("one/m", "hi", max_tokens=1200)
+        assert refused.status == 429
+        assert refused.error["unit"] == "total_tokens"
+
+
+def test_l7_limits_of_keys_users_routes_and_the_whole(upstreams):
+    upstream, _ = upstreams
+    config = {
+        "providers": {"one": upstream.provider},
+        "keys": [
+            {"key": KEY, "name": "app", "user": "ann", "limits": {"requests_per_minute": 2}},
+            OTHER_KEY,
+        ],
+        "users": {"ann": {"limits": {"requests_per_minute": 100}}},
+        "limits": {"requests_per_minute": 5},
+        "models": {"narrow": {"targets": ["one/m"], "limits": {"requests_per_minute": 1}}},
+    }
+    with Weir(config) as weir:
+
+        def ask(key: str, model: str):
+            return weir.chat(model, "hi", headers=bearer(key))
+
+        assert ask(KEY, "narrow").status == 200
+        of_route = ask(KEY, "narrow")
+        assert (of_route.status, of_route.error["scope"]) == (429, "route")
+        # What the route refused has not counted for the key.
+        assert ask(KEY, "one/m").status == 200
+        of_key = ask(KEY, "one/m")
+        assert (of_key.status, of_key.error["scope"]) == (429, "key")
+        # Another key has nothing to do with it, but the whole has.
+        assert [ask(OTHER_KEY, "one/m").status for _ in range(3)] == [200] * 3
+        of_all = ask(OTHER_KEY, "one/m")
+        assert (of_all.status, of_all.error["scope"]) == (429, "global")
+        assert weir.chat("one/m", "hi", headers=bearer("sk-wrong")).status == 401
+
+
+def test_l5_requests_at_once_are_limited_and_the_others_wait_in_line(upstreams):
+    upstream, _ = upstreams
+    upstream.always(delay(0.05))
+    provider = {**upstream.provider, "limits": {"concurrency": 2}}
+    config = {"providers": {"one": provider}, "threads": 2}
+    with Weir(config) as weir:
+        assert statuses_of(weir, 24, "one/m") == [200] * 24
+        assert upstream.most_at_once <= 2
+        config["limits"] = {"queue_wait": 0}
+        weir.write_config(config)
+        weir.signal(signal.SIGHUP)
+        eventually(lambda: "was read again" in weir.log())
+        statuses = statuses_of(weir, 24, "one/m")
+        assert set(statuses) == {200, 429}
+        assert weir.chat("one/m", "hi").status == 200
+
+
+def test_a_higher_priority_goes_first(upstreams):
+    upstream, _ = upstreams
+    upstream.always(delay(0.2))
+    provider = {**upstream.provider, "limits": {"concurrency": 1}}
+    with Weir({"providers": {"one": provider}}) as weir:
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+
+            def ask(text: str, priority: str):
+                headers = {"x-weir-priority": priority}
+                before = len(upstream.received)
+                asked = pool.submit(weir.chat, "one/m", text, headers=headers)
+                return asked, before
+
+            first, _ = ask("first", "normal")
+            eventually(lambda: len(upstream.calls) == 1)
+            others = [ask(f"low {i}", "low")[0] for i in range(3)]
+            high, _ = ask("high", "high")
+            assert [one.result().status for one in [first, *others, high]] == [200] * 5
+        asked = [call.ask.turns[-1].text for call in upstream.calls]
+        assert asked.index("high") <= 2, "at most one was let in before it came"
+
+
+def test_h3_what_is_used_survives_a_reload(upstreams):
+    upstream, _ = upstreams
+    config = {"providers": {"one": {**upstream.provider, "limits": {"requests_per_minute": 3}}}}
+    with Weir(config) as weir:
+        assert [weir.chat("one/m", "hi").status for _ in range(2)] == [200] * 2
+        config["log"] = {"level": "debug"}
+        weir.write_config(config)
+        weir.signal(signal.SIGHUP)
+        eventually(lambda: "was read again" in weir.log())
+        assert [weir.chat("one/m", "hi").status for _ in range(2)] == [200, 429]
+        # U-7: more of the same holds from the next request on.
+        config["providers"]["one"]["limits"]["requests_per_minute"] = 5
+        weir.write_config(config)
+        weir.signal(signal.SIGHUP)
+        eventually(lambda: weir.log().count("was read again") == 2)
+        assert [weir.chat("one/m", "hi").status for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_at_the_start(upstreams):
+    upstream, _ = upstreams
+    limits = {"requests_per_day": 3, "time_zone": "Europe/Bielefeld"}
+    weir = Weir({"providers": {"one": {**upstream.provider, "limits": limits}}})
+    with pytest.raises(AssertionError, match="Europe/Bielefeld"):
+        weir.start()
