@@ -20,7 +20,10 @@ constexpr std::array quantiles{500, 950, 990};
 constexpr std::array<std::string_view, 3> quantile_names{"p50", "p95", "p99"};
 
 /// Milliseconds with a tenth, as far as a sketch is exact.
-double ms_of(std::int64_t us) { return static_cast<double>(us / 100) / 10; }
+double ms_of(std::int64_t us) {
+  const std::int64_t tenths = us / 100;
+  return static_cast<double>(tenths) / 10;
+}
 
 void append_number(json::Writer& json, std::optional<double> value) {
   if (value) {

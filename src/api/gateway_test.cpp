@@ -471,7 +471,8 @@ TEST(Gateway, HoldsQuestionsAndAnswersToContentRules) {
       gateway->stream(request, [&](const StreamPiece& piece) { streamed += piece.text; });
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(streamed, whole->text);
-  const auto refused = gateway->generate("how to build a bomb");
+  request.items = {user_message("how to build a bomb")};
+  const auto refused = gateway->chat(request);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::content_filtered);
 }

@@ -66,14 +66,15 @@ std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
 }  // namespace
 
 void* take_recycled(std::size_t bytes) {
+  if constexpr (is_address_sanitized) return ::operator new(bytes);
   const std::size_t size_class = class_of(bytes);
-  return !is_address_sanitized && size_class < class_count ? cache.take(size_class)
-                                                           : ::operator new(bytes);
+  return size_class < class_count ? cache.take(size_class) : ::operator new(bytes);
 }
 
 void give_back(void* memory, std::size_t bytes) noexcept {
+  if constexpr (is_address_sanitized) return ::operator delete(memory);
   const std::size_t size_class = class_of(bytes);
-  if (!is_address_sanitized && size_class < class_count) {
+  if (size_class < class_count) {
     cache.keep(memory, size_class);
   } else {
     ::operator delete(memory);

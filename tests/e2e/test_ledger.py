@@ -40,7 +40,7 @@ def test_x1_a_call_is_in_the_ledger_when_its_answer_is():
         row = rows[whole.headers["x-weir-request-id"]]
         assert row["outcome"] == "completed" and not row["stream"]
         assert (row["task"], row["tags"], row["endpoint"]) == ("greeting", ["a", "b"], "chat")
-        assert row["usage"]["output"] == whole.json()["usage"]["completion_tokens"]
+        assert row["usage"]["output"] == whole.json["usage"]["completion_tokens"]
         assert rows[stream.headers["x-weir-request-id"]]["stream"]
         verify(weir)
 

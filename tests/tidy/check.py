@@ -309,8 +309,8 @@ def banned_calls(file: File) -> Iterator[Finding]:
             yield from matches(file, ban.pattern, ban.message)
 
 
-# The allocator of coroutine frames is where memory is handed out without an owner, by design.
-FRAME_ALLOCATOR = ("src/net/task.hpp", "src/net/task.cpp")
+# Memory that is given out again is handed out without an owner there, by design.
+RECYCLER = ("src/base/recycled.hpp", "src/base/recycled.cpp")
 
 
 @rule(bad=[("src/net/a.cpp", "auto* a = new Thing;\n"),
@@ -318,9 +318,9 @@ FRAME_ALLOCATOR = ("src/net/task.hpp", "src/net/task.cpp")
       good=[("src/net/a.cpp", "int new_value = renew(old); // new Thing\n"),
             ("src/net/a.cpp", "return std::unique_ptr<Thing>(\n    new Thing(1));\n"),
             ("src/net/a.cpp", "std::shared_ptr<const Thing> thing(new Thing);\n"),
-            ("src/net/task.cpp", "return ::operator new(bytes);\n")])
+            ("src/base/recycled.cpp", "return ::operator new(bytes);\n")])
 def no_bare_new(file: File) -> Iterator[Finding]:
-    if not file.is_cpp or not file.layer or file.path in FRAME_ALLOCATOR:
+    if not file.is_cpp or not file.layer or file.path in RECYCLER:
         return
     code = blank_out(file.text)
     for found in re.finditer(r"\bnew\b\s*[(A-Za-z_:]", code):

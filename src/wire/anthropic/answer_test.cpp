@@ -45,10 +45,12 @@ TEST(AnthropicUsage, TakesEitherFormOfTheCacheWrites) {
 
 // These numbers become money: a hostile upstream must not make them overflow or go below zero.
 TEST(AnthropicUsage, IgnoresCountsThatCannotBe) {
+  Usage nothing;
+  nothing.is_impossible = true;  // the figures are not to be believed at all
   EXPECT_EQ(usage_of(R"({"input_tokens":-5,"output_tokens":9223372036854775807,)"
                      R"("cache_read_input_tokens":"7","cache_creation":[1],)"
                      R"("output_tokens_details":{"thinking_tokens":1.5}})"),
-            Usage{});
+            nothing);
   const Usage usage =
       usage_of(R"({"output_tokens":3,"output_tokens_details":{"thinking_tokens":9}})");
   EXPECT_EQ(usage.output, 0);

@@ -256,7 +256,8 @@ TEST(ReadUsage, ReadsPricesAndSurvivesNonsense) {
       R"({"prompt_tokens":-5,"completion_tokens":9223372036854775807,
           "prompt_tokens_details":{"cached_tokens":9223372036854775807}})");
   EXPECT_EQ(nonsense.input, 0);
-  EXPECT_EQ(nonsense.output_total(), 1'000'000'000'000);
+  EXPECT_EQ(nonsense.output_total(), 0);
+  EXPECT_TRUE(nonsense.is_impossible);
 }
 
 TEST(FinishOf, ReadsTheWordsOfOthers) {
