@@ -12,7 +12,6 @@ import pytest
 
 import upstream as fault
 from harness import (
-    BINARY,
     ANSWER_SECONDS_MAX,
     BINARY,
     Client,
