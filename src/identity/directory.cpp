@@ -416,13 +416,14 @@ Result<> Directory::remove_user(const Actor& actor, std::string_view name, std::
   filter.count_max = std::numeric_limits<std::int64_t>::max();
   WEIR_TRY(store_->for_each_key(filter, [&](KeyRecord key) { keys.push_back(std::move(key)); }));
   const AuditEntry entry{"user.remove", user.name, json_of(user)};
-  WEIR_TRY(commit(actor, entry, now_ms, [&]() -> Result<> {
+  const auto remove = [&]() -> Result<> {
     for (KeyRecord& key : keys) {
       key.revoked_ms = now_ms;
       WEIR_TRY(store_->put(key));
     }
     return store_->remove_user(name);
-  }));
+  };
+  WEIR_TRY(commit(actor, entry, now_ms, remove));
   for (const KeyRecord& key : keys) publish(key);
   users_.erase(user.name);
   tell_limits(LimitHolder::user, user.name, nullptr);
