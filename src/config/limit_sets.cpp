@@ -176,7 +176,7 @@ policy::LimitSet limit_set_of(const ProviderConfig& provider) {
         });
     if (is_set) continue;
     rule.is_assumed = true;
-    set.rates.push_back(std::move(rule));
+    set.rates.push_back(rule);
   }
   return set;
 }

@@ -267,7 +267,7 @@ TEST(Loader, ReadsPricesOfEveryKindAndUnderConditions) {
     return prices.of(providers::PriceKind::input).value().nano_per_million() / 10'000'000;
   };
   const auto day = [](int year, unsigned month) {
-    return std::chrono::sys_days(std::chrono::year(year) / month / 1);
+    return std::chrono::sys_days(std::chrono::year(year) / std::chrono::month(month) / 1);
   };
   using std::chrono::minutes;
   EXPECT_EQ(input_at(1, day(2026, 12) + minutes(16 * 60 + 29)), 250);

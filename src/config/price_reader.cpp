@@ -160,7 +160,7 @@ class PriceReader {
     }
     const std::string problem = state(row.when, told, variant);
     if (!problem.empty()) return reader_.problem(node.place(), path, problem);
-    out_.variants.push_back(std::move(variant));
+    out_.variants.push_back(variant);
   }
 
   /// Puts the condition into `variant`; answers what is wrong with it, if anything is.

@@ -32,6 +32,12 @@ class AlertsTest : public testing::Test {
     }
     return told;
   }
+  std::string see_all(
+      std::initializer_list<std::pair<std::optional<double>, std::int64_t>> readings) {
+    std::string told;
+    for (const auto& [value, seconds] : readings) told += see(value, seconds);
+    return told;
+  }
   Alerts alerts_;
 };
 
@@ -60,23 +66,23 @@ TEST_F(AlertsTest, ASpikeThatIsShorterThanItsTimeIsNoIncident) {
 
 // Hysteresis: between 80 % of the threshold and the threshold nothing changes.
 TEST_F(AlertsTest, AValueThatWaversAroundTheThresholdIsOneIncident) {
-  EXPECT_EQ(see(0.5, 0) + see(0.5, 60), "+");
+  EXPECT_EQ(see_all({{0.5, 0}, {0.5, 60}}), "+");
   std::string told;
   for (std::int64_t at = 61; at < 600; ++at) told += see(at % 2 == 0 ? 0.49 : 0.51, at);
   EXPECT_EQ(told, "");
-  EXPECT_EQ(see(0.4, 600) + see(0.4, 700), "") << "the edge itself is not below it";
-  EXPECT_EQ(see(0.39, 701) + see(0.39, 731), "-");
+  EXPECT_EQ(see_all({{0.4, 600}, {0.4, 700}}), "") << "the edge itself is not below it";
+  EXPECT_EQ(see_all({{0.39, 701}, {0.39, 731}}), "-");
 }
 
 // An open circuit leaves no calls to judge by; that is no recovery.
 TEST_F(AlertsTest, AnIncidentThatNothingIsHeardOfGoesOnForAnHour) {
-  EXPECT_EQ(see(0.9, 0) + see(0.9, 60), "+");
-  EXPECT_EQ(see(std::nullopt, 61) + see(std::nullopt, 3'659), "");
+  EXPECT_EQ(see_all({{0.9, 0}, {0.9, 60}}), "+");
+  EXPECT_EQ(see_all({{std::nullopt, 61}, {std::nullopt, 3'659}}), "");
   EXPECT_EQ(see(std::nullopt, 3'660), "-");
 }
 
 TEST_F(AlertsTest, WithoutAValueNothingBegins) {
-  EXPECT_EQ(see(0.9, 0) + see(std::nullopt, 30) + see(0.9, 60), "");
+  EXPECT_EQ(see_all({{0.9, 0}, {std::nullopt, 30}, {0.9, 60}}), "");
 }
 
 TEST_F(AlertsTest, SubjectsAreApart) {
@@ -90,7 +96,7 @@ TEST_F(AlertsTest, SubjectsAreApart) {
 }
 
 TEST_F(AlertsTest, AReloadThatChangesNothingKeepsIncidentsAndAChangedRuleBeginsAnew) {
-  EXPECT_EQ(see(0.9, 0) + see(0.9, 60), "+");
+  EXPECT_EQ(see_all({{0.9, 0}, {0.9, 60}}), "+");
   alerts_.set_rules({errors()});
   EXPECT_EQ(alerts_.active().size(), 1U);
   AlertRule stricter = errors();

@@ -105,7 +105,9 @@ bool Sketch::decode(std::string_view& bytes) {
     std::uint64_t step = 0;
     std::uint64_t count = 0;
     if (!take_varint(bytes, step) || !take_varint(bytes, count)) return false;
-    if (step >= bucket_count || (index += step) >= bucket_count) return false;
+    if (step >= bucket_count) return false;
+    index += step;
+    if (index >= bucket_count) return false;
     add(index, count);
   }
   return true;

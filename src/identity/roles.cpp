@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, role_count> role_names{"admin", "operator
 struct Holders {
   Permission permission;
   bool admin;
-  bool operator_;
+  bool operator_role;
   bool viewer;
   bool member;
 };
@@ -55,8 +55,8 @@ bool has(Role role, Permission permission) noexcept {
   switch (role) {
     case Role::admin:
       return row.admin;
-    case Role::operator_:
-      return row.operator_;
+    case Role::operator_role:
+      return row.operator_role;
     case Role::viewer:
       return row.viewer;
     case Role::member:

@@ -38,7 +38,7 @@ class BellWait final : private net::Alarm, private net::Cancellable, private Bel
  public:
   BellWait(net::Loop& loop, net::TimePoint until, net::Cancellation& cancellation, Bell& bell)
       : loop_(loop), until_(until), cancellation_(cancellation), bell_(bell) {}
-  ~BellWait() { bell_.waiting_ = nullptr; }
+  ~BellWait() override { bell_.waiting_ = nullptr; }
   BellWait(const BellWait&) = delete;
   BellWait& operator=(const BellWait&) = delete;
 

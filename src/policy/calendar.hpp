@@ -8,7 +8,7 @@
 #include "weir/result.hpp"
 
 namespace date {
-class time_zone;
+class time_zone;  // NOLINT(readability-identifier-naming): its own name
 }
 
 namespace weir::policy {

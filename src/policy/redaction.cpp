@@ -157,7 +157,10 @@ Guess guess_iban(std::string_view text) {
                                             : ascii::is_alnum(c);
     if (!is_right) return {};
     iban.push_back(c);
-    if (iban.size() == 2 && (size = iban_size_of(iban)) == 0) return {};
+    if (iban.size() == 2) {
+      size = iban_size_of(iban);
+      if (size == 0) return {};
+    }
     if (iban.size() < 4 || iban.size() < size) continue;
     const bool is_last = at + 1 == text.size();
     const bool is_end = is_last || !ascii::is_alnum(text[at + 1]);

@@ -138,7 +138,7 @@ inline LimitRule rule(LimitUnit unit, std::int64_t limit,
 
 inline LimitSet only(LimitRule rule) {
   LimitSet set;
-  set.rates.push_back(std::move(rule));
+  set.rates.push_back(rule);
   return set;
 }
 

@@ -13,6 +13,10 @@ constexpr std::int64_t minute = 60'000;
 constexpr std::int64_t hour = 60 * minute;
 
 class HealthStoreTest : public testing::Test {
+ public:
+  HealthStoreTest(const HealthStoreTest&) = delete;
+  HealthStoreTest& operator=(const HealthStoreTest&) = delete;
+
  protected:
   HealthStoreTest() {
     folder_ = testing::TempDir() + "/weir-health-XXXXXX";
@@ -24,9 +28,6 @@ class HealthStoreTest : public testing::Test {
     for (const char* end : {"", "-wal", "-shm"}) ::unlink((file() + end).c_str());
     ::rmdir(folder_.c_str());
   }
-  HealthStoreTest(const HealthStoreTest&) = delete;
-  HealthStoreTest& operator=(const HealthStoreTest&) = delete;
-
   [[nodiscard]] std::string file() const { return folder_ + "/health.db"; }
   void open() {
     store_.reset();
