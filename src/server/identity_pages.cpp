@@ -25,7 +25,6 @@ void read_checked_settings(json::ObjectReader& reader, identity::Settings& setti
 }
 
 using identity::KeyRecord;
-using identity::Settings;
 using identity::TeamRecord;
 using identity::UserRecord;
 
