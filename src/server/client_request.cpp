@@ -36,7 +36,7 @@ net::Task<void> refuse(ClientRequest& request, Error error, std::string allow) {
   }
   pipeline::AnswerNotes notes;
   if (error.code == ErrorCode::method_not_allowed) notes.allow = std::move(allow);
-  const bool is_taken = co_await delivery.refuse(error, std::move(notes));
+  const bool is_taken = co_await delivery.refuse(error, notes);
   static_cast<void>(is_taken);
 }
 
