@@ -83,6 +83,7 @@ def test_an_incident_is_one_event_and_its_end_another(up):
         shown = alerts(weir, after=1)
         assert [one["type"] for one in shown["events"]] == ["alert.over"]
         assert shown["active"] == []
+        eventually(lambda: '"event":"alert_over"' in weir.log())
         assert weir.log().count('"event":"alert"') == 1
         assert weir.log().count('"event":"alert_over"') == 1
 

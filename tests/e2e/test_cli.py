@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import Weir, free_port, run_weir
+from harness import Weir, eventually, free_port, run_weir
 from upstream import Upstream, status
 
 EXIT_USAGE = 64
@@ -123,7 +123,7 @@ def test_chat_without_a_gateway_says_how_to_start_one(folder):
 
 def test_serve_says_where_it_listens():
     with Weir({"providers": {"mock": {"type": "mock"}}}) as weir:
-        assert f"127.0.0.1:{weir.port}" in weir.log()
+        eventually(lambda: f"127.0.0.1:{weir.port}" in weir.log())
 
 
 def test_price_of_a_request_and_of_a_file_to_the_nano_dollar(folder):
