@@ -12,8 +12,8 @@ enum class Role : std::uint8_t {
   admin,          ///< everything
   operator_role,  ///< runs the gateway: providers, routes, configuration; sees the rest but the
                   ///< audit log
-  viewer,  ///< sees everything, the audit log included; changes nothing
-  member,  ///< has keys of his own and sees what they did
+  viewer,         ///< sees everything, the audit log included; changes nothing
+  member,         ///< has keys of his own and sees what they did
 };
 inline constexpr std::size_t role_count = 4;
 std::string_view name(Role role) noexcept;
