@@ -148,6 +148,7 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
                   Succession(call, operation, tools_.gate, tools_.accounting, random_, deadline,
                              call.started_ms),
                   {}};
+  journey.is_admitted = admitted.has_value();
   if (!admitted) {
     journey.result.error = std::move(admitted).error();
     co_await answer_refused(journey);
@@ -161,7 +162,6 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   co_await ask(journey);
   co_await delivery.quiet();
   static_cast<void>(settle(tools_, journey));  // nobody waits for a last byte any more
-  if (tools_.accounting != nullptr) tools_.accounting->release(call, journey.result);
   co_return std::move(journey.result);
 }
 

@@ -525,6 +525,44 @@ TEST_F(AttemptLoopTest, S119EveryAttemptReservesAndSettlesOnce) {
   EXPECT_EQ(result.usage->output, 4);
 }
 
+// A client that comes back as soon as it has its answer finds its limits and all figures settled.
+TEST_F(AttemptLoopTest, X1WithTheLastByteEverythingIsSettled) {
+  for (const bool streams : {true, false}) {
+    Rig rig;
+    CountingAccounting accounting;
+    rig.accounting = &accounting;
+    rig.operation.streams = streams;
+    Script whole = {.content_type = "application/json",
+                    .pieces = {{0ms, whole_answer("hi"), true}}};
+    Target& target = rig.add("a/m", {streams ? answers("hi") : whole});
+    int ends = 0;
+    rig.channel.on_end = [&] {
+      ++ends;
+      EXPECT_EQ(accounting.outstanding, 0);
+      EXPECT_EQ(accounting.calls, 0);
+      EXPECT_EQ(rig.gate.granted, rig.gate.reported);
+      EXPECT_EQ(target.counters->in_flight.load(), 0);
+      EXPECT_EQ(target.counters->successes.load(), 1U);
+      EXPECT_EQ(target.upstream->counters->output_tokens.load(), 4U);
+    };
+    EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+    EXPECT_EQ(ends, 1);
+    EXPECT_EQ(accounting.rows.size(), 1U);
+  }
+}
+
+TEST_F(AttemptLoopTest, X1WithARefusalEverythingIsSettled) {
+  CountingAccounting accounting;
+  rig.accounting = &accounting;
+  rig.add("a/m", {{.status = 400, .pieces = {{0ms, "{}", true}}}});
+  rig.channel.on_end = [&] {
+    EXPECT_EQ(accounting.outstanding, 0);
+    EXPECT_EQ(accounting.calls, 0);
+  };
+  EXPECT_EQ(rig.finish().outcome, Outcome::failed);
+  EXPECT_TRUE(rig.channel.is_ended);
+}
+
 std::string answer_with_usage(std::string_view usage) {
   return R"({"id":"c1","object":"chat.completion","created":5,"model":"up","choices":[{"index":0,)"
          R"("message":{"role":"assistant","content":"12345678"},"finish_reason":"stop"}],"usage":)" +

@@ -35,23 +35,11 @@ void add_up(CallResult& result) {
   }
 }
 
-/// Holds a request in the count of those in flight.
-class InFlight {
- public:
-  explicit InFlight(const Target& target) : target_(target) {
-    target_.counters->in_flight.fetch_add(1, std::memory_order_relaxed);
-    target_.upstream->counters->in_flight.fetch_add(1, std::memory_order_relaxed);
+void count_in_flight(const Target& target, int change) {
+  for (TrafficCounters* counters : {target.counters.get(), target.upstream->counters.get()}) {
+    counters->in_flight.fetch_add(change, std::memory_order_relaxed);
   }
-  ~InFlight() {
-    target_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
-    target_.upstream->counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
-  }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-
- private:
-  const Target& target_;
-};
+}
 
 }  // namespace
 
@@ -59,6 +47,9 @@ bool settle(FlightTools& tools, Journey& journey) {
   if (journey.is_settled) return false;
   journey.is_settled = true;
   add_up(journey.result);
+  if (tools.accounting != nullptr && journey.is_admitted) {
+    tools.accounting->release(journey.call, journey.result);
+  }
   if (tools.journal == nullptr || !journey.call.journal_ticket) return false;
   tools.journal->close(journey.call, journey.result);
   return tools.journal->is_to_be_kept();
@@ -105,25 +96,32 @@ AnswerNotes Flight::notes() const {
 
 net::Task<void> Flight::fly() {
   if (tools_.journal != nullptr) note({});
-  {
-    const InFlight in_flight(target());
-    const net::TimePoint deadline =
-        plan_.continuation != nullptr ? plan_.continuation->stream_end : journey_.deadline;
-    if (journey_.operation.may_limit_output()) {
-      journey_.operation.limit_output(plan_.next.reservation.output_tokens_max);
-    }
-    AnswerNotes answer_notes = notes();
-    end_ = co_await attempt_.run(std::move(answer_notes), deadline, *this);
+  count_in_flight(target(), 1);
+  const net::TimePoint deadline =
+      plan_.continuation != nullptr ? plan_.continuation->stream_end : journey_.deadline;
+  if (journey_.operation.may_limit_output()) {
+    journey_.operation.limit_output(plan_.next.reservation.output_tokens_max);
   }
+  AnswerNotes answer_notes = notes();
+  end_ = co_await attempt_.run(std::move(answer_notes), deadline, *this);
   end_.is_beaten = end_.is_beaten || has_lost_;
   stop_draining();
-  const net::TimePoint ended = journey_.call.loop.now();
-  tools_.gate.report(target(), *plan_.next.permit, end_.verdict, ended);
-  book(end_);
+  land(end_);
   if (tools_.journal != nullptr && !journey_.is_settled) {
     tools_.journal->note(journey_.call, row());
   }
-  count(ended);
+}
+
+/// Everything that others see of an attempt is as it has ended, once. An attempt that was whole has
+/// landed before the client has its last byte: what the client does next finds it counted.
+void Flight::land(const AttemptEnd& end) {
+  if (has_landed_) return;
+  has_landed_ = true;
+  const net::TimePoint now = journey_.call.loop.now();
+  count_in_flight(target(), -1);
+  tools_.gate.report(target(), *plan_.next.permit, end.verdict, now);
+  book(end);
+  count(end, now);
   if (tools_.accounting != nullptr) {
     tools_.accounting->settle(plan_.next.reservation, journey_.call, row());
   }
@@ -176,7 +174,7 @@ void Flight::note(const RelayFacts& facts) {
 
 bool Flight::on_whole(const AttemptEnd& end) {
   if (journey_.call.cancellation.is_cancelled()) return false;  // there is nobody to hear the end
-  book(end);
+  land(end);
   report(end);
   journey_.result.outcome = Outcome::completed;
   return settle(tools_, journey_);
@@ -267,33 +265,33 @@ void Flight::book(const AttemptEnd& end) {
   }
 }
 
-health::AttemptFigures Flight::figures(net::TimePoint ended) const {
+health::AttemptFigures Flight::figures(const AttemptEnd& end, net::TimePoint ended) const {
   health::AttemptFigures figures;
-  figures.failure = end_.failure();
+  figures.failure = end.failure();
   figures.duration = time_between(started_, ended);
   figures.generating = figures.duration;
-  if (end_.first_content_at && journey_.operation.is_stream()) {
-    figures.first_content = time_between(started_, *end_.first_content_at);
-    figures.generating = time_between(*end_.first_content_at, ended);
+  if (end.first_content_at && journey_.operation.is_stream()) {
+    figures.first_content = time_between(started_, *end.first_content_at);
+    figures.generating = time_between(*end.first_content_at, ended);
   }
   figures.output_tokens = row().usage.output_total();
   figures.cost_nanousd = row().cost_nanousd + row().exposure_nanousd;
   return figures;
 }
 
-void Flight::count(net::TimePoint ended) {
-  const policy::FailureTraits& traits = policy::traits(end_.failure());
-  const health::AttemptFigures figures = this->figures(ended);
+void Flight::count(const AttemptEnd& end, net::TimePoint ended) {
+  const policy::FailureTraits& traits = policy::traits(end.failure());
+  const health::AttemptFigures figures = this->figures(end, ended);
   const std::int64_t now_ms = row().ended_ms;
-  if (end_.first_content_at && journey_.operation.is_stream()) {
+  if (end.first_content_at && journey_.operation.is_stream()) {
     target().counters->first_contents.add(
-        std::chrono::duration_cast<milliseconds>(*end_.first_content_at - started_), ended);
+        std::chrono::duration_cast<milliseconds>(*end.first_content_at - started_), ended);
   }
   for (TrafficCounters* counters : {target().counters.get(), target().upstream->counters.get()}) {
     counters->meter.note(figures);
     counters->attempts.fetch_add(1, std::memory_order_relaxed);
     counters->last_used_ms.store(now_ms, std::memory_order_relaxed);
-    if (end_.is_ok()) {
+    if (end.is_ok()) {
       counters->successes.fetch_add(1, std::memory_order_relaxed);
       counters->last_success_ms.store(now_ms, std::memory_order_relaxed);
       blend(counters->latency_us, time_between(started_, ended).count());
@@ -305,11 +303,11 @@ void Flight::count(net::TimePoint ended) {
     }
     if (traits.fault != policy::Fault::caller) {
       const std::int64_t before = counters->failing_permille.load(std::memory_order_relaxed);
-      const std::int64_t value = end_.is_ok() ? 0 : 1000;
+      const std::int64_t value = end.is_ok() ? 0 : 1000;
       counters->failing_permille.store(before + (value - before) / 8, std::memory_order_relaxed);
     }
-    if (end_.first_content_at) {
-      blend(counters->first_content_us, time_between(started_, *end_.first_content_at).count());
+    if (end.first_content_at) {
+      blend(counters->first_content_us, time_between(started_, *end.first_content_at).count());
     }
     if (!row().is_charged) continue;
     counters->input_tokens.fetch_add(static_cast<std::uint64_t>(row().usage.input_total()),

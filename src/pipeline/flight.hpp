@@ -34,11 +34,12 @@ struct Journey {
   net::TimePoint deadline;  ///< T-15's
   Succession succession;
   CallResult result;
+  bool is_admitted = false;
   bool is_settled = false;  ///< the sums of `result` are made, and it is written down
 };
 
-/// Writes the call down as it has ended, once. True: `Journal::kept` is to be awaited before the
-/// client gets the last byte.
+/// Books the call as it has ended, once: its sums are made, its limits settled, and it is written
+/// down. True: `Journal::kept` is to be awaited before the client gets the last byte.
 bool settle(FlightTools& tools, Journey& journey);
 
 /// Decides between two attempts of one request that run side by side.
@@ -92,10 +93,11 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   [[nodiscard]] wire::Usage estimated_usage(const RelayFacts& facts) const;
   void note(const RelayFacts& facts);
   void stop_draining();
-  [[nodiscard]] health::AttemptFigures figures(net::TimePoint ended) const;
-  void count(net::TimePoint ended);
+  [[nodiscard]] health::AttemptFigures figures(const AttemptEnd& end, net::TimePoint ended) const;
+  void count(const AttemptEnd& end, net::TimePoint ended);
   void report(const AttemptEnd& end);
   void book(const AttemptEnd& end);
+  void land(const AttemptEnd& end);
 
   FlightTools& tools_;
   Journey& journey_;
@@ -105,6 +107,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   AttemptEnd end_;
   bool has_lost_ = false;
   bool is_booked_ = false;
+  bool has_landed_ = false;
   net::TimePoint started_;
   int number_ = 0;
   std::uint64_t noted_bytes_ = 0;  ///< of content, when it was noted last

@@ -179,7 +179,7 @@ class RecordingChannel final : public ClientChannel {
     status_ = status;
     fields_ = fields;
     text.append(body);
-    is_ended = true;
+    end_here();
     co_return !is_gone;
   }
   net::Task<bool> begin(int status, std::string_view fields) override {
@@ -199,7 +199,7 @@ class RecordingChannel final : public ClientChannel {
     co_return !is_gone;
   }
   net::Task<bool> end() override {
-    is_ended = true;
+    end_here();
     co_return !is_gone;
   }
   [[nodiscard]] std::string field(std::string_view name) const {
@@ -216,8 +216,14 @@ class RecordingChannel final : public ClientChannel {
   net::Duration write_takes{};
   bool is_ended = false;
   bool is_gone = false;
+  std::function<void()> on_end = [] {};  ///< as the last byte is taken
 
  private:
+  void end_here() {
+    is_ended = true;
+    on_end();
+  }
+
   VirtualLoop& loop_;
   int status_ = 0;
   std::string fields_;
