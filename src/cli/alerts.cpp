@@ -97,8 +97,7 @@ void add_alerts(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("alerts", "Show alerts, or follow them as they come");
   command->footer(examples);
   add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_flag("-f,--follow", options->is_followed, "Go on with each new event");
   command->add_flag("--json", options->is_json, "A JSON object per event");
   command->callback([&context, options] {

@@ -62,6 +62,11 @@ void add_load_options(CLI::App& command, Context& context) {
                      "File of NAME=value lines; variables that are set already win");
 }
 
+void add_admin_option(CLI::App& command, std::string& url) {
+  command.add_option("--admin", url,
+                     "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+}
+
 std::optional<config::Config> load_config(Context& context) {
   config::Loaded loaded = config::load(context.load, context.environment);
   if (loaded.ok()) return std::move(loaded.config);

@@ -56,6 +56,8 @@ void add_docs(CLI::App& app, Context& context);
 
 /// `--config` and `--env-file`.
 void add_load_options(CLI::App& command, Context& context);
+/// `--admin`, of the commands that ask a running gateway.
+void add_admin_option(CLI::App& command, std::string& url);
 
 /// The configuration, or nothing after its problems were printed and the exit code set.
 std::optional<config::Config> load_config(Context& context);

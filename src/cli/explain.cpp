@@ -136,8 +136,7 @@ void add_explain(CLI::App& app, Context& context) {
                       "The name that the client asks for (default: the request's, else auto)");
   command->add_option("--request", options->request_file, "File with a chat in OpenAI's form");
   command->add_option("--prefer", options->prefer, "Providers or targets to be tried first");
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_flag("--offline", options->is_offline, "Don't ask the running gateway");
   command->add_flag("--json", options->is_json, "For programs");
   command->callback([&context, options] { show(context, *options); });

@@ -133,8 +133,7 @@ void add_health(CLI::App& app, Context& context) {
   command->footer(examples);
   command->fallthrough();
   add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_option("--window", options->window, "1m, 5m, 1h (default) or 24h");
   command->add_option("--capability", options->capability,
                       "Only providers with a model that has it: vision, tools, ...");

@@ -191,8 +191,7 @@ std::string path_of(const Kind& kind, const std::string& name, std::string_view 
 void add_common(CLI::App& command, Context& context, const SharedOptions& options) {
   command.fallthrough();
   add_load_options(command, context);
-  command.add_option("--admin", options->admin_url,
-                     "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(command, options->admin_url);
   command.add_flag("--json", options->is_json, "As the admin API gives it");
   command.require_subcommand(0, 1);
 }

@@ -82,8 +82,7 @@ void add_limits(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("limits", "Show what is used and left of every limit");
   command->footer(examples);
   add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_option("--scope", options->scope,
                       "Only of this: key, user, team, route, global, provider, ...");
   command->add_flag("--json", options->is_json, "As the admin API gives it");

@@ -218,8 +218,7 @@ void add_providers(CLI::App& app, Context& context) {
   command->footer(examples);
   command->fallthrough();
   add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_flag("--save", options->is_saved, "Write the change into the configuration file");
   command->add_flag("--json", options->is_json, "As the admin API gives it");
   command->add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");

@@ -229,8 +229,7 @@ void add_usage(CLI::App& app, Context& context) {
   command->footer(examples);
   command->fallthrough();
   add_load_options(*command, context);
-  command->add_option("--admin", options->admin_url,
-                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_admin_option(*command, options->admin_url);
   command->add_option("--by", options->by, "What to tell apart (default: day,model)");
   command->add_option("--since", options->since, "From this date, or hour");
   command->add_option("--until", options->until, "To before this date, or hour");

@@ -8,10 +8,7 @@ namespace {
 
 using store::SqliteStatement;
 
-constexpr std::int64_t schema_version = 1;
-
-constexpr const char* schema = R"sql(
-BEGIN IMMEDIATE;
+constexpr const char* schema[] = {R"sql(
 CREATE TABLE IF NOT EXISTS teams(
   name TEXT PRIMARY KEY,
   settings TEXT NOT NULL,
@@ -40,9 +37,7 @@ CREATE TABLE IF NOT EXISTS keys(
   old_until_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS keys_by_user ON keys(user);
 CREATE INDEX IF NOT EXISTS keys_by_team ON keys(team);
-PRAGMA user_version=1;
-COMMIT;
-)sql";
+)sql"};
 
 #define WEIR_KEY_COLUMNS                                                                       \
   "id, kind, name, user, team, last4, settings, creator, created_ms, expires_ms, revoked_ms, " \
@@ -142,15 +137,7 @@ auto one_row(SqliteStatement& statement, Read read, std::string_view what, std::
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
-  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path));
-  WEIR_TRY_ASSIGN(version_row, database.prepare("PRAGMA user_version"));
-  WEIR_TRY_ASSIGN(has_version, version_row.step());
-  const std::int64_t version = has_version ? version_row.integer(0) : 0;
-  version_row.reset();
-  if (version > schema_version) {
-    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
-  }
-  if (version < schema_version) WEIR_TRY(database.run(schema));
+  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path, schema));
   // A revocation that was confirmed must not come back to life after a loss of power.
   WEIR_TRY(database.run("PRAGMA synchronous=FULL"));
   std::unique_ptr<Store> opened(new Store(std::move(database)));
@@ -159,11 +146,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
 }
 
 Result<> Store::prepare() {
-  struct Row {
-    SqliteStatement& statement;
-    std::string_view sql;
-  };
-  const Row rows[] = {
+  return database_.prepare({
       {put_key_, "INSERT OR REPLACE INTO keys(" WEIR_KEY_COLUMNS
                  ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
       {put_user_,
@@ -183,12 +166,7 @@ Result<> Store::prepare() {
       {select_teams_, "SELECT name, settings, created_ms FROM teams ORDER BY name"},
       {select_team_, "SELECT name, settings, created_ms FROM teams WHERE name = ?"},
       {select_any_key_, "SELECT 1 FROM keys WHERE kind = 0 LIMIT 1"},
-  };
-  for (const Row& row : rows) {
-    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
-    row.statement = std::move(prepared);
-  }
-  return {};
+  });
 }
 
 Result<> Store::put(const KeyRecord& key) {

@@ -127,8 +127,6 @@ void LaneJournal::close(pipeline::Call& call, const pipeline::CallResult& result
     if (!row.is_charged) continue;
     view.flags |= attempts_.back().flags & flag::of_usage;
     (row.is_estimated ? is_estimated : is_reported) = true;
-    view.flags |=
-        attempts_.back().flags & (flag::odd_usage | flag::impossible_usage | flag::unpriced);
     view.price_version = row.target->prices.version;
   }
   view.attempts = attempts_;

@@ -12,7 +12,8 @@
 namespace weir::server {
 namespace {
 
-constexpr std::size_t file_bytes_max = 64 << 10;
+/// All of them are short.
+constexpr std::size_t file_bytes_max = 16 << 10;
 
 /// The number that `text` begins with; nothing for `max` and everything else.
 std::optional<std::int64_t> number_of(std::string_view text) {

@@ -6,43 +6,26 @@
 namespace weir::store {
 namespace {
 
-constexpr int schema_version = 1;
-
-constexpr const char* schema = R"sql(
-BEGIN IMMEDIATE;
+constexpr const char* schema[] = {R"sql(
 CREATE TABLE IF NOT EXISTS points(
   slot_ms INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
   series TEXT NOT NULL,
   figures BLOB NOT NULL,
   PRIMARY KEY(slot_ms, start_ms, series)) WITHOUT ROWID;
-PRAGMA user_version=1;
-COMMIT;
-)sql";
+)sql"};
 
 }  // namespace
 
 Result<std::unique_ptr<HealthStore>> HealthStore::open(const std::string& path) {
-  WEIR_TRY_ASSIGN(database, SqliteDatabase::open(path));
-  WEIR_TRY_ASSIGN(statement, database.prepare("PRAGMA user_version"));
-  WEIR_TRY_ASSIGN(has_row, statement.step());
-  const std::int64_t version = has_row ? statement.integer(0) : 0;
-  statement.reset();
-  if (version > schema_version) {
-    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
-  }
-  if (version < schema_version) WEIR_TRY(database.run(schema));
+  WEIR_TRY_ASSIGN(database, SqliteDatabase::open(path, schema));
   std::unique_ptr<HealthStore> store(new HealthStore(std::move(database)));
   WEIR_TRY(store->prepare());
   return store;
 }
 
 Result<> HealthStore::prepare() {
-  struct Row {
-    SqliteStatement& statement;
-    std::string_view sql;
-  };
-  const Row rows[] = {
+  return database_.prepare({
       {insert_,
        "INSERT INTO points(slot_ms, start_ms, series, figures) VALUES(?, ?, ?, ?) "
        "ON CONFLICT DO UPDATE SET figures = excluded.figures"},
@@ -54,12 +37,7 @@ Result<> HealthStore::prepare() {
       {delete_,
        "DELETE FROM points WHERE (slot_ms, start_ms, series) IN (SELECT slot_ms, start_ms, series "
        "FROM points WHERE slot_ms = ? ORDER BY start_ms LIMIT ?)"},
-  };
-  for (const Row& row : rows) {
-    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
-    row.statement = std::move(prepared);
-  }
-  return {};
+  });
 }
 
 Result<> HealthStore::put(std::span<const HealthRow> rows) {

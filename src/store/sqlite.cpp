@@ -99,6 +99,29 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
   return database;
 }
 
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, SqliteSchema schema) {
+  WEIR_TRY_ASSIGN(database, open(path));
+  WEIR_TRY(database.migrate(path, schema));
+  return std::move(database);
+}
+
+Result<> SqliteDatabase::migrate(const std::string& path, SqliteSchema schema) {
+  const auto newest = static_cast<std::int64_t>(schema.size());
+  WEIR_TRY_ASSIGN(found, number("PRAGMA user_version"));
+  if (found == newest) return {};
+  WEIR_TRY_ASSIGN(transaction, SqliteTransaction::begin(*this));
+  // Another process may have been faster.
+  WEIR_TRY_ASSIGN(version, number("PRAGMA user_version"));
+  if (version > newest) {
+    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
+  }
+  for (const char* const step : schema.subspan(static_cast<std::size_t>(version))) {
+    WEIR_TRY(run(step));
+  }
+  WEIR_TRY(run(("PRAGMA user_version=" + std::to_string(newest)).c_str()));
+  return transaction.commit();
+}
+
 Error SqliteDatabase::failed() const { return error_of(database_.get()); }
 
 Result<> SqliteDatabase::run(const char* sql) {
@@ -114,6 +137,20 @@ Result<SqliteStatement> SqliteDatabase::prepare(std::string_view sql) {
   statement.statement_.reset(prepared);
   if (code != SQLITE_OK) return failed();
   return statement;
+}
+
+Result<> SqliteDatabase::prepare(std::initializer_list<Query> queries) {
+  for (const Query& query : queries) {
+    WEIR_TRY_ASSIGN(prepared, prepare(query.sql));
+    query.statement = std::move(prepared);
+  }
+  return {};
+}
+
+Result<std::int64_t> SqliteDatabase::number(std::string_view sql) {
+  WEIR_TRY_ASSIGN(statement, prepare(sql));
+  WEIR_TRY_ASSIGN(has_row, statement.step());
+  return has_row ? statement.integer(0) : 0;
 }
 
 std::int64_t SqliteDatabase::last_row_id() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,22 +47,39 @@ class SqliteStatement {
   std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
 };
 
+/// How the tables of a file came to be: the statements that make version 1, then those that make
+/// each later version of the one before. What was released once is never changed.
+using SqliteSchema = std::span<const char* const>;
+
 /// One connection to a database file.
 class SqliteDatabase {
  public:
+  struct Query {
+    SqliteStatement& statement;
+    std::string_view sql;
+  };
+
   /// Opens the file, which is made where it is missing, readable by its owner alone. Writes go to a
   /// log beside it (WAL) and survive the end of the process; the last ones may be lost with power.
   static Result<SqliteDatabase> open(const std::string& path);
+  /// The same, and brings the file to the newest version of `schema`, or leaves it as it was.
+  /// Errors: `store_unavailable`, also for a file that a later version of Weir wrote.
+  static Result<SqliteDatabase> open(const std::string& path, SqliteSchema schema);
 
   /// Runs statements that give nothing back.
   Result<> run(const char* sql);
   Result<SqliteStatement> prepare(std::string_view sql);
+  /// Prepares each of them.
+  Result<> prepare(std::initializer_list<Query> queries);
+  /// The first column of the first row; 0 where there is none.
+  Result<std::int64_t> number(std::string_view sql);
   [[nodiscard]] std::int64_t last_row_id() const;
 
  private:
   struct Closer {
     void operator()(sqlite3* database) const;
   };
+  Result<> migrate(const std::string& path, SqliteSchema schema);
   [[nodiscard]] Error failed() const;
   std::unique_ptr<sqlite3, Closer> database_;
 };

@@ -6,10 +6,7 @@
 namespace weir::store {
 namespace {
 
-constexpr int schema_version = 1;
-
-constexpr const char* schema = R"sql(
-BEGIN IMMEDIATE;
+constexpr const char* schema[] = {R"sql(
 CREATE TABLE IF NOT EXISTS conversations(
   number INTEGER PRIMARY KEY,
   expires_ms INTEGER NOT NULL,
@@ -29,9 +26,7 @@ CREATE TABLE IF NOT EXISTS responses(
   response BLOB NOT NULL,
   PRIMARY KEY(tenant, id));
 CREATE INDEX IF NOT EXISTS responses_by_conversation ON responses(conversation);
-PRAGMA user_version=1;
-COMMIT;
-)sql";
+)sql"};
 
 /// Names the place of a sealed value without any way to write another's name.
 std::string place_name(const StoredResponse& response, std::string_view column) {
@@ -43,23 +38,12 @@ std::string place_name(const StoredResponse& response, std::string_view column) 
   return name;
 }
 
-Result<std::int64_t> read_number(SqliteDatabase& database, std::string_view sql) {
-  WEIR_TRY_ASSIGN(statement, database.prepare(sql));
-  WEIR_TRY_ASSIGN(has_row, statement.step());
-  return has_row ? statement.integer(0) : 0;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SqliteResponseStore>> SqliteResponseStore::open(const std::string& path,
                                                                        DataKeys& keys,
                                                                        std::size_t bytes_max) {
-  WEIR_TRY_ASSIGN(database, SqliteDatabase::open(path));
-  WEIR_TRY_ASSIGN(version, read_number(database, "PRAGMA user_version"));
-  if (version > schema_version) {
-    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
-  }
-  if (version < schema_version) WEIR_TRY(database.run(schema));
+  WEIR_TRY_ASSIGN(database, SqliteDatabase::open(path, schema));
   std::unique_ptr<SqliteResponseStore> store(
       new SqliteResponseStore(std::move(database), keys, bytes_max));
   WEIR_TRY(store->prepare());
@@ -67,11 +51,7 @@ Result<std::unique_ptr<SqliteResponseStore>> SqliteResponseStore::open(const std
 }
 
 Result<> SqliteResponseStore::prepare() {
-  struct Row {
-    SqliteStatement& statement;
-    std::string_view sql;
-  };
-  const Row rows[] = {
+  WEIR_TRY(database_.prepare({
       {select_place_,
        "SELECT r.conversation, r.bytes, c.bytes FROM responses r JOIN conversations c "
        "ON c.number = r.conversation WHERE r.tenant = ? AND r.id = ? AND c.expires_ms > ?"},
@@ -91,12 +71,8 @@ Result<> SqliteResponseStore::prepare() {
        "SELECT number, bytes FROM conversations WHERE number <> ? AND expires_ms <= ? "
        "ORDER BY expires_ms LIMIT 1"},
       {delete_conversation_, "DELETE FROM conversations WHERE number = ?"},
-  };
-  for (const Row& row : rows) {
-    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
-    row.statement = std::move(prepared);
-  }
-  WEIR_TRY_ASSIGN(bytes, read_number(database_, "SELECT sum(bytes) FROM conversations"));
+  }));
+  WEIR_TRY_ASSIGN(bytes, database_.number("SELECT sum(bytes) FROM conversations"));
   bytes_ = bytes;
   return {};
 }

@@ -4,14 +4,12 @@
 namespace weir::usage {
 namespace {
 
-constexpr int schema_version = 1;
 /// Lengths of time as they stand in the file.
 constexpr std::int64_t hours = 0;
 constexpr std::int64_t days = 1;
 constexpr std::int64_t forgotten_at_once = 5'000;
 
-constexpr const char* schema = R"sql(
-BEGIN IMMEDIATE;
+constexpr const char* schema[] = {R"sql(
 CREATE TABLE IF NOT EXISTS position(id INTEGER PRIMARY KEY CHECK(id = 1), text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, labels BLOB NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS sums(
@@ -26,9 +24,7 @@ CREATE TABLE IF NOT EXISTS calls(
   segment INTEGER NOT NULL,
   offset INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_by_end ON calls(ended_ms);
-PRAGMA user_version=1;
-COMMIT;
-)sql";
+)sql"};
 
 // The names of series stay: others who have the file open remember them.
 constexpr const char* clearing = "DELETE FROM sums; DELETE FROM calls; DELETE FROM position;";
@@ -58,26 +54,14 @@ Error damaged() { return {ErrorCode::store_unavailable, "the sums of the ledger 
 }  // namespace
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
-  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path));
-  WEIR_TRY_ASSIGN(statement, database.prepare("PRAGMA user_version"));
-  WEIR_TRY_ASSIGN(has_row, statement.step());
-  const std::int64_t version = has_row ? statement.integer(0) : 0;
-  statement.reset();
-  if (version > schema_version) {
-    return Error(ErrorCode::store_unavailable, path + " was written by a later version of Weir");
-  }
-  if (version < schema_version) WEIR_TRY(database.run(schema));
+  WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path, schema));
   std::unique_ptr<Store> store(new Store(std::move(database)));
   WEIR_TRY(store->prepare());
   return store;
 }
 
 Result<> Store::prepare() {
-  struct Row {
-    store::SqliteStatement& statement;
-    std::string_view sql;
-  };
-  const Row rows[] = {
+  return database_.prepare({
       {get_position_, "SELECT text FROM position WHERE id = 1"},
       {set_position_,
        "INSERT INTO position(id, text) VALUES(1, ?) ON CONFLICT DO UPDATE SET text = "
@@ -103,12 +87,7 @@ Result<> Store::prepare() {
       {forget_calls_,
        "DELETE FROM calls WHERE request_id IN (SELECT request_id FROM calls WHERE ended_ms < ? "
        "ORDER BY ended_ms LIMIT ?) RETURNING 1"},
-  };
-  for (const Row& row : rows) {
-    WEIR_TRY_ASSIGN(prepared, database_.prepare(row.sql));
-    row.statement = std::move(prepared);
-  }
-  return {};
+  });
 }
 
 // ---- adding ---------------------------------------------------------------------------------

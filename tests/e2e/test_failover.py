@@ -294,7 +294,7 @@ def test_a_short_retry_after_is_waited_for_when_nobody_else_is_there(broken):
         begin = time.monotonic()
         answer = weir.chat("a/m", TEXT)
         assert answer.status == 200
-        assert 1.0 <= time.monotonic() - begin < 5.0
+        assert 1.0 <= time.monotonic() - begin < 8.0
 
 
 def test_the_client_may_forbid_retries_and_failover(pair):
@@ -340,7 +340,7 @@ def test_the_request_as_a_whole_has_a_time(broken):
         begin = time.monotonic()
         answer = weir.chat("a/m", TEXT, headers={"x-weir-timeout-ms": "1000"})
         assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
-        assert 1.0 <= time.monotonic() - begin < 3.0
+        assert 1.0 <= time.monotonic() - begin < 8.0
 
 
 # Under load ----------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_sigterm_lets_running_requests_finish_and_takes_no_new_ones(weir, upstre
                 return True
             return False
 
-        eventually(refuses, 2)
+        eventually(refuses)
         assert stream.result(timeout=10).has_done
         assert whole.result(timeout=10).status == 200
     assert weir.process.wait(10) == 0
@@ -194,7 +194,7 @@ def test_sigterm_ends_an_idle_program_at_once(weir):
     assert client.request("GET", "/livez").status == 200
     begin = time.monotonic()
     assert weir.stop() == 0
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 5.0
 
 
 def test_a_port_that_is_taken_is_an_error_and_not_shared(upstream, weir):
