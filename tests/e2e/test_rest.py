@@ -231,7 +231,7 @@ def test_a_large_form_never_stands_in_memory():
             assert weir.post("/v1/audio/transcriptions", body, FORM).status == 200
             assert len(second.calls[-1].body) > 64 * MIB
             # A sanitizer takes a share of its own; a body that was held would be twice this.
-                assert memory_peak(weir) - before < 32 * MIB
+            assert memory_peak(weir) - before < 32 * MIB
 
 
 BROKEN_FORMS = {
