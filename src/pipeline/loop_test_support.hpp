@@ -302,6 +302,25 @@ inline std::string whole_answer(std::string_view text) {
          R"("},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":4}})";
 }
 
+// Scripts of the usual.
+
+inline Script answers(std::string_view text, net::Duration after = 0ms) {
+  return {.pieces = {{after, said(text)}, {0ms, stopped(), true}}};
+}
+inline Script answers_whole(std::string_view text, net::Duration after = 0ms) {
+  return {.content_type = "application/json",
+          .head_after = after,
+          .pieces = {{0ms, whole_answer(text), true}}};
+}
+inline Script refuses(int status, std::string retry_after = {}) {
+  return {.status = status,
+          .content_type = "application/json",
+          .retry_after = std::move(retry_after),
+          .pieces = {{0ms, R"({"error":{"message":"no"}})", true}}};
+}
+inline Script fails_to_connect() { return {.send_error = net::ExchangeError::connect}; }
+inline Script stays_silent() { return {.head_after = 23h}; }
+
 /// One request over a route of targets that are made as they are named.
 class Rig : private ExchangeFactory, private WallClock {
  public:
