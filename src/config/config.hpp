@@ -324,13 +324,22 @@ struct LedgerSettings {
   bool is_strict = false;
 };
 
-/// Where answers of the Responses API are kept for later requests.
-enum class ResponseStorage : std::uint8_t { disk, memory, off };
+/// Where content is kept for later requests.
+enum class ContentStorage : std::uint8_t { disk, memory, off };
 
 struct ResponseSettings {
-  ResponseStorage store = ResponseStorage::disk;
+  ContentStorage store = ContentStorage::disk;
   milliseconds ttl{24 * 3'600'000};
   ByteSize bytes_max{std::int64_t{1} << 30};
+};
+
+/// Requests with an `Idempotency-Key`, and what they were answered.
+struct IdempotencySettings {
+  ContentStorage store = ContentStorage::disk;
+  milliseconds ttl{24 * 3'600'000};
+  ByteSize bytes_max{std::int64_t{1} << 30};
+  ByteSize answer_bytes_max{std::int64_t{16} << 20};
+  ByteSize stream_bytes_max{std::int64_t{1} << 20};
 };
 
 /// A rule that an alert comes of. Exactly one of the first six is set.
@@ -392,6 +401,7 @@ struct Config {
   BudgetLimits budget;
   StreamSettings stream;
   ResponseSettings responses;
+  IdempotencySettings idempotency;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
   LedgerSettings ledger;
   AlertSettings alerts;

@@ -51,9 +51,9 @@ constexpr std::array backoffs{Word<Backoff>{"jitter", Backoff::jitter},
                               Word<Backoff>{"classic", Backoff::classic}};
 constexpr std::array disconnects{Word<OnDisconnect>{"cancel", OnDisconnect::cancel},
                                  Word<OnDisconnect>{"drain", OnDisconnect::drain}};
-constexpr std::array response_storages{Word<ResponseStorage>{"disk", ResponseStorage::disk},
-                                       Word<ResponseStorage>{"memory", ResponseStorage::memory},
-                                       Word<ResponseStorage>{"off", ResponseStorage::off}};
+constexpr std::array content_storages{Word<ContentStorage>{"disk", ContentStorage::disk},
+                                      Word<ContentStorage>{"memory", ContentStorage::memory},
+                                      Word<ContentStorage>{"off", ContentStorage::off}};
 constexpr std::array durabilities{Word<Durability>{"process", Durability::process},
                                   Word<Durability>{"power", Durability::power}};
 constexpr std::array ledger_failures{Word<LedgerFailure>{"refuse", LedgerFailure::refuse},
@@ -272,8 +272,8 @@ Mismatch read_value(std::string_view text, OnDisconnect& out, Range) {
   return read_word(text, disconnects, out);
 }
 
-Mismatch read_value(std::string_view text, ResponseStorage& out, Range) {
-  return read_word(text, response_storages, out);
+Mismatch read_value(std::string_view text, ContentStorage& out, Range) {
+  return read_word(text, content_storages, out);
 }
 
 Mismatch read_value(std::string_view text, Durability& out, Range) {
@@ -328,7 +328,7 @@ std::string show_value(LogFormat value) { return show_word(value, log_formats); 
 std::string show_value(OnDisconnect value) { return show_word(value, disconnects); }
 std::string show_value(Durability value) { return show_word(value, durabilities); }
 std::string show_value(LedgerFailure value) { return show_word(value, ledger_failures); }
-std::string show_value(ResponseStorage value) { return show_word(value, response_storages); }
+std::string show_value(ContentStorage value) { return show_word(value, content_storages); }
 std::string show_value(Backoff value) { return show_word(value, backoffs); }
 std::string show_value(Choice value) { return show_word(value, choices); }
 std::string show_value(policy::Algorithm value) { return show_word(value, algorithms); }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "json/canonical.hpp"
 #include "json/document.hpp"
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
@@ -194,6 +195,24 @@ TEST(Writer, CompactsWithoutTouchingStringsOrNumbers) {
   std::string out;
   append_compact(out, "{ \"a b\" : [ 1.0 , \"c \\\" d\" ] }");
   EXPECT_EQ(out, "{\"a b\":[1.0,\"c \\\" d\"]}");
+}
+
+// M-1: a client that says the same again may not say it in the same bytes.
+TEST(Canonical, IsTheSameHoweverAValueWasWritten) {
+  const auto canonical = [](std::string_view text) {
+    Document document;
+    EXPECT_TRUE(document.parse(text));
+    std::string out;
+    append_canonical(out, document.root());
+    return out;
+  };
+  EXPECT_EQ(canonical(R"({ "b" : [1, 2.50,true ,null], "a" : {"d":"\u0041\/","c":{}} })"),
+            R"({"a":{"c":{},"d":"A/"},"b":[1,2.50,true,null]})");
+  EXPECT_EQ(canonical(R"({"a":1,"b":2})"), canonical(R"({"b":2,"\u0061":1})"));
+  EXPECT_NE(canonical(R"([1,2])"), canonical(R"([2,1])"));
+  EXPECT_NE(canonical(R"({"a":"1"})"), canonical(R"({"a":1})"));
+  // Of two members of one name one reader takes the first, another the last.
+  EXPECT_NE(canonical(R"({"a":1,"a":2})"), canonical(R"({"a":2,"a":1})"));
 }
 
 }  // namespace

@@ -23,6 +23,12 @@ class AttemptLoop {
   /// Answers `call` through `delivery`, whatever happens.
   net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
 
+  /// Takes a call that gets an answer which is there already into the limits of its client (M-2).
+  /// Errors: those of `Accounting::admit_replay`.
+  Result<> admit_replay(const Call& call) {
+    return tools_.accounting == nullptr ? Result<>() : tools_.accounting->admit_replay(call);
+  }
+
   /// Who brings the models that targets do not have yet; outlives this.
   void set_pulls(ModelPulls& pulls) { tools_.pulls = &pulls; }
   /// Ends what is only read for its usage, its client having left (S-10.5).

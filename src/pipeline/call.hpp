@@ -176,6 +176,13 @@ class Accounting {
     static_cast<void>(operation);
     return {};
   }
+  /// In the place of `admit`, for a call that gets an answer which is there already: it is one
+  /// more request of its client's, and nothing else (M-2). Errors: `rate_limited`,
+  /// `request_exceeds_limit`.
+  virtual Result<> admit_replay(const Call& call) {
+    static_cast<void>(call);
+    return {};
+  }
   /// After the last attempt, exactly once for each call admitted: what it really took.
   virtual void release(const Call& call, const CallResult& result) {
     static_cast<void>(call);

@@ -17,6 +17,8 @@
 
 namespace weir::pipeline {
 
+struct CallResult;
+
 /// Where an answer goes: an HTTP client, or a caller of the library. Each answers whether the bytes
 /// were taken; false means that the client is gone.
 class ClientChannel {
@@ -29,6 +31,8 @@ class ClientChannel {
   virtual net::Task<bool> end() = 0;
   /// Silence tells something to whoever stands between: bytes that mean nothing are welcome.
   [[nodiscard]] virtual bool takes_heartbeats() const { return true; }
+  /// How the call has ended, once that is certain: what comes now is the end of its answer.
+  virtual void on_settled(const CallResult& result) { static_cast<void>(result); }
 };
 
 /// The facts about an answer that its header tells.
@@ -86,6 +90,8 @@ class Delivery final : private net::Alarm {
   /// Sends nothing by the clock any more, and waits for what is being sent so. After it the
   /// delivery may be destroyed.
   net::Task<void> quiet();
+
+  void tell_settled(const CallResult& result) { channel_.on_settled(result); }
 
   /// Sends a whole answer. Precondition: may_fail_over(), not is_early().
   net::Task<bool> whole(int status, std::string_view media_type, const AnswerNotes& notes,

@@ -47,6 +47,7 @@ bool settle(FlightTools& tools, Journey& journey) {
   if (journey.is_settled) return false;
   journey.is_settled = true;
   add_up(journey.result);
+  journey.delivery.tell_settled(journey.result);
   if (tools.accounting != nullptr && journey.is_admitted) {
     tools.accounting->release(journey.call, journey.result);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/door.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -94,6 +95,18 @@ std::string credential_of(Door door, const RequestHead& head, const Target& targ
     if (auto key = own(field)) return *std::move(key);
   }
   return {};
+}
+
+std::string without_credential(std::string_view query) {
+  std::string out;
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    const auto name = net::http::percent_decode(parameter.substr(0, parameter.find('=')));
+    if (!name || *name == "key") continue;
+    out.append(out.empty() ? "?" : "&").append(parameter);
+  }
+  return out;
 }
 
 }  // namespace weir::server

@@ -34,4 +34,8 @@ Door door_of(Door door, const net::http::RequestHead& head, const net::http::Tar
 std::string credential_of(Door door, const net::http::RequestHead& head,
                           const net::http::Target& target);
 
+/// A query, `?` included, without what clients of some dialects sign in with; empty: nothing is
+/// left.
+std::string without_credential(std::string_view query);
+
 }  // namespace weir::server

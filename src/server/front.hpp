@@ -40,6 +40,7 @@ struct Shared {
   Background* background = nullptr;
   Log* log = nullptr;                    ///< null: nothing is written down
   ResponseArchive* responses = nullptr;  ///< null only where no client calls
+  Idempotency* idempotency = nullptr;    ///< null: no request is made once only
   /// Users and keys; null where there is no place to keep any.
   const identity::Directory* directory = nullptr;
   /// Where request bodies lie that are too large for memory.

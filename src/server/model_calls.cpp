@@ -10,6 +10,7 @@
 #include "server/call_readers.hpp"
 #include "server/client_address.hpp"
 #include "server/log.hpp"
+#include "server/request_digest.hpp"
 
 namespace weir::server {
 namespace {
@@ -234,7 +235,7 @@ net::Task<void> ModelCalls::count(ClientRequest& request, Ready& ready) {
   if (ready.call.count->has_counter(*ready.route)) {
     CountChannel channel(request.exchange);
     const pipeline::CallResult result =
-        co_await run(request, *ready.call.operation, ready.route, channel);
+        co_await make(request, *ready.call.operation, ready.route, channel);
     if (!channel.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
   }
   Result<std::string> counted = ready.call.count->own_count(*ready.route);
@@ -246,10 +247,97 @@ net::Task<void> ModelCalls::count(ClientRequest& request, Ready& ready) {
   co_await respond(request, 200, "application/json", std::move(text));
 }
 
+bool ModelCalls::is_made_once(const net::http::RequestHead& head) const {
+  if (idempotency_ == nullptr || head.method != "POST") return false;
+  const auto key = idempotency_key_of(head);
+  return key && key->has_value();
+}
+
 net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
-                                                pipeline::Operation& operation,
-                                                std::shared_ptr<const pipeline::Route> route,
+                                                pipeline::Operation& operation, Route route,
                                                 pipeline::ClientChannel& channel) {
+  const net::http::RequestHead& head = request.exchange.head();
+  Result<std::optional<std::string_view>> key = std::optional<std::string_view>();
+  if (idempotency_ != nullptr && head.method == "POST") key = idempotency_key_of(head);
+  pipeline::CallResult result;
+  if (!key) {
+    result.error = key.error();
+    co_await refuse(request, std::move(key).error());
+  } else if (*key) {
+    std::string text(**key);
+    result = co_await make_once(request, std::move(text), operation, std::move(route), channel);
+  } else {
+    result = co_await make(request, operation, std::move(route), channel);
+  }
+  co_return result;
+}
+
+/// Section 14.
+net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, std::string key,
+                                                      pipeline::Operation& operation, Route route,
+                                                      pipeline::ClientChannel& channel) {
+  const config::IdempotencySettings& settings = request.snapshot->config().idempotency;
+  store::OnceRequest once;
+  once.tenant = request.caller->key;
+  once.user = request.caller->user;
+  once.scope = to_hex(digest_of({once.tenant, request.target.path, key}));
+  const std::string body = request.body_digest.empty() ? body_digest(request.exchange.body())
+                                                       : std::move(request.body_digest);
+  once.fingerprint = digest_of({body, without_credential(request.target.query.raw())});
+  pipeline::CallResult result;
+  auto before = co_await idempotency_->begin(loop_, once, wall_.unix_ms(), settings.ttl);
+  Result<> replayed;
+  if (before && *before) {
+    replayed = co_await replay(request, std::move(route), **std::move(before), channel);
+  }
+  if (!before || !replayed) {
+    result.error = before ? std::move(replayed).error() : std::move(before).error();
+    co_await refuse(request, result.error);
+    co_return result;
+  }
+  if (*before) co_return result;
+  const OnceChannel::Limits limits{static_cast<std::size_t>(settings.answer_bytes_max.bytes),
+                                   static_cast<std::size_t>(settings.stream_bytes_max.bytes)};
+  OnceChannel once_channel(channel, *idempotency_, loop_, once, limits);
+  result = co_await make(request, operation, std::move(route), once_channel);
+  co_await once_channel.conclude_unanswered(result);
+  if (once_channel.failure() && log_ != nullptr) {
+    log_->warn("answer_not_kept", once_channel.failure()->message, {{"request_id", request.id}});
+  }
+  co_return result;
+}
+
+/// M-2. Errors: those of the client's limits on requests.
+net::Task<Result<>> ModelCalls::replay(ClientRequest& request, Route route,
+                                       store::OnceAnswer answer, pipeline::ClientChannel& channel) {
+  const pipeline::Call call{.loop = loop_,
+                            .cancellation = request.exchange.cancellation(),
+                            .request_id = request.id,
+                            .route = std::move(route),
+                            .options = {},
+                            .caller = request.caller};
+  Result<> admitted = attempts_.admit_replay(call);
+  if (!admitted) co_return admitted;
+  const std::string fields = replayed_fields(answer.fields, dialect_of(request.door), request.id);
+  bool is_taken = true;
+  if (!answer.is_stream) {
+    is_taken = co_await channel.respond(answer.status, fields, answer.body);
+  } else {
+    is_taken = co_await channel.begin(answer.status, fields);
+    if (is_taken && !answer.body.empty()) is_taken = co_await channel.write(answer.body);
+    if (is_taken) is_taken = co_await channel.end();
+  }
+  const bool is_access_logged = log_ != nullptr && request.snapshot->config().access_log;
+  if (is_access_logged) {
+    log_->info("access", request.route->pattern,
+               {{"request_id", request.id}, {"route", call.route->name}, {"outcome", "replayed"}});
+  }
+  co_return admitted;
+}
+
+net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
+                                                 pipeline::Operation& operation, Route route,
+                                                 pipeline::ClientChannel& channel) {
   const net::http::RequestHead& head = request.exchange.head();
   const int hops = hops_of(head);
   auto options = read_options(head);

@@ -8,6 +8,7 @@
 #include "net/task.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
+#include "server/idempotency.hpp"
 #include "shared_state/failovers.hpp"
 
 namespace weir::server {
@@ -18,18 +19,27 @@ class Log;
 /// loop answer it.
 class ModelCalls {
  public:
-  /// `log` null: nothing is written down. `failovers` null: they are not counted.
+  /// `log` null: nothing is written down. `failovers` null: they are not counted. `idempotency`
+  /// null: no request is made once only.
   ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
-             Log* log, shared_state::Failovers* failovers)
-      : loop_(loop), attempts_(attempts), wall_(wall), log_(log), failovers_(failovers) {}
+             Log* log, shared_state::Failovers* failovers, Idempotency* idempotency)
+      : loop_(loop),
+        attempts_(attempts),
+        wall_(wall),
+        log_(log),
+        failovers_(failovers),
+        idempotency_(idempotency) {}
 
   /// Precondition: the route's endpoint has a call reader, and the body was read.
   net::Task<void> answer(ClientRequest& request);
   /// Has the attempt loop answer what was read elsewhere; also with an error, where the request's
-  /// header asks for what can't be.
+  /// header asks for what can't be. A request with an `Idempotency-Key` is made once, and then
+  /// answered as before.
   net::Task<pipeline::CallResult> run(ClientRequest& request, pipeline::Operation& operation,
                                       std::shared_ptr<const pipeline::Route> route,
                                       pipeline::ClientChannel& channel);
+  /// True when what is asked with `head` is to be made once, so that its digest is needed.
+  [[nodiscard]] bool is_made_once(const net::http::RequestHead& head) const;
   /// Ends the calls under way; their clients get an error.
   void end_all();
 
@@ -38,6 +48,14 @@ class ModelCalls {
   struct Ready;
   Result<> read(const ClientRequest& request, Ready& ready) const;
   net::Task<void> count(ClientRequest& request, Ready& ready);
+  using Route = std::shared_ptr<const pipeline::Route>;
+  net::Task<pipeline::CallResult> make(ClientRequest& request, pipeline::Operation& operation,
+                                       Route route, pipeline::ClientChannel& channel);
+  net::Task<pipeline::CallResult> make_once(ClientRequest& request, std::string key,
+                                            pipeline::Operation& operation, Route route,
+                                            pipeline::ClientChannel& channel);
+  net::Task<Result<>> replay(ClientRequest& request, Route route, store::OnceAnswer answer,
+                             pipeline::ClientChannel& channel);
   void write_down(const ClientRequest& request, const pipeline::Call& call,
                   const pipeline::CallResult& result) const;
 
@@ -46,6 +64,7 @@ class ModelCalls {
   const pipeline::WallClock& wall_;
   Log* log_;
   shared_state::Failovers* failovers_;
+  Idempotency* idempotency_;
   std::vector<ActiveCall*> active_calls_;
 };
 

@@ -169,6 +169,8 @@ Program::Program(Options options, config::Loaded loaded)
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
       responses_(loaded_.config.responses, data_directory_),
+      idempotency_(loaded_.config.idempotency, data_directory_,
+                   loaded_.config.ledger.durability == config::Durability::power),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
       shared_{wall_,
@@ -177,6 +179,7 @@ Program::Program(Options options, config::Loaded loaded)
               &background_,
               &log_,
               &responses_,
+              nullptr,
               nullptr,
               data_directory_,
               [this](std::string provider) { detection_.look_now(std::move(provider)); }},
@@ -188,6 +191,7 @@ Program::Program(Options options, config::Loaded loaded)
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
+  if (idempotency_.is_on()) shared_.idempotency = &idempotency_;
   for (const FoundServer& found : options_.local_servers) {
     options_.load.local_servers.push_back(found.server);
   }
@@ -213,6 +217,7 @@ Result<> Program::start() {
     workers_.push_back(std::make_unique<Worker>(context_, random_seed(), journal));
   }
   WEIR_TRY(open_data_directory(config));
+  idempotency_.start(instance_.folder());
   ledger_->start();
   if (config.ledger.is_strict && is_ledger_damaged_) {
     return Error(ErrorCode::ledger_unavailable,
@@ -548,6 +553,8 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("data_dir", next.data_dir != now.data_dir);
   warn("responses", next.responses.store != now.responses.store ||
                         next.responses.bytes_max != now.responses.bytes_max);
+  warn("idempotency", next.idempotency.store != now.idempotency.store ||
+                          next.idempotency.bytes_max != now.idempotency.bytes_max);
   warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
   const net::ServerLimits old_limits = server_limits(now);
   const net::ServerLimits new_limits = server_limits(next);

@@ -18,6 +18,7 @@
 #include "server/background.hpp"
 #include "server/detection.hpp"
 #include "server/health_watch.hpp"
+#include "server/idempotency.hpp"
 #include "server/usage_watch.hpp"
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
@@ -171,6 +172,7 @@ class Program {
   std::unique_ptr<Administration> admin_;
   Background background_;
   ResponseArchive responses_;
+  Idempotency idempotency_;
   shared_state::Occupancy occupancy_;
   shared_state::Failovers failovers_;
   Shared shared_;

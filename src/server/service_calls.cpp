@@ -11,6 +11,7 @@
 #include "json/document.hpp"
 #include "pipeline/raw_operation.hpp"
 #include "pipeline/service_operation.hpp"
+#include "server/request_digest.hpp"
 #include "server/upload.hpp"
 #include "wire/multipart.hpp"
 
@@ -22,19 +23,6 @@ using providers::Service;
 
 /// The model that is meant by an OpenAI client that names none for moderation.
 constexpr std::string_view moderation_model = "omni-moderation-latest";
-
-/// A query without what clients of some dialects sign in with.
-std::string without_credential(std::string_view query) {
-  std::string out;
-  while (!query.empty()) {
-    const std::string_view parameter = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
-    const auto name = net::http::percent_decode(parameter.substr(0, parameter.find('=')));
-    if (!name || *name == "key") continue;
-    out.append(out.empty() ? "?" : "&").append(parameter);
-  }
-  return out;
-}
 
 std::uint64_t upload_bytes_max(const ClientRequest& request) {
   return static_cast<std::uint64_t>(request.snapshot->config().limits.multipart_bytes_max.bytes);
@@ -107,6 +95,17 @@ bool reads_body_itself(Endpoint endpoint) noexcept {
   return endpoint == Endpoint::passthrough || service_of(endpoint).has_value();
 }
 
+/// Of a body that is read here, where it is needed.
+net::Task<Result<>> ServiceCalls::take_digest(ClientRequest& request, Upload& upload) {
+  const net::http::RequestHead& head = request.exchange.head();
+  if (!calls_.is_made_once(head)) co_return Result<>();
+  std::string content_type(head.fields.find("content-type").value_or(""));
+  auto digest = co_await kept_body_digest(upload, std::move(content_type));
+  if (!digest) co_return std::move(digest).error();
+  request.body_digest = *std::move(digest);
+  co_return Result<>();
+}
+
 net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
   WEIR_ASSERT(background_ != nullptr);
   ReadyCall ready;
@@ -119,6 +118,7 @@ net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
     is_ready = co_await request.exchange.read_body();
   }
   if (is_ready) is_ready = read_body(request, service, upload, ready);
+  if (is_ready && ready.scanner) is_ready = co_await take_digest(request, upload);
   if (!is_ready) {
     co_await refuse(request, std::move(is_ready).error());
     co_return;
@@ -146,6 +146,7 @@ net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
     ask.content_type = head.fields.find("content-type").value_or("application/octet-stream");
     ask.body = &upload;
     received = co_await upload.receive(request.exchange, upload_bytes_max(request), nullptr);
+    if (received) received = co_await take_digest(request, upload);
   }
   if (!route || !received) {
     Error error = route ? std::move(received).error() : std::move(route).error();

@@ -9,6 +9,8 @@
 
 namespace weir::server {
 
+class Upload;
+
 /// Endpoints whose bodies may be forms with files: they are not to be read to memory beforehand.
 bool reads_body_itself(Endpoint endpoint) noexcept;
 
@@ -28,6 +30,8 @@ class ServiceCalls {
   net::Task<void> pass_through(ClientRequest& request);
 
  private:
+  net::Task<Result<>> take_digest(ClientRequest& request, Upload& upload);
+
   net::Loop& loop_;
   ModelCalls& calls_;
   Background* background_;

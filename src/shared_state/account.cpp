@@ -103,7 +103,7 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
   const auto offer = [&](const Obstacle& obstacle) {
     if (!longest || obstacle.wait > longest->wait) longest = obstacle;
   };
-  if (!concurrency_.may_enter()) {
+  if (!demand.is_replay && !concurrency_.may_enter()) {
     offer({.unit = LimitUnit::concurrent_requests,
            .limit = concurrency_.limit(),
            .left = 0,
@@ -112,6 +112,7 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
            .wait = until_somebody_leaves});
   }
   for (Meter& meter : meters_) {
+    if (demand.is_replay && meter.rule.unit != LimitUnit::requests) continue;
     const std::int64_t cost = demand.of(meter.rule.unit);
     const std::int64_t kept = kept_back(meter, priority, may_use_last);
     const Duration wait = meter.limiter.wait(cost + kept, now);
@@ -138,7 +139,7 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
 }
 
 void Account::take(const Demand& demand, const Moment& now) {
-  concurrency_.enter();
+  if (!demand.is_replay) concurrency_.enter();
   for (Meter& meter : meters_) meter.limiter.take(demand.of(meter.rule.unit), now);
 }
 

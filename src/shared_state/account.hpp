@@ -23,6 +23,7 @@ struct Demand {
   std::int64_t requests = 1;
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
+  bool is_replay = false;  ///< nothing is under way for it, and nothing but requests matters to it
 
   [[nodiscard]] std::int64_t of(LimitUnit unit) const;
 };

@@ -290,6 +290,24 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
   return {};
 }
 
+Result<> Limits::admit_replay(const pipeline::Call& call) {
+  if (!has_any_.load(std::memory_order_relaxed)) return {};
+  const Demand demand{.requests = 1, .input_tokens = 0, .output_tokens = 0, .is_replay = true};
+  const Moment now = moment(call);
+  std::optional<Refused> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    Shares shares;
+    find_clients(call, false, shares);
+    refused = refusal(shares, demand, 0, call, true, now);
+    for (Share& share : shares) {
+      if (!refused) share.account->take(demand, now);
+    }
+  }
+  if (refused) return error_of(refused->account->owner(), refused->obstacle);
+  return {};
+}
+
 Result<pipeline::Accounting::Reservation> Limits::reserve(const pipeline::Call& call,
                                                           const pipeline::Operation& operation,
                                                           const pipeline::Target& target,

@@ -55,6 +55,7 @@ class Limits final : public pipeline::Accounting {
                      policy::TimePoint now);
 
   Result<> admit(pipeline::Call& call, const pipeline::Operation& operation) override;
+  Result<> admit_replay(const pipeline::Call& call) override;
   void release(const pipeline::Call& call, const pipeline::CallResult& result) override;
   Result<Reservation> reserve(const pipeline::Call& call, const pipeline::Operation& operation,
                               const pipeline::Target& target, bool is_last_resort) override;

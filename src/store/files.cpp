@@ -73,6 +73,8 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   return content;
 }
 
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
 Result<> make_private_directory(const std::string& path) {
   struct stat found{};
   if (::stat(path.c_str(), &found) == 0) {

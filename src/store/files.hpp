@@ -16,6 +16,9 @@ namespace weir::store {
 /// The whole file. Errors: `route_unknown` when there is none, `too_large` over `bytes_max`.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 
+/// Something of that name is there.
+bool exists(const std::string& path);
+
 /// Makes the directory and its parents where they are missing; new ones have mode 0700.
 Result<> make_private_directory(const std::string& path);
 

@@ -97,4 +97,10 @@ void Instance::close() {
   }
 }
 
+bool is_instance_running(const std::string& folder) {
+  const auto own = lock(folder + "/lock", LOCK_SH);
+  if (own && *own >= 0) ::close(*own);
+  return own && *own < 0;
+}
+
 }  // namespace weir::store

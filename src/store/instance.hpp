@@ -36,4 +36,7 @@ class Instance {
   int folder_lock_ = -1;
 };
 
+/// True while the program whose folder it is runs, in this process or another.
+bool is_instance_running(const std::string& folder);
+
 }  // namespace weir::store

@@ -83,13 +83,23 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
   // SQLite gives the files beside it the mode of this one, and an empty file is a new database.
   const auto created = create_private_file(path, "");
   if (!created && created.error().code != ErrorCode::idempotency_mismatch) return created.error();
+  return open_at(path);
+}
+
+Result<SqliteDatabase> SqliteDatabase::open_in_memory(SqliteSchema schema) {
+  WEIR_TRY_ASSIGN(database, open_at(":memory:"));
+  WEIR_TRY(database.migrate("a database in memory", schema));
+  return std::move(database);
+}
+
+Result<SqliteDatabase> SqliteDatabase::open_at(const std::string& place) {
   sqlite3* opened = nullptr;
   const int code =
-      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+      sqlite3_open_v2(place.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   SqliteDatabase database;
   database.database_.reset(opened);
   if (code != SQLITE_OK) {
-    return Error(ErrorCode::store_unavailable, path + ": " + sqlite3_errstr(code));
+    return Error(ErrorCode::store_unavailable, place + ": " + sqlite3_errstr(code));
   }
   sqlite3_busy_timeout(opened, lock_wait_ms);
   WEIR_TRY(

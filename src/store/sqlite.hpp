@@ -66,6 +66,9 @@ class SqliteDatabase {
   /// Errors: `store_unavailable`, also for a file that a later version of Weir wrote.
   static Result<SqliteDatabase> open(const std::string& path, SqliteSchema schema);
 
+  /// A database that ends with this connection, and never touches a disk.
+  static Result<SqliteDatabase> open_in_memory(SqliteSchema schema);
+
   /// Runs statements that give nothing back.
   Result<> run(const char* sql);
   Result<SqliteStatement> prepare(std::string_view sql);
@@ -80,6 +83,7 @@ class SqliteDatabase {
     void operator()(sqlite3* database) const;
   };
   Result<> migrate(const std::string& path, SqliteSchema schema);
+  static Result<SqliteDatabase> open_at(const std::string& place);
   [[nodiscard]] Error failed() const;
   std::unique_ptr<sqlite3, Closer> database_;
 };

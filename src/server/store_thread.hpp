@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "net/loop.hpp"
+#include "net/task.hpp"
+#include "server/background.hpp"
+#include "weir/result.hpp"
+
+namespace weir::server {
+
+/// A store that all threads use, on a thread of its own, so that nobody waits for its disk who
+/// asked for nothing there. It is opened at first use.
+template <class Store>
+class StoreThread {
+ public:
+  using Open = std::function<Result<std::unique_ptr<Store>>()>;
+  explicit StoreThread(Open open) : open_(std::move(open)) {}
+
+  /// Has `question` asked of the store on its own thread and goes on on the loop's. What it refers
+  /// to outlives the task. Errors: `store_unavailable` where the store can't be opened, and those
+  /// of the question.
+  using Question = std::function<Result<>(Store& store)>;
+  net::Task<Result<>> ask(net::Loop& loop, Question question) {
+    Result<> answer;
+    InBackground work(thread_, loop, [&] { answer = ask_here(question); });
+    co_await work;
+    co_return answer;
+  }
+  /// The same where nobody waits for it.
+  void tell(Question question) {
+    thread_.submit([this, question = std::move(question)] {
+      const Result<> answer = ask_here(question);
+      static_cast<void>(answer);
+    });
+  }
+
+ private:
+  Result<> ask_here(const Question& question) {
+    if (!store_) WEIR_TRY(open());
+    return question(*store_);
+  }
+
+  Result<> open() {
+    // One that can't be opened is tried again after this, not for every request.
+    constexpr std::chrono::seconds reopen_after{1};
+    const auto now = std::chrono::steady_clock::now();
+    if (failure_ && now - failed_at_ < reopen_after) return *failure_;
+    failure_.reset();
+    auto opened = open_();
+    if (opened) {
+      store_ = *std::move(opened);
+      return {};
+    }
+    failure_ = opened.error();
+    failed_at_ = now;
+    return *failure_;
+  }
+
+  const Open open_;
+  // For the store's thread only.
+  std::unique_ptr<Store> store_;
+  std::optional<Error> failure_;  ///< why it could not be opened
+  std::chrono::steady_clock::time_point failed_at_;
+
+  Background thread_;  ///< last: its work uses the others
+};
+
+}  // namespace weir::server
