@@ -249,6 +249,7 @@ Task<ExchangeResult> HttpExchange::perform(std::string_view method, std::string_
     } else {
       result = co_await write_pieces(head, *source, timeouts.write_stall);
     }
+    is_sent_ = result && is_written_;
     if (result) result = co_await read_head(method, timeouts.first_byte, limits);
     if (cancellation_.is_cancelled() || is_closed_) {
       result = {ExchangeError::cancelled, "cancelled"};
@@ -266,6 +267,7 @@ Task<ExchangeResult> HttpExchange::perform(std::string_view method, std::string_
                            context_.loop.now() - sent_at <= std::chrono::milliseconds(100));
     if (!was_reused_ || !is_stale) co_return result;
     may_reuse = false;
+    is_sent_ = false;
     discard();
   }
 }

@@ -77,6 +77,7 @@ class HttpExchange final : public Exchange {
   Task<ExchangeResult> send_pieces(std::string_view method, std::string_view head, BodySource& body,
                                    const ExchangeTimeouts& timeouts,
                                    const ExchangeLimits& limits) override;
+  [[nodiscard]] bool is_sent() const override { return is_sent_; }
   [[nodiscard]] const http::ResponseHead& head() const override { return head_; }
   Task<Piece> read(Duration timeout) override;
   void finish(Duration idle_max) override;
@@ -108,7 +109,8 @@ class HttpExchange final : public Exchange {
   bool is_complete_ = false;
   bool is_closed_ = false;
   bool was_reused_ = false;
-  bool is_written_ = false;
+  bool is_written_ = false;  ///< the latest piece of it
+  bool is_sent_ = false;
 };
 
 }  // namespace weir::net

@@ -80,6 +80,9 @@ class Exchange : public Recycled {
                                            BodySource& body, const ExchangeTimeouts& timeouts,
                                            const ExchangeLimits& limits);
 
+  /// The request was written to its end, so that the upstream may act on it. At any time; one that
+  /// can't tell says yes.
+  [[nodiscard]] virtual bool is_sent() const { return true; }
   /// Precondition: `send` succeeded. Views hold until the first `read`.
   [[nodiscard]] virtual const http::ResponseHead& head() const = 0;
 

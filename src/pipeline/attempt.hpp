@@ -82,6 +82,8 @@ class Attempt {
 
   /// Nobody reads any more: reads on without handing anything over, to learn the usage.
   void drain() noexcept { is_draining_ = true; }
+  /// The target may act on the request.
+  [[nodiscard]] bool is_sent() const { return exchange_ != nullptr && exchange_->is_sent(); }
   /// Null before the request was sent.
   [[nodiscard]] Relay* relay() const { return relay_.get(); }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "pipeline/charge.hpp"
 #include "pipeline/explain.hpp"
 #include "tokens/counter.hpp"
 
@@ -135,6 +134,7 @@ void Flight::lose() {
   AttemptEnd beaten;
   beaten.set(FailureClass::client);
   beaten.is_beaten = true;
+  if (const Relay* const relay = attempt_.relay()) beaten.facts = relay->facts();
   book(beaten);
 }
 
@@ -163,8 +163,7 @@ void Flight::on_progress(const RelayFacts& facts) {
 
 /// Tells the journal what would be charged if the process ended now.
 void Flight::note(const RelayFacts& facts) {
-  const Charge so_far =
-      charge(target(), journey_.operation, facts.usage, estimated_usage(facts), row().started_ms);
+  const Charge so_far = charge_for(facts, estimated_usage(facts));
   AttemptRow noted = row();
   noted.usage = so_far.usage;
   noted.is_estimated = so_far.is_estimated;
@@ -202,8 +201,8 @@ void Flight::report(const AttemptEnd& end) {
 
 // The client left, or the program stops.
 void Flight::on_cancel() {
-  const bool drains = target().upstream->drains_on_disconnect && !journey_.call.is_shut_down &&
-                      tools_.draining.size() < drains_max;
+  const bool drains = target().upstream->drains_on_disconnect && attempt_.is_sent() &&
+                      !journey_.call.is_shut_down && tools_.draining.size() < drains_max;
   if (!drains) return cancellation_.cancel();
   tools_.draining.push_back(this);
   attempt_.drain();
@@ -219,22 +218,40 @@ void Flight::stop_draining() {
 wire::Usage Flight::estimated_usage(const RelayFacts& facts) const {
   wire::Usage usage = usage_estimate(journey_.operation, facts, 0);
   // What the provider says is nearly always taken: no text is read again for the rest.
-  if (facts.usage) return usage;
+  if (facts.usage && !is_partial(facts)) return usage;
   Relay* const relay = attempt_.relay();
   const auto so_far = relay != nullptr ? relay->so_far() : std::nullopt;
-  if (!facts.has_content || !so_far || (so_far->text.empty() && so_far->others.empty())) {
-    return usage;
-  }
+  const bool has_said = facts.has_content || facts.content_bytes > 0;
+  if (!has_said || !so_far || (so_far->text.empty() && so_far->others.empty())) return usage;
   // By estimate: it needs no table, which this thread would have to wait for, and is near enough
   // (S-11.6).
   const auto& counter = tokens::counter_for(target().upstream->type, target().model);
   std::string_view text = so_far->text;
-  if (plan_.continuation != nullptr) {
-    text.remove_prefix(std::min(text.size(), plan_.continuation->text.size()));
+  const Continuation* const continuation = plan_.continuation;
+  if (continuation != nullptr && continuation->method == JoinMethod::prefill) {
+    text.remove_prefix(std::min(text.size(), continuation->text.size()));
+  } else if (continuation != nullptr) {
+    text = text.substr(0, facts.content_bytes);  // what it said again costs once more
   }
   usage.output =
       std::max<std::int64_t>(1, counter.estimate(text) + counter.estimate(so_far->others));
   return usage;
+}
+
+/// What was told of it is of its beginning: some providers tell first, and again at the end.
+bool Flight::is_partial(const RelayFacts& facts) const {
+  return journey_.operation.is_stream() && facts.content_bytes > 0 && !facts.is_complete;
+}
+
+/// S-11.1: the input as told, and of the output what came if that is more.
+Charge Flight::charge_for(const RelayFacts& facts, const wire::Usage& estimate) const {
+  std::optional<wire::Usage> told = facts.usage;
+  const std::int64_t untold = told ? estimate.output - told->output_total() : 0;
+  const bool is_raised = untold > 0 && is_partial(facts);
+  if (is_raised) told->output += untold;
+  Charge charged = charge(target(), journey_.operation, told, estimate, row().started_ms);
+  charged.is_estimated = charged.is_estimated || is_raised;
+  return charged;
 }
 
 /// S-11.2: what reached the client is charged to it, what the provider may bill besides is our own
@@ -249,14 +266,15 @@ void Flight::book(const AttemptEnd& end) {
   const bool has_left = failure == FailureClass::client && !end.is_beaten;
   const bool has_begun = end.first_content_at.has_value();
   const bool is_delivered = has_begun && !end.is_beaten && !journey_.delivery.may_fail_over();
-  const bool may_be_billed =
-      policy::traits(failure).maybe_billed || end.is_beaten || end.facts.usage.has_value();
+  const bool may_be_billed = policy::traits(failure).maybe_billed || end.is_beaten ||
+                             end.facts.usage.has_value() || end.facts.content_bytes > 0;
   row.is_charged = end.is_ok() || is_delivered || has_left;
   if (!row.is_charged && !may_be_billed) return;
+  const bool is_over_before_sent = failure == FailureClass::client && !attempt_.is_sent();
+  if (is_over_before_sent) return;
   const bool is_empty = end.is_ok() && !has_begun;
   const wire::Usage estimate = is_empty ? wire::Usage() : estimated_usage(end.facts);
-  const Charge charged =
-      charge(target(), journey_.operation, end.facts.usage, estimate, row.started_ms);
+  const Charge charged = charge_for(end.facts, estimate);
   row.usage = charged.usage;
   row.is_estimated = charged.is_estimated;
   row.flags = charged.flags;

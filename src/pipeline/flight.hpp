@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pipeline/attempt.hpp"
+#include "pipeline/charge.hpp"
 #include "pipeline/model_pulls.hpp"
 #include "pipeline/succession.hpp"
 
@@ -91,6 +92,8 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   void on_alarm() override { cancellation_.cancel(); }
   [[nodiscard]] AnswerNotes notes() const;
   [[nodiscard]] wire::Usage estimated_usage(const RelayFacts& facts) const;
+  [[nodiscard]] bool is_partial(const RelayFacts& facts) const;
+  [[nodiscard]] Charge charge_for(const RelayFacts& facts, const wire::Usage& estimate) const;
   void note(const RelayFacts& facts);
   void stop_draining();
   [[nodiscard]] health::AttemptFigures figures(const AttemptEnd& end, net::TimePoint ended) const;

@@ -17,7 +17,14 @@ class JoiningRelay final : public Relay, private wire::EventSink {
       : continuation_(continuation),
         before_(*continuation.before),
         decoder_(codec_of(target.dialect).make_stream_decoder(target.upstream->quirks)) {
-    if (continuation.method == JoinMethod::replay) awaited_ = continuation.text;
+    const std::string_view text = continuation.text;
+    if (continuation.method == JoinMethod::replay) {
+      awaited_ = text;
+    } else if (target.dialect == wire::Dialect::anthropic) {
+      // An unfinished turn is sent without the white space at its end, which this API refuses, so
+      // that the model may begin with it.
+      space_ = text.substr(std::min(text.size(), text.find_last_not_of(" \n\r\t") + 1));
+    }
   }
 
   Result<> whole(std::string_view, std::string&) override {
@@ -103,10 +110,15 @@ class JoiningRelay final : public Relay, private wire::EventSink {
     }
     awaited_.remove_prefix(known);
     text.remove_prefix(known);
+    while (!space_.empty() && text.starts_with(space_.front())) {
+      space_.remove_prefix(1);
+      text.remove_prefix(1);
+    }
     if (text.empty()) return;
+    space_ = {};
     wire::StreamEvent rest = event;
     rest.text = text;
-    if (known > 0) rest.logprobs = {};  // they belong to the whole piece
+    if (text.size() < event.text.size()) rest.logprobs = {};  // they belong to the whole piece
     write(rest);
   }
 
@@ -123,6 +135,7 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   Relay& before_;
   std::unique_ptr<wire::StreamDecoder> decoder_;
   std::string_view awaited_;  ///< of a replay: what the client has and it has not said again yet
+  std::string_view space_;    ///< of a prefill: what the client has and it may say again
   std::string* out_ = nullptr;
 };
 

@@ -9,10 +9,15 @@ namespace weir::sim {
 using pipeline::CallResult;
 using pipeline::Outcome;
 
+bool SimClient::is_lost() {
+  if (fuse_.blows()) is_gone_ = true;
+  return is_gone_;
+}
+
 net::Task<bool> SimClient::respond(int status, std::string_view fields, std::string_view body) {
   static_cast<void>(fields);
   if (status_ != 0) broken_ = "a second answer (I-5)";
-  if (is_gone_) co_return false;
+  if (is_lost()) co_return false;
   status_ = status;
   is_whole_ = is_ended_ = true;
   body_.assign(body);
@@ -22,14 +27,14 @@ net::Task<bool> SimClient::respond(int status, std::string_view fields, std::str
 net::Task<bool> SimClient::begin(int status, std::string_view fields) {
   static_cast<void>(fields);
   if (status_ != 0) broken_ = "a second answer (I-5)";
-  if (is_gone_) co_return false;
+  if (is_lost()) co_return false;
   status_ = status;
   co_return true;
 }
 
 net::Task<bool> SimClient::write(std::string_view bytes) {
   if (status_ == 0 || is_ended_) broken_ = "bytes outside an answer";
-  if (is_gone_) co_return false;
+  if (is_lost()) co_return false;
   if (plan_.write_pause > net::Duration::zero()) {
     net::Sleep pause(loop_, loop_.now() + plan_.write_pause, cancellation_);
     const bool has_waited = co_await pause;
@@ -42,66 +47,11 @@ net::Task<bool> SimClient::write(std::string_view bytes) {
 net::Task<bool> SimClient::end() {
   if (status_ == 0 || is_ended_) broken_ = "an end without an answer";
   is_ended_ = true;
-  co_return !is_gone_;
-}
-
-/// What a stream said, put together.
-struct SimClient::Heard {
-  std::string text;
-  int finishes = 0;
-  int errors = 0;
-  int terminators = 0;
-  int usages = 0;
-  std::uint32_t output_tokens = 0;
-  bool is_broken = false;
-};
-
-SimClient::Heard SimClient::hear_stream() const {
-  Heard heard;
-  std::string_view rest = body_;
-  json::Document document;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (line.empty() || line.starts_with(':')) continue;
-    if (!line.starts_with("data: ") || heard.terminators > 0) {
-      heard.is_broken = true;
-      continue;
-    }
-    const std::string_view data = line.substr(6);
-    if (data == "[DONE]") {
-      heard.terminators += 1;
-      continue;
-    }
-    if (!document.parse(data)) {
-      heard.is_broken = true;
-      continue;
-    }
-    const json::Value root = document.root();
-    if (root.find("error")) heard.errors += 1;
-    if (const auto usage = root.find("usage"); usage && usage->is_object()) {
-      heard.usages += 1;
-      const auto tokens = usage->find("completion_tokens");
-      if (tokens) heard.output_tokens = static_cast<std::uint32_t>(tokens->as_int().value_or(0));
-    }
-    const auto choices = root.find("choices");
-    if (!choices || !choices->is_array()) continue;
-    for (const json::Value choice : choices->elements()) {
-      if (const auto delta = choice.find("delta")) {
-        if (const auto content = delta->find("content"); content && content->is_string()) {
-          content->append_string_to(heard.text);
-        }
-      }
-      if (const auto finish = choice.find("finish_reason"); finish && finish->is_string()) {
-        heard.finishes += 1;
-      }
-    }
-  }
-  return heard;
+  co_return !is_lost();
 }
 
 std::optional<std::string> SimClient::judge_stream(const CallResult& result) const {
-  const Heard heard = hear_stream();
+  const Heard heard = hear_stream(plan_.dialect, body_);
   const std::string whole = words_of(plan_.number, 0, plan_.words);
   if (heard.is_broken) return "a stream that is no stream";
   if (!whole.starts_with(heard.text)) return "text that is not the answer's (I-5): " + heard.text;
@@ -128,11 +78,8 @@ std::optional<std::string> SimClient::judge_whole(const CallResult& result) cons
     return root.find("error") ? std::nullopt : std::optional<std::string>("an error without words");
   }
   if (status_ != 200) return "an answer with a status of failure";
-  const auto choices = root.find("choices");
-  if (!choices || choices->size() != 1) return "an answer without a choice";
-  const auto message = (*choices->elements().begin()).find("message");
-  const auto content = message ? message->find("content") : std::nullopt;
-  if (!content || !content->equals(words_of(plan_.number, 0, plan_.words))) {
+  const auto text = speech_of(plan_.dialect).text_of(root);
+  if (text != words_of(plan_.number, 0, plan_.words)) {
     return "an answer that is not the request's";
   }
   return std::nullopt;

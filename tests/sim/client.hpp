@@ -9,14 +9,18 @@
 #include "net/loop.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/delivery.hpp"
+#include "sim/network.hpp"
+#include "sim/speech.hpp"
 
 namespace weir::sim {
 
 /// What a client asks for and how it behaves.
 struct ClientPlan {
   std::uint64_t number = 0;
+  wire::Dialect dialect = wire::Dialect::openai_chat;
   std::uint32_t words = 0;
   bool is_stream = false;
+  bool tells_limit = false;  ///< of the answer's length
   std::optional<net::Duration> leaves_after;
   net::Duration write_pause{};  ///< how long it takes to accept a piece
 };
@@ -25,7 +29,7 @@ struct ClientPlan {
 /// whether it was right.
 class SimClient final : public pipeline::ClientChannel {
  public:
-  SimClient(net::Loop& loop, ClientPlan plan) : loop_(loop), plan_(plan) {}
+  SimClient(net::Loop& loop, Fuse& fuse, ClientPlan plan) : loop_(loop), fuse_(fuse), plan_(plan) {}
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override;
   net::Task<bool> begin(int status, std::string_view fields) override;
@@ -45,12 +49,13 @@ class SimClient final : public pipeline::ClientChannel {
   [[nodiscard]] std::optional<std::string> judge(const pipeline::CallResult& result) const;
 
  private:
-  struct Heard;
-  [[nodiscard]] Heard hear_stream() const;
+  /// The client is gone, or goes with this very call.
+  bool is_lost();
   [[nodiscard]] std::optional<std::string> judge_stream(const pipeline::CallResult& result) const;
   [[nodiscard]] std::optional<std::string> judge_whole(const pipeline::CallResult& result) const;
 
   net::Loop& loop_;
+  Fuse& fuse_;
   ClientPlan plan_;
   net::Cancellation cancellation_;
   bool is_gone_ = false;

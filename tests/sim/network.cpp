@@ -36,12 +36,22 @@ class WireStream final : public net::Stream {
 
 }  // namespace
 
-void Wire::send(std::string bytes) {
-  loop_.after(latency_, [self = shared_from_this(), bytes = std::move(bytes)] {
+void Wire::send(std::string bytes, std::function<void()> on_taken) {
+  loop_.after(latency_, [self = shared_from_this(), bytes = std::move(bytes),
+                         on_taken = std::move(on_taken)] {
     if (self->is_closed_ || self->is_reset_) return;
     self->input_.append(bytes);
+    self->arrived_ += bytes.size();
+    self->marks_.emplace_back(self->arrived_, on_taken);
     self->wake_reader();
   });
+}
+
+void Wire::fall_apart() {
+  is_reset_ = true;
+  input_.clear();
+  marks_.clear();
+  wake_reader();
 }
 
 void Wire::end() {
@@ -51,17 +61,17 @@ void Wire::end() {
   });
 }
 
-void Wire::reset() {
-  loop_.after(latency_, [self = shared_from_this()] {
-    self->is_reset_ = true;
-    self->input_.clear();
-    self->wake_reader();
+void Wire::reset(std::function<void()> on_taken) {
+  loop_.after(latency_, [self = shared_from_this(), on_taken = std::move(on_taken)] {
+    if (on_taken && !self->is_closed_) on_taken();
+    self->fall_apart();
   });
 }
 
 void Wire::start_read(net::ReadWaiter& waiter) {
   WEIR_ASSERT(reader_ == nullptr);
   reader_ = &waiter;
+  if (fuse_.blows()) fall_apart();
   if (!input_.empty() || is_ended_ || is_reset_ || is_closed_) wake_reader();
 }
 
@@ -82,8 +92,15 @@ void Wire::complete_read() {
   } else if (!input_.empty()) {
     const std::span<char> room = reader_->room();
     result.bytes = std::min(room.size(), input_.size());
+    // One piece at a time: bytes that the gateway has, but never came to look at, would be on one
+    // side's book only.
+    result.bytes = std::min<std::size_t>(result.bytes, marks_.front().first - taken_);
     std::memcpy(room.data(), input_.data(), result.bytes);
     input_.erase(0, result.bytes);
+    taken_ += result.bytes;
+    for (; !marks_.empty() && marks_.front().first <= taken_; marks_.pop_front()) {
+      if (marks_.front().second) marks_.front().second();
+    }
   } else {
     result.error = is_reset_ ? net::NetError::reset : net::NetError::end_of_stream;
   }
@@ -96,12 +113,13 @@ net::NetError Wire::write_error() const {
 }
 
 net::IoResult Wire::try_write(const net::WritePieces& pieces) {
+  if (fuse_.blows()) fall_apart();
   if (const net::NetError error = write_error(); error != net::NetError::none) return {0, error};
   std::string bytes;
   for (const std::string_view piece : pieces) bytes.append(piece);
   const std::size_t size = bytes.size();
   loop_.after(latency_, [self = shared_from_this(), bytes = std::move(bytes)] {
-    if (self->peer_ && !self->is_closed_) self->peer_->on_bytes(bytes);
+    if (self->peer_) self->peer_->on_bytes(bytes);  // also what was written before a close
   });
   return {size, net::NetError::none};
 }
@@ -138,6 +156,7 @@ net::Task<net::Connected> VirtualConnector::connect(const net::Origin& origin,
   net::Connected connected;
   const Reception* reception = receive_(origin);
   WEIR_ASSERT(reception != nullptr);  // I-10: only addresses of the configuration
+  const bool has_no_way = fuse_.blows();
   const bool is_silent = reception->kind == Reception::Kind::silence;
   net::Sleep travel(loop_, loop_.now() + (is_silent ? timeouts.connect : reception->latency),
                     cancellation);
@@ -148,11 +167,11 @@ net::Task<net::Connected> VirtualConnector::connect(const net::Origin& origin,
   } else if (is_silent) {
     connected.error = net::NetError::timed_out;
     connected.reason = "no answer";
-  } else if (now.kind == Reception::Kind::refuse) {
+  } else if (now.kind == Reception::Kind::refuse || has_no_way) {
     connected.error = net::NetError::refused;
     connected.reason = "refused";
   } else {
-    auto wire = std::make_shared<Wire>(loop_, now.latency);
+    auto wire = std::make_shared<Wire>(loop_, fuse_, now.latency);
     wire->set_peer(now.serve(wire));
     connected.stream = std::make_unique<WireStream>(std::move(wire));
   }

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "json/document.hpp"
-#include "json/writer.hpp"
+#include "tokens/counter.hpp"
 
 namespace weir::sim {
 namespace {
@@ -47,13 +48,23 @@ constexpr bool is_of_whole(Fault fault) {
   return fault == Fault::broken_json || fault == Fault::cut_body || fault == Fault::lying_length;
 }
 
+std::string content_of(json::Value message) {
+  const auto content = message.find("content");
+  if (!content) return {};
+  if (content->is_string()) return content->as_string();
+  std::string text;
+  for (const json::Value part : content->elements()) {
+    if (const auto words = part.find("text")) words->append_string_to(text);
+  }
+  return text;
+}
+
 /// What a request asks for, read out of its last user message: `R.N`, words from 0 to N.
 struct Order {
   std::uint64_t request = 0;
   std::uint32_t words = 0;
-  std::uint32_t already = 0;  ///< words that stand in an unfinished turn of the assistant
+  std::string already;  ///< stands in an unfinished turn of the assistant
   bool is_stream = false;
-  bool wants_usage = false;
 };
 
 std::optional<Order> read_order(std::string_view body) {
@@ -64,58 +75,20 @@ std::optional<Order> read_order(std::string_view body) {
   const auto messages = root.find("messages");
   if (!messages) return std::nullopt;
   std::string text;
-  std::string begun;
   for (const json::Value message : messages->elements()) {
-    const auto content = message.find("content");
     const auto role = message.find("role");
-    if (!content || !role || !content->is_string()) continue;
-    begun.clear();
-    (role->equals("user") ? text : begun) = content->as_string();
+    if (!role) continue;
+    order.already.clear();
+    (role->equals("user") ? text : order.already) = content_of(message);
   }
   const std::size_t dot = text.find('.');
   if (dot == std::string::npos) return std::nullopt;
   const char* const end = text.data() + text.size();
   std::from_chars(text.data(), text.data() + dot, order.request);
   std::from_chars(text.data() + dot + 1, end, order.words);
-  order.already = static_cast<std::uint32_t>(std::count(begun.begin(), begun.end(), ' '));
   const auto stream = root.find("stream");
   order.is_stream = stream && stream->is_boolean() && stream->as_bool();
-  const auto options = root.find("stream_options");
-  order.wants_usage = options.has_value();
   return order;
-}
-
-std::string usage_json(const Order& order) {
-  const std::uint32_t output = order.words - order.already;
-  std::string out = R"("usage":{"prompt_tokens":3,"completion_tokens":)";
-  out.append(std::to_string(output)).append(R"(,"total_tokens":)");
-  return out.append(std::to_string(output + 3)).append("}");
-}
-
-std::string whole_json(const Order& order) {
-  std::string out =
-      R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,)"
-      R"("message":{"role":"assistant","content":")";
-  out.append(words_of(order.request, order.already, order.words));
-  return out.append(R"("},"finish_reason":"stop"}],)").append(usage_json(order)).append("}");
-}
-
-std::string event(std::string_view choices, std::string_view more = {}) {
-  std::string out =
-      R"(data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[)";
-  return out.append(choices).append("]").append(more).append("}\n\n");
-}
-
-std::string word_event(const Order& order, std::uint32_t word) {
-  std::string choice = R"({"index":0,"delta":{"content":")";
-  choice.append(words_of(order.request, word, word + 1));
-  return event(choice.append(R"("},"finish_reason":null})"));
-}
-
-std::string end_events(const Order& order) {
-  std::string out = event(R"({"index":0,"delta":{},"finish_reason":"stop"})");
-  if (order.wants_usage) out.append(event("", "," + usage_json(order)));
-  return out.append("data: [DONE]\n\n");
 }
 
 std::string head(std::string_view status, std::string_view media_type, std::string_view framing,
@@ -154,6 +127,26 @@ std::string words_of(std::uint64_t request, std::uint32_t from, std::uint32_t to
   return out;
 }
 
+namespace {
+
+/// What a provider says that it took. More than the gateway's estimate of any word, so that what is
+/// set aside for an answer always covers it.
+constexpr std::int64_t tokens_per_word = 8;
+
+/// What is left to be said, word by word.
+std::vector<std::string> pieces_of(const Order& order) {
+  std::string words = words_of(order.request, 0, order.words);
+  if (words.starts_with(order.already)) words.erase(0, order.already.size());
+  std::vector<std::string> pieces;
+  for (std::size_t end = 0; !words.empty(); words.erase(0, end)) {
+    end = words.find(' ') + 1;
+    pieces.push_back(words.substr(0, end));
+  }
+  return pieces;
+}
+
+}  // namespace
+
 /// One connection of the gateway: reads requests, plays answers.
 class Provider::Connection final : public Peer,
                                    public std::enable_shared_from_this<Provider::Connection> {
@@ -184,21 +177,38 @@ class Provider::Connection final : public Peer,
     if (input_.size() < head_end + 4 + length) return;
     const std::string body = input_.substr(head_end + 4, length);
     input_.erase(0, head_end + 4 + length);
-    if (const auto order = read_order(body)) serve(*order);
+    const auto order = read_order(body);
+    if (!order) return;
+    if (service_ && provider_.closes_idle_connection()) return let_go(*order);
+    serve(*order);
+  }
+
+  /// T-25: the connection was closed while the request was on its way. Until the gateway learns of
+  /// that, it has to take the request for served.
+  void let_go(const Order& order) {
+    is_gone_ = true;
+    auto unserved = std::make_shared<Service>();
+    unserved->is_open = false;
+    provider_.book_[order.request].push_back(unserved);
+    wire_->reset([unserved] { unserved->is_free = true; });
   }
 
   void serve(const Order& order) {
     order_ = order;
+    pieces_ = pieces_of(order);
+    used_.input = provider_.count_input_(order.request);
+    used_.output = static_cast<std::int64_t>(pieces_.size()) * tokens_per_word;
     service_ = std::make_shared<Service>();
-    service_->request = order.request;
-    provider_.book_.push_back(service_);
+    provider_.book_[order.request].push_back(service_);
     do {
       fault_ = provider_.draw_fault(false);
     } while (order.is_stream ? is_of_whole(fault_) : is_of_stream(fault_));
     provider_.trace_.add(provider_.loop_.now(), provider_.name_, sim::name(fault_), order.request);
     const auto wait = milliseconds(provider_.random_.uniform(50, 900));
-    const auto late =
-        fault_ == Fault::late_start ? seconds(provider_.random_.uniform(5, 200)) : seconds(0);
+    auto late = milliseconds(0);
+    if (fault_ == Fault::late_start) late = seconds(provider_.random_.uniform(5, 200));
+    // Sooner it would pass for the end of an idle connection, and nobody would be billed (T-25).
+    if (fault_ == Fault::close_before_answer) late = milliseconds(100);
     later(wait + late, [](Connection& self) { self.answer(); });
   }
 
@@ -226,11 +236,14 @@ class Provider::Connection final : public Peer,
   }
 
   void refuse(std::string_view status, std::string_view fields) {
-    say(whole_answer(status, "application/json", error_body(status), fields));
+    wire_->send(whole_answer(status, "application/json", error_body(status), fields), freeing());
+    close_service();
   }
 
   void answer_whole() {
-    const std::string body = whole_json(order_);
+    std::string words;
+    for (const std::string& piece : pieces_) words.append(piece);
+    const std::string body = provider_.speech_.whole(words, used_);
     const std::string_view half = std::string_view(body).substr(0, body.size() / 2);
     const std::string length = "content-length: " + std::to_string(body.size());
     if (fault_ == Fault::broken_json) return say(whole_answer("200 OK", "application/json", half));
@@ -238,37 +251,53 @@ class Provider::Connection final : public Peer,
       wire_->send(head("200 OK", "application/json", length).append(half));
       return drop(false);
     }
-    service_->words_sent = order_.words - order_.already;
-    service_->is_complete = true;
-    std::string answer = whole_answer("200 OK", "application/json", body);
-    if (fault_ == Fault::lying_length) answer.append("and more");
-    say(std::move(answer));
+    wire_->send(whole_answer("200 OK", "application/json", body), telling(used_));
+    if (fault_ == Fault::lying_length) wire_->send("and more");
+    close_service();
   }
 
   void begin_stream() {
-    wire_->send(head("200 OK", "text/event-stream", "transfer-encoding: chunked"));
-    wire_->send(chunk(event(R"({"index":0,"delta":{"role":"assistant"},"finish_reason":null})")));
-    next_word_ = order_.already;
-    const std::uint32_t words = order_.words - order_.already;
-    fault_at_ = order_.already +
-                static_cast<std::uint32_t>(provider_.random_.uniform(0, words > 0 ? words - 1 : 0));
+    const Speech& speech = provider_.speech_;
+    wire_->send(head("200 OK", speech.stream_media_type(), "transfer-encoding: chunked"));
+    const std::string begin = speech.begin(used_);
+    if (!begin.empty()) wire_->send(chunk(begin), telling(speech.told_at_start(used_)));
+    next_ = 0;
+    fault_at_ = static_cast<std::size_t>(
+        provider_.random_.uniform(0, pieces_.empty() ? 0 : std::ssize(pieces_) - 1));
     send_next();
   }
 
   void send_next() {
-    if (is_of_stream(fault_) && next_word_ == fault_at_ && play_stream_fault()) return;
-    if (next_word_ < order_.words) {
-      wire_->send(chunk(word_event(order_, next_word_++)));
-      service_->words_sent += 1;
+    if (is_of_stream(fault_) && next_ == fault_at_ && play_stream_fault()) return;
+    if (next_ < pieces_.size()) {
+      const std::string& words = pieces_[next_++];
+      wire_->send(chunk(provider_.speech_.piece(words)),
+                  [service = service_, words] { take(*service, words); });
       const auto pace = milliseconds(provider_.random_.uniform(1, 60));
       return later(pace, [](Connection& self) { self.send_next(); });
     }
     if (fault_ != Fault::no_terminator) {
-      service_->is_complete = true;
-      wire_->send(chunk(end_events(order_)));
-      if (fault_ == Fault::double_terminator) wire_->send(chunk("data: [DONE]\n\n"));
+      wire_->send(chunk(provider_.speech_.end(used_)), telling(used_));
+      if (fault_ == Fault::double_terminator) wire_->send(chunk(provider_.speech_.end_again()));
     }
     say("0\r\n\r\n");
+  }
+
+  /// The space that an unfinished turn was sent without is nobody's.
+  static void take(Service& service, std::string_view words) {
+    if (service.text_taken.empty() && words.starts_with(' ')) words.remove_prefix(1);
+    service.text_taken.append(words);
+  }
+
+  /// Nothing is billed once the gateway has read that it was refused.
+  [[nodiscard]] std::function<void()> freeing() const {
+    return [service = service_] { service->is_free = true; };
+  }
+
+  /// Bills by `tokens` once the gateway has read them.
+  [[nodiscard]] std::function<void()> telling(std::optional<Tokens> tokens) const {
+    if (!tokens) return {};
+    return [service = service_, tokens] { service->told = *tokens; };
   }
 
   /// True when nothing follows.
@@ -283,12 +312,13 @@ class Provider::Connection final : public Peer,
         return true;
       case Fault::broken_event:
         // It held a word, so whoever skips it loses that.
-        wire_->send(chunk("data: {\"broken\n\n"));
-        next_word_ += 1;
+        wire_->send(chunk(provider_.speech_.broken_piece()));
+        next_ += 1;
         fault_ = Fault::none;
         return false;
       case Fault::error_event:
-        wire_->send(chunk("data: " + error_body("overloaded") + "\n\n"));
+        wire_->send(chunk(provider_.speech_.stream_error()),
+                    next_ == 0 ? freeing() : std::function<void()>());
         say("0\r\n\r\n");
         return true;
       default:
@@ -310,7 +340,6 @@ class Provider::Connection final : public Peer,
   void close_service() {
     if (!service_->is_open) return;
     service_->is_open = false;
-    service_->ended = provider_.loop_.now();
   }
 
   void later(net::Duration wait, void (*work)(Connection&)) {
@@ -323,15 +352,48 @@ class Provider::Connection final : public Peer,
   std::shared_ptr<Wire> wire_;
   std::string input_;
   Order order_;
+  std::vector<std::string> pieces_;  ///< of the answer, as far as it is not there already
+  Tokens used_;
   std::shared_ptr<Service> service_;
   Fault fault_ = Fault::none;
-  std::uint32_t next_word_ = 0;
-  std::uint32_t fault_at_ = 0;
+  std::size_t next_ = 0;
+  std::size_t fault_at_ = 0;
   bool is_gone_ = false;
 };
 
-Provider::Provider(VirtualLoop& loop, Random& random, Trace& trace, std::string name)
-    : loop_(loop), random_(random), trace_(trace), name_(std::move(name)) {}
+Provider::Provider(VirtualLoop& loop, Random& random, Trace& trace, Tariff tariff,
+                   std::function<std::int64_t(std::uint64_t)> count_input)
+    : loop_(loop),
+      random_(random),
+      trace_(trace),
+      tariff_(tariff),
+      name_(tariff.name),
+      speech_(speech_of(tariff.dialect)),
+      count_input_(std::move(count_input)) {}
+
+std::int64_t Provider::bill(std::uint64_t request) const {
+  const auto services = book_.find(request);
+  if (services == book_.end()) return 0;
+  const auto& counter = tokens::counter_for(tariff_.type, tariff_.model);
+  std::int64_t nanousd = 0;
+  for (const auto& service : services->second) {
+    Tokens tokens = service->told.value_or(Tokens{});
+    if (!service->told && service->is_free) continue;
+    if (!service->told) tokens.input = count_input_(request);
+    if (!service->text_taken.empty()) {
+      tokens.output = std::max(tokens.output, counter.estimate(service->text_taken));
+    }
+    nanousd += tokens.input * tariff_.input_nanousd + tokens.output * tariff_.output_nanousd;
+  }
+  return nanousd;
+}
+
+bool Provider::is_serving(std::uint64_t request) const {
+  const auto services = book_.find(request);
+  return services != book_.end() &&
+         std::any_of(services->second.begin(), services->second.end(),
+                     [](const auto& service) { return service->is_open; });
+}
 
 const Reception* Provider::receive() {
   const Fault fault = draw_fault(true);
@@ -359,6 +421,8 @@ Fault Provider::draw_fault(bool is_connection) {
   return Fault::none;
 }
 
+bool Provider::closes_idle_connection() { return !is_calm_ && random_.uniform(0, 49) == 0; }
+
 /// Fair, showers of everything, or a storm of one kind; each for a while.
 void Provider::change_weather() {
   weather_.per_mille.fill(0);
@@ -371,10 +435,6 @@ void Provider::change_weather() {
     weather_.per_mille[static_cast<std::size_t>(random_.uniform(1, fault_count - 1))] = 900;
   }
   weather_.until = loop_.now() + seconds(random_.uniform(5, 120));
-}
-
-void Provider::forget_before(net::TimePoint time) {
-  std::erase_if(book_, [&](const auto& one) { return !one->is_open && one->ended < time; });
 }
 
 void Provider::calm() { is_calm_ = true; }

@@ -3,14 +3,17 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/random.hpp"
 #include "sim/network.hpp"
+#include "sim/speech.hpp"
 #include "sim/trace.hpp"
 
 namespace weir::sim {
@@ -51,25 +54,41 @@ struct Weather {
 
 /// What a provider remembers of a call: its book, to be compared with the gateway's.
 struct Service {
-  std::uint64_t request = 0;
-  std::uint32_t words_sent = 0;  ///< words of the answer that left for the gateway
-  bool is_complete = false;      ///< everything was sent, the end included
-  bool is_open = true;           ///< neither side has ended it
-  net::TimePoint ended{};        ///< once it isn't open
+  bool is_open = true;         ///< neither side has ended it
+  bool is_free = false;        ///< it was refused
+  std::string text_taken;      ///< of the answer, what the gateway has read
+  std::optional<Tokens> told;  ///< the latest usage that the gateway has read
+};
+
+/// Who a provider is and what it takes for a token.
+struct Tariff {
+  std::string_view name;
+  std::string_view type;
+  std::string_view model;
+  wire::Dialect dialect = wire::Dialect::openai_chat;
+  std::int64_t input_nanousd = 0;
+  std::int64_t output_nanousd = 0;
 };
 
 /// A model provider with moods. Answers request number R, which asks for N words, with the words
 /// `R.0 R.1 ... R.N-1`, whoever is asked: so a mixed, doubled or shortened answer shows at once.
 class Provider {
  public:
-  Provider(VirtualLoop& loop, Random& random, Trace& trace, std::string name);
+  /// `count_input` says how many tokens the input of a request has.
+  Provider(VirtualLoop& loop, Random& random, Trace& trace, Tariff tariff,
+           std::function<std::int64_t(std::uint64_t request)> count_input);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// For the next connection.
   const Reception* receive();
-  [[nodiscard]] const std::vector<std::shared_ptr<Service>>& book() const noexcept { return book_; }
-  /// Forgets services that have ended before `time`.
-  void forget_before(net::TimePoint time);
+  /// What it charges for all that it did for a request: by what it told of its usage or, where that
+  /// did not arrive, by what the gateway could count itself.
+  [[nodiscard]] std::int64_t bill(std::uint64_t request) const;
+  [[nodiscard]] bool was_asked(std::uint64_t request) const { return book_.contains(request); }
+  [[nodiscard]] bool is_serving(std::uint64_t request) const;
+  void forget(std::uint64_t request) { book_.erase(request); }
+  /// Nothing is in it that was not forgotten.
+  [[nodiscard]] bool is_book_empty() const { return book_.empty(); }
   /// From now on nothing goes wrong.
   void calm();
 
@@ -77,16 +96,20 @@ class Provider {
   class Connection;
   friend class Connection;
   Fault draw_fault(bool is_connection);
+  [[nodiscard]] bool closes_idle_connection();
   void change_weather();
 
   VirtualLoop& loop_;
   Random& random_;
   Trace& trace_;
+  Tariff tariff_;
   std::string name_;
+  const Speech& speech_;
+  std::function<std::int64_t(std::uint64_t)> count_input_;
   Weather weather_;
   Reception reception_;
   bool is_calm_ = false;
-  std::vector<std::shared_ptr<Service>> book_;
+  std::unordered_map<std::uint64_t, std::vector<std::shared_ptr<Service>>> book_;  ///< by request
 };
 
 /// The answer that request `request` should get, as far as `words` go.
