@@ -211,6 +211,38 @@ void append_failovers(std::vector<MetricFamily>& families, const Moment& moment)
   if (!family.metric.empty()) families.push_back(std::move(family));
 }
 
+using LedgerCount = std::atomic<std::uint64_t> ledger::Figures::*;
+
+struct LedgerRow {
+  std::string_view name;
+  std::string_view help;
+  LedgerCount count;
+};
+
+// clang-format off
+constexpr std::array ledger_rows{
+    LedgerRow{"weir_ledger_intents_total", "Calls written down before their first attempt", &ledger::Figures::intents},
+    LedgerRow{"weir_ledger_checkpoints_total", "Notes of what an attempt has taken so far", &ledger::Figures::checkpoints},
+    LedgerRow{"weir_ledger_settlements_total", "Calls written down as they ended", &ledger::Figures::settlements},
+    LedgerRow{"weir_ledger_bytes_total", "Bytes written", &ledger::Figures::bytes},
+    LedgerRow{"weir_ledger_segments_total", "Segments made", &ledger::Figures::segments},
+    LedgerRow{"weir_ledger_syncs_total", "Times that what was written was synced", &ledger::Figures::syncs},
+    LedgerRow{"weir_ledger_sync_failures_total", "Syncs that failed", &ledger::Figures::sync_failures},
+    LedgerRow{"weir_ledger_segment_failures_total", "Segments that could not be made", &ledger::Figures::segment_failures},
+    LedgerRow{"weir_ledger_refused_total", "Calls that could not be written down before their first attempt", &ledger::Figures::refused},
+    LedgerRow{"weir_ledger_late_total", "Ends of calls that had to wait in memory", &ledger::Figures::late},
+    LedgerRow{"weir_ledger_lost_total", "Ends of calls that found no room there either", &ledger::Figures::lost},
+};
+// clang-format on
+
+void append_ledger(std::vector<MetricFamily>& families, const ledger::Figures& figures) {
+  for (const LedgerRow& row : ledger_rows) {
+    const auto count = (figures.*row.count).load(std::memory_order_relaxed);
+    families.push_back(single(std::string(row.name), std::string(row.help), MetricType::Counter,
+                              static_cast<double>(count)));
+  }
+}
+
 void append_process(std::vector<MetricFamily>& families, const ProcessFacts& process) {
   families.push_back(single("process_cpu_seconds_total", "CPU time of the process",
                             MetricType::Counter, process.cpu_seconds));
@@ -226,6 +258,13 @@ void append_process(std::vector<MetricFamily>& families, const ProcessFacts& pro
                             MetricType::Gauge, static_cast<double>(process.body_bytes)));
   families.push_back(single("weir_calls_shed_total", "Model calls refused because of overload",
                             MetricType::Counter, static_cast<double>(process.calls_shed)));
+  families.push_back(single("weir_reservations_open",
+                            "What calls and attempts have set aside of limits and budgets",
+                            MetricType::Gauge, static_cast<double>(process.reservations_open)));
+  families.push_back(single("weir_reservations_leaked_total",
+                            "Reservations that nobody settled within a minute of their call's end",
+                            MetricType::Counter, static_cast<double>(process.reservations_leaked)));
+  if (process.ledger != nullptr) append_ledger(families, *process.ledger);
   MetricFamily build = single("weir_build_info", "The running version", MetricType::Gauge, 1);
   build.metric.front().label.push_back({"version", std::string(version())});
   families.push_back(std::move(build));

@@ -11,6 +11,7 @@
 
 #include "admin/model_view.hpp"
 #include "config/resolve.hpp"
+#include "ledger/lane.hpp"
 #include "pipeline/route.hpp"
 #include "shared_state/failovers.hpp"
 #include "shared_state/gate.hpp"
@@ -79,6 +80,9 @@ struct ProcessFacts {
   std::int64_t calls = 0;
   std::int64_t body_bytes = 0;
   std::uint64_t calls_shed = 0;
+  std::size_t reservations_open = 0;
+  std::uint64_t reservations_leaked = 0;
+  const ledger::Figures* ledger = nullptr;  ///< null: there is none
 };
 /// Prometheus' text format. Labels come from names of the configuration only; of more than 1000
 /// providers the rest is summed up as `other` (rule G-5).

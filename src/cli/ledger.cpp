@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <poll.h>
 #include <unistd.h>
@@ -23,6 +24,9 @@
 #include "ledger/verify.hpp"
 #include "net/http/date.hpp"
 #include "config/values.hpp"
+#include "server/usage_watch.hpp"
+#include "store/files.hpp"
+#include "usage/store.hpp"
 #include "wire/ollama/timestamp.hpp"
 
 namespace weir::cli {
@@ -142,8 +146,59 @@ std::string shown(const ledger::CallRecord& call, bool is_json) {
   return line + "\n";
 }
 
+/// What the index of the ledger knows of one call.
+struct Indexed {
+  std::optional<ledger::CallRecord> call;
+  ledger::Position read;  ///< so far it goes
+};
+
+/// An index that is not there, or can't be read, knows nothing. Looking makes none.
+Indexed look_up(const std::string& data_directory, const std::string& request_id) {
+  Indexed indexed;
+  const std::string file = server::usage_file(data_directory);
+  const auto looked = store::read_file(file, 0);
+  if (!looked && looked.error().code != ErrorCode::too_large) return indexed;
+  const auto store = usage::Store::open(file);
+  if (!store) return indexed;
+  if (auto position = (*store)->position()) indexed.read = *std::move(position);
+  const auto place = (*store)->find(request_id);
+  if (!place || !*place) return indexed;
+  if (auto call = ledger::read_at(data_directory, **place)) indexed.call = *std::move(call);
+  return indexed;
+}
+
+/// True: it was shown.
+Result<bool> show_first(const std::string& data_directory, const Filter& filter,
+                        ledger::Position from) {
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory, std::move(from)));
+  for (;;) {
+    WEIR_TRY_ASSIGN(entry, reader.next());
+    if (!entry) return false;
+    if (!filter.takes(entry->call)) continue;
+    print(shown(entry->call, true));
+    return true;
+  }
+}
+
+/// The index answers at once; what it does not know yet is at the end of the ledger, what it has
+/// forgotten at the beginning.
+Result<> log_one(const std::string& data_directory, const Filter& filter) {
+  Indexed indexed = look_up(data_directory, filter.options.id);
+  if (indexed.call && filter.takes(*indexed.call)) {
+    print(shown(*indexed.call, true));
+    return {};
+  }
+  const bool has_index = indexed.read != ledger::Position();
+  WEIR_TRY_ASSIGN(is_shown, show_first(data_directory, filter, std::move(indexed.read)));
+  if (is_shown || !has_index) return {};
+  WEIR_TRY_ASSIGN(is_old, show_first(data_directory, filter, {}));
+  static_cast<void>(is_old);
+  return {};
+}
+
 Result<> log(const std::string& data_directory, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
+  if (!options.id.empty() && !options.follows) return log_one(data_directory, filter);
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory));
   // One call is shown with its attempts.
   const bool is_json = options.is_json || !options.id.empty();

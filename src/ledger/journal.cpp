@@ -53,6 +53,7 @@ AttemptView view_of(const pipeline::AttemptRow& row) {
   view.usage = row.usage;
   view.cost_nanousd = row.cost_nanousd;
   view.exposure_nanousd = row.exposure_nanousd;
+  view.windows = row.windows;
   return view;
 }
 

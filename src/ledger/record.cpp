@@ -118,11 +118,12 @@ class Encoder {
     put_usage(attempt.usage);
     put_signed(attempt.cost_nanousd);
     put_signed(attempt.exposure_nanousd);
+    put_texts(attempt.windows);
   }
   void put_attempts(std::span<const AttemptView> attempts) {
     char* const count = at_++;
     std::size_t written = 0;
-    while (written < std::min(attempts.size(), attempts_max) && has_room_for_attempt()) {
+    while (written < std::min(attempts.size(), attempts_max) && has_room_for(attempts[written])) {
       // Each begins with its size, so that later versions can add to it.
       char* const size = at_;
       at_ += sizeof(std::uint16_t);
@@ -135,9 +136,13 @@ class Encoder {
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
 
  private:
-  [[nodiscard]] bool has_room_for_attempt() const {
-    constexpr std::size_t attempt_bytes_max = 4 * (text_bytes_max + 2) + 20 * 10 + 2;
-    return size() + attempt_bytes_max + alignment <= record_bytes_max;
+  [[nodiscard]] bool has_room_for(const AttemptView& attempt) const {
+    std::size_t bytes_max = 4 * (text_bytes_max + 2) + 21 * 10 + 2;
+    const std::size_t windows = std::min(attempt.windows.size(), list_count_max);
+    for (const std::string& text : attempt.windows.first(windows)) {
+      bytes_max += std::min(text.size(), text_bytes_max) + 2;
+    }
+    return size() + bytes_max + alignment <= record_bytes_max;
   }
 
   char* begin_;
@@ -223,6 +228,7 @@ class Decoder {
     attempt.usage = get_usage();
     attempt.cost_nanousd = get_signed();
     attempt.exposure_nanousd = get_signed();
+    if (!rest_.empty()) attempt.windows = get_texts();  // earlier versions wrote none
     return attempt;
   }
   std::vector<AttemptRecord> get_attempts() {
@@ -410,6 +416,7 @@ AttemptView view_of(const AttemptRecord& record) {
   view.usage = record.usage;
   view.cost_nanousd = record.cost_nanousd;
   view.exposure_nanousd = record.exposure_nanousd;
+  view.windows = record.windows;
   return view;
 }
 

@@ -82,7 +82,8 @@ struct BasicAttempt {
   std::uint32_t flags = 0;
   wire::Usage usage = {};
   std::int64_t cost_nanousd = 0;
-  std::int64_t exposure_nanousd = 0;  ///< what the provider may charge us besides
+  std::int64_t exposure_nanousd = 0;     ///< what the provider may charge us besides
+  typename Storage::Texts windows = {};  ///< of its target and provider, as it began
 
   [[nodiscard]] bool has(std::uint32_t bit) const { return (flags & bit) != 0; }
   bool operator==(const BasicAttempt&) const = default;
@@ -122,7 +123,7 @@ struct BasicCall {
   wire::Usage usage = {};  ///< charged to the client, over all attempts
   std::int64_t cost_nanousd = 0;
   std::int64_t exposure_nanousd = 0;
-  typename Storage::Texts windows = {};  ///< ids of the budget windows as of admission (S-11.5)
+  typename Storage::Texts windows = {};  ///< ids of its client's windows as of admission (S-11.5)
   typename Storage::Text price_version = {};
   typename Storage::Attempts attempts = {};
 

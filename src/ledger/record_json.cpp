@@ -52,8 +52,9 @@ void write_attempt(json::Writer& json, const AttemptRecord& attempt) {
       .member("recovered_by", attempt.recovered_by);
   write_usage(json, attempt.usage);
   json.member("cost_nanousd", attempt.cost_nanousd)
-      .member("exposure_nanousd", attempt.exposure_nanousd)
-      .end_object();
+      .member("exposure_nanousd", attempt.exposure_nanousd);
+  write_texts(json, "windows", attempt.windows);
+  json.end_object();
 }
 
 }  // namespace

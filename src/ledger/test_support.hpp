@@ -25,6 +25,7 @@ inline CallRecord full_call() {
   second.recovered_by = 0;
   second.failure = "ok";
   second.exposure_nanousd = 5;
+  second.windows = {"provider:openai:month:2026-11"};
   CallRecord call;
   call.request_id = "req-0123456789";
   call.key = "k1";

@@ -117,7 +117,7 @@ struct Call {
   bool is_shut_down = false;
   bool is_stream = false;                 ///< what is asked for; the attempt loop's
   std::int64_t started_ms = 0;            ///< Unix time; the attempt loop's
-  std::vector<std::string> windows = {};  ///< ids of the budget windows as of admission (S-11.5)
+  std::vector<std::string> windows = {};  ///< ids of its client's windows as of admission (S-11.5)
   std::optional<std::uint64_t> journal_ticket = {};  ///< the journal's, from `open` to `close`
   std::uint64_t admission = 0;   ///< the accounting's own; 0 = nothing is set aside
   std::uint64_t line_place = 0;  ///< the same; 0 = it stands in no line
@@ -158,7 +158,8 @@ struct AttemptRow {
   UsageFlags flags;
   bool is_charged = false;  ///< to the client; otherwise what follows is exposure
   std::int64_t cost_nanousd = 0;
-  std::int64_t exposure_nanousd = 0;  ///< what the provider may charge us beside that
+  std::int64_t exposure_nanousd = 0;      ///< what the provider may charge us beside that
+  std::vector<std::string> windows = {};  ///< ids of its target's windows as it began (S-11.5)
 };
 
 struct CallResult;
@@ -169,8 +170,8 @@ class Accounting {
  public:
   virtual ~Accounting() = default;
   /// Before the first attempt: takes the call into the limits and budgets of its client, all of
-  /// them or none (L-7). Errors: `rate_limited`, `budget_exceeded`, `request_exceeds_limit`; the
-  /// call is then refused.
+  /// them or none (L-7); says the windows it is taken from in the call. Errors: `rate_limited`,
+  /// `budget_exceeded`, `request_exceeds_limit`; the call is then refused.
   virtual Result<> admit(Call& call, const Operation& operation) {
     static_cast<void>(call);
     static_cast<void>(operation);
@@ -192,6 +193,8 @@ class Accounting {
     std::uint64_t id = 0;  ///< 0 = nothing is set aside
     /// The longest answer that is paid for, where the request names none (U-9); 0 = any.
     std::int64_t output_tokens_max = 0;
+    /// Ids of the target's windows that it is taken from.
+    std::vector<std::string> windows = {};
   };
   /// Sets aside what an attempt at `target` may take and cost at most. Errors: `budget_exceeded`,
   /// `rate_limited`, `request_exceeds_limit`; the attempt then does not start, and nothing has

@@ -68,6 +68,7 @@ Flight::Flight(FlightTools& tools, Journey& journey, Plan plan)
   row.target = &target();
   row.is_hedge = plan_.is_hedge;
   row.started_ms = tools.wall.unix_ms();
+  row.windows = std::move(plan_.next.reservation.windows);
   if (journey.call.cancellation.is_cancelled()) {
     cancellation_.cancel();
   } else {
@@ -263,7 +264,7 @@ void Flight::book(const AttemptEnd& end) {
   const FailureClass failure = end.failure();
   row.failure = failure;
   row.ended_ms = tools_.wall.unix_ms();
-  const bool has_left = failure == FailureClass::client && !end.is_beaten;
+  const bool has_left = failure == FailureClass::client && !end.is_beaten && attempt_.is_sent();
   const bool has_begun = end.first_content_at.has_value();
   const bool is_delivered = has_begun && !end.is_beaten && !journey_.delivery.may_fail_over();
   const bool may_be_billed = policy::traits(failure).maybe_billed || end.is_beaten ||

@@ -74,6 +74,7 @@ struct Script {
   std::string retry_after = {};
   net::Duration head_after{};
   net::ExchangeError send_error = net::ExchangeError::none;
+  net::Duration sent_after{};      ///< before that it has not the whole request
   std::vector<Piece> pieces = {};  ///< behind the last: silence
 };
 
@@ -107,6 +108,9 @@ class ScriptedExchange final : public net::Exchange, private net::Cancellable {
     if (!script_.retry_after.empty()) head_.fields.add({"retry-after", script_.retry_after});
     co_return result;
   }
+  [[nodiscard]] bool is_sent() const override {
+    return loop_.now() >= started_ + script_.sent_after;
+  }
   [[nodiscard]] const net::http::ResponseHead& head() const override { return head_; }
 
   net::Task<Piece> read(net::Duration timeout) override {
@@ -135,6 +139,7 @@ class ScriptedExchange final : public net::Exchange, private net::Cancellable {
   VirtualLoop& loop_;
   Script script_;
   int& open_;
+  TimePoint started_ = loop_.now();
   net::Cancellation ended_;
   net::http::ResponseHead head_;
   std::size_t next_ = 0;

@@ -254,7 +254,7 @@ std::optional<Succession::Next> Succession::enter(Candidate& candidate, bool is_
     note_refusal(*candidate.target, reserved.error());
     return std::nullopt;
   }
-  next.reservation = *reserved;
+  next.reservation = *std::move(reserved);
   return next;
 }
 

@@ -77,6 +77,16 @@ std::string_view Calendar::zone_name() const {
   return zone_->name();
 }
 
+std::string Calendar::label(const CalendarWindow& window) const {
+  std::string text(name(period_));
+  if (period_ == Period::total) return text;
+  const date::local_days first = first_day_of(period_, window.id);
+  text += date::format(period_ == Period::month ? ":%Y-%m" : ":%Y-%m-%d", first);
+  if (zone_ != nullptr) text.append("@").append(zone_->name());
+  if (reset_at_ != reset_at_.zero()) text += date::format("+%H:%M", reset_at_);
+  return text;
+}
+
 /// A time that the clocks of the place skip stands for the moment they skip it; of one that they
 /// show twice the first counts.
 std::int64_t Calendar::start_of(std::int64_t id) const {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "weir/result.hpp"
@@ -42,6 +43,9 @@ class Calendar {
   [[nodiscard]] CalendarWindow window_at(std::int64_t unix_ms) const;
   [[nodiscard]] Period period() const { return period_; }
   [[nodiscard]] std::string_view zone_name() const;
+  /// What a window is called, beside all windows of all calendars: `day:2026-11-21`,
+  /// `month:2026-11@Europe/Berlin+06:00`, `total`.
+  [[nodiscard]] std::string label(const CalendarWindow& window) const;
   bool operator==(const Calendar&) const = default;
 
  private:

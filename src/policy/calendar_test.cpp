@@ -110,6 +110,18 @@ TEST(Calendar, W4EveryMomentIsInExactlyOneWindow) {
   }
 }
 
+TEST(Calendar, AWindowsLabelSaysWhatItIsAndWhere) {
+  const std::int64_t now = utc(2026, 11, 21, 12);
+  const auto label = [&](const Calendar& calendar) {
+    return calendar.label(calendar.window_at(now));
+  };
+  EXPECT_EQ(label(make(Period::day, "")), "day:2026-11-21");
+  EXPECT_EQ(label(make(Period::week, "")), "week:2026-11-16");
+  EXPECT_EQ(label(make(Period::month, "Europe/Berlin", 390min)),
+            "month:2026-11@Europe/Berlin+06:30");
+  EXPECT_EQ(label(make(Period::total, "Europe/Berlin")), "total");
+}
+
 TEST(Calendar, AllTimeIsOneWindow) {
   const Calendar total = make(Period::total, "");
   EXPECT_EQ(total.window_at(0), total.window_at(utc(2400, 1, 1)));

@@ -55,6 +55,15 @@ struct BudgetRule {
   bool is_hard = true;               ///< refuses what does not fit
 };
 
+/// What was used and spent in one window.
+struct WindowUse {
+  std::int64_t requests = 0;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::int64_t nanousd = 0;
+  bool operator==(const WindowUse&) const = default;
+};
+
 /// How many steps of priority there are, from `low` to `critical`.
 inline constexpr std::size_t priority_count = 4;
 

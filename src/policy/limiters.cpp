@@ -154,13 +154,18 @@ void SlidingLog::take(std::int64_t cost, const Moment& now) {
 
 void SlidingLog::correct(std::int64_t difference, const Moment& taken, const Moment& now) {
   advance(now.steady);
-  const auto entry =
+  auto entry =
       std::lower_bound(entries_.begin() + static_cast<std::ptrdiff_t>(first_), entries_.end(),
                        taken.steady, [](const Entry& one, TimePoint at) { return one.at < at; });
   if (entry == entries_.end() || now.steady - taken.steady >= window_) return;
-  const std::int64_t before = entry->cost;
-  add_from_zero(entry->cost, difference);
-  used_ += entry->cost - before;
+  // Several may have been taken at that moment; whose they were makes no difference.
+  for (const TimePoint at = entry->at;
+       difference != 0 && entry != entries_.end() && entry->at == at; ++entry) {
+    const std::int64_t before = entry->cost;
+    add_from_zero(entry->cost, difference);
+    used_ += entry->cost - before;
+    difference -= entry->cost - before;
+  }
 }
 
 std::int64_t SlidingLog::used(const Moment& now) {

@@ -122,6 +122,15 @@ TEST(Limiters, L8NothingIsSettledInAWindowThatIsOver) {
   }
 }
 
+TEST(Limiters, L8EachOfSeveralThatWereTakenAtOneMomentIsGivenBack) {
+  for (const Algorithm algorithm : windowed) {
+    Limiter limiter(per_minute(100, algorithm));
+    for (int i = 0; i < 5; ++i) limiter.take(1, at(0s));
+    for (int i = 0; i < 3; ++i) limiter.correct(-1, at(0s), at(0s));
+    EXPECT_EQ(limiter.used(at(0s)), 2) << name(algorithm);
+  }
+}
+
 TEST(Limiters, I4CountsNeverGoBelowZero) {
   for (const Algorithm algorithm : windowed) {
     Limiter limiter(per_minute(10, algorithm));

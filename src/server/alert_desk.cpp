@@ -83,6 +83,25 @@ std::optional<double> used_limit(const pipeline::ReportedLimits::Reading& readin
 
 }  // namespace
 
+std::vector<UsedLimit> used_limits(const std::vector<shared_state::LimitStatus>& limits) {
+  std::vector<UsedLimit> used;
+  const policy::LimitOwner* owner = nullptr;  // of the last one; those of one owner come together
+  for (const shared_state::LimitStatus& limit : limits) {
+    if (limit.unit == policy::LimitUnit::concurrent_requests || limit.in_force <= 0) continue;
+    const double share =
+        static_cast<double>(limit.used + limit.reserved) / static_cast<double>(limit.in_force);
+    if (owner != nullptr && *owner == limit.owner) {
+      used.back().share = std::max(used.back().share, share);
+      continue;
+    }
+    owner = &limit.owner;
+    std::string subject(policy::name(limit.owner.scope));
+    if (!limit.owner.name.empty()) subject.append(":").append(limit.owner.name);
+    used.push_back({std::move(subject), share});
+  }
+  return used;
+}
+
 void AlertDesk::set_config(const config::AlertSettings& settings) {
   std::vector<AlertRule> rules;
   for (const config::AlertRuleConfig& rule : settings.rules) rules.push_back(rule_of(rule));
@@ -103,32 +122,35 @@ std::vector<AlertReading> AlertDesk::readings(const AlertRule& rule, const healt
                                               const engine::Snapshot& snapshot,
                                               const std::vector<ProviderStatus>& status,
                                               std::int64_t now_ms) const {
+  if (rule.metric == AlertMetric::limit_used) return limit_readings(rule, snapshot, now_ms);
   std::vector<std::string> subjects = rule.of;
   if (subjects.empty()) {
     for (const auto& upstream : snapshot.upstreams()) subjects.push_back(upstream->name);
   }
   std::vector<AlertReading> seen;
   for (std::string& subject : subjects) {
-    std::optional<double> value;
-    if (rule.metric == AlertMetric::circuit_open) {
-      value = open_circuit(status, subject);
-    } else if (rule.metric != AlertMetric::limit_used) {
-      value = alert_value(rule, monitor, subject);
-    } else {
-      for (const auto& upstream : snapshot.upstreams()) {
-        if (upstream->name == subject)
-          value = used_limit(upstream->counters->reported.get(), now_ms);
-      }
-    }
+    const std::optional<double> value = rule.metric == AlertMetric::circuit_open
+                                            ? open_circuit(status, subject)
+                                            : alert_value(rule, monitor, subject);
     seen.push_back({std::move(subject), value});
   }
-  if (rule.metric != AlertMetric::limit_used) return seen;
+  return seen;
+}
+
+std::vector<AlertReading> AlertDesk::limit_readings(const AlertRule& rule,
+                                                    const engine::Snapshot& snapshot,
+                                                    std::int64_t now_ms) const {
+  std::vector<AlertReading> seen;
+  const auto add = [&](const std::string& subject, std::optional<double> share) {
+    const bool is_wanted =
+        rule.of.empty() || std::find(rule.of.begin(), rule.of.end(), subject) != rule.of.end();
+    if (is_wanted) seen.push_back({subject, share});
+  };
+  for (const auto& upstream : snapshot.upstreams()) {
+    add(upstream->name, used_limit(upstream->counters->reported.get(), now_ms));
+  }
   for (const LimitSource& source : limit_sources_) {
-    for (UsedLimit& limit : source()) {
-      const bool is_wanted = rule.of.empty() || std::find(rule.of.begin(), rule.of.end(),
-                                                          limit.subject) != rule.of.end();
-      if (is_wanted) seen.push_back({std::move(limit.subject), limit.share});
-    }
+    for (const UsedLimit& limit : source()) add(limit.subject, limit.share);
   }
   return seen;
 }

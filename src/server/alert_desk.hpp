@@ -12,6 +12,7 @@
 #include "health/alerts.hpp"
 #include "server/log.hpp"
 #include "server/webhook.hpp"
+#include "shared_state/account.hpp"
 #include "shared_state/gate.hpp"
 
 namespace weir::server {
@@ -21,6 +22,10 @@ struct UsedLimit {
   std::string subject;
   double share = 0;
 };
+
+/// The fullest limit or budget of each key, user, provider, ...: `key:k1`, `provider:openai`,
+/// `global`. How many calls there may be at once is left out: that is full and empty all the time.
+std::vector<UsedLimit> used_limits(const std::vector<shared_state::LimitStatus>& limits);
 
 /// Decides on alerts and tells of them: the log, the webhook, and whoever asks for the latest.
 ///
@@ -45,6 +50,9 @@ class AlertDesk {
       const health::AlertRule& rule, const health::Monitor& monitor,
       const engine::Snapshot& snapshot, const std::vector<shared_state::ProviderStatus>& status,
       std::int64_t now_ms) const;
+  [[nodiscard]] std::vector<health::AlertReading> limit_readings(const health::AlertRule& rule,
+                                                                 const engine::Snapshot& snapshot,
+                                                                 std::int64_t now_ms) const;
   void tell(const health::AlertEvent& event);
 
   Log& log_;

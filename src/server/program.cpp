@@ -192,6 +192,8 @@ Program::Program(Options options, config::Loaded loaded)
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
   if (idempotency_.is_on()) shared_.idempotency = &idempotency_;
+  health_.add_limits(
+      [this] { return used_limits(limits_.status(std::chrono::steady_clock::now())); });
   for (const FoundServer& found : options_.local_servers) {
     options_.load.local_servers.push_back(found.server);
   }
@@ -229,6 +231,7 @@ Result<> Program::start() {
   const std::lock_guard lock(change_mutex_);
   WEIR_TRY_ASSIGN(first, make_snapshot(config));
   publish(first);
+  restore_limits();
   begin_day();
   health_.start(instance_.folder());
   if (!instance_.folder().empty()) usage_.start(data_directory_);
@@ -320,6 +323,25 @@ Result<> Program::follow_limits() {
     limits_.set({scope, name}, *set, std::chrono::steady_clock::now());
   };
   return directory_->follow_limits(listen);
+}
+
+/// What was spent before the start goes on to count. The ledger is the record of it; its sums are
+/// brought up to date first, which is little unless somebody took them away.
+void Program::restore_limits() {
+  if (instance_.folder().empty() || !limits_.has_windows()) return;
+  Result<> restored = usage_.catch_up(data_directory_);
+  if (restored) {
+    const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
+      auto found = usage_.used(window);
+      if (found) return *found;
+      restored = std::move(found).error();
+      return std::nullopt;
+    };
+    limits_.restore(used, std::chrono::steady_clock::now());
+  }
+  if (restored) return;
+  log_.error("limits", "what was spent before the start is not known",
+             {{"reason", restored.error().message}});
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
@@ -584,7 +606,10 @@ Result<std::string> Program::write_new_file() const {
     WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
   }
   std::vector<config::Edit> edits = first_lines();
-  for (const config::Edit& edit : options_.load.edits) edits.push_back(to_write(edit, false));
+  const config::Config unchanged = without_changes();
+  for (const config::Edit& edit : options_.load.edits) {
+    if (auto line = to_write(edit, false, unchanged)) edits.push_back(*std::move(line));
+  }
   WEIR_TRY_ASSIGN(text, config::write_back(file, {}, edits));
   WEIR_TRY(store::replace_file(file, text));
   return file;
@@ -632,9 +657,12 @@ Result<std::string> Program::write_changes() const {
     config::Node root = config::parse_tree(name, text, problems);
     files.push_back({name, std::move(text), std::move(root), {}});
   }
+  const config::Config unchanged = without_changes();
   for (const config::Edit& edit : options_.load.edits) {
     WEIR_TRY_ASSIGN(home, home_of(edit, files));
-    home->edits.push_back(to_write(edit, home->has(edit)));
+    if (auto line = to_write(edit, home->has(edit), unchanged)) {
+      home->edits.push_back(*std::move(line));
+    }
   }
   std::erase_if(files, [](const WrittenFile& file) { return file.edits.empty(); });
   for (WrittenFile& file : files) {
@@ -649,11 +677,22 @@ Result<std::string> Program::write_changes() const {
   return written;
 }
 
-/// What the environment brings can't be taken out of a file, but switched off there.
-config::Edit Program::to_write(config::Edit edit, bool is_written) {
-  if (edit.section == "providers" && edit.json.empty() && !is_written) {
-    edit.json = R"({"enabled":false})";
-  }
+/// What the files and the environment say, whatever was changed since.
+config::Config Program::without_changes() const {
+  config::LoadOptions load = options_.load;
+  load.edits.clear();
+  return config::load(load, options_.environment).config;
+}
+
+/// What the environment brings can't be taken out of a file, but switched off there. What came and
+/// went while the program ran is in neither: nothing is to be written.
+std::optional<config::Edit> Program::to_write(config::Edit edit, bool is_written,
+                                              const config::Config& unchanged) {
+  if (!edit.json.empty() || is_written) return edit;
+  const bool is_brought =
+      edit.section == "providers" && unchanged.find_provider(edit.name).has_value();
+  if (!is_brought) return std::nullopt;
+  edit.json = R"({"enabled":false})";
   return edit;
 }
 
@@ -718,6 +757,9 @@ admin::ProcessFacts Program::process_facts() const {
   facts.calls = occupancy_.calls();
   facts.body_bytes = occupancy_.body_bytes();
   facts.calls_shed = occupancy_.refused();
+  facts.reservations_open = limits_.open_reservations();
+  facts.reservations_leaked = limits_.leaked();
+  if (ledger_) facts.ledger = &ledger_->spool().figures();
   return facts;
 }
 

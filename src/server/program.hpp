@@ -138,6 +138,7 @@ class Program {
   Result<> open_data_directory(const config::Config& config);
   [[nodiscard]] std::unique_ptr<ledger::Ledger> make_ledger(const config::LedgerSettings& settings);
   Result<> follow_limits();
+  void restore_limits();
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
@@ -152,7 +153,9 @@ class Program {
   void relieve(std::int64_t resident);
   [[nodiscard]] Result<std::string> write_new_file() const;
   [[nodiscard]] Result<std::string> write_changes() const;
-  [[nodiscard]] static config::Edit to_write(config::Edit edit, bool is_written);
+  [[nodiscard]] config::Config without_changes() const;
+  [[nodiscard]] static std::optional<config::Edit> to_write(config::Edit edit, bool is_written,
+                                                            const config::Config& unchanged);
   [[nodiscard]] std::vector<config::Edit> first_lines() const;
 
   Options options_;

@@ -29,6 +29,20 @@ void UsageWatch::start(std::string data_directory) {
   thread_ = std::thread([this] { run(); });
 }
 
+Result<> UsageWatch::catch_up(const std::string& data_directory) {
+  data_directory_ = data_directory;
+  bool may_be_more = true;
+  while (may_be_more) {
+    WEIR_TRY_ASSIGN(more, add_some());
+    may_be_more = more;
+  }
+  return {};
+}
+
+Result<std::optional<policy::WindowUse>> UsageWatch::used(std::string_view window) {
+  return store_->used(window);
+}
+
 void UsageWatch::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
   const std::lock_guard lock(mutex_);
   snapshot_ = std::move(snapshot);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "engine/snapshot.hpp"
@@ -28,6 +29,10 @@ class UsageWatch {
   UsageWatch(const UsageWatch&) = delete;
   UsageWatch& operator=(const UsageWatch&) = delete;
 
+  /// Adds up what there is, so that `used` answers for all calls until now. Before `start`.
+  Result<> catch_up(const std::string& data_directory);
+  /// What was taken of a window of a quota or budget. After `catch_up`, before `start`.
+  Result<std::optional<policy::WindowUse>> used(std::string_view window);
   /// `data_directory` is where the ledger is, and where the sums are kept.
   void start(std::string data_directory);
   void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);

@@ -78,6 +78,7 @@ void Account::set(const LimitSet& limits, const Moment& now) {
     purse.advance(now.unix_ms);
   }
   budgets_ = std::move(budgets);
+  collect_calendars();
   reserved_permille_ = limits.reserved_permille;
   spill_permille_ = limits.spill_permille;
 }
@@ -241,26 +242,15 @@ std::optional<std::int64_t> Account::money_left(const Moment& now) {
   return least;
 }
 
-void Account::spend(std::int64_t reserved, std::int64_t nanousd, const Moment& taken,
+void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms,
                     const Moment& now, std::vector<BudgetEvent>& events) {
   reserved_nanousd_ -= reserved;
   WEIR_ASSERT(reserved_nanousd_ >= 0);
   for (Purse& purse : budgets_) {
     purse.advance(now.unix_ms);
-    if (taken.unix_ms < purse.window.start_ms) continue;  // that window is over
+    if (since_ms < purse.window.start_ms) continue;  // that window is over
     purse.spent += nanousd;
     tell_marks(purse, events);
-  }
-}
-
-void Account::restore_spent(std::int64_t nanousd, std::int64_t unix_ms, const Moment& now) {
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
-    if (unix_ms < purse.window.start_ms || unix_ms >= purse.window.end_ms) continue;
-    purse.spent += nanousd;
-    // Who was told before the start is not told again (U-6).
-    std::vector<BudgetEvent> told_before;
-    tell_marks(purse, told_before);
   }
 }
 
@@ -272,6 +262,58 @@ void Account::tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const {
     purse.told_permille = mark;
     events.push_back({owner_, purse.rule.calendar.period(), purse.window.id, mark, purse.spent,
                       purse.rule.nanousd});
+  }
+}
+
+// ---- windows ------------------------------------------------------------------------------------
+
+void Account::collect_calendars() {
+  windows_.clear();
+  const auto add = [this](const policy::Calendar& calendar) {
+    const bool is_known = std::any_of(windows_.begin(), windows_.end(), [&](const OpenWindow& one) {
+      return one.calendar == calendar;
+    });
+    if (!is_known) windows_.push_back({calendar, {}, {}});
+  };
+  for (const Meter& meter : meters_) {
+    if (meter.rule.rate.calendar) add(*meter.rule.rate.calendar);
+  }
+  for (const Purse& purse : budgets_) add(purse.rule.calendar);
+}
+
+void Account::advance_windows(const Moment& now) {
+  for (OpenWindow& open : windows_) {
+    if (now.unix_ms < open.window.end_ms) continue;
+    open.window = open.calendar.window_at(now.unix_ms);
+    open.id = policy::name(owner_.scope);
+    if (!owner_.name.empty()) open.id.append(":").append(owner_.name);
+    open.id.append(":").append(open.calendar.label(open.window));
+  }
+}
+
+void Account::append_windows(std::vector<std::string>& out, const Moment& now) {
+  advance_windows(now);
+  for (const OpenWindow& open : windows_) out.push_back(open.id);
+}
+
+void Account::restore(const UsedBefore& used, const Moment& now) {
+  advance_windows(now);
+  for (const OpenWindow& open : windows_) {
+    const auto before = used(open.id);
+    if (!before) continue;
+    const Demand demand{before->requests, before->input_tokens, before->output_tokens};
+    for (Meter& meter : meters_) {
+      if (meter.rule.rate.calendar != open.calendar) continue;
+      meter.limiter.correct(demand.of(meter.rule.unit), now, now);
+    }
+    for (Purse& purse : budgets_) {
+      if (purse.rule.calendar != open.calendar) continue;
+      purse.advance(now.unix_ms);
+      purse.spent += before->nanousd;
+      // Who was told before the start is not told again (U-6).
+      std::vector<BudgetEvent> told_before;
+      tell_marks(purse, told_before);
+    }
   }
 }
 

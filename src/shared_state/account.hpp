@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ struct BudgetEvent {
   std::int64_t budget_nanousd = 0;
 };
 
+/// What was used of the window with this id; nothing: not known, so nothing.
+using UsedBefore = std::function<std::optional<policy::WindowUse>(const std::string& id)>;
+
 /// One limit as it stands.
 struct LimitStatus {
   LimitOwner owner;
@@ -88,11 +92,15 @@ class Account {
   /// What is left in the tightest of the hard budgets; nothing: there is none.
   [[nodiscard]] std::optional<std::int64_t> money_left(const Moment& now);
   void reserve(std::int64_t nanousd) { reserved_nanousd_ += nanousd; }
-  /// Books what was reserved at `taken` as `nanousd`, in the windows of that time (U-4).
-  void spend(std::int64_t reserved, std::int64_t nanousd, const Moment& taken, const Moment& now,
+  /// Books what was reserved as `nanousd`, in the windows of `since_ms` (U-4).
+  void spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms, const Moment& now,
              std::vector<BudgetEvent>& events);
-  /// What was spent before the start, at `unix_ms`.
-  void restore_spent(std::int64_t nanousd, std::int64_t unix_ms, const Moment& now);
+
+  [[nodiscard]] bool has_windows() const { return !windows_.empty(); }
+  /// Appends the ids of the windows that its quotas and budgets are in (S-11.5).
+  void append_windows(std::vector<std::string>& out, const Moment& now);
+  /// Adds what was used before the start of the windows that it is in, as `used` tells it.
+  void restore(const UsedBefore& used, const Moment& now);
 
   /// The provider refused: what is assumed of its rates is too much.
   void shrink(const Moment& now);
@@ -122,6 +130,12 @@ class Account {
       return rule.nanousd - spent - reserved;
     }
   };
+  /// What its quotas and budgets of one calendar are in.
+  struct OpenWindow {
+    policy::Calendar calendar;
+    policy::CalendarWindow window;
+    std::string id;
+  };
   /// The provider said that there is nothing left until then.
   struct Closed {
     LimitUnit unit = LimitUnit::requests;
@@ -130,12 +144,15 @@ class Account {
   };
   [[nodiscard]] std::int64_t kept_back(const Meter& meter, pipeline::Priority priority,
                                        bool may_use_last) const;
+  void collect_calendars();
+  void advance_windows(const Moment& now);
   void tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const;
 
   LimitOwner owner_;
   std::vector<Meter> meters_;
   policy::Concurrency concurrency_;
   std::vector<Purse> budgets_;
+  std::vector<OpenWindow> windows_;  ///< one for each calendar
   std::int64_t reserved_nanousd_ = 0;
   std::array<std::int32_t, policy::priority_count> reserved_permille_{};
   std::int32_t spill_permille_ = 1'000;

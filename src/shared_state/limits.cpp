@@ -171,12 +171,21 @@ void Limits::set(const LimitOwner& owner, const LimitSet& limits, policy::TimePo
   set_locked(owner, limits, moment);
 }
 
-void Limits::restore_spent(const LimitOwner& owner, std::int64_t nanousd, std::int64_t unix_ms,
-                           policy::TimePoint now) {
+bool Limits::has_windows() const {
+  const std::lock_guard lock(mutex_);
+  for (const ByName& accounts : accounts_) {
+    for (const auto& [name, account] : accounts) {
+      if (account->has_windows()) return true;
+    }
+  }
+  return false;
+}
+
+void Limits::restore(const UsedBefore& used, policy::TimePoint now) {
   const Moment moment{now, wall_.unix_ms()};
   const std::lock_guard lock(mutex_);
-  if (const auto account = find(owner.scope, owner.name)) {
-    account->restore_spent(nanousd, unix_ms, moment);
+  for (ByName& accounts : accounts_) {
+    for (auto& [name, account] : accounts) account->restore(used, moment);
   }
 }
 
@@ -246,6 +255,7 @@ std::uint64_t Limits::book(Shares&& shares, const Demand& demand, std::int64_t n
   Booking& booking = bookings_[place];
   booking.shares = std::move(shares);
   booking.taken = now;
+  booking.admitted_ms = now.unix_ms;
   booking.demand = demand;
   booking.nanousd = nanousd;
   booking.generation += 1;
@@ -284,7 +294,10 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
     Shares shares;
     find_clients(call, false, shares);
     refused = refusal(shares, demand, 0, call, true, now);
-    if (!refused) call.admission = book(std::move(shares), demand, 0, now);
+    if (!refused) {
+      for (Share& share : shares) share.account->append_windows(call.windows, now);
+      call.admission = book(std::move(shares), demand, 0, now);
+    }
   }
   if (refused) return error_of(refused->account->owner(), refused->obstacle);
   return {};
@@ -329,8 +342,13 @@ Result<pipeline::Accounting::Reservation> Limits::reserve(const pipeline::Call& 
     const Price price = price_of(shares, demand, operation, target, now);
     refused = refusal(shares, demand, price.nanousd, call, is_last_resort, now);
     if (!refused) {
-      return Reservation{book_attempt(std::move(shares), demand, price.nanousd, call, now),
-                         price.output_tokens_max};
+      Reservation reservation;
+      reservation.output_tokens_max = price.output_tokens_max;
+      for (Share& share : shares) {
+        if (share.has_rates) share.account->append_windows(reservation.windows, now);
+      }
+      reservation.id = book_attempt(std::move(shares), demand, price.nanousd, call, now);
+      return reservation;
     }
   }
   return error_of(refused->account->owner(), refused->obstacle);
@@ -376,7 +394,9 @@ std::uint64_t Limits::book_attempt(Shares&& shares, const Demand& demand, std::i
   const std::uint64_t id = book(std::move(shares), demand, nanousd, now);
   if (Booking* of_call = open_booking(call.admission)) {
     of_call->attempts_open += 1;
-    open_booking(id)->call = call.admission;
+    Booking* const attempt = open_booking(id);
+    attempt->call = call.admission;
+    attempt->admitted_ms = of_call->admitted_ms;
   }
   return id;
 }
@@ -385,7 +405,9 @@ std::uint64_t Limits::book_attempt(Shares&& shares, const Demand& demand, std::i
 
 void Limits::release(const pipeline::Call& call, const pipeline::CallResult& result) {
   if (call.admission == 0) return;
-  const Demand actual = demand_of(result.usage.value_or(wire::Usage()));
+  Demand actual = demand_of(result.usage.value_or(wire::Usage()));
+  // Refused by a budget say: what was never tried has taken nothing (L-7, S-11.2).
+  if (result.rows.empty()) actual.requests = 0;
   const Moment now = moment(call);
   const std::lock_guard lock(mutex_);
   Booking* booking = open_booking(call.admission);
@@ -419,7 +441,10 @@ void Limits::settle(Reservation reservation, const pipeline::Call& call,
       const LimitScope scope = account.owner().scope;
       const bool counts_exposure = !policy::is_of_client(scope) || scope == LimitScope::global;
       const std::int64_t spent = row.cost_nanousd + (counts_exposure ? row.exposure_nanousd : 0);
-      account.spend(booking->nanousd, spent, booking->taken, now, events);
+      // U-4: the client's money is of the window in which the call was admitted.
+      const std::int64_t since_ms =
+          policy::is_of_client(scope) ? booking->admitted_ms : booking->taken.unix_ms;
+      account.spend(booking->nanousd, spent, since_ms, now, events);
     }
     heed_provider(*booking, row, now);
     for (const auto& [provider, line] : lines_) {
@@ -483,7 +508,8 @@ void Limits::release_leaked(const Moment& now) {
         if (share.has_rates) {
           share.account->settle(booking.demand, booking.demand, booking.taken, now);
         }
-        if (share.has_money) share.account->spend(booking.nanousd, 0, booking.taken, now, events);
+        if (share.has_money)
+          share.account->spend(booking.nanousd, 0, booking.admitted_ms, now, events);
       }
       leaked_.fetch_add(1, std::memory_order_relaxed);
       end_attempt(booking, (std::uint64_t{booking.generation} << 32U) | (place + 1));
@@ -560,16 +586,24 @@ void Limits::leave_line(pipeline::Call& call) {
 
 // ---- what there is to see -----------------------------------------------------------------------
 
+/// There may be as many accounts as keys: calls get their turn in between.
 std::vector<LimitStatus> Limits::status(policy::TimePoint now) const {
+  constexpr std::size_t accounts_at_once = 64;
+  std::vector<std::shared_ptr<Account>> accounts;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const ByName& by_name : accounts_) {
+      for (const auto& [name, account] : by_name) accounts.push_back(account);
+    }
+  }
+  std::sort(accounts.begin(), accounts.end(),
+            [](const auto& a, const auto& b) { return a->owner() < b->owner(); });
   const Moment moment{now, wall_.unix_ms()};
   std::vector<LimitStatus> all;
-  const std::lock_guard lock(mutex_);
-  for (const ByName& accounts : accounts_) {
-    std::vector<Account*> by_name;
-    for (const auto& [name, account] : accounts) by_name.push_back(account.get());
-    std::sort(by_name.begin(), by_name.end(),
-              [](const Account* a, const Account* b) { return a->owner() < b->owner(); });
-    for (Account* account : by_name) account->append_status(all, moment);
+  for (std::size_t first = 0; first < accounts.size(); first += accounts_at_once) {
+    const std::size_t end = std::min(accounts.size(), first + accounts_at_once);
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = first; i < end; ++i) accounts[i]->append_status(all, moment);
   }
   return all;
 }

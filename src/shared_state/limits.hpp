@@ -50,9 +50,11 @@ class Limits final : public pipeline::Accounting {
   /// Limits that stand elsewhere, such as those of keys in a store; an empty set ends them. Where
   /// the configuration names the same owner, the latest word counts.
   void set(const LimitOwner& owner, const LimitSet& limits, policy::TimePoint now);
-  /// Books what `owner` had spent before the start, at that time.
-  void restore_spent(const LimitOwner& owner, std::int64_t nanousd, std::int64_t unix_ms,
-                     policy::TimePoint now);
+  /// There are quotas or budgets, whose use `restore` would ask for.
+  [[nodiscard]] bool has_windows() const;
+  /// Adds what was used before the start of every window that quotas and budgets are in now. To be
+  /// called once, before the first call.
+  void restore(const UsedBefore& used, policy::TimePoint now);
 
   Result<> admit(pipeline::Call& call, const pipeline::Operation& operation) override;
   Result<> admit_replay(const pipeline::Call& call) override;
@@ -94,6 +96,7 @@ class Limits final : public pipeline::Accounting {
   struct Booking {
     Shares shares;
     Moment taken;
+    std::int64_t admitted_ms = 0;  ///< when its call was; Unix time
     Demand demand;
     std::int64_t nanousd = 0;
     std::uint32_t generation = 0;

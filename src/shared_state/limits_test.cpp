@@ -29,6 +29,14 @@ class LimitsTest : public ::testing::Test {
     return {};
   }
   [[nodiscard]] std::int64_t used(LimitScope scope) const { return status_of(scope).used; }
+  void restore(const std::map<std::string, policy::WindowUse>& before) {
+    const auto find = [&](const std::string& id) -> std::optional<policy::WindowUse> {
+      const auto found = before.find(id);
+      if (found == before.end()) return std::nullopt;
+      return found->second;
+    };
+    limits.restore(find, start);
+  }
 
   HandClock wall;
   std::vector<BudgetEvent> events;
@@ -115,7 +123,9 @@ TEST_F(LimitsTest, L12EachAttemptCountsForTheProviderAndTheCallOnceForItsKey) {
     row.failure = policy::FailureClass::server;
     limits.settle(*reserved, *call, row);
   }
-  limits.release(*call, {});
+  pipeline::CallResult result;
+  result.rows.resize(3);
+  limits.release(*call, result);
   EXPECT_EQ(used(LimitScope::key), 1);
   EXPECT_EQ(used(LimitScope::provider), 3);
 }
@@ -397,6 +407,13 @@ TEST_F(LimitsTest, U2WhatABudgetDoesNotCoverIsRefused) {
   EXPECT_EQ(used(LimitScope::user), price * 3);
 }
 
+TEST_F(LimitsTest, U2WhatABudgetRefusesTakesNothingOfTheLimits) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 100)));
+  limit(LimitScope::global, "", daily_budget(price * 2));
+  EXPECT_EQ(client.ask_times(5), 2);
+  EXPECT_EQ(used(LimitScope::key), 2);
+}
+
 TEST_F(LimitsTest, U2WhatIsUnderWayIsSetAside) {
   limit(LimitScope::team, "t", daily_budget(price * 2));
   auto first = client.begin();
@@ -470,15 +487,66 @@ TEST_F(LimitsTest, U6EachMarkIsToldOncePerWindow) {
 
 TEST_F(LimitsTest, U6WhatWasToldBeforeTheStartIsNotToldAgain) {
   limit(LimitScope::key, "k", daily_budget(price * 10));
-  const LimitOwner key{LimitScope::key, "k"};
-  limits.restore_spent(key, price * 8, wall.unix_ms() - 1'000, start);
-  limits.restore_spent(key, price * 5, wall.unix_ms() - 2 * day_ms, start);
+  restore({{"key:k:day:2026-09-21", {.nanousd = price * 8}},
+           {"key:k:day:2026-09-20", {.nanousd = price * 5}}});
   EXPECT_EQ(used(LimitScope::key), price * 8) << "another window is not this one";
   EXPECT_EQ(client.ask_times(1), 1);
   EXPECT_TRUE(events.empty());
   EXPECT_EQ(client.ask_times(5), 1);
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].permille, 1'000);
+}
+
+// What was used before the start goes on to count, of quotas as of money, on both sides.
+TEST_F(LimitsTest, U1AndL6WhatTheLedgerTellsOfTheWindowsIsUsed) {
+  limit(LimitScope::global, "", daily_budget(price * 10));
+  limit(LimitScope::key, "k", daily_quota(LimitUnit::total_tokens, 1'000));
+  limit(LimitScope::provider, "p", daily_quota(LimitUnit::requests, 5));
+  EXPECT_TRUE(limits.has_windows());
+  const policy::WindowUse use{
+      .requests = 3, .input_tokens = 300, .output_tokens = 150, .nanousd = price * 3};
+  restore({{"global:day:2026-09-21", use},
+           {"key:k:day:2026-09-21", use},
+           {"provider:p:day:2026-09-21", use}});
+  EXPECT_EQ(used(LimitScope::global), price * 3);
+  EXPECT_EQ(used(LimitScope::key), 450);
+  EXPECT_EQ(used(LimitScope::provider), 3);
+  EXPECT_EQ(client.ask_times(5), 2) << "the provider's quota of five";
+}
+
+TEST_F(LimitsTest, S115ACallSaysItsClientsWindowsAndAnAttemptItsProviders) {
+  LimitSet both = daily_budget(price * 10);
+  both.rates.push_back(daily_quota(LimitUnit::requests, 100).rates.front());
+  limit(LimitScope::key, "k", both);
+  limit(LimitScope::user, "u", only(rule(LimitUnit::requests, 100)));
+  LimitSet total;
+  total.budgets.push_back(
+      {.nanousd = price * 10, .calendar = *policy::Calendar::make(policy::Period::total, "")});
+  limit(LimitScope::global, "", total);
+  limit(LimitScope::provider, "p", daily_quota(LimitUnit::requests, 100, "Asia/Kathmandu"));
+  auto going = client.begin();
+  ASSERT_TRUE(going.is_admitted());
+  EXPECT_EQ(going.call->windows,
+            (std::vector<std::string>{"key:k:day:2026-09-21", "global:total"}));
+  EXPECT_EQ(going.attempt.windows,
+            (std::vector<std::string>{"provider:p:day:2026-09-21@Asia/Kathmandu"}));
+  client.end(std::move(going));
+}
+
+// Its second attempt begins on the next day; the client's money is still of the day before.
+TEST_F(LimitsTest, U4EveryAttemptOfACallIsBookedInTheWindowTheCallWasAdmittedIn) {
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  limit(LimitScope::provider, "p", daily_budget(price * 10));
+  auto call = client.make_call();
+  ASSERT_TRUE(limits.admit(*call, client.operation));
+  wall.ms += day_ms;
+  auto late = limits.reserve(*call, client.operation, client.target, true);
+  ASSERT_TRUE(late);
+  EXPECT_EQ(call->windows, (std::vector<std::string>{"key:k:day:2026-09-21"}));
+  EXPECT_EQ(late->windows, (std::vector<std::string>{"provider:p:day:2026-09-22"}));
+  client.end({std::move(call), *late, {}});
+  EXPECT_EQ(used(LimitScope::key), 0);
+  EXPECT_EQ(used(LimitScope::provider), price);
 }
 
 TEST_F(LimitsTest, ASoftBudgetOnlyTells) {

@@ -93,6 +93,7 @@ class Client {
     limits_.settle(going.attempt, *going.call, row);
     pipeline::CallResult result;
     if (row.is_charged) result.usage = row.usage;
+    result.rows.push_back(row);
     limits_.release(*going.call, result);
   }
   /// A whole call. True: it was admitted.
@@ -140,6 +141,13 @@ inline LimitSet only(LimitRule rule) {
   LimitSet set;
   set.rates.push_back(rule);
   return set;
+}
+
+inline LimitSet daily_quota(LimitUnit unit, std::int64_t limit, std::string_view zone = "") {
+  policy::RateRule rate;
+  rate.limit = limit;
+  rate.calendar = *policy::Calendar::make(policy::Period::day, zone);
+  return only({unit, rate, false});
 }
 
 inline LimitSet daily_budget(std::int64_t nanousd, bool is_hard = true) {

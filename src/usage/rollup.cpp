@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "policy/failure.hpp"
 
 namespace weir::usage {
 namespace {
 
 constexpr std::int64_t us_per_ms = 1000;
+constexpr std::string_view of_all = "global:";
 
 std::string joined(std::vector<std::string> tags) {
   std::sort(tags.begin(), tags.end());
@@ -85,7 +89,31 @@ void take_away(const Figures& attempt, Figures& call) {
 
 }  // namespace
 
+/// The same as the limits count while they see it: see `shared_state::Limits::settle`.
+void Rollup::add_windows(const ledger::CallRecord& call) {
+  const auto add = [this](const std::string& id, std::int64_t requests, const wire::Usage& usage,
+                          std::int64_t nanousd) {
+    policy::WindowUse& use = windows_[id];
+    use.requests += requests;
+    use.input_tokens += usage.input_total();
+    use.output_tokens += usage.output_total();
+    use.nanousd += nanousd;
+  };
+  for (const std::string& id : call.windows) {
+    // S-11.9: of the client's side only the whole counts what nobody is charged.
+    const bool is_of_all = id.starts_with(of_all);
+    add(id, 1, call.usage, call.cost_nanousd + (is_of_all ? call.exposure_nanousd : 0));
+  }
+  for (const ledger::AttemptRecord& attempt : call.attempts) {
+    const bool was_sent = attempt.failure != policy::name(policy::FailureClass::local);
+    for (const std::string& id : attempt.windows) {
+      add(id, was_sent ? 1 : 0, attempt.usage, attempt.cost_nanousd + attempt.exposure_nanousd);
+    }
+  }
+}
+
 void Rollup::add(const ledger::CallRecord& call, const Alternatives& alternatives) {
+  add_windows(call);
   Key key;
   key.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
   const auto set = [&](Dimension dimension, std::string value) {

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "ledger/record.hpp"
+#include "policy/limit_set.hpp"
 #include "usage/figures.hpp"
 
 /// From records of calls to sums by the hour.
@@ -37,6 +39,9 @@ class Comparison {
 /// A call counts once, at the target that answered; each attempt counts with its tokens and its
 /// money at its own provider and model. So the sums by provider are the providers' bills, and all
 /// sums together are those of the ledger, to the nano-dollar.
+///
+/// So are those of the windows that calls and attempts were taken from: what a budget has spent is
+/// the sum over all that carry its window's id (U-1).
 class Rollup {
  public:
   struct Key {
@@ -48,11 +53,13 @@ class Rollup {
   void add(const ledger::CallRecord& call, const Alternatives& alternatives);
 
   [[nodiscard]] const std::map<Key, Figures>& sums() const { return sums_; }
-  [[nodiscard]] std::size_t size() const { return sums_.size(); }
-  void clear() { sums_.clear(); }
+  [[nodiscard]] const std::map<std::string, policy::WindowUse>& windows() const { return windows_; }
 
  private:
+  void add_windows(const ledger::CallRecord& call);
+
   std::map<Key, Figures> sums_;
+  std::map<std::string, policy::WindowUse> windows_;
 };
 
 }  // namespace weir::usage

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "usage/store.hpp"
 
+#include <algorithm>
+
 namespace weir::usage {
 namespace {
 
@@ -24,10 +26,20 @@ CREATE TABLE IF NOT EXISTS calls(
   segment INTEGER NOT NULL,
   offset INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS calls_by_end ON calls(ended_ms);
+)sql",
+                                  R"sql(
+CREATE TABLE IF NOT EXISTS windows(
+  id TEXT PRIMARY KEY,
+  requests INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  nanousd INTEGER NOT NULL,
+  ended_ms INTEGER NOT NULL) WITHOUT ROWID;
 )sql"};
 
 // The names of series stay: others who have the file open remember them.
-constexpr const char* clearing = "DELETE FROM sums; DELETE FROM calls; DELETE FROM position;";
+constexpr const char* clearing =
+    "DELETE FROM sums; DELETE FROM calls; DELETE FROM windows; DELETE FROM position;";
 
 std::string encoded(const Labels& labels) {
   std::string out;
@@ -81,6 +93,18 @@ Result<> Store::prepare() {
       {list_sums_,
        "SELECT start_ms, series, figures FROM sums WHERE slot = ? AND start_ms >= ? AND start_ms "
        "< ? ORDER BY start_ms, series"},
+      {add_window_,
+       "INSERT INTO windows(id, requests, input_tokens, output_tokens, nanousd, ended_ms) "
+       "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+       "requests = requests + excluded.requests, "
+       "input_tokens = input_tokens + excluded.input_tokens, "
+       "output_tokens = output_tokens + excluded.output_tokens, "
+       "nanousd = nanousd + excluded.nanousd, ended_ms = max(ended_ms, excluded.ended_ms)"},
+      {get_window_,
+       "SELECT requests, input_tokens, output_tokens, nanousd FROM windows WHERE id = ?"},
+      {forget_windows_,
+       "DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE ended_ms < ? AND id NOT LIKE "
+       "'%:total' LIMIT ?) RETURNING 1"},
       {forget_sums_,
        "DELETE FROM sums WHERE slot = 0 AND (start_ms, series) IN (SELECT start_ms, series FROM "
        "sums WHERE slot = 0 AND start_ms < ? ORDER BY start_ms LIMIT ?) RETURNING 1"},
@@ -127,10 +151,22 @@ Result<bool> Store::add(const std::vector<Entry>& entries, const ledger::Positio
     WEIR_TRY(merge(hours, key.hour_start_ms, series, figures));
     WEIR_TRY(merge(days, key.hour_start_ms - key.hour_start_ms % day_ms, series, figures));
   }
+  WEIR_TRY(add_windows(rollup, entries));
   const std::string text = to.text();
   WEIR_TRY(set_position_.bind(1, std::string_view(text)).run());
   WEIR_TRY(transaction.commit());
   return true;
+}
+
+Result<> Store::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
+  std::int64_t ended_ms = 0;
+  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call.ended_ms);
+  for (const auto& [id, use] : rollup.windows()) {
+    add_window_.bind(1, std::string_view(id)).bind(2, use.requests).bind(3, use.input_tokens);
+    add_window_.bind(4, use.output_tokens).bind(5, use.nanousd).bind(6, ended_ms);
+    WEIR_TRY(add_window_.run());
+  }
+  return {};
 }
 
 Result<std::int64_t> Store::series_of(const Labels& labels) {
@@ -167,7 +203,7 @@ Result<> Store::clear() {
 Result<bool> Store::forget(std::int64_t before_ms) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   bool may_be_more = false;
-  for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_}) {
+  for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_, &forget_windows_}) {
     statement->bind(1, before_ms).bind(2, forgotten_at_once);
     std::int64_t removed = 0;
     for (;;) {
@@ -193,6 +229,19 @@ Result<std::optional<ledger::Place>> Store::find(std::string_view request_id) {
   }
   find_call_.reset();
   return place;
+}
+
+Result<std::optional<policy::WindowUse>> Store::used(std::string_view window) {
+  WEIR_TRY_ASSIGN(has_row, get_window_.bind(1, window).step());
+  std::optional<policy::WindowUse> use;
+  if (has_row) {
+    use = policy::WindowUse{.requests = get_window_.integer(0),
+                            .input_tokens = get_window_.integer(1),
+                            .output_tokens = get_window_.integer(2),
+                            .nanousd = get_window_.integer(3)};
+  }
+  get_window_.reset();
+  return use;
 }
 
 Result<> Store::load_series() {

@@ -44,6 +44,9 @@ class Store {
   /// Where a call stands. Nothing when it is not known.
   Result<std::optional<ledger::Place>> find(std::string_view request_id);
 
+  /// What was taken of a window of a quota or budget. Nothing when no call was.
+  Result<std::optional<policy::WindowUse>> used(std::string_view window);
+
   struct Sums {
     std::int64_t start_ms = 0;
     const Labels* labels = nullptr;  ///< lives as long as the store
@@ -55,13 +58,15 @@ class Store {
 
   /// Forgets everything, to begin anew.
   Result<> clear();
-  /// Forgets hours, not days, before `before_ms`, and where calls that ended before stand; some at
-  /// a time. True: there may be more.
+  /// Forgets hours, not days, before `before_ms`, where calls that ended before stand, and windows
+  /// that nothing was taken from since and that have an end; some at a time. True: there may be
+  /// more.
   Result<bool> forget(std::int64_t before_ms);
 
  private:
   explicit Store(store::SqliteDatabase database) : database_(std::move(database)) {}
   Result<> prepare();
+  Result<> add_windows(const Rollup& rollup, const std::vector<Entry>& entries);
   Result<std::int64_t> series_of(const Labels& labels);
   Result<> load_series();
   Result<> merge(std::int64_t slot, std::int64_t start_ms, std::int64_t series,
@@ -78,7 +83,10 @@ class Store {
   store::SqliteStatement get_sums_;
   store::SqliteStatement set_sums_;
   store::SqliteStatement list_sums_;
+  store::SqliteStatement add_window_;
+  store::SqliteStatement get_window_;
   store::SqliteStatement forget_sums_;
+  store::SqliteStatement forget_windows_;
   store::SqliteStatement forget_calls_;
   std::map<Labels, std::int64_t> ids_;
   std::map<std::int64_t, Labels> series_;

@@ -159,6 +159,40 @@ TEST_F(UsageStore, OneReaderOfSeveralGoesOn) {
   EXPECT_EQ(reopened()->position()->segments_read, 1U);
 }
 
+// U-1: what a window has spent is the sum over all that carry its id. S-11.9: the client's side
+// counts what is charged to it, the whole and the providers count exposure, too.
+TEST_F(UsageStore, AddsUpWhatWasTakenOfEachWindow) {
+  ledger::CallRecord two = ledger::full_call();
+  two.ended_ms = noon;
+  two.windows = {"key:k1:day:2026-11-21", "global:total"};
+  two.attempts[0].windows = {"provider:openai:month:2026-11"};
+  two.attempts[0].failure = "local";  // it was never sent
+  two.attempts[0].usage = {};
+  two.attempts[0].cost_nanousd = two.attempts[0].exposure_nanousd = 0;
+  ledger::CallRecord one = call("a", noon, 3);
+  one.windows = {"key:k1:day:2026-11-21"};
+  add({two, one});
+  add({one});  // again
+  const auto used = [this](std::string_view id) {
+    auto found = store->used(id);
+    EXPECT_TRUE(found);
+    return (*found).value_or(policy::WindowUse());
+  };
+  const ledger::CallRecord& a = two;
+  EXPECT_EQ(
+      used("key:k1:day:2026-11-21"),
+      (policy::WindowUse{2, a.usage.input_total() + one.usage.input_total(),
+                         a.usage.output_total() + one.usage.output_total(), a.cost_nanousd + 3}));
+  EXPECT_EQ(used("global:total").nanousd, a.cost_nanousd + a.exposure_nanousd);
+  const policy::WindowUse bill = used("provider:openai:month:2026-11");
+  EXPECT_EQ(bill.requests, 1);
+  EXPECT_EQ(bill.nanousd, a.attempts[1].cost_nanousd + a.attempts[1].exposure_nanousd);
+  EXPECT_EQ(used("key:k1:day:2026-11-20"), policy::WindowUse());
+  ASSERT_TRUE(store->forget(noon + 1));
+  EXPECT_EQ(used("key:k1:day:2026-11-21"), policy::WindowUse());
+  EXPECT_NE(used("global:total"), policy::WindowUse()) << "it has no end";
+}
+
 TEST_F(UsageStore, FindsACallByItsId) {
   ASSERT_TRUE(store->add({entry(call("a", noon, 3), 7)}, {}, position(8)));
   const auto place = store->find("a");

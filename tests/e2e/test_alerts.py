@@ -105,6 +105,29 @@ def test_a_limit_that_is_nearly_used_up_is_an_incident(up):
         assert alerts(weir)["active"][0]["value"] == pytest.approx(0.95)
 
 
+def test_a_limit_of_the_gateways_own_that_is_nearly_used_up_is_an_incident(up):
+    rules = {
+        "limit": {"limit_used": "90%", **AT_ONCE},
+        "mine": {"limit_used": "50%", "of": ["provider:up"], **AT_ONCE},
+    }
+    config = {
+        "providers": {"up": {**up.provider, "limits": {"requests_per_day": 20}}},
+        "limits": {"requests_per_day": 10},
+        "alerts": {"rules": rules},
+    }
+    with Weir(config) as weir:
+        for _ in range(8):
+            assert weir.chat("up/m", "hello").status == 200
+        assert alerts(weir)["active"] == []
+        assert weir.chat("up/m", "hello").status == 200
+        [full] = alerts(weir)["active"]
+        assert (full["rule"], full["subject"]) == ("limit", "global")
+        assert full["value"] == pytest.approx(0.9)
+        assert weir.chat("up/m", "hello").status == 200
+        subjects = {(one["rule"], one["subject"]) for one in alerts(weir)["active"]}
+        assert subjects == {("limit", "global"), ("mine", "provider:up")}
+
+
 def test_money_spent_is_an_incident(up):
     price = {"models": {"m": {"price": {"input": 1000, "output": 1000}}}}
     rules = {"money": {"spend": "0.001", "window": "1h", **AT_ONCE}}

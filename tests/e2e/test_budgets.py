@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets (section 13), and what the administration shows of limits and budgets."""
 
+import collections
 import concurrent.futures
 import decimal
+import json
+import signal
 
 import pytest
 
-from harness import Weir, eventually, run_weir
+import upstream as fault
+from harness import Client, Weir, eventually, run_weir, user
 from upstream import Upstream
 
 KEY = "sk-weir-test-0123456789abcdef0123456789"
@@ -122,3 +126,95 @@ def test_a_key_that_was_given_out_has_limits_of_its_own(upstream):
         headers = {"authorization": "Bearer " + made.json["key"]}
         statuses = [weir.chat("one/m", "hi", headers=headers).status for _ in range(3)]
         assert statuses == [200, 200, 429]
+
+
+def metric(weir: Weir, name: str) -> float:
+    page = weir.admin("GET", "/metrics").body.decode()
+    [line] = [line for line in page.splitlines() if line.startswith(name + " ")]
+    return float(line.split()[1])
+
+
+def test_i2_what_is_set_aside_and_written_down_is_in_the_metrics(upstream):
+    config = {"providers": {"one": upstream.provider}, "limits": {"requests_per_day": 100}}
+    with Weir(config) as weir:
+        upstream.script(fault.stall(events=1))
+        with Client(weir.port) as client:
+            body = {"model": "one/m", "messages": user("hi"), "stream": True}
+            client.open("POST", "/v1/chat/completions", body)
+            assert metric(weir, "weir_reservations_open") >= 1
+            assert metric(weir, "weir_ledger_intents_total") == 1
+            assert metric(weir, "weir_ledger_settlements_total") == 0
+        eventually(lambda: metric(weir, "weir_reservations_open") == 0)
+        eventually(lambda: metric(weir, "weir_ledger_settlements_total") == 1)
+        assert metric(weir, "weir_reservations_leaked_total") == 0
+        assert metric(weir, "weir_ledger_lost_total") == 0
+
+
+ALL_SCOPES = ["key", "user", "team", "route", "global", "provider"]
+
+
+def spent(weir: Weir) -> dict[tuple[str, str, str], int]:
+    return {
+        (scope, limit["period"], limit["unit"]): limit.get("used_nanousd", limit.get("used"))
+        for scope in ALL_SCOPES
+        for limit in limits_of(weir, scope)
+    }
+
+
+def kill(weir: Weir) -> None:
+    weir.signal(signal.SIGKILL)
+    weir.process.wait()
+
+
+# U-1: nothing is ever zeroed. What was under way is booked by what is known of it (S-11.2).
+def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
+    limits = {
+        "budget": {"daily": "0.002", "monthly": "5", "total": "9", "time_zone": "Asia/Kathmandu"},
+        "limits": {"requests_per_day": 100, "tokens_per_month": 1_000_000, "reset_at": "1h30m"},
+    }
+    config = {
+        "providers": {"one": {**upstream.provider, "models": PRICED, **limits}},
+        "keys": [{"key": KEY, "user": "ann", "team": "blue", **limits}],
+        "users": {"ann": limits},
+        "teams": {"blue": limits},
+        "models": {"smart": {"targets": ["one/m"], **limits}},
+        **limits,
+    }
+    headers = {"authorization": "Bearer " + KEY}
+
+    def ask(weir):
+        return weir.chat("smart", TEXT, headers=headers, max_tokens=64)
+
+    with Weir(config) as weir:
+        assert [ask(weir).status for _ in range(2)] == [200, 200]
+        before = spent(weir)
+        assert len(before) == len(ALL_SCOPES) * 5
+        assert all(used > 0 for used in before.values())
+        kill(weir)
+        weir.start()
+        assert spent(weir) == before
+
+        upstream.script(fault.stall(events=3))
+        with Client(weir.port, headers) as client:
+            body = {"model": "smart", "messages": user(TEXT), "stream": True, "max_tokens": 64}
+            client.open("POST", "/v1/chat/completions", body)
+            kill(weir)
+        weir.start()
+        run = run_weir("log", "--json", "--data-dir", str(weir.folder / "data"),
+                       folder=weir.folder)
+        rows = [json.loads(line) for line in run.stdout.splitlines()]
+        assert collections.Counter(row["outcome"] for row in rows) == {"completed": 2, "unknown": 1}
+        cost = sum(row["cost_nanousd"] for row in rows)
+        after = spent(weir)
+        assert {used for (_, _, unit), used in after.items() if unit == "usd"} == {cost}
+        assert {after[scope, "day", "requests"] for scope in ALL_SCOPES} == {3}
+        assert cost > before["global", "day", "usd"]
+
+        answers = [ask(weir) for _ in range(3)]
+        assert answers[-1].status == 402, "the budget of the day is used up"
+        assert answers[-1].error["scope"] in ALL_SCOPES
+        used_up = spent(weir)
+        kill(weir)
+        weir.start()
+        assert spent(weir) == used_up
+        assert ask(weir).status == 402

@@ -90,6 +90,32 @@ def test_changes_are_written_into_the_file_they_stand_in(overlaid):
         assert overlaid.chat(name, "x").headers["x-weir-target"].startswith("mock/")
 
 
+def test_what_came_and_went_leaves_nothing_in_the_file(weir):
+    before = weir.config_file.read_text()
+    provider = {"name": "brief", "type": "mock"}
+    change(weir, "POST", "/api/llm-providers", provider)
+    change(weir, "PUT", "/api/llm-providers/brief", {"limits": {"concurrency": 3}})
+    change(weir, "DELETE", "/api/llm-providers/brief")
+    change(weir, "PUT", "/api/routes/brief", {"targets": ["mock/a"]})
+    change(weir, "DELETE", "/api/routes/brief")
+    change(weir, "POST", "/api/config/save", {})
+    assert weir.config_file.read_text() == before
+
+
+def test_what_the_environment_brings_is_switched_off_in_the_file():
+    weir = Weir({"providers": PROVIDERS, "env_providers": True})
+    weir.environment = {"OPENAI_API_KEY": "sk-0123456789abcdef0123"}
+    with weir:
+        change(weir, "DELETE", "/api/llm-providers/openai")
+        change(weir, "POST", "/api/config/save", {})
+        written = weir.config_file.read_text()
+        assert "openai" in written
+        assert "enabled" in written
+        change(weir, "POST", "/api/reload", {"discard_changes": True})
+        shown = weir.admin("GET", "/api/llm-providers", token=True).json
+        assert "openai" not in [one["name"] for one in shown["providers"] if one["enabled"]]
+
+
 def test_a_change_to_what_two_files_say_is_refused_and_writes_nothing(overlaid):
     before = files_of(overlaid)
     change(overlaid, "PUT", "/api/tiers/low", {"model": "mock/c"})

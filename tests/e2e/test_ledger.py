@@ -4,11 +4,13 @@
 WEIR_LEDGER_KILLS sets how often the gateway is killed; the long run takes 1,000."""
 
 import collections
+import contextlib
 import http.client
 import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 
@@ -43,6 +45,31 @@ def test_x1_a_call_is_in_the_ledger_when_its_answer_is():
         assert row["usage"]["output"] == whole.json["usage"]["completion_tokens"]
         assert rows[stream.headers["x-weir-request-id"]]["stream"]
         verify(weir)
+
+
+# The index answers; what it does not know is looked for in the ledger itself.
+def test_one_call_is_found_by_its_id_with_the_index_and_without():
+    with Weir(CONFIG) as weir:
+        ids = [weir.chat("mock", "hello").headers["x-weir-request-id"] for _ in range(3)]
+        assert weir.stop() == 0
+        index = weir.folder / "data" / "usage.db"
+
+        def assert_found():
+            for one in ids:
+                assert [row["request_id"] for row in log_of(weir, "--id", one)] == [one]
+            assert log_of(weir, "--id", "req_nobody") == []
+            assert log_of(weir, "--id", ids[0], "--outcome", "failed") == []
+
+        assert_found()
+        with contextlib.closing(sqlite3.connect(index)) as database, database:
+            assert {row[0] for row in database.execute("SELECT request_id FROM calls")} == set(ids)
+            database.execute("DELETE FROM calls WHERE request_id = ?", (ids[1],))
+            database.execute("UPDATE calls SET offset = 8 WHERE request_id = ?", (ids[2],))
+        assert_found()
+        for file in index.parent.glob("usage.db*"):
+            file.unlink()
+        assert_found()
+        assert not index.exists(), "looking makes no index"
 
 
 def ask_until_killed(weir, answered: list[str]) -> None:
