@@ -81,7 +81,15 @@ struct StreamCursor {
   bool is_listed = true;
   bool is_dry = false;  ///< all that was written when we looked is read
 
-  [[nodiscard]] const Position::Stream& position() const { return head ? before_head : at; }
+  bool is_given = false;  ///< `head`, to who asked for it
+
+  [[nodiscard]] const Position::Stream& position() const {
+    return head && !is_given ? before_head : at;
+  }
+  void take_back() {
+    head.reset();
+    is_given = false;
+  }
 };
 
 class Reader::State {
@@ -111,7 +119,9 @@ class Reader::State {
     return {};
   }
 
-  Result<std::optional<Entry>> next() {
+  Result<Entry*> next() {
+    if (given_ != nullptr) given_->take_back();
+    given_ = nullptr;
     WEIR_TRY(fill());
     StreamCursor* first = earliest();
     if (first == nullptr) {
@@ -119,9 +129,10 @@ class Reader::State {
       WEIR_TRY(fill());
       first = earliest();
     }
-    std::optional<Entry> entry;
-    if (first != nullptr) entry = std::exchange(first->head, std::nullopt);
-    return entry;
+    if (first == nullptr) return nullptr;
+    first->is_given = true;
+    given_ = first;
+    return &*first->head;
   }
 
   [[nodiscard]] Position position() const {
@@ -179,7 +190,7 @@ class Reader::State {
         continue;
       }
       cursor.before_head = before;
-      cursor.head = Entry{*std::move(call), {before.segment, record->offset}};
+      cursor.head.emplace(*std::move(call), Place{before.segment, record->offset});
       return {};
     }
   }
@@ -292,6 +303,7 @@ class Reader::State {
   std::uint64_t segments_read_;
   std::map<std::uint64_t, StreamCursor> streams_;
   std::vector<SegmentName> segments_;
+  StreamCursor* given_ = nullptr;  ///< whose head the caller has
   Damage damage_;
 };
 
@@ -311,7 +323,7 @@ Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
-Result<std::optional<Reader::Entry>> Reader::next() { return state_->next(); }
+Result<Reader::Entry*> Reader::next() { return state_->next(); }
 Position Reader::position() const { return state_->position(); }
 const Reader::Damage& Reader::damage() const { return state_->damage(); }
 

@@ -66,9 +66,9 @@ class Reader {
   Reader& operator=(Reader&&) noexcept;
   ~Reader();
 
-  /// The next call; nothing when there is none yet: asked again later, it goes on. Errors:
-  /// `store_unavailable`.
-  Result<std::optional<Entry>> next();
+  /// The next call, the caller's until it asks again; null when there is none yet: asked again
+  /// later, it goes on. Errors: `store_unavailable`.
+  Result<Entry*> next();
   /// Behind the last entry that `next` gave. A reader opened with it goes on after that entry.
   [[nodiscard]] Position position() const;
   [[nodiscard]] const Damage& damage() const;

@@ -2,6 +2,8 @@
 #include "ledger/segment_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "ledger/packing.hpp"
@@ -11,7 +13,14 @@ namespace {
 
 constexpr std::size_t window_bytes = 256 * 1024;
 constexpr std::size_t step = 8;  // records are aligned to it
+constexpr std::size_t peek_bytes = 4 * 1024;
 static_assert(window_bytes >= record_bytes_max);
+
+/// No record begins there: each begins with something that is not zero.
+bool is_blank(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.begin() + std::min(step, bytes.size()),
+                     [](char c) { return c == 0; });
+}
 
 }  // namespace
 
@@ -21,45 +30,49 @@ Result<SegmentReader> SegmentReader::open(store::SpoolFiles& files, const std::s
   SegmentReader reader;
   if (name.state == SegmentName::State::packed) {
     WEIR_TRY_ASSIGN(content, unpack(*file));
-    reader.window_ = std::move(content);
+    reader.room_ = std::move(content);
+    reader.window_size_ = reader.room_.size();
   } else {
     reader.file_ = std::move(file);
   }
   return reader;
 }
 
+std::string_view SegmentReader::seen() const {
+  if (offset_ < window_offset_ || offset_ - window_offset_ > window_size_) return {};
+  return std::string_view(room_.data(), window_size_).substr(offset_ - window_offset_);
+}
+
+Result<> SegmentReader::read_window(std::size_t size) {
+  if (room_.size() < size) room_.resize(size);
+  window_size_ = 0;
+  window_offset_ = offset_;
+  WEIR_TRY_ASSIGN(got, file_->read(offset_, std::span(room_.data(), size)));
+  window_size_ = got;
+  return {};
+}
+
 Result<std::string_view> SegmentReader::look(std::size_t size) {
-  const std::uint64_t skipped = offset_ - window_offset_;
-  const bool is_inside = offset_ >= window_offset_ && skipped <= window_.size();
-  const bool is_enough = is_inside && window_.size() - skipped >= size;
-  if (file_ && !is_enough) {
-    window_.resize(window_bytes);
-    window_offset_ = offset_;
-    WEIR_TRY_ASSIGN(got, file_->read(offset_, window_));
-    window_.resize(got);
-    return std::string_view(window_);
-  }
-  if (!is_inside) return std::string_view();
-  return std::string_view(window_).substr(skipped);
+  if (file_ && seen().size() < size) WEIR_TRY(read_window(window_bytes));
+  return seen();
 }
 
 Result<std::optional<SegmentHeader>> SegmentReader::header() {
-  const std::uint64_t offset = std::exchange(offset_, 0);
-  if (file_) window_.clear();  // what was there before may not be all any more
-  auto bytes = look(window_bytes);
-  offset_ = offset;
-  if (!bytes) return std::move(bytes).error();
-  return read_header(*bytes);
+  std::array<char, header_bytes> bytes{};
+  if (!file_) return read_header(std::string_view(room_.data(), window_size_));
+  WEIR_TRY_ASSIGN(got, file_->read(0, bytes));
+  return read_header(std::string_view(bytes.data(), got));
 }
 
 Result<std::optional<SegmentReader::Record>> SegmentReader::next() {
   WEIR_TRY_ASSIGN(bytes, look(frame_bytes));
   std::optional<Frame> frame = read_frame(bytes);
   if (!frame && file_) {
-    // Not all of it was in the window, or it was not there yet.
-    window_.clear();
-    WEIR_TRY_ASSIGN(fresh, look(window_bytes));
-    frame = read_frame(fresh);
+    // Not all of it was in the window, or it was not there yet; mostly there is still nothing.
+    WEIR_TRY(read_window(peek_bytes));
+    if (is_blank(seen())) return std::optional<Record>();
+    WEIR_TRY(read_window(window_bytes));
+    frame = read_frame(seen());
   }
   if (!frame) return std::optional<Record>();
   const std::optional<Record> record(Record{*frame, offset_});
@@ -68,7 +81,6 @@ Result<std::optional<SegmentReader::Record>> SegmentReader::next() {
 }
 
 Result<bool> SegmentReader::skip_damage(std::uint64_t sequence) {
-  const auto is_zero = [](char c) { return c == 0; };
   for (;;) {
     WEIR_TRY_ASSIGN(bytes, look(window_bytes));
     if (bytes.size() < step) return false;
@@ -77,7 +89,7 @@ Result<bool> SegmentReader::skip_damage(std::uint64_t sequence) {
     const std::size_t end = is_last ? bytes.size() : bytes.size() - record_bytes_max;
     for (std::size_t at = 0; at + step <= end; at += step, offset_ += step) {
       const std::string_view rest = bytes.substr(at);
-      if (std::all_of(rest.begin(), rest.begin() + step, is_zero)) continue;
+      if (is_blank(rest)) continue;
       const auto frame = read_frame(rest);
       if (frame && frame->sequence >= sequence) return true;
       bytes_unreadable_ += step;

@@ -40,11 +40,16 @@ class SegmentReader {
   [[nodiscard]] std::uint64_t bytes_unreadable() const { return bytes_unreadable_; }
 
  private:
-  /// The bytes at `offset_`, as many as a record may have if the file has them.
+  /// The bytes at `offset_`, at least `size` of them if the segment has as many.
   Result<std::string_view> look(std::size_t size);
+  /// What of them is in the window.
+  [[nodiscard]] std::string_view seen() const;
+  /// Moves the window to `offset_` and reads it from the file.
+  Result<> read_window(std::size_t size);
 
-  std::unique_ptr<store::ReadableFile> file_;  ///< null: all of it is in `window_`
-  std::string window_;
+  std::unique_ptr<store::ReadableFile> file_;  ///< null: all of it is in the window
+  std::string room_;                           ///< the window stands at its beginning
+  std::size_t window_size_ = 0;
   std::uint64_t window_offset_ = 0;  ///< of the window in the segment
   std::uint64_t offset_ = header_bytes;
   std::uint64_t bytes_unreadable_ = 0;

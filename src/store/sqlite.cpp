@@ -80,6 +80,9 @@ std::string_view SqliteStatement::text(int column) const {
 void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
+  // Its own count of memory would take a lock with each allocation. Refused where SQLite is in use
+  // already, which changes nothing else.
+  [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   // SQLite gives the files beside it the mode of this one, and an empty file is a new database.
   const auto created = create_private_file(path, "");
   if (!created && created.error().code != ErrorCode::idempotency_mismatch) return created.error();
@@ -166,6 +169,8 @@ Result<std::int64_t> SqliteDatabase::number(std::string_view sql) {
 std::int64_t SqliteDatabase::last_row_id() const {
   return sqlite3_last_insert_rowid(database_.get());
 }
+
+std::int64_t SqliteDatabase::changes() const { return sqlite3_changes(database_.get()); }
 
 Result<SqliteTransaction> SqliteTransaction::begin(SqliteDatabase& database) {
   WEIR_TRY(database.run("BEGIN IMMEDIATE"));

@@ -77,6 +77,8 @@ class SqliteDatabase {
   /// The first column of the first row; 0 where there is none.
   Result<std::int64_t> number(std::string_view sql);
   [[nodiscard]] std::int64_t last_row_id() const;
+  /// Rows that the last statement inserted, changed or removed.
+  [[nodiscard]] std::int64_t changes() const;
 
  private:
   struct Closer {

@@ -80,7 +80,7 @@ Result<> Store::prepare() {
        "excluded.text"},
       {add_call_,
        "INSERT INTO calls(request_id, ended_ms, segment, offset) VALUES(?, ?, ?, ?) "
-       "ON CONFLICT DO NOTHING RETURNING 1"},
+       "ON CONFLICT DO NOTHING"},
       {find_call_, "SELECT segment, offset FROM calls WHERE request_id = ?"},
       {add_series_,
        "INSERT INTO series(labels) VALUES(?) ON CONFLICT DO UPDATE SET labels = excluded.labels "
@@ -104,13 +104,13 @@ Result<> Store::prepare() {
        "SELECT requests, input_tokens, output_tokens, nanousd FROM windows WHERE id = ?"},
       {forget_windows_,
        "DELETE FROM windows WHERE id IN (SELECT id FROM windows WHERE ended_ms < ? AND id NOT LIKE "
-       "'%:total' LIMIT ?) RETURNING 1"},
+       "'%:total' LIMIT ?)"},
       {forget_sums_,
        "DELETE FROM sums WHERE slot = 0 AND (start_ms, series) IN (SELECT start_ms, series FROM "
-       "sums WHERE slot = 0 AND start_ms < ? ORDER BY start_ms LIMIT ?) RETURNING 1"},
+       "sums WHERE slot = 0 AND start_ms < ? ORDER BY start_ms LIMIT ?)"},
       {forget_calls_,
        "DELETE FROM calls WHERE request_id IN (SELECT request_id FROM calls WHERE ended_ms < ? "
-       "ORDER BY ended_ms LIMIT ?) RETURNING 1"},
+       "ORDER BY ended_ms LIMIT ?)"},
   });
 }
 
@@ -142,9 +142,8 @@ Result<bool> Store::add(const std::vector<Entry>& entries, const ledger::Positio
     add_call_.bind(1, std::string_view(entry.call.request_id)).bind(2, entry.call.ended_ms);
     add_call_.bind(3, static_cast<std::int64_t>(entry.place.segment));
     add_call_.bind(4, static_cast<std::int64_t>(entry.place.offset));
-    WEIR_TRY_ASSIGN(is_new, add_call_.step());
-    add_call_.reset();
-    if (is_new) rollup.add(entry.call, entry.alternatives);
+    WEIR_TRY(add_call_.run());
+    if (database_.changes() > 0) rollup.add(entry.call, entry.alternatives);
   }
   for (const auto& [key, figures] : rollup.sums()) {
     WEIR_TRY_ASSIGN(series, series_of(key.labels));
@@ -204,15 +203,8 @@ Result<bool> Store::forget(std::int64_t before_ms) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   bool may_be_more = false;
   for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_, &forget_windows_}) {
-    statement->bind(1, before_ms).bind(2, forgotten_at_once);
-    std::int64_t removed = 0;
-    for (;;) {
-      WEIR_TRY_ASSIGN(has_row, statement->step());
-      if (!has_row) break;
-      ++removed;
-    }
-    statement->reset();
-    may_be_more = may_be_more || removed == forgotten_at_once;
+    WEIR_TRY(statement->bind(1, before_ms).bind(2, forgotten_at_once).run());
+    may_be_more = may_be_more || database_.changes() == forgotten_at_once;
   }
   WEIR_TRY(transaction.commit());
   return may_be_more;
