@@ -11,20 +11,6 @@
 namespace weir::engine {
 namespace {
 
-Error error_of(const net::ExchangeResult& result) {
-  switch (result.error) {
-    case net::ExchangeError::timeout_sent:
-    case net::ExchangeError::stalled:
-    case net::ExchangeError::cancelled:
-      return {ErrorCode::upstream_timeout, "no answer in time"};
-    case net::ExchangeError::malformed:
-      return {ErrorCode::upstream_malformed, "the answer is not HTTP"};
-    default:
-      return {ErrorCode::upstream_unreachable,
-              result.reason.empty() ? std::string(net::name(result.error)) : result.reason};
-  }
-}
-
 Error refusal(int status, std::string_view body) {
   std::string text = "answers " + std::to_string(status);
   const std::string words = redacted_message(wire::read_fault(status, body).message);
@@ -65,7 +51,7 @@ net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& e
   const net::ExchangeResult sent = co_await exchange->send(method, head, body, timeouts, limits);
   if (!sent) {
     exchange->close();
-    co_return error_of(sent);
+    co_return net::error_of(sent);
   }
   const int status = exchange->head().status;
   const bool is_told = question.on_piece && status == 200;
@@ -76,7 +62,7 @@ net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& e
     const net::Exchange::Piece piece = co_await exchange->read(question.silence_max);
     is_last = piece.is_last;
     if (piece.error != net::ExchangeError::none) {
-      problem = error_of({piece.error, "the answer broke off"});
+      problem = net::error_of({piece.error, "the answer broke off"});
     } else if (!is_told && answer.size() + piece.bytes.size() > question.bytes_max) {
       problem = Error(ErrorCode::upstream_malformed, "the answer is too big");
     } else if (!is_last && loop.now() > deadline) {

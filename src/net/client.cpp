@@ -31,6 +31,20 @@ std::string_view name(ExchangeError error) noexcept {
   return "cancelled";
 }
 
+Error error_of(const ExchangeResult& result) {
+  switch (result.error) {
+    case ExchangeError::timeout_sent:
+    case ExchangeError::stalled:
+    case ExchangeError::cancelled:
+      return {ErrorCode::upstream_timeout, "no answer in time"};
+    case ExchangeError::malformed:
+      return {ErrorCode::upstream_malformed, "the answer is not HTTP"};
+    default:
+      return {ErrorCode::upstream_unreachable,
+              result.reason.empty() ? std::string(name(result.error)) : result.reason};
+  }
+}
+
 Task<ExchangeResult> Exchange::send_pieces(std::string_view /*method*/, std::string_view /*head*/,
                                            BodySource& /*body*/,
                                            const ExchangeTimeouts& /*timeouts*/,

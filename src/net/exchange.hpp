@@ -44,6 +44,9 @@ struct ExchangeResult {
   std::string reason;  ///< for logs; holds no secret
   explicit operator bool() const { return error == ExchangeError::none; }
 };
+/// For a caller of ours who only wants to know why there is no answer: `upstream_timeout`,
+/// `upstream_malformed` or `upstream_unreachable`. Precondition: it failed.
+Error error_of(const ExchangeResult& result);
 
 /// A request body that is sent piece by piece, and anew from its start where a request is repeated.
 class BodySource {

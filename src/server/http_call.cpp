@@ -13,19 +13,6 @@
 namespace weir::server {
 namespace {
 
-Error error_of(const net::ExchangeResult& result) {
-  switch (result.error) {
-    case net::ExchangeError::timeout_sent:
-    case net::ExchangeError::cancelled:
-      return {ErrorCode::upstream_timeout, "no answer in time"};
-    case net::ExchangeError::malformed:
-      return {ErrorCode::upstream_malformed, "the answer is not HTTP"};
-    default:
-      return {ErrorCode::upstream_unreachable,
-              result.reason.empty() ? std::string(net::name(result.error)) : result.reason};
-  }
-}
-
 std::string make_head(const HttpCall& call) {
   std::string head;
   net::http::append_request_line(head, call.method, call.target);
@@ -89,7 +76,7 @@ class Calls {
         co_await exchange.send(call.method, head, call.body, timeouts, limits);
     if (!sent) {
       exchange.close();
-      co_return error_of(sent);
+      co_return net::error_of(sent);
     }
     HttpAnswer answer;
     answer.status = exchange.head().status;
@@ -100,7 +87,7 @@ class Calls {
       const net::Exchange::Piece piece = co_await exchange.read(call.answer_max);
       is_last = piece.is_last;
       if (piece.error != net::ExchangeError::none) {
-        problem = error_of({piece.error, "the answer broke off"});
+        problem = net::error_of({piece.error, "the answer broke off"});
       } else if (is_piecewise) {
         call.on_piece(piece.bytes);
       } else if (answer.body.size() + piece.bytes.size() > call.body_bytes_max) {
