@@ -29,7 +29,8 @@ struct Detector::Entry {
   std::optional<net::TimePoint> asked;
   net::TimePoint next{};
   bool is_under_way = false;
-  bool is_current = true;  ///< false: the provider is gone or elsewhere
+  bool is_asked_again = false;  ///< the look under way may have come too soon
+  bool is_current = true;       ///< false: the provider is gone or elsewhere
   net::Cancellation cancellation;
 };
 
@@ -108,7 +109,11 @@ void Detector::look_again() {
 bool Detector::look_now(std::string_view provider) {
   const auto found = entries_.find(provider);
   if (found == entries_.end() || is_stopped_) return false;
-  if (!found->second->is_under_way) start_look(found->second);
+  if (found->second->is_under_way) {
+    found->second->is_asked_again = true;
+  } else {
+    start_look(found->second);
+  }
   return true;
 }
 
@@ -183,6 +188,8 @@ net::Task<void> Detector::look(std::shared_ptr<Entry> entry) {
     co_return;
   }
   if (entry->is_current) note(*entry, std::move(result));
+  const bool is_asked_again = std::exchange(entry->is_asked_again, false);
+  if (is_asked_again && entry->is_current) start_look(entry);
   arm();
 }
 

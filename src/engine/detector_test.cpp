@@ -164,6 +164,19 @@ TEST_F(DetectorTest, TellsAChangeOnlyWhenThereIsOne) {
   EXPECT_GE(asked_.size(), 4U);
 }
 
+// What it told may be older than what somebody wants to know, the end of a pull, say.
+TEST_F(DetectorTest, WhoIsToBeAskedWhileItIsAskedIsAskedOnceMore) {
+  configure(one_vllm);
+  answer("v", {list_of("a"), list_of("ab")});
+  servers_["v"] = [this, answers = servers_["v"]](std::string_view head, std::string_view body) {
+    if (asked_.empty()) EXPECT_TRUE(detector_.look_now("v"));
+    return answers(head, body);
+  };
+  run([&] { detector_.set_snapshot(snapshot_); }, [&] { return changes_ == 2; });
+  EXPECT_EQ(ids_of("v"), "a b ");
+  EXPECT_EQ(asked_.size(), 2U);
+}
+
 // A server that is restarted has its models again in a minute.
 TEST_F(DetectorTest, AServerThatVanishesKeepsItsListAndIsAskedSooner) {
   configure(one_vllm);
