@@ -80,9 +80,6 @@ std::string_view SqliteStatement::text(int column) const {
 void SqliteDatabase::Closer::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
-  // Its own count of memory would take a lock with each allocation. Refused where SQLite is in use
-  // already, which changes nothing else.
-  [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   // SQLite gives the files beside it the mode of this one, and an empty file is a new database.
   const auto created = create_private_file(path, "");
   if (!created && created.error().code != ErrorCode::idempotency_mismatch) return created.error();
@@ -96,6 +93,9 @@ Result<SqliteDatabase> SqliteDatabase::open_in_memory(SqliteSchema schema) {
 }
 
 Result<SqliteDatabase> SqliteDatabase::open_at(const std::string& place) {
+  // Its own count of memory would take a lock with each allocation. Refused where SQLite is in use
+  // already, which changes nothing else.
+  [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3* opened = nullptr;
   const int code =
       sqlite3_open_v2(place.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
