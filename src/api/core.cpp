@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/options_text.hpp"
+#include "base/request_id.hpp"
 #include "engine/limit_entries.hpp"
 #include "json/document.hpp"
 
@@ -127,22 +128,12 @@ void Core::end_call() {
 
 // ---- calls ----------------------------------------------------------------------------------
 
-std::string Core::make_request_id() {
-  constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
-  SeededRandom random(seed_ ^ turn_.fetch_add(1, std::memory_order_relaxed));
-  std::string id = "req_";
-  for (int word = 0; word < 2; ++word) {
-    std::uint64_t bits = random.next();
-    for (int i = 0; i < 12; ++i, bits >>= 5) id.push_back(letters[bits & 31U]);
-  }
-  return id;
-}
-
 Lane& Core::next_lane() { return *lanes_[turn_.load(std::memory_order_relaxed) % lanes_.size()]; }
 
 void Core::prepare(Job& job, CallOptions options) {
   job.options = std::move(options);
-  job.request_id = make_request_id();
+  SeededRandom random(seed_ ^ turn_.fetch_add(1, std::memory_order_relaxed));
+  job.request_id = make_request_id(wall_.unix_ms(), random);
   const std::lock_guard lock(mutex_);
   job.snapshot = snapshot_;
   if (job.options.prefer.empty() && !default_provider_.empty()) {

@@ -83,7 +83,6 @@ class Core {
   /// False: the gateway takes no more calls.
   bool count_call();
   void end_call();
-  std::string make_request_id();
 
   config::Environment environment_;
   std::uint64_t seed_;

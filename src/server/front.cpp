@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "base/ascii.hpp"
+#include "base/request_id.hpp"
 #include "net/http/head_writer.hpp"
 #include "pipeline/delivery.hpp"
 #include "server/admin.hpp"
@@ -60,21 +61,8 @@ void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   callers_ = callers_of(snapshot_->config());
 }
 
-std::string Front::make_request_id() {
-  constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
-  constexpr std::string_view prefix = "req_";
-  std::string id(prefix.size() + 24, '0');
-  std::copy(prefix.begin(), prefix.end(), id.begin());
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < 24; ++i, bits >>= 5) {
-    if (i % 12 == 0) bits = random_.next();
-    id[prefix.size() + i] = letters[bits & 31U];
-  }
-  return id;
-}
-
 void Front::describe(const Error& error, std::string& fields, std::string& body) {
-  const std::string id = make_request_id();
+  const std::string id = make_request_id(shared_.wall.unix_ms(), random_);
   const wire::Dialect dialect = dialect_of(Door::openai);  // what can't be read names no other
   net::http::append_field(fields, "content-type", "application/json");
   pipeline::append_request_id(fields, dialect, id);
@@ -179,7 +167,7 @@ Result<> Front::admit(ClientRequest& request) {
 net::Task<void> Front::handle(net::ServerExchange& exchange) {
   ++in_flight_;
   ClientRequest request(exchange, snapshot_, proxies_);
-  request.id = make_request_id();
+  request.id = make_request_id(shared_.wall.unix_ms(), random_);
   const net::http::RequestHead& head = exchange.head();
   Result<> allowed = net::http::parse_target(head, request.target);
   RouteMatch match;

@@ -83,7 +83,6 @@ class Front final : public net::RequestHandler {
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);
-  [[nodiscard]] std::string make_request_id();
 
   net::Loop& loop_;
   ModelCalls model_calls_;

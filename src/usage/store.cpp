@@ -25,7 +25,6 @@ CREATE TABLE IF NOT EXISTS calls(
   ended_ms INTEGER NOT NULL,
   segment INTEGER NOT NULL,
   offset INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS calls_by_end ON calls(ended_ms);
 )sql",
                                   R"sql(
 CREATE TABLE IF NOT EXISTS windows(
@@ -109,8 +108,9 @@ Result<> Store::prepare() {
        "DELETE FROM sums WHERE slot = 0 AND (start_ms, series) IN (SELECT start_ms, series FROM "
        "sums WHERE slot = 0 AND start_ms < ? ORDER BY start_ms LIMIT ?)"},
       {forget_calls_,
-       "DELETE FROM calls WHERE request_id IN (SELECT request_id FROM calls WHERE ended_ms < ? "
-       "ORDER BY ended_ms LIMIT ?)"},
+       // Ids sort by time.
+       "DELETE FROM calls WHERE ended_ms < ?1 AND request_id IN (SELECT request_id FROM calls "
+       "ORDER BY request_id LIMIT ?2)"},
   });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash.hpp"
+#include "base/request_id.hpp"
 #include "usage/report.hpp"
 
 namespace {
@@ -20,17 +21,19 @@ using std::chrono::steady_clock;
 constexpr std::int64_t month_start_ms = 1'793'491'200'000;  // 2026-11-01
 constexpr std::size_t calls_at_once = 5'000;
 
-std::string id_of(std::int64_t number) {
-  char text[40];
-  std::snprintf(text, sizeof text, "req-%016llx",
-                static_cast<unsigned long long>(mixed(static_cast<std::uint64_t>(number))));
-  return text;
+std::int64_t ended_ms_of(std::int64_t number, std::int64_t calls) {
+  return month_start_ms + number * (30 * usage::day_ms / calls);
+}
+
+std::string id_of(std::int64_t number, std::int64_t calls) {
+  SeededRandom random(mixed(static_cast<std::uint64_t>(number)));
+  return make_request_id(ended_ms_of(number, calls), random);
 }
 
 ledger::CallRecord call(std::int64_t number, std::int64_t calls) {
   const std::uint64_t random = mixed(static_cast<std::uint64_t>(number) + 77);
   ledger::CallRecord call;
-  call.request_id = id_of(number);
+  call.request_id = id_of(number, calls);
   call.key = "key" + std::to_string(random % 40);
   call.user = "user" + std::to_string(random % 40);
   call.team = "team" + std::to_string(random % 8);
@@ -38,7 +41,7 @@ ledger::CallRecord call(std::int64_t number, std::int64_t calls) {
   call.provider = "provider" + std::to_string(model % 5);
   call.model = call.route = "model" + std::to_string(model);
   call.target = call.provider + "/" + call.model;
-  call.ended_ms = month_start_ms + number * (30 * usage::day_ms / calls);
+  call.ended_ms = ended_ms_of(number, calls);
   call.started_ms = call.ended_ms - 200 - static_cast<std::int64_t>((random >> 16U) % 4000);
   call.outcome = ledger::Outcome::completed;
   ledger::AttemptRecord attempt;
@@ -115,7 +118,7 @@ int main(int argc, char** argv) {
   }
   start = steady_clock::now();
   auto indexed = checked(usage::Store::open(argv[1]));
-  if (!checked(indexed->find(id_of(calls / 2)))) return 1;
+  if (!checked(indexed->find(id_of(calls / 2, calls)))) return 1;
   const double finding = ms_since(start);
   std::printf(
       "%lld calls: added in %.1f s (%.1f us each); usage by day and model %.1f ms "
