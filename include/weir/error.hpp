@@ -118,6 +118,7 @@ struct Error {
   std::string message;
   std::string param;  ///< path of the offending field, such as `messages[2].content`; may be empty
   std::optional<std::chrono::milliseconds> retry_after;
+  int http_status = 0;      ///< in the place of the code's own; 0: that
   int upstream_status = 0;  ///< HTTP status the upstream gave; 0 when there was none
   std::shared_ptr<const ExceededLimit> exceeded;  ///< null: no limit refused it
 

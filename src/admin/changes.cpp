@@ -135,6 +135,9 @@ Result<ExplainWishes> explain_wishes(std::string_view body) {
   json::ObjectReader reader(document.root(), root, problem);
   wishes.model = reader.string("model").value_or("");
   wishes.request = reader.string("request").value_or("");
+  wishes.key = reader.string("key").value_or("");
+  wishes.user = reader.string("user").value_or("");
+  wishes.team = reader.string("team").value_or("");
   if (const auto names = reader.array("prefer")) {
     for (const json::Value name : names->elements()) {
       if (name.is_string()) {

@@ -39,8 +39,12 @@ struct ExplainWishes {
   std::string model;
   std::string request;  ///< a chat as clients send it; empty: none
   std::vector<std::string> prefer;
+  std::string key;  ///< who would ask
+  std::string user;
+  std::string team;
 };
-/// `{"model": ..., "request": "...", "prefer": [...]}`, each of which may be missing.
+/// `{"model": ..., "request": "...", "prefer": [...], "key": ..., "user": ..., "team": ...}`, each
+/// of which may be missing.
 Result<ExplainWishes> explain_wishes(std::string_view body);
 
 /// `{"discard_changes": true}`; an empty body means false.

@@ -3,6 +3,10 @@
 // weir explain: where a request would go, and why not elsewhere.
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -35,6 +39,9 @@ struct Options {
   std::string model;
   std::string request_file;
   std::vector<std::string> prefer;
+  std::string key;
+  std::string user;
+  std::string team;
   bool is_offline = false;
   bool is_json = false;
 };
@@ -60,6 +67,10 @@ bool print_table(std::string_view body) {
         counted(static_cast<std::size_t>(number_at(answer, {"input_tokens_estimate"})),
                 "input token") +
         "\n");
+  if (const std::string to = text_at(answer, {"downgraded_to"}); !to.empty()) {
+    print("a budget (" + text_at(answer, {"downgraded_by"}) +
+          ") is past its soft mark: it goes to " + to + "\n");
+  }
   std::vector<Row> rows{
       {"STATE", "TARGET", "STEP", "STRATEGY", "COST", "FIRST", "IN FLIGHT", "WHY"}};
   for (const json::Value target : targets->elements()) rows.push_back(row_of(target));
@@ -75,6 +86,11 @@ Result<std::string> ask_gateway(const GatewayAccess& access, const Options& opti
   for (const std::string& name : options.prefer) json.string(name);
   json.end_array();
   if (!request.empty()) json.member("request", request);
+  const std::pair<std::string_view, const std::string&> askers[] = {
+      {"key", options.key}, {"user", options.user}, {"team", options.team}};
+  for (const auto& [member, name] : askers) {
+    if (!name.empty()) json.member(member, name);
+  }
   json.end_object();
   return ask_admin(access, "POST", "/api/explain", std::move(body));
 }
@@ -91,7 +107,8 @@ Result<std::string> explain_offline(Context& context, const Options& options,
   ask.request = request;
   ask.options.prefer = options.prefer;
   SeededRandom random(1);
-  return engine::explain_request(*snapshot, gate, ask, random, engine::SystemClock().unix_ms());
+  return engine::explain_request(*snapshot, gate, nullptr, ask, random,
+                                 engine::SystemClock().unix_ms());
 }
 
 Result<std::string> answer_of(Context& context, const Options& options) {
@@ -136,6 +153,9 @@ void add_explain(CLI::App& app, Context& context) {
                       "The name that the client asks for (default: the request's, else auto)");
   command->add_option("--request", options->request_file, "File with a chat in OpenAI's form");
   command->add_option("--prefer", options->prefer, "Providers or targets to be tried first");
+  command->add_option("--key", options->key, "Who would ask, where a budget of theirs downgrades");
+  command->add_option("--user", options->user, "The same by user");
+  command->add_option("--team", options->team, "The same by team");
   add_admin_option(*command, options->admin_url);
   command->add_flag("--offline", options->is_offline, "Don't ask the running gateway");
   command->add_flag("--json", options->is_json, "For programs");

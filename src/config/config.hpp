@@ -151,6 +151,8 @@ struct BudgetLimits {
   NanoUsd total;
   Ratio soft_at{800};
   bool is_hard = true;
+  std::string
+      downgrade;  ///< what calls ask for in effect once `soft_at` is passed; empty: the same
   std::string time_zone;
   bool operator==(const BudgetLimits&) const = default;
 };
@@ -384,7 +386,8 @@ struct Config {
   UnknownParams unknown_params = UnknownParams::automatic;
   Choice trim = Choice::off;  ///< make prompts fit the window; `auto` is on
   Unpriced unpriced = Unpriced::book;
-  bool detect_local = true;  ///< look at the usual local ports when there is no file
+  std::int64_t budget_status = 402;  ///< HTTP status of what a budget refuses
+  bool detect_local = true;          ///< look at the usual local ports when there is no file
   WaitOrOff detection_interval{milliseconds(300'000)};
   WaitOrOff load_interval{milliseconds(5'000)};
   TlsConfig tls;

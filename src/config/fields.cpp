@@ -60,6 +60,7 @@ constexpr auto budget_rows() {
     field<budget, &B::total>("budget.total", "Dollars for ever"),
     field<budget, &B::soft_at>("budget.soft_at", "Share of a budget at which it is told that it will soon be spent", {1, 1'000}),
     field<budget, &B::is_hard>("budget.hard", "Refuse what a budget does not cover; off only tells"),
+    field<budget, &B::downgrade>("budget.downgrade", "Route, tier or model that chats go to in place of theirs once `soft_at` is passed; not of a provider's budget"),
     field<budget, &B::time_zone>("budget.time_zone", "Whose days, weeks and months they are; empty is UTC"),
   };
 }
@@ -93,6 +94,7 @@ constexpr std::array root_own{
     field<&Config::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
     field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
     field<&Config::trim>("trim", "`auto` makes room where a prompt does not fit the model's window: the output limit is lowered where the client gave none, then the oldest turns are left out, which x-weir-dropped says"),
+    field<&Config::budget_status>("budget_status", "HTTP status of what a budget refuses: 402 or 429", {402, 429}),
     field<&Config::unpriced>("unpriced", "Cloud models without a known price: `book` them at their provider's dearest, or `reject` them"),
     field<&Config::detect_local>("detect_local", "Look at the usual local ports when there is no configuration file"),
     field<&Config::detection_interval>("detection.interval", "How often servers are asked for their list of models, free of charge; `off` is never", {30 * second, 24 * hour}),

@@ -83,7 +83,8 @@ void add_budgets(const BudgetLimits& budget, policy::LimitSet& out) {
     out.budgets.push_back({.nanousd = amount.count(),
                            .calendar = *calendar,
                            .soft_permille = budget.soft_at.permille,
-                           .is_hard = budget.is_hard});
+                           .is_hard = budget.is_hard,
+                           .downgrade = budget.downgrade});
   };
   add(budget.daily, Period::day);
   add(budget.weekly, Period::week);

@@ -146,9 +146,28 @@ class Loading {
     if (!loaded_.problems.empty()) return;
     const auto snapshot = std::make_shared<const Config>(loaded_.config);
     const auto resolver = Resolver::make(snapshot, {}, loaded_.problems);
-    if (!resolver || loaded_.config.default_model.empty()) return;
-    const auto target = resolver->resolve(loaded_.config.default_model);
-    if (!target) reader_.problem_at("default_model", target.error().message);
+    if (!resolver) return;
+    const auto check = [&](const std::string& path, const std::string& name) {
+      if (name.empty()) return;
+      const auto target = resolver->resolve(name);
+      if (!target) reader_.problem_at(path, target.error().message);
+    };
+    const Config& config = loaded_.config;
+    check("default_model", config.default_model);
+    check("budget.downgrade", config.budget.downgrade);
+    for (const auto& route : config.models) {
+      check("models." + route.name + ".budget.downgrade", route.budget.downgrade);
+    }
+    for (const auto& user : config.users) {
+      check("users." + user.name + ".budget.downgrade", user.budget.downgrade);
+    }
+    for (const auto& team : config.teams) {
+      check("teams." + team.name + ".budget.downgrade", team.budget.downgrade);
+    }
+    for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
+      check("keys[" + std::to_string(i) + "].budget.downgrade",
+            config.key_settings[i].budget.downgrade);
+    }
   }
 
   void add_found(const std::vector<LocalServer>& servers) {

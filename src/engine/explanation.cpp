@@ -70,7 +70,8 @@ const pipeline::Candidate* choose(std::vector<pipeline::Candidate>& plan,
 }  // namespace
 
 Result<std::string> explain_request(const Snapshot& snapshot, shared_state::Gate& gate,
-                                    const ExplainAsk& ask, Random& random, std::int64_t unix_ms) {
+                                    shared_state::Limits* limits, const ExplainAsk& ask,
+                                    Random& random, std::int64_t unix_ms) {
   json::Document document;
   WEIR_TRY(document.parse(ask.request.empty() ? short_chat : ask.request));
   pipeline::ChatAsk chat;
@@ -82,6 +83,12 @@ Result<std::string> explain_request(const Snapshot& snapshot, shared_state::Gate
   if (name.empty()) name = "auto";
   WEIR_TRY_ASSIGN(route, snapshot.route(name));
   WEIR_TRY_ASSIGN(resolution, snapshot.resolver().resolve(name));
+  std::optional<shared_state::Limits::Downgrade> downgrade;
+  if (limits != nullptr) downgrade = limits->downgrade(&ask.caller, route->name);
+  if (downgrade) {
+    WEIR_TRY_ASSIGN(cheaper, snapshot.route(downgrade->route));
+    route = std::move(cheaper);
+  }
   const pipeline::ChatOperation operation(std::move(chat));
   // A plan reads neither; a call has no other form.
   net::EpollLoop loop;
@@ -98,6 +105,10 @@ Result<std::string> explain_request(const Snapshot& snapshot, shared_state::Gate
   json.begin_object().member("model", name);
   json.member("kind", config::name(resolution->how));
   json.member("failover", route->failover && !ask.options.no_failover);
+  if (downgrade) {
+    json.member("downgraded_to", downgrade->route);
+    json.member("downgraded_by", policy::name(downgrade->owner.scope));
+  }
   json.member("input_tokens_estimate", operation.input_tokens_estimate());
   json.key("decision").raw(pipeline::explain(call, operation, plan, chosen, explanation_bytes_max));
   json.end_object();

@@ -335,6 +335,7 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
     AnswerNotes notes;
     notes.attempts = result.attempts;
     if (call.shows_target) notes.target = result.target;
+    if (!call.warning.empty()) notes.warnings.push_back(call.warning);
     if (call.options.explain) {
       notes.explanation =
           explain(call, journey.operation, journey.succession.candidates(), nullptr);

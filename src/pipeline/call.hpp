@@ -112,6 +112,7 @@ struct Call {
   std::string model = {};          ///< the name that was asked for
   int hops = 0;                    ///< gateways passed before this one
   bool shows_target = true;
+  std::string warning = {};  ///< said in the header of the answer; empty: nothing
   /// Set before `cancellation` is told because the program stops: the client is still there and
   /// gets an error.
   bool is_shut_down = false;

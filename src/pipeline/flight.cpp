@@ -87,6 +87,7 @@ AnswerNotes Flight::notes() const {
   notes.attempts = number_;
   notes.started_ms = row().started_ms;
   if (journey_.call.shows_target) notes.target = target().name;
+  if (!journey_.call.warning.empty()) notes.warnings.push_back(journey_.call.warning);
   if (!target().notice.empty()) notes.warnings.push_back(target().notice);
   if (journey_.call.options.explain) {
     notes.explanation =

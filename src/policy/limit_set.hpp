@@ -53,6 +53,7 @@ struct BudgetRule {
   Calendar calendar;
   std::int32_t soft_permille = 800;  ///< of it; when that is spent, it is told
   bool is_hard = true;               ///< refuses what does not fit
+  std::string downgrade = {};        ///< route for calls once the soft mark is passed; empty: none
 };
 
 /// What was used and spent in one window.

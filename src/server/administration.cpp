@@ -312,6 +312,9 @@ Result<std::string> Administration::explain(const AdminRequest& request) {
   ask.model = std::move(wishes.model);
   ask.request = wishes.request;
   ask.options.prefer = std::move(wishes.prefer);
+  ask.caller.key = std::move(wishes.key);
+  ask.caller.user = std::move(wishes.user);
+  ask.caller.team = std::move(wishes.team);
   return program_.explain(ask);
 }
 

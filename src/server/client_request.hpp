@@ -40,6 +40,7 @@ struct ClientRequest {
   std::shared_ptr<const identity::Grant> grant;    ///< behind the caller, where his key has bounds
   std::optional<identity::Actor> actor;            ///< of a request to the administration
   std::string model;                               ///< that a model call asks for
+  std::string warning;                             ///< for the header of a model call's answer
   std::string body_digest;                         ///< of a body that was read elsewhere
   shared_state::Occupancy::Place place;            ///< of a model call
 };

@@ -46,7 +46,8 @@ bool is_for_pages(const RouteSpec* route) {
 Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared,
              Surface surface, Random& random)
     : loop_(loop),
-      model_calls_(loop, attempts, shared.wall, shared.log, shared.failovers, shared.idempotency),
+      model_calls_(loop, attempts, shared.wall, shared.log, shared.failovers, shared.idempotency,
+                   shared.limits),
       responses_(loop, model_calls_, shared.wall, *shared.responses, shared.log),
       service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
       ollama_calls_(model_calls_, shared.on_models_changed),

@@ -48,6 +48,7 @@ struct Shared {
   /// Told the provider whose models may be others now; for any thread. May be empty.
   std::function<void(std::string)> on_models_changed = {};
   shared_state::Failovers* failovers = nullptr;  ///< null: they are not counted
+  shared_state::Limits* limits = nullptr;        ///< null: no budget sends calls elsewhere
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and

@@ -102,6 +102,13 @@ std::string other_spelling(const std::string& model) {
 
 namespace {
 
+bool is_chat(const RouteSpec& route) {
+  using identity::EndpointGroup;
+  const auto group = group_of(route.endpoint);
+  return group == EndpointGroup::chat || group == EndpointGroup::completions ||
+         group == EndpointGroup::responses;
+}
+
 std::string_view endpoint_name(const ClientRequest& request) {
   const auto group = group_of(request.route->endpoint);
   return group ? identity::name(*group) : std::string_view();
@@ -174,6 +181,20 @@ class CountChannel final : public pipeline::ClientChannel {
 
 }  // namespace
 
+Result<std::shared_ptr<const pipeline::Route>> ModelCalls::choose_route(
+    ClientRequest& request, const std::string& model) const {
+  auto route = find_route(request, model);
+  if (!route || limits_ == nullptr) return route;
+  const auto downgrade = limits_->downgrade(request.caller.get(), (*route)->name);
+  if (!downgrade) return route;
+  // The operator sends it there: the key's own scope is about what may be asked for.
+  auto cheaper = request.snapshot->route(downgrade->route);
+  if (!cheaper) return route;
+  request.warning = "downgraded to " + downgrade->route + " by the budget of the " +
+                    std::string(policy::name(downgrade->owner.scope));
+  return cheaper;
+}
+
 struct ModelCalls::Ready {
   json::Document document;  ///< behind the operation
   std::string masked;       ///< the body as the content rules left it; empty: as it came
@@ -181,7 +202,7 @@ struct ModelCalls::Ready {
   std::shared_ptr<const pipeline::Route> route;
 };
 
-Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
+Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
   const net::http::RequestHead& head = request.exchange.head();
   const config::Config& config = request.snapshot->config();
   CallInput input{.route = *request.route,
@@ -201,7 +222,12 @@ Result<> ModelCalls::read(const ClientRequest& request, Ready& ready) const {
     return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
                  "model");
   }
-  WEIR_TRY_ASSIGN(route, find_route(request, model));
+  // Elsewhere nobody knows what the request refers to, and other things than texts are other
+  // models.
+  const bool may_go_elsewhere =
+      is_chat(*request.route) && ready.call.count == nullptr && !ready.call.operation->is_pinned();
+  WEIR_TRY_ASSIGN(route,
+                  may_go_elsewhere ? choose_route(request, model) : find_route(request, model));
   ready.route = std::move(route);
   WEIR_TRY_ASSIGN(masked,
                   guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
@@ -363,7 +389,8 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
                       .endpoint = endpoint_name(request),
                       .model = request.model,
                       .hops = hops,
-                      .shows_target = request.snapshot->config().expose_target};
+                      .shows_target = request.snapshot->config().expose_target,
+                      .warning = request.warning};
   const ActiveCall active(active_calls_, call);
   result = co_await attempts_.run(call, operation, delivery);
   if (failovers_ != nullptr && result.rows.size() > 1) {

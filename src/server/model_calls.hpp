@@ -10,6 +10,7 @@
 #include "server/client_request.hpp"
 #include "server/idempotency.hpp"
 #include "shared_state/failovers.hpp"
+#include "shared_state/limits.hpp"
 
 namespace weir::server {
 
@@ -20,15 +21,17 @@ class Log;
 class ModelCalls {
  public:
   /// `log` null: nothing is written down. `failovers` null: they are not counted. `idempotency`
-  /// null: no request is made once only.
+  /// null: no request is made once only. `limits` null: no budget sends a call elsewhere.
   ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
-             Log* log, shared_state::Failovers* failovers, Idempotency* idempotency)
+             Log* log, shared_state::Failovers* failovers, Idempotency* idempotency,
+             shared_state::Limits* limits)
       : loop_(loop),
         attempts_(attempts),
         wall_(wall),
         log_(log),
         failovers_(failovers),
-        idempotency_(idempotency) {}
+        idempotency_(idempotency),
+        limits_(limits) {}
 
   /// Precondition: the route's endpoint has a call reader, and the body was read.
   net::Task<void> answer(ClientRequest& request);
@@ -40,13 +43,17 @@ class ModelCalls {
                                       pipeline::ClientChannel& channel);
   /// True when what is asked with `head` is to be made once, so that its digest is needed.
   [[nodiscard]] bool is_made_once(const net::http::RequestHead& head) const;
+  /// The route that a chat goes to: the one that `model` means, or a cheaper one in its place, once
+  /// a budget asks for that; then the answer says so. Errors: those of `find_route`.
+  Result<std::shared_ptr<const pipeline::Route>> choose_route(ClientRequest& request,
+                                                              const std::string& model) const;
   /// Ends the calls under way; their clients get an error.
   void end_all();
 
  private:
   class ActiveCall;
   struct Ready;
-  Result<> read(const ClientRequest& request, Ready& ready) const;
+  Result<> read(ClientRequest& request, Ready& ready) const;
   net::Task<void> count(ClientRequest& request, Ready& ready);
   using Route = std::shared_ptr<const pipeline::Route>;
   net::Task<pipeline::CallResult> make(ClientRequest& request, pipeline::Operation& operation,
@@ -65,6 +72,7 @@ class ModelCalls {
   Log* log_;
   shared_state::Failovers* failovers_;
   Idempotency* idempotency_;
+  shared_state::Limits* limits_;
   std::vector<ActiveCall*> active_calls_;
 };
 

@@ -191,6 +191,7 @@ Program::Program(Options options, config::Loaded loaded)
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
+  shared_.limits = &limits_;
   if (idempotency_.is_on()) shared_.idempotency = &idempotency_;
   health_.add_limits(
       [this] { return used_limits(limits_.status(std::chrono::steady_clock::now())); });
@@ -430,6 +431,7 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   forget_secrets(snapshot->config());
   occupancy_.set_limits(occupancy_limits(snapshot->config().limits));
   const auto name_of_key = [](const config::Secret& key) { return public_id(key.reveal()); };
+  limits_.set_budget_status(static_cast<int>(snapshot->config().budget_status));
   limits_.set_line_length(snapshot->config().limits.queue_length);
   limits_.configure(engine::limit_entries(snapshot->config(), name_of_key),
                     std::chrono::steady_clock::now());
@@ -785,7 +787,7 @@ bool Program::set_circuit(std::string_view name, policy::CircuitBreaker::State o
 
 Result<std::string> Program::explain(const engine::ExplainAsk& ask) {
   SeededRandom random(random_seed());
-  return engine::explain_request(*snapshot(), gate_, ask, random, wall_.unix_ms());
+  return engine::explain_request(*snapshot(), gate_, &limits_, ask, random, wall_.unix_ms());
 }
 
 bool Program::reset_provider(std::string_view name) {

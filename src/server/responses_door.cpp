@@ -209,7 +209,9 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
       return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
                    "model");
     }
-    WEIR_TRY_ASSIGN(route, find_route(request, creation.model));
+    const bool goes_on = !creation.wishes.previous_response_id.empty();
+    WEIR_TRY_ASSIGN(route, goes_on ? find_route(request, creation.model)
+                                   : calls_.choose_route(request, creation.model));
     creation.route = std::move(route);
     WEIR_TRY_ASSIGN(masked, guard::hold_request_to(creation.document.root(),
                                                    creation.route->content_rules.get()));

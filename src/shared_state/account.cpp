@@ -242,6 +242,15 @@ std::optional<std::int64_t> Account::money_left(const Moment& now) {
   return least;
 }
 
+std::string_view Account::downgrade(const Moment& now) {
+  for (Purse& purse : budgets_) {
+    if (purse.rule.downgrade.empty()) continue;
+    purse.advance(now.unix_ms);
+    if (purse.has_passed(purse.rule.soft_permille)) return purse.rule.downgrade;
+  }
+  return {};
+}
+
 void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms,
                     const Moment& now, std::vector<BudgetEvent>& events) {
   reserved_nanousd_ -= reserved;
@@ -256,9 +265,7 @@ void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t si
 
 void Account::tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const {
   for (const std::int32_t mark : {purse.rule.soft_permille, 1'000}) {
-    const bool is_passed =
-        static_cast<Int128>(purse.spent) * 1000 >= static_cast<Int128>(purse.rule.nanousd) * mark;
-    if (!is_passed || purse.told_permille >= mark) continue;
+    if (!purse.has_passed(mark) || purse.told_permille >= mark) continue;
     purse.told_permille = mark;
     events.push_back({owner_, purse.rule.calendar.period(), purse.window.id, mark, purse.spent,
                       purse.rule.nanousd});

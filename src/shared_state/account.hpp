@@ -91,6 +91,8 @@ class Account {
   [[nodiscard]] std::optional<Obstacle> money_obstacle(std::int64_t nanousd, const Moment& now);
   /// What is left in the tightest of the hard budgets; nothing: there is none.
   [[nodiscard]] std::optional<std::int64_t> money_left(const Moment& now);
+  /// The route that calls are to go to, since a budget has passed its soft mark; empty: none.
+  [[nodiscard]] std::string_view downgrade(const Moment& now);
   void reserve(std::int64_t nanousd) { reserved_nanousd_ += nanousd; }
   /// Books what was reserved as `nanousd`, in the windows of `since_ms` (U-4).
   void spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms, const Moment& now,
@@ -126,6 +128,9 @@ class Account {
     std::int64_t spent = 0;
     std::int32_t told_permille = 0;  ///< the highest mark that was told
     void advance(std::int64_t unix_ms);
+    [[nodiscard]] bool has_passed(std::int32_t permille) const {
+      return static_cast<Int128>(spent) * 1000 >= static_cast<Int128>(rule.nanousd) * permille;
+    }
     [[nodiscard]] std::int64_t left(std::int64_t reserved) const {
       return rule.nanousd - spent - reserved;
     }

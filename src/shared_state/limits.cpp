@@ -81,7 +81,7 @@ std::string whose(const LimitOwner& owner) {
   }
 }
 
-Error error_of(const LimitOwner& owner, const Obstacle& obstacle) {
+Error describe(const LimitOwner& owner, const Obstacle& obstacle) {
   const bool is_money = obstacle.unit == LimitUnit::nanousd;
   const bool is_hopeless = obstacle.wait == policy::never;
   Error error;
@@ -149,6 +149,9 @@ void Limits::set_locked(const LimitOwner& owner, const LimitSet& limits, const M
   if (account == nullptr) account = std::make_shared<Account>(owner);
   account->set(limits, now);
   has_any_.store(true, std::memory_order_relaxed);
+  for (const policy::BudgetRule& budget : limits.budgets) {
+    if (!budget.downgrade.empty()) has_downgrades_.store(true, std::memory_order_relaxed);
+  }
 }
 
 void Limits::configure(std::vector<Entry> entries, policy::TimePoint now) {
@@ -189,19 +192,39 @@ void Limits::restore(const UsedBefore& used, policy::TimePoint now) {
   }
 }
 
-void Limits::find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares) {
-  const auto add = [&](LimitScope scope, std::string_view name) {
-    auto account = find(scope, name);
-    if (account == nullptr || (is_attempt && !account->has_budgets())) return;
-    shares.add(std::move(account), !is_attempt, is_attempt);
+template <class Use>
+void Limits::for_each_client(const pipeline::Caller* caller, std::string_view route, Use use) {
+  const auto offer = [&](LimitScope scope, std::string_view name) {
+    if (auto account = find(scope, name)) use(std::move(account));
   };
-  if (call.caller != nullptr) {
-    add(LimitScope::key, call.caller->key);
-    if (!call.caller->user.empty()) add(LimitScope::user, call.caller->user);
-    if (!call.caller->team.empty()) add(LimitScope::team, call.caller->team);
+  if (caller != nullptr) {
+    offer(LimitScope::key, caller->key);
+    if (!caller->user.empty()) offer(LimitScope::user, caller->user);
+    if (!caller->team.empty()) offer(LimitScope::team, caller->team);
   }
-  add(LimitScope::route, call.route->name);
-  add(LimitScope::global, {});
+  offer(LimitScope::route, route);
+  offer(LimitScope::global, {});
+}
+
+void Limits::find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares) {
+  for_each_client(call.caller.get(), call.route->name, [&](std::shared_ptr<Account> account) {
+    if (is_attempt && !account->has_budgets()) return;
+    shares.add(std::move(account), !is_attempt, is_attempt);
+  });
+}
+
+std::optional<Limits::Downgrade> Limits::downgrade(const pipeline::Caller* caller,
+                                                   std::string_view route) {
+  if (!has_downgrades_.load(std::memory_order_relaxed)) return std::nullopt;
+  const Moment now{{}, wall_.unix_ms()};
+  std::optional<Downgrade> found;
+  const std::lock_guard lock(mutex_);
+  for_each_client(caller, route, [&](const std::shared_ptr<Account>& account) {
+    if (found) return;
+    const std::string_view to = account->downgrade(now);
+    if (!to.empty() && to != route) found = Downgrade{std::string(to), account->owner()};
+  });
+  return found;
 }
 
 void Limits::find_providers(const pipeline::Target& target, Shares& shares) {
@@ -283,6 +306,12 @@ void Limits::close(Booking& booking, std::uint64_t id) {
   free_.push_back(static_cast<std::uint32_t>(id) - 1);
 }
 
+Error Limits::error_of(const Refused& refused) const {
+  Error error = describe(refused.account->owner(), refused.obstacle);
+  if (error.code == ErrorCode::budget_exceeded) error.http_status = budget_status_;
+  return error;
+}
+
 Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operation) {
   if (!has_any_.load(std::memory_order_relaxed)) return {};
   const Demand demand = demand_of(operation, nullptr);
@@ -299,7 +328,7 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
       call.admission = book(std::move(shares), demand, 0, now);
     }
   }
-  if (refused) return error_of(refused->account->owner(), refused->obstacle);
+  if (refused) return error_of(*refused);
   return {};
 }
 
@@ -317,7 +346,7 @@ Result<> Limits::admit_replay(const pipeline::Call& call) {
       if (!refused) share.account->take(demand, now);
     }
   }
-  if (refused) return error_of(refused->account->owner(), refused->obstacle);
+  if (refused) return error_of(*refused);
   return {};
 }
 
@@ -351,7 +380,7 @@ Result<pipeline::Accounting::Reservation> Limits::reserve(const pipeline::Call& 
       return reservation;
     }
   }
-  return error_of(refused->account->owner(), refused->obstacle);
+  return error_of(*refused);
 }
 
 /// U-9: where a hard budget pays for an answer of any length, it pays for the model's longest, or

@@ -56,6 +56,18 @@ class Limits final : public pipeline::Accounting {
   /// called once, before the first call.
   void restore(const UsedBefore& used, policy::TimePoint now);
 
+  /// A cheaper route, and whose budget asks for it.
+  struct Downgrade {
+    std::string route;
+    LimitOwner owner;
+  };
+  /// Where calls of `caller` to `route` are to go in its place, since a budget above them has
+  /// passed its soft mark: the innermost that has. Nothing: they stay. `caller` may be null.
+  [[nodiscard]] std::optional<Downgrade> downgrade(const pipeline::Caller* caller,
+                                                   std::string_view route);
+  /// HTTP status of what a budget refuses (U-2).
+  void set_budget_status(int status) { budget_status_ = status; }
+
   Result<> admit(pipeline::Call& call, const pipeline::Operation& operation) override;
   Result<> admit_replay(const pipeline::Call& call) override;
   void release(const pipeline::Call& call, const pipeline::CallResult& result) override;
@@ -127,6 +139,12 @@ class Limits final : public pipeline::Accounting {
   };
   using Line = std::map<Rank, Waiting>;
 
+  /// Who refused, and why. The owner of an account never changes, so that the words for it can be
+  /// found without the lock.
+  struct Refused {
+    std::shared_ptr<Account> account;
+    Obstacle obstacle;
+  };
   [[nodiscard]] static Rank rank_of(const pipeline::Call& call, policy::TimePoint now);
   [[nodiscard]] bool is_behind(const pipeline::Call& call, std::string_view provider,
                                policy::TimePoint now) const;
@@ -137,14 +155,12 @@ class Limits final : public pipeline::Accounting {
   }
   [[nodiscard]] std::shared_ptr<Account> find(policy::LimitScope scope, std::string_view name);
   void set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now);
+  [[nodiscard]] Error error_of(const Refused& refused) const;
+  /// Calls `use` with the accounts of a client's side, from inner to outer.
+  template <class Use>
+  void for_each_client(const pipeline::Caller* caller, std::string_view route, Use use);
   void find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares);
   void find_providers(const pipeline::Target& target, Shares& shares);
-  /// Who refused, and why. The owner of an account never changes, so that the words for it can be
-  /// found without the lock.
-  struct Refused {
-    std::shared_ptr<Account> account;
-    Obstacle obstacle;
-  };
   static std::optional<Refused> refusal(Shares& shares, const Demand& demand, std::int64_t nanousd,
                                         const pipeline::Call& call, bool is_last_resort,
                                         const Moment& now);
@@ -169,6 +185,8 @@ class Limits final : public pipeline::Accounting {
   const Options options_;
   const pipeline::WallClock& wall_;
   std::atomic<bool> has_any_ = false;
+  std::atomic<bool> has_downgrades_ = false;
+  std::atomic<int> budget_status_{402};
   std::atomic<std::uint64_t> leaked_{0};
   std::atomic<std::int64_t> line_length_{1'000};
 

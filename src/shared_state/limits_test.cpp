@@ -556,6 +556,51 @@ TEST_F(LimitsTest, ASoftBudgetOnlyTells) {
   EXPECT_EQ(used(LimitScope::key), price * 5);
 }
 
+TEST_F(LimitsTest, ABudgetPastItsSoftMarkSendsCallsToItsCheaperRouteUntilItsWindowEnds) {
+  pipeline::Caller caller;
+  caller.key = "k";
+  caller.user = "u";
+  const auto route_for = [&](std::string_view route) {
+    const auto downgrade = limits.downgrade(&caller, route);
+    return downgrade ? downgrade->route : std::string();
+  };
+  LimitSet cheaper = daily_budget(price * 10);
+  cheaper.budgets.front().downgrade = "cheap";
+  limit(LimitScope::user, "u", cheaper);
+  EXPECT_EQ(client.ask_times(7), 7);
+  EXPECT_EQ(route_for("r"), "");
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(route_for("r"), "cheap");
+  EXPECT_EQ(limits.downgrade(&caller, "r")->owner.scope, LimitScope::user);
+  EXPECT_EQ(route_for("cheap"), "") << "it is there already";
+  EXPECT_FALSE(limits.downgrade(nullptr, "r")) << "nobody's budget but the user's is touched";
+  wall.ms += day_ms;
+  EXPECT_EQ(route_for("r"), "");
+}
+
+TEST_F(LimitsTest, TheInnermostBudgetPastItsSoftMarkSaysWhereCallsGo) {
+  pipeline::Caller caller;
+  caller.key = "k";
+  LimitSet set = daily_budget(price * 2);
+  set.budgets.front().downgrade = "cheapest";
+  limit(LimitScope::global, "", set);
+  set.budgets.front().downgrade = "cheap";
+  limit(LimitScope::key, "k", set);
+  EXPECT_EQ(client.ask_times(2), 2);
+  EXPECT_EQ(limits.downgrade(&caller, "r")->route, "cheap");
+  EXPECT_EQ(limits.downgrade(&caller, "cheap")->route, "cheapest");
+  EXPECT_EQ(limits.downgrade(nullptr, "r")->route, "cheapest");
+}
+
+TEST_F(LimitsTest, U2TheStatusOfWhatABudgetRefusesCanBeSet) {
+  limit(LimitScope::key, "k", daily_budget(1));
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.http_status, 402);
+  limits.set_budget_status(429);
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.http_status, 429);
+}
+
 TEST_F(LimitsTest, U7AnotherAmountHoldsAtOnceAndU8OtherFieldsTouchNoCount) {
   limit(LimitScope::key, "k", daily_budget(price * 2));
   EXPECT_EQ(client.ask_times(5), 2);

@@ -42,7 +42,7 @@ void append_anthropic(json::Writer& json, const Error& error, std::string_view r
 
 void append_gemini(json::Writer& json, const Error& error, std::string_view request_id) {
   json.begin_object().key("error").begin_object();
-  json.member("code", traits(error.code).status);
+  json.member("code", status_of(Dialect::gemini, error));
   std::string message = error.message;
   if (!error.param.empty()) message = error.param + ": " + message;
   json.member("message", message).member("status", traits(error.code).gemini_status);
@@ -71,6 +71,7 @@ void append_ollama(json::Writer& json, const Error& error, std::string_view requ
 }  // namespace
 
 int status_of(Dialect dialect, const Error& error) noexcept {
+  if (error.http_status != 0) return error.http_status;
   const bool is_refusal = error.upstream_status >= 400 && error.upstream_status < 500;
   if (error.code == ErrorCode::upstream_rejected && is_refusal) return error.upstream_status;
   return dialect == Dialect::anthropic ? traits(error.code).anthropic_status

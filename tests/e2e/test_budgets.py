@@ -128,6 +128,82 @@ def test_a_key_that_was_given_out_has_limits_of_its_own(upstream):
         assert statuses == [200, 200, 429]
 
 
+def two_routes(upstream) -> dict:
+    prices = {"dear": {"price": {"input": 1, "output": 10}}, "cheap": {"price": {"input": 0.1}}}
+    return {
+        "providers": {"one": {**upstream.provider, "models": prices}},
+        "models": {"smart": ["one/dear"], "thrifty": ["one/cheap"]},
+        "keys": [{"key": KEY, "user": "ann"}],
+    }
+
+
+def explained(weir: Weir, *arguments: str) -> dict:
+    run = run_weir("explain", "smart", "--json", *arguments,
+                   "--admin", f"http://127.0.0.1:{weir.admin_port}", folder=weir.folder)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_budget_past_its_soft_mark_sends_chats_to_its_cheaper_route(upstream):
+    budget = {"daily": "0.01", "soft_at": "1%", "downgrade": "thrifty"}
+    config = {**two_routes(upstream), "users": {"ann": {"budget": budget}}}
+    with Weir(config) as weir:
+        headers = {"authorization": "Bearer " + KEY}
+        first = weir.chat("smart", TEXT, headers=headers, max_tokens=64)
+        assert first.headers["x-weir-target"] == "one/dear"
+        assert "x-weir-warning" not in first.headers
+        told = "downgraded to thrifty by the budget of the user"
+        for stream in (False, True):
+            answer = weir.chat("smart", TEXT, headers=headers, max_tokens=64, stream=stream)
+            assert answer.headers["x-weir-target"] == "one/cheap"
+            assert answer.headers["x-weir-warning"] == told
+        asked = {"model": "smart", "input": TEXT}
+        answer = weir.post("/v1/responses", asked, headers)
+        assert answer.headers["x-weir-target"] == "one/cheap"
+        assert answer.headers["x-weir-warning"] == told
+        upstream.always(fault.status(500))
+        refused = weir.chat("smart", TEXT, headers=headers)
+        assert refused.headers["x-weir-warning"] == told
+
+        shown = explained(weir, "--user", "ann")
+        assert (shown["downgraded_to"], shown["downgraded_by"]) == ("thrifty", "user")
+        assert shown["decision"]["targets"][0]["target"] == "one/cheap"
+        assert "downgraded_to" not in explained(weir)
+        run = run_weir("explain", "smart", "--user", "ann", "--admin",
+                       f"http://127.0.0.1:{weir.admin_port}", folder=weir.folder)
+        assert "past its soft mark: it goes to thrifty" in run.stdout
+
+
+def test_a_budget_that_sends_calls_nowhere_is_a_problem_of_the_configuration(upstream, tmp_path):
+    config = two_routes(upstream)
+    config["users"] = {"ann": {"budget": {"daily": 1, "downgrade": "thirfty"}}}
+    config["providers"]["one"]["budget"] = {"daily": 1, "downgrade": "thrifty"}
+    config["budget_status"] = 418
+    file = tmp_path / "weir.yaml"
+    file.write_text(json.dumps(config))
+    run = run_weir("validate", "--config", str(file), folder=tmp_path)
+    assert run.returncode != 0
+    told = run.stdout + run.stderr
+    assert "budget_status" in told
+    assert "providers.one.budget.downgrade" in told
+    del config["budget_status"], config["providers"]["one"]["budget"]
+    file.write_text(json.dumps(config))
+    run = run_weir("validate", "--config", str(file), folder=tmp_path)
+    assert run.returncode != 0
+    told = run.stdout + run.stderr
+    assert "users.ann.budget.downgrade" in told
+    assert "thrifty" in told, "the nearest name"
+
+
+def test_u2_the_status_of_a_refusal_can_be_429(upstream):
+    provider = {**upstream.provider, "models": PRICED}
+    config = {"providers": {"one": provider}, "budget": {"daily": "0.00001"}}
+    with Weir({**config, "budget_status": 429}) as weir:
+        refused = weir.chat("one/m", TEXT, max_tokens=64)
+        assert (refused.status, refused.error["code"]) == (429, "budget_exceeded")
+        assert refused.headers["x-should-retry"] == "false"
+
+
 def metric(weir: Weir, name: str) -> float:
     page = weir.admin("GET", "/metrics").body.decode()
     [line] = [line for line in page.splitlines() if line.startswith(name + " ")]
