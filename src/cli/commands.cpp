@@ -94,6 +94,7 @@ int run(int argc, char** argv) {
   add_teams(app, context);
   add_secrets(app, context);
   add_audit(app, context);
+  add_data(app, context);
   add_alerts(app, context);
   add_explain(app, context);
   add_chaos(app, context);

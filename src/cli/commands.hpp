@@ -40,6 +40,7 @@ void add_users(CLI::App& app, Context& context);
 void add_teams(CLI::App& app, Context& context);
 void add_secrets(CLI::App& app, Context& context);
 void add_audit(CLI::App& app, Context& context);
+void add_data(CLI::App& app, Context& context);
 void add_chaos(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_alerts(CLI::App& app, Context& context);

@@ -275,6 +275,7 @@ struct TlsConfig {
 struct LogConfig {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::automatic;
+  bool redact = true;
 };
 
 /// Sizes and numbers that bound the edge; sections 15 and 21 of the failure semantics.

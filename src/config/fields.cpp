@@ -101,6 +101,7 @@ constexpr std::array root_own{
     field<&Config::load_interval>("detection.load_interval", "How often vLLM servers in use are asked how busy they are, for `least_busy` and `health`; `off` is never", {second, hour}),
     field<&Config::tls, &TlsConfig::cert>("tls.cert", "PEM file with the listener's certificate chain"),
     field<&Config::tls, &TlsConfig::key>("tls.key", "PEM file with its private key"),
+    field<&Config::log, &LogConfig::redact>("log.redact", "Replace card numbers, e-mail addresses, phone numbers and IBANs in log lines by the name of their kind; keys are never written out"),
     field<&Config::log, &LogConfig::level>("log.level", "Least level that is logged"),
     field<&Config::log, &LogConfig::format>("log.format", "`auto` is text on a terminal and JSON elsewhere"),
     field<&Config::access_log>("access_log", "Log a line per request; the ledger has them anyway"),

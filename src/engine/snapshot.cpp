@@ -372,6 +372,11 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::passthrough(
   if (!route) {
     return Error(ErrorCode::route_unknown, "no provider of this name is open to pass-through");
   }
+  // What passes through is nobody's dialect, so that nothing in it could be found.
+  if (!config().content_rules.empty()) {
+    return Error(ErrorCode::not_allowed,
+                 "pass-through is closed, since content rules hold for every route");
+  }
   return route;
 }
 

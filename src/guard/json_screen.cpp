@@ -63,10 +63,6 @@ constexpr auto silent_members = std::to_array<std::string_view>({
     "keep_alive",
 });
 
-bool is_silent(std::string_view key) {
-  return std::find(silent_members.begin(), silent_members.end(), key) != silent_members.end();
-}
-
 class Screen {
  public:
   Screen(const Rules& rules, Side side, bool has_silent_members)
@@ -82,7 +78,7 @@ class Screen {
     } else if (value.is_object()) {
       for (const json::Member member : value.members()) {
         const std::string key = member.key.as_string();
-        if (has_silent_members_ && is_silent(key)) continue;
+        if (has_silent_members_ && is_silent_member(key)) continue;
         look(member.value, {&path, key, 0});
       }
     }
@@ -137,6 +133,10 @@ class Screen {
 };
 
 }  // namespace
+
+bool is_silent_member(std::string_view name) {
+  return std::find(silent_members.begin(), silent_members.end(), name) != silent_members.end();
+}
 
 Screened screen_request(json::Value root, const Rules& rules) {
   Screen screen(rules, Side::input, true);

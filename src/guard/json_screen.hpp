@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "guard/rules.hpp"
 #include "json/document.hpp"
@@ -24,6 +25,9 @@ Screened screen_request(json::Value root, const Rules& rules);
 /// The request `root` as `rules` leave it; nothing: as it is. `rules` may be null. Errors:
 /// `content_filtered` with the path of what a rule stopped.
 Result<std::optional<std::string>> hold_request_to(json::Value root, const Rules* rules);
+
+/// True for the name of a member whose texts are not looked at, in any dialect.
+bool is_silent_member(std::string_view name);
 
 /// Looks at every string of `root`: the arguments of a tool call in an answer.
 Screened screen_arguments(json::Value root, const Rules& rules);

@@ -11,13 +11,8 @@ namespace weir::guard {
 namespace {
 
 Result<> filter_text(std::string& text, const Rules& rules) {
-  TextFilter filter(rules, Side::input);
-  std::string out;
-  if (!filter.feed(text, out) || !filter.finish(out)) {
-    return Error(ErrorCode::content_filtered,
-                 "the request was " + refusal_text(*filter.stopped_by()));
-  }
-  text = std::move(out);
+  WEIR_TRY_ASSIGN(held, hold_text_to(text, &rules));
+  if (held) text = *std::move(held);
   return {};
 }
 
@@ -29,6 +24,18 @@ Result<> filter_parts(std::vector<wire::Part>& parts, const Rules& rules) {
 }
 
 }  // namespace
+
+Result<std::optional<std::string>> hold_text_to(std::string_view text, const Rules* rules) {
+  if (rules == nullptr || !rules->has(Side::input)) return std::optional<std::string>();
+  TextFilter filter(*rules, Side::input);
+  std::string out;
+  if (!filter.feed(text, out) || !filter.finish(out)) {
+    return Error(ErrorCode::content_filtered,
+                 "the request was " + refusal_text(*filter.stopped_by()));
+  }
+  if (!filter.has_changed()) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(out));
+}
 
 Result<> hold_chat_to(wire::ChatRequest& request, const Rules* rules) {
   if (rules == nullptr || !rules->has(Side::input)) return {};

@@ -430,6 +430,29 @@ Result<> Directory::remove_user(const Actor& actor, std::string_view name, std::
   return {};
 }
 
+Result<std::size_t> Directory::erase_user(const Actor& actor, std::string_view name,
+                                          std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  std::vector<KeyRecord> keys;
+  Store::KeyFilter filter{.user = name};
+  filter.count_max = std::numeric_limits<std::int64_t>::max();
+  WEIR_TRY(store_->for_each_key(filter, [&](KeyRecord key) { keys.push_back(std::move(key)); }));
+  const auto erase = [&]() -> Result<> {
+    for (KeyRecord& key : keys) {
+      if (key.revoked_ms == 0) key.revoked_ms = now_ms;
+      key.user.clear();
+      key.name.clear();
+      WEIR_TRY(store_->put(key));
+    }
+    return users_.contains(name) ? store_->remove_user(name) : Result<>();
+  };
+  WEIR_TRY(commit(actor, {"user.erase", std::string(name)}, now_ms, erase));
+  for (const KeyRecord& key : keys) publish(key);
+  if (const auto user = users_.find(name); user != users_.end()) users_.erase(user);
+  tell_limits(LimitHolder::user, std::string(name), nullptr);
+  return keys.size();
+}
+
 Result<UserRecord> Directory::user(std::string_view name) {
   const std::lock_guard lock(mutex_);
   return store_->user(name);

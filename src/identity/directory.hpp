@@ -93,6 +93,9 @@ class Directory {
   Result<> set_user(const Actor& actor, UserRecord user, std::int64_t now_ms);
   /// His keys are revoked with him.
   Result<> remove_user(const Actor& actor, std::string_view name, std::int64_t now_ms);
+  /// Removes him, too, and takes his name off his keys, which are revoked; also where he is known
+  /// by the configuration only. Answers how many keys that were.
+  Result<std::size_t> erase_user(const Actor& actor, std::string_view name, std::int64_t now_ms);
   Result<NewCredential> create_token(const Actor& actor, std::string_view user,
                                      std::int64_t now_ms);
   Result<UserRecord> user(std::string_view name);

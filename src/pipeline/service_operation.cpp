@@ -96,19 +96,23 @@ std::unique_ptr<net::BodySource> ServiceOperation::compose(const Form& form,
   auto body = std::make_unique<ComposedBody>(form.body);
   const auto named = std::find_if(form.parts.begin(), form.parts.end(),
                                   [](const wire::FormPart& part) { return part.name == "model"; });
-  std::uint64_t rest = 0;
-  if (named != form.parts.end()) {
-    body->add_range(0, named->offset);
-    body->add_text(std::string(model));
-    rest = named->offset + named->size;
-  } else {
+  if (named == form.parts.end()) {
     std::string part("--");
     part.append(form.boundary);
     part.append("\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
     part.append(model).append("\r\n");
     body->add_text(std::move(part));
   }
-  body->add_range(rest, form.body.size() - rest);
+  std::uint64_t done = 0;
+  for (auto part = form.parts.begin(); part != form.parts.end(); ++part) {
+    const auto number = static_cast<std::size_t>(part - form.parts.begin());
+    const auto other = form.replaced.find(number);
+    if (part != named && other == form.replaced.end()) continue;
+    body->add_range(done, part->offset - done);
+    body->add_text(part == named ? std::string(model) : other->second);
+    done = part->offset + part->size;
+  }
+  body->add_range(done, form.body.size() - done);
   return body;
 }
 

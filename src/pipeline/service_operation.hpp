@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct Form {
   std::string_view boundary;
   const std::vector<wire::FormPart>& parts;
   KeptBody& body;
+  /// What stands in the place of parts' values, by their number.
+  std::map<std::size_t, std::string> replaced = {};
 };
 
 /// Pictures, sound, moderation, reranking: the client's own request goes to each target with only

@@ -12,6 +12,7 @@
 #include "base/assert.hpp"
 #include "json/writer.hpp"
 #include "server/health_answers.hpp"
+#include "server/personal_data.hpp"
 #include "server/usage_answers.hpp"
 
 namespace weir::server {
@@ -153,6 +154,19 @@ void Administration::note_refusal(const identity::Actor& actor, Endpoint endpoin
                          program_.wall().unix_ms()));
 }
 
+Result<std::string> Administration::personal_data(const AdminRequest& request,
+                                                  const config::Config& config) {
+  if (directory_ == nullptr) {
+    return Error(ErrorCode::store_unavailable, "the data directory can't be used");
+  }
+  PersonalData data(*directory_, program_.responses(), program_.idempotency());
+  const std::string user(request.argument);
+  const std::int64_t now = program_.wall().unix_ms();
+  return request.endpoint == Endpoint::export_user_data
+             ? data.exported(request.actor, user, config, now)
+             : data.erase(request.actor, user, config, now);
+}
+
 Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
   if (IdentityPages::has(request.endpoint)) {
     if (identity_pages_) return identity_pages_->answer(request);
@@ -160,6 +174,9 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
   }
   const auto snapshot = program_.snapshot();
   switch (request.endpoint) {
+    case Endpoint::export_user_data:
+    case Endpoint::erase_user_data:
+      return personal_data(request, snapshot->config());
     case Endpoint::metrics:
       media_type = admin::metrics_media_type;
       return metrics();

@@ -39,8 +39,13 @@ Idempotency::Idempotency(const config::IdempotencySettings& settings, std::strin
 /// What an earlier process left unfinished is to be known even if nobody asks this one.
 void Idempotency::start(std::string instance) {
   instance_ = std::move(instance);
-  if (settings_.store != config::ContentStorage::disk || !store::exists(file())) return;
+  if (settings_.store != config::ContentStorage::disk || !has_any()) return;
   store_.tell([](store::IdempotencyStore&) { return Result<>(); });
+}
+
+/// A database is not made to find it empty.
+bool Idempotency::has_any() const {
+  return settings_.store == config::ContentStorage::memory || (is_on() && store::exists(file()));
 }
 
 Result<std::unique_ptr<store::IdempotencyStore>> Idempotency::open() {
@@ -63,8 +68,7 @@ net::Task<Result<std::optional<store::OnceAnswer>>> Idempotency::begin(
     net::Loop& loop, store::OnceRequest request, std::int64_t now_ms,
     std::chrono::milliseconds ttl) {
   std::optional<store::OnceAnswer> before;
-  const StoreThread<store::IdempotencyStore>::Question question =
-      [&](store::IdempotencyStore& store) -> Result<> {
+  const Question question = [&](store::IdempotencyStore& store) -> Result<> {
     sweep(store, now_ms);
     WEIR_TRY_ASSIGN(found, store.begin(request, now_ms, now_ms + ttl.count()));
     before = std::move(found);
@@ -77,8 +81,7 @@ net::Task<Result<std::optional<store::OnceAnswer>>> Idempotency::begin(
 
 net::Task<Result<>> Idempotency::conclude(net::Loop& loop, store::OnceRequest request,
                                           OnceEnding ending, store::OnceAnswer answer) {
-  const StoreThread<store::IdempotencyStore>::Question question =
-      [&](store::IdempotencyStore& store) -> Result<> {
+  const Question question = [&](store::IdempotencyStore& store) -> Result<> {
     switch (ending) {
       case OnceEnding::answered:
         return store.keep(request, answer);

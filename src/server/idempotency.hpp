@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +48,15 @@ class Idempotency {
   net::Task<Result<>> conclude(net::Loop& loop, store::OnceRequest request, OnceEnding ending,
                                store::OnceAnswer answer);
 
+  using Question = StoreThread<store::IdempotencyStore>::Question;
+  /// See StoreThread. Where nothing was ever kept, nothing is asked.
+  Result<> wait(const Question& question) { return has_any() ? store_.wait(question) : Result<>(); }
+  void remove_expired(std::int64_t now_ms, std::function<void(std::size_t)> on_removed) {
+    if (has_any()) store_.remove_expired(now_ms, std::move(on_removed));
+  }
+
  private:
+  [[nodiscard]] bool has_any() const;
   Result<std::unique_ptr<store::IdempotencyStore>> open();
   void sweep(store::IdempotencyStore& store, std::int64_t now_ms);
   [[nodiscard]] std::string file() const { return data_directory_ + "/idempotency.db"; }

@@ -21,6 +21,12 @@ using config::LogLevel;
 
 /// Lines waiting for the thread; the queue is allocated whole, about 350 bytes each.
 constexpr std::size_t queue_lines_max = 512;
+/// Keys have a redaction of their own, which leaves their beginning and end.
+constexpr policy::PersonalKinds people_in_logs = policy::PersonalKinds()
+                                                     .add(policy::PersonalKind::card)
+                                                     .add(policy::PersonalKind::email)
+                                                     .add(policy::PersonalKind::phone)
+                                                     .add(policy::PersonalKind::iban);
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
@@ -130,6 +136,7 @@ Log::Log(const config::LogConfig& config)
     : level_(config.level),
       is_json_(config.format == LogFormat::json ||
                (config.format == LogFormat::automatic && ::isatty(STDERR_FILENO) == 0)),
+      redactor_(config.redact ? people_in_logs : policy::PersonalKinds()),
       thread_(std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1)) {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   logger_ = std::make_shared<spdlog::async_logger>("weir", std::move(sink), thread_,

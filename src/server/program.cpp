@@ -587,7 +587,8 @@ void Program::warn_of_restart(const config::Config& next) {
                      new_limits.head.fields_bytes_max != old_limits.head.fields_bytes_max ||
                      new_limits.head.field_count_max != old_limits.head.field_count_max ||
                      new_limits.body_bytes_max != old_limits.body_bytes_max);
-  warn("log", next.log.level != now.log.level || next.log.format != now.log.format);
+  warn("log", next.log.level != now.log.level || next.log.format != now.log.format ||
+                  next.log.redact != now.log.redact);
 }
 
 Result<std::string> Program::save_changes(const Deed& deed) {
@@ -769,6 +770,14 @@ void Program::begin_day() {
   const auto now = snapshot();
   const std::lock_guard lock(day_mutex_);
   day_.advance(wall_.unix_ms(), now->upstreams());
+  const auto told = [this](std::string_view what) {
+    return [this, what](std::size_t count) {
+      log_.info("retention", "removed what was over",
+                {{"what", what}, {"count", static_cast<std::int64_t>(count)}});
+    };
+  };
+  responses_.remove_expired(wall_.unix_ms(), told("conversations"));
+  idempotency_.remove_expired(wall_.unix_ms(), told("idempotent requests"));
 }
 
 bool Program::detect_provider(std::string_view name) {

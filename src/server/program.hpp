@@ -105,7 +105,8 @@ class Program {
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
   [[nodiscard]] const shared_state::Limits& limits() const { return limits_; }
-  /// To be called at midnight (UTC), so that figures of the day begin there.
+  /// To be called at midnight (UTC), so that figures of the day begin there, and what is over goes
+  /// (J-4).
   void begin_day();
   /// Closes the provider's breakers and ends its cooldowns. False: there is no such provider.
   bool reset_provider(std::string_view name);
@@ -130,6 +131,8 @@ class Program {
   [[nodiscard]] const std::string& new_client_key() const { return new_client_key_; }
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] HealthWatch& health() { return health_; }
+  [[nodiscard]] ResponseArchive& responses() { return responses_; }
+  [[nodiscard]] Idempotency& idempotency() { return idempotency_; }
   [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
   [[nodiscard]] const shared_state::Failovers& failovers() const { return failovers_; }
 

@@ -43,7 +43,8 @@ std::string Redactor::clean(std::string_view text) const {
   std::string out(text);
   const auto in_force = secrets();  // kept: others may come while we look
   for (const std::string& secret : *in_force) replace_all(out, secret);
-  return redacted(out);
+  out = redacted(out);
+  return personal_.is_empty() ? out : policy::redact(out, personal_);
 }
 
 }  // namespace weir::server

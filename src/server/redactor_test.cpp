@@ -40,5 +40,16 @@ TEST(Redactor, PassesOverSecretsThatAreShorterThanWords) {
   EXPECT_EQ(redactor.clean("a test"), "a test");
 }
 
+TEST(Redactor, TakesOutPeopleWhereItIsToldTo) {
+  const std::string text = "ann@example.com, 4111 1111 1111 1111, +49 30 901820";
+  const Redactor people(policy::PersonalKinds::all());
+  EXPECT_EQ(people.clean(text), "[email], [card], [phone]");
+  EXPECT_EQ(Redactor().clean(text), text);
+  for (const char* plain :
+       {"127.0.0.1:37575", "req_4521lc46vhj1sambfkv41cb0", "2026-11-21T11:59:35"}) {
+    EXPECT_EQ(people.clean(plain), plain);
+  }
+}
+
 }  // namespace
 }  // namespace weir::server

@@ -33,6 +33,12 @@ net::Task<Result<>> ResponseArchive::put(net::Loop& loop, store::StoredResponse 
   co_return answer;
 }
 
+/// A database is not made to find it empty.
+bool ResponseArchive::has_any() const {
+  return settings_.store == config::ContentStorage::memory ||
+         (is_on() && store::exists(data_directory_ + "/responses.db"));
+}
+
 Result<std::unique_ptr<store::ResponseStore>> ResponseArchive::open() {
   const auto bytes_max = static_cast<std::size_t>(settings_.bytes_max.bytes);
   std::unique_ptr<store::ResponseStore> store;

@@ -27,11 +27,19 @@ class ResponseArchive {
     return store_.ask(loop, std::move(question));
   }
 
+  /// The same for a thread that may wait. Where nothing was ever kept, nothing is asked.
+  Result<> wait(const Question& question) { return has_any() ? store_.wait(question) : Result<>(); }
+  /// See StoreThread.
+  void remove_expired(std::int64_t now_ms, std::function<void(std::size_t)> on_removed) {
+    if (has_any()) store_.remove_expired(now_ms, std::move(on_removed));
+  }
+
   /// Keeps `response` for `ttl` from `now_ms` on.
   net::Task<Result<>> put(net::Loop& loop, store::StoredResponse response, std::int64_t now_ms,
                           std::chrono::milliseconds ttl);
 
  private:
+  [[nodiscard]] bool has_any() const;
   Result<std::unique_ptr<store::ResponseStore>> open();
   void sweep(store::ResponseStore& store, std::int64_t now_ms);
 

@@ -158,6 +158,8 @@ constexpr std::array routes{
     RouteSpec{Endpoint::set_user,          "PUT",   "/api/users/{}",                                Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::remove_user,       "DELETE","/api/users/{}",                                Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::create_token,      "POST",  "/api/users/{}/token",                          Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::export_user_data,  "GET",   "/api/users/{}/data",                           Permission::write_users, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::erase_user_data,   "DELETE","/api/users/{}/data",                           Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::list_teams,        "GET",   "/api/teams",                                   Permission::read_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::show_team,         "GET",   "/api/teams/{}",                                Permission::read_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::set_team,          "PUT",   "/api/teams/{}",                                Permission::write_users, Surface::admin, Door::openai},

@@ -105,6 +105,8 @@ enum class Endpoint : std::uint8_t {
   set_secret,
   remove_secret,
   list_audit,
+  export_user_data,
+  erase_user_data,
 };
 
 using identity::Permission;

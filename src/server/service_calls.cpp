@@ -2,12 +2,14 @@
 #include "server/service_calls.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "base/assert.hpp"
 #include "guard/json_screen.hpp"
+#include "guard/request_filter.hpp"
 #include "json/document.hpp"
 #include "pipeline/raw_operation.hpp"
 #include "pipeline/service_operation.hpp"
@@ -43,8 +45,44 @@ Result<> read_head(const ClientRequest& request, ReadyCall& ready) {
   const auto content_type = request.exchange.head().fields.find("content-type");
   WEIR_TRY_ASSIGN(boundary, wire::read_form_boundary(content_type.value_or("")));
   ready.boundary = std::move(boundary);
-  if (ready.boundary) ready.scanner.emplace(*ready.boundary);
+  // Prompts are longer than other fields, and may have to be looked at.
+  constexpr std::size_t text_bytes_max = 16 * 1024;
+  if (ready.boundary) {
+    ready.scanner.emplace(*ready.boundary,
+                          wire::MultipartLimits{.value_bytes_kept_max = text_bytes_max});
+  }
   return {};
+}
+
+/// What the content rules make of the texts of a form; files are not looked at. Errors:
+/// `content_filtered`; `invalid_request` for a text that is too long to be looked at, or that would
+/// not stay one part.
+Result<std::map<std::size_t, std::string>> hold_form_to(const guard::Rules* rules,
+                                                        std::string_view boundary,
+                                                        const std::vector<wire::FormPart>& parts) {
+  std::map<std::size_t, std::string> replaced;
+  if (rules == nullptr || !rules->has(guard::Side::input)) return replaced;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const wire::FormPart& part = parts[i];
+    if (part.is_file || guard::is_silent_member(part.name)) continue;
+    if (!part.is_whole()) {
+      return Error(ErrorCode::invalid_request, "is too long for the content rules to look at",
+                   part.name);
+    }
+    auto held = guard::hold_text_to(part.value, rules);
+    if (!held) {
+      Error error = std::move(held).error();
+      error.param = part.name;
+      return error;
+    }
+    if (!*held) continue;
+    const std::string delimiter = "\r\n--" + std::string(boundary);
+    if (("\r\n" + **held).find(delimiter) != std::string::npos) {
+      return Error(ErrorCode::invalid_request, "holds what ends a part of the form", part.name);
+    }
+    replaced.emplace(i, **std::move(held));
+  }
+  return replaced;
 }
 
 /// Makes the operation of a body that has come.
@@ -67,7 +105,15 @@ Result<> read_body(ClientRequest& request, Service service, Upload& upload, Read
   WEIR_TRY_ASSIGN(route, find_route(request, model));
   ready.route = std::move(route);
   request.model = std::move(model);
-  if (ready.scanner) return {};  // files and their names are not looked at
+  if (ready.scanner) {
+    WEIR_TRY_ASSIGN(replaced, hold_form_to(ready.route->content_rules.get(), *ready.boundary,
+                                           ready.scanner->parts()));
+    if (replaced.empty()) return {};
+    pipeline::Form form{*ready.boundary, ready.scanner->parts(), upload, std::move(replaced)};
+    WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, form));
+    ready.operation = std::move(again);
+    return {};
+  }
   WEIR_TRY_ASSIGN(masked,
                   guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
   if (!masked) return {};

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -32,11 +34,35 @@ class StoreThread {
     co_await work;
     co_return answer;
   }
+  /// The same for a thread that may wait.
+  Result<> wait(const Question& question) {
+    std::promise<Result<>> answer;
+    thread_.submit([&] { answer.set_value(ask_here(question)); });
+    return answer.get_future().get();
+  }
   /// The same where nobody waits for it.
   void tell(Question question) {
     thread_.submit([this, question = std::move(question)] {
       const Result<> answer = ask_here(question);
       static_cast<void>(answer);
+    });
+  }
+
+  /// Removes what is over at `now_ms`, in pieces between which others are served (J-4), and then
+  /// tells how much it was, if any.
+  void remove_expired(std::int64_t now_ms, std::function<void(std::size_t)> on_removed,
+                      std::size_t removed_before = 0) {
+    tell([this, now_ms, on_removed = std::move(on_removed), removed_before](Store& store) {
+      constexpr std::size_t at_once = 1'000;
+      const auto removed = store.remove_expired(now_ms, at_once);
+      if (!removed) return Result<>(removed.error());
+      const std::size_t all = removed_before + *removed;
+      if (*removed == at_once) {
+        remove_expired(now_ms, on_removed, all);
+      } else if (all > 0) {
+        on_removed(all);
+      }
+      return Result<>();
     });
   }
 

@@ -139,6 +139,25 @@ TEST_F(LimitsTest, AnAttemptThatWasNeverSentCountsForNobody) {
   limits.release(*going.call, {});
 }
 
+// M-2: an answer that is there already takes no tokens and no place among the calls under way.
+TEST_F(LimitsTest, M2AReplayIsOneRequestAndNothingElse) {
+  LimitSet set = only(rule(LimitUnit::requests, 3));
+  set.rates.push_back(rule(LimitUnit::total_tokens, 200));
+  set.concurrency = 1;
+  limit(LimitScope::key, "k", set);
+  auto going = client.begin();
+  ASSERT_TRUE(going.is_admitted());
+  const auto replayed = client.make_call();
+  EXPECT_TRUE(limits.admit_replay(*replayed)) << "though another is under way";
+  EXPECT_TRUE(limits.admit_replay(*replayed));
+  const auto refused = limits.admit_replay(*replayed);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::rate_limited);
+  EXPECT_EQ(refused.error().exceeded->unit, "requests");
+  client.end(std::move(going));
+  EXPECT_EQ(limits.open_reservations(), 0U);
+}
+
 TEST_F(LimitsTest, L8TokensAreReservedByTheirEstimateAndSettledByWhatWasUsed) {
   limit(LimitScope::key, "k", only(rule(LimitUnit::total_tokens, 10'000)));
   limit(LimitScope::provider, "p", only(rule(LimitUnit::output_tokens, 10'000)));

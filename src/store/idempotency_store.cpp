@@ -145,6 +145,11 @@ Result<> IdempotencyStore::prepare_statements() {
        "DELETE FROM requests WHERE scope IN (SELECT scope FROM requests WHERE "
        "(state > 0 AND expires_ms <= ?) OR (state = 0 AND expires_ms <= ?) LIMIT ?)"},
       {count_changes_, "SELECT changes()"},
+      {select_of_,
+       "SELECT scope, tenant, state, expires_ms, key_id, answer FROM requests "
+       "WHERE state > 0 AND (tenant = ?1 OR (user = ?2 AND user <> ''))"},
+      {delete_of_,
+       "DELETE FROM requests WHERE state > 0 AND (tenant = ?1 OR (user = ?2 AND user <> ''))"},
   });
 }
 
@@ -271,10 +276,8 @@ Result<> IdempotencyStore::make_room(std::int64_t bytes) {
     select_bytes_.reset();
     if (taken + bytes <= options_.bytes_max) return {};
     WEIR_TRY(drop_oldest_answer_.bind(1, row_bytes).run());
-    WEIR_TRY_ASSIGN(has_count, count_changes_.step());
-    const bool has_dropped = has_count && count_changes_.integer(0) > 0;
-    count_changes_.reset();
-    if (!has_dropped) {
+    WEIR_TRY_ASSIGN(dropped, changes());
+    if (dropped == 0) {
       return Error(ErrorCode::store_unavailable, "there is no room for another idempotent request");
     }
   }
@@ -285,9 +288,47 @@ Result<std::size_t> IdempotencyStore::remove_expired(std::int64_t now_ms, std::s
                .bind(2, now_ms - abandoned_after_ms)
                .bind(3, static_cast<std::int64_t>(count_max))
                .run());
+  WEIR_TRY_ASSIGN(count, changes());
+  if (count > 0) WEIR_TRY(database_.run("PRAGMA incremental_vacuum"));
+  return count;
+}
+
+Result<std::size_t> IdempotencyStore::changes() {
   WEIR_TRY_ASSIGN(has_count, count_changes_.step());
   const auto count = static_cast<std::size_t>(has_count ? count_changes_.integer(0) : 0);
   count_changes_.reset();
+  return count;
+}
+
+// ---- whose they are -----------------------------------------------------------------------------
+
+Result<> IdempotencyStore::for_each_of(const Owner& owner, const Visit& visit) {
+  select_of_.bind(1, owner.tenant).bind(2, owner.user);
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, select_of_.step());
+    if (!has_row) return {};
+    const OnceRequest request{
+        std::string(select_of_.text(0)), std::string(select_of_.text(1)), owner.user, {}};
+    Row row;
+    row.state = static_cast<State>(select_of_.integer(2));
+    row.key_id = select_of_.text(4);
+    row.answer = select_of_.text(5);
+    std::optional<OnceAnswer> found;
+    if (row.state == State::answered) {
+      auto answer = answer_of(request, row);
+      if (!answer) {
+        select_of_.reset();
+        return std::move(answer).error();
+      }
+      found = *std::move(answer);
+    }
+    visit(select_of_.integer(3), found);
+  }
+}
+
+Result<std::size_t> IdempotencyStore::remove_of(const Owner& owner) {
+  WEIR_TRY(delete_of_.bind(1, owner.tenant).bind(2, owner.user).run());
+  WEIR_TRY_ASSIGN(count, changes());
   if (count > 0) WEIR_TRY(database_.run("PRAGMA incremental_vacuum"));
   return count;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,6 +68,18 @@ class IdempotencyStore {
   /// Nothing came of it: it may be made again.
   Result<> forget(const OnceRequest& request);
 
+  /// Whose requests: those of a key, and those of a user's keys.
+  struct Owner {
+    std::string tenant;
+    std::string user;
+  };
+  using Visit =
+      std::function<void(std::int64_t expires_ms, const std::optional<OnceAnswer>& answer)>;
+  /// Calls `visit` for each request that was concluded; no answer: it is not known.
+  Result<> for_each_of(const Owner& owner, const Visit& visit);
+  /// Removes them; answers how many.
+  Result<std::size_t> remove_of(const Owner& owner);
+
   /// Removes what is over, `count_max` at most; answers how many.
   Result<std::size_t> remove_expired(std::int64_t now_ms, std::size_t count_max);
 
@@ -87,6 +100,7 @@ class IdempotencyStore {
   Result<> set_state(const OnceRequest& request, State state, std::int64_t bytes,
                      std::string_view key_id, std::string_view sealed);
   Result<> make_room(std::int64_t bytes);
+  Result<std::size_t> changes();
   Result<std::string> sealed(const OnceRequest& request, std::string_view column,
                              std::string_view content, std::string& key_id);
   Result<std::string> opened(const OnceRequest& request, std::string_view column,
@@ -103,6 +117,8 @@ class IdempotencyStore {
   SqliteStatement drop_oldest_answer_;
   SqliteStatement delete_expired_;
   SqliteStatement count_changes_;
+  SqliteStatement select_of_;
+  SqliteStatement delete_of_;
 };
 
 }  // namespace weir::store

@@ -5,6 +5,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -235,6 +238,34 @@ TEST(IdempotencyStore, KeepsThemInMemoryWhereNothingMayBeWritten) {
   ASSERT_TRUE((*store)->begin(request("s1"), 0, day_ms));
   ASSERT_TRUE((*store)->keep(request("s1"), answer("pong")));
   EXPECT_EQ(**(*store)->begin(request("s1"), 1, day_ms), answer("pong"));
+}
+
+// J-3.
+TEST(IdempotencyStore, ShowsAndRemovesWhatBelongsToOnePerson) {
+  Place place;
+  const Instance instance = place.run();
+  auto store = place.open(instance.folder());
+  const OnceRequest hers{"s1", "key:a", "ada", "x"};
+  const OnceRequest of_her_old_key{"s2", "key:b", "ada", "x"};
+  const OnceRequest nameless{"s3", "key:c", "", "x"};
+  const OnceRequest running{"s4", "key:a", "ada", "x"};
+  for (const OnceRequest& each : {hers, of_her_old_key, nameless, running}) {
+    ASSERT_TRUE(store->begin(each, 0, day_ms));
+  }
+  ASSERT_TRUE(store->keep(hers, answer("hers")));
+  ASSERT_TRUE(store->lose(of_her_old_key));
+  ASSERT_TRUE(store->keep(nameless, answer("another's")));
+  std::vector<std::string> seen;
+  const auto see = [&](std::int64_t expires_ms, const std::optional<OnceAnswer>& found) {
+    EXPECT_EQ(expires_ms, day_ms);
+    seen.push_back(found ? found->body : "not known");
+  };
+  ASSERT_TRUE(store->for_each_of({"", "ada"}, see));
+  EXPECT_EQ(seen, (std::vector<std::string>{"hers", "not known"}));
+  EXPECT_EQ(*store->remove_of({"key:a", ""}), 1U) << "of that key alone";
+  EXPECT_EQ(*store->remove_of({"", "ada"}), 1U);
+  EXPECT_EQ(*store->remove_of({"", ""}), 0U) << "nobody is not everybody without a name";
+  EXPECT_EQ(**store->begin(nameless, 1, day_ms), answer("another's"));
 }
 
 TEST(IdempotencyStore, RefusesAFileOfALaterVersion) {

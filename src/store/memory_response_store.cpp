@@ -72,6 +72,15 @@ std::uint64_t MemoryResponseStore::next_to_go(std::uint64_t spared) const {
   return std::min_element(conversations_.begin(), conversations_.end(), sooner)->first;
 }
 
+Result<std::vector<std::string>> MemoryResponseStore::ids_of(std::string_view tenant) {
+  std::vector<std::string> ids;
+  for (auto row = rows_.lower_bound(Key(tenant, "")); row != rows_.end(); ++row) {
+    if (row->first.first != tenant) break;
+    ids.push_back(row->first.second);
+  }
+  return ids;
+}
+
 Result<std::size_t> MemoryResponseStore::remove_expired(std::int64_t now_ms,
                                                         std::size_t count_max) {
   std::size_t count = 0;

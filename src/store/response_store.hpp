@@ -49,6 +49,9 @@ class ResponseStore {
   /// Errors: `route_unknown` as `get`.
   virtual Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) = 0;
 
+  /// Ids of all that are kept of this tenant, those among them whose time is over.
+  virtual Result<std::vector<std::string>> ids_of(std::string_view tenant) = 0;
+
   /// Removes conversations whose time is over, `count_max` at most; answers how many.
   virtual Result<std::size_t> remove_expired(std::int64_t now_ms, std::size_t count_max) = 0;
 };

@@ -118,6 +118,17 @@ TYPED_TEST(ResponseStoreContract, AnothersResponseDoesNotExist) {
   EXPECT_TRUE(this->has("resp_1"));
 }
 
+// J-3: what is kept of one client, also what nobody else would be shown any more.
+TYPED_TEST(ResponseStoreContract, AllOfOneTenantIsFound) {
+  ResponseStore& store = this->with_room_for(plenty);
+  ASSERT_TRUE(store.put(turn("resp_2"), 1));
+  ASSERT_TRUE(store.put(turn("resp_1", {}, "aa"), day_ms));
+  ASSERT_TRUE(store.put(turn("resp_1"), day_ms));
+  EXPECT_EQ(*store.ids_of("a"), (std::vector<std::string>{"resp_1", "resp_2"}));
+  EXPECT_EQ(*store.ids_of("aa"), (std::vector<std::string>{"resp_1"}));
+  EXPECT_EQ(*store.ids_of("b"), std::vector<std::string>());
+}
+
 TYPED_TEST(ResponseStoreContract, OneIdMayBelongToTwoTenants) {
   ResponseStore& store = this->with_room_for(plenty);
   ASSERT_TRUE(store.put(turn("resp_1", {}, "a"), day_ms));

@@ -70,6 +70,7 @@ Result<> SqliteResponseStore::prepare() {
       {select_oldest_,
        "SELECT number, bytes FROM conversations WHERE number <> ? AND expires_ms <= ? "
        "ORDER BY expires_ms LIMIT 1"},
+      {select_ids_, "SELECT id FROM responses WHERE tenant = ? ORDER BY id"},
       {delete_conversation_, "DELETE FROM conversations WHERE number = ?"},
   }));
   WEIR_TRY_ASSIGN(bytes, database_.number("SELECT sum(bytes) FROM conversations"));
@@ -223,6 +224,16 @@ Result<> SqliteResponseStore::remove(std::string_view tenant, std::string_view i
   auto written = write();
   if (!written) bytes_ = bytes_before;
   return written;
+}
+
+Result<std::vector<std::string>> SqliteResponseStore::ids_of(std::string_view tenant) {
+  std::vector<std::string> ids;
+  select_ids_.bind(1, tenant);
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, select_ids_.step());
+    if (!has_row) return ids;
+    ids.emplace_back(select_ids_.text(0));
+  }
 }
 
 Result<std::size_t> SqliteResponseStore::remove_expired(std::int64_t now_ms,

@@ -23,6 +23,7 @@ class SqliteResponseStore final : public ResponseStore {
   Result<StoredResponse> get(std::string_view tenant, std::string_view id,
                              std::int64_t now_ms) override;
   Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) override;
+  Result<std::vector<std::string>> ids_of(std::string_view tenant) override;
   Result<std::size_t> remove_expired(std::int64_t now_ms, std::size_t count_max) override;
 
  private:
@@ -59,6 +60,7 @@ class SqliteResponseStore final : public ResponseStore {
   SqliteStatement delete_row_;
   SqliteStatement select_oldest_;
   SqliteStatement delete_conversation_;
+  SqliteStatement select_ids_;
 };
 
 }  // namespace weir::store

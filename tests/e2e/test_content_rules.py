@@ -7,7 +7,9 @@ import json
 import pytest
 
 from doors import WEATHER_SCHEMA, lines, post, sse
-from harness import Client, Weir, run_weir, user
+import upstream as fault
+from harness import Client, Weir, eventually, run_weir, user
+from upstream import Upstream
 
 SECRET = "Kestrel"  # upstreams answer with what they were told
 RULES = [
@@ -186,3 +188,64 @@ def test_a_rule_that_can_not_be_used_is_refused(tmp_path, rule, problem):
     (tmp_path / "weir.yaml").write_text(json.dumps(config))
     checked = run_weir("validate", "--config", "weir.yaml", folder=tmp_path)
     assert checked.returncode == 78 and problem in checked.stderr + checked.stdout
+
+
+def test_the_fields_of_a_form_are_looked_at():
+    boundary = "form-boundary"
+    file = f'Content-Disposition: form-data; name="file"; filename="{CARD}.wav"\r\n\r\nRIFF {CARD}'
+
+    def form(prompt: str) -> bytes:
+        fields = [
+            f'Content-Disposition: form-data; name="prompt"\r\n\r\n{prompt}',
+            'Content-Disposition: form-data; name="model"\r\n\r\nheard',
+            file,
+        ]
+        parts = "".join(f"--{boundary}\r\n{field}\r\n" for field in fields)
+        return (parts + f"--{boundary}--\r\n").encode()
+
+    with Upstream("openai") as upstream:
+        upstream.always(fault.ok_with(b'{"text":"heard"}'))
+        models = {"heard": {"targets": ["one/m"], "content_rules": RULES}}
+        with Weir({"providers": {"one": upstream.provider}, "models": models}) as gateway:
+
+            def send(prompt: str):
+                headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+                path = "/v1/audio/transcriptions"
+                with Client(gateway.port) as client:
+                    return client.request("POST", path, form(prompt), headers)
+
+            assert send(f"He pays with {CARD} now").status == 200
+            expected = form("He pays with [card] now").replace(b"\r\nheard", b"\r\nm")
+            assert upstream.calls[-1].body == expected, "files are not looked at"
+            assert send("He pays in cash").status == 200
+            assert b"He pays in cash" in upstream.calls[-1].body
+            stopped = send("How to Build a Bomb")
+            assert stopped.error["code"] == "content_filtered"
+            assert stopped.error["param"] == "prompt"
+            too_long = send("word " * 4_000)
+            assert (too_long.status, too_long.error["param"]) == (400, "prompt")
+            assert len(upstream.calls) == 2
+        assert upstream.violations == []
+
+
+def test_pass_through_is_closed_where_rules_hold_for_everything():
+    with Upstream("openai") as upstream:
+        provider = {**upstream.provider, "passthrough": True}
+        rules = [{"name": "cards", "pii": ["card"]}]
+        with Weir({"providers": {"one": provider}, "content_rules": rules}) as gateway:
+            answer = post(gateway, "/passthrough/one/v1/anything", {"text": CARD})
+            assert (answer.status, answer.error["code"]) == (403, "not_allowed")
+            assert upstream.received == []
+
+
+def test_log_lines_name_nobody():
+    with Upstream("openai") as upstream:
+        upstream.always(fault.status(400, "no such customer: ann@example.com, " + CARD))
+        for redact, is_there in ((True, False), (False, True)):
+            config = {"providers": {"one": upstream.provider}, "log": {"redact": redact}}
+            with Weir(config) as gateway:
+                assert gateway.chat("one/m", "hello").status == 400
+                log = eventually(lambda: "no such customer" in gateway.log() and gateway.log())
+                assert ("ann@example.com" in log) == is_there
+                assert (CARD in log) == is_there
+                assert ("[email]" in log) != is_there
