@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Weir beside nginx's bare proxy_pass, as a table: CPU time, latency, memory, start. Wants two cores
-# and a quiet machine. Options go to tests/bench/bench.py (--rounds N).
+# Weir beside nginx's bare proxy_pass, as tables: CPU time, latency, memory, start, and the CPU time
+# of every client dialect in front of every target dialect. Wants two cores and a quiet machine.
+# Options go to tests/bench/bench.py: --rounds N, --part main|matrix for one of the two.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weir beside nginx's bare proxy_pass: CPU time per request, latency, memory, start.
 
-usage: bench.py --tools DIR --weir FILE [--rounds N]      (scripts/bench.sh builds and calls it)
+usage: bench.py --tools DIR --weir FILE [--rounds N] [--part main|matrix]
+       (scripts/bench.sh builds and calls it)
 
 The measured process has core 0 to itself, everything else runs on core 1. CPU time is what the
 kernel accounts to the process's threads (/proc/PID/task/*/schedstat, nanoseconds). Rounds alternate
@@ -185,6 +186,12 @@ providers:
   up:   {{ type: openai,    base_url: "http://127.0.0.1:{upstream}/v1",      api_key: x }}
   an:   {{ type: anthropic, base_url: "http://127.0.0.1:{upstream}",         api_key: x }}
   slow: {{ type: openai,    base_url: "http://127.0.0.1:{slow_upstream}/v1", api_key: x }}
+  # One for each dialect; the first two of a type that does not keep its clients' conversations.
+  openai:    {{ type: custom,    base_url: "http://127.0.0.1:{upstream}/v1",     api_key: x }}
+  responses: {{ type: openai,    base_url: "http://127.0.0.1:{upstream}/v1",     api_key: x, dialect: responses }}
+  anthropic: {{ type: anthropic, base_url: "http://127.0.0.1:{upstream}",        api_key: x }}
+  gemini:    {{ type: gemini,    base_url: "http://127.0.0.1:{upstream}/v1beta", api_key: x }}
+  ollama:    {{ type: ollama,    base_url: "http://127.0.0.1:{upstream}" }}
 """)
 
     def command(self) -> list[str]:
@@ -278,6 +285,80 @@ class Bench:
         report = json.loads(load.communicate()[0] or '{"errors":1}')
         self.errors += report["errors"]
         return (open_kib - idle) / OPEN_STREAMS
+
+
+# ---- Every client dialect in front of every target dialect ------------------------------------
+
+SYSTEM, PROMPT = "You are terse.", "Say one sentence about foxes."
+MESSAGES = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": PROMPT}]
+MATRIX_REQUESTS, MATRIX_STREAMS = 8_000, 100
+
+
+def dialect_request(dialect: str, model: str, stream: bool) -> tuple[str, dict]:
+    """Path and body of the same question in each dialect."""
+    if dialect == "responses":
+        body = {"instructions": SYSTEM, "input": PROMPT, "temperature": 0.7, "store": False}
+        return "/v1/responses", {"model": model, **body, "stream": stream}
+    if dialect == "anthropic":
+        body = {"max_tokens": 1000, "system": SYSTEM, "messages": MESSAGES[1:]}
+        return "/v1/messages", {"model": model, **body, "stream": stream}
+    if dialect == "gemini":
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        body = {"systemInstruction": {"parts": [{"text": SYSTEM}]},
+                "contents": [{"role": "user", "parts": [{"text": PROMPT}]}],
+                "generationConfig": {"temperature": 0.7}}
+        return f"/v1beta/models/{model}:{method}", body
+    if dialect == "ollama":
+        return "/api/chat", {"model": model, "messages": MESSAGES, "stream": stream}
+    body = {"messages": MESSAGES, "temperature": 0.7}
+    return "/v1/chat/completions", {"model": model, **body, "stream": stream}
+
+
+DIALECTS = ("openai", "responses", "anthropic", "gemini", "ollama")
+
+
+def dialect_shot(port: int, dialect: str, model: str, stream: bool) -> Shot:
+    path, body = dialect_request(dialect, model, stream)
+    return Shot(port, json.dumps(body, separators=(",", ":")), path)
+
+
+def measure_cell(bench: Bench, server: Server, shot: Shot, stream: bool) -> float:
+    """CPU µs per request, or per chunk of a stream."""
+    if stream:
+        return bench.cpu_us([server], {server.name: shot}, 50, MATRIX_STREAMS, CHUNKS)[server.name]
+    return bench.cpu_us([server], {server.name: shot}, 32, MATRIX_REQUESTS)[server.name]
+
+
+def print_matrix(bench: Bench, nginx: Nginx, weir: Weir, stream: bool) -> None:
+    """A column's yardstick is nginx passing that target's own dialect, measured beside its cells."""
+    port = nginx.unbuffered if stream else nginx.buffered
+    unit = "chunk of a stream" if stream else "request"
+    columns: dict[str, list[str]] = {}
+    for target in DIALECTS:
+        print(f"measuring: to {target}, {unit}", file=sys.stderr)
+        yardstick = measure_cell(bench, nginx, dialect_shot(port, target, "m", stream), stream)
+        columns[target] = [f"{yardstick:.1f}"]
+        for client in DIALECTS:
+            shot = dialect_shot(weir.port, client, f"{target}/m", stream)
+            spent = measure_cell(bench, weir, shot, stream)
+            columns[target].append(f"{spent:.1f} ({spent / yardstick:.2f} x)")
+    print(f"\nCPU µs per {unit}, and how often nginx's; asked: the same dialect ≤ 1.25 x, "
+          "translated ≤ 2 x\n")
+    rows = [["client \\ target", *DIALECTS]]
+    for number, name in enumerate(["nginx proxy_pass", *DIALECTS]):
+        rows.append([name, *(columns[target][number] for target in DIALECTS)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
+def measure_matrix(bench: Bench, nginx: Nginx, weir: Weir) -> None:
+    for server in (nginx, weir):
+        server.start()
+    for stream in (False, True):
+        print_matrix(bench, nginx, weir, stream)
 
 
 # ---- The table -------------------------------------------------------------------------------
@@ -385,6 +466,7 @@ def main() -> int:
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--weir", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--part", choices=("main", "matrix"), help="default: both")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
@@ -401,13 +483,19 @@ def main() -> int:
             weir = Weir(folder, arguments.weir.resolve(), upstream, slow_upstream)
             stack.callback(weir.stop)
         try:
-            rows = measure(bench, nginx, weir, upstream)
+            if arguments.part != "matrix":
+                print_table(measure(bench, nginx, weir, upstream))
+                nginx.stop()
+                if weir:
+                    weir.stop()
+            if arguments.part != "main" and weir:
+                bench.rounds = min(bench.rounds, 3)  # 60 cells: a few minutes as it is
+                measure_matrix(bench, nginx, weir)
         except RuntimeError as error:
             print(f"bench: {error}", file=sys.stderr)
             for log in folder.glob("*.log"):
                 sys.stderr.write(f"--- {log.name}\n{log.read_text()[-2000:]}")
             return 1
-    print_table(rows)
     if bench.errors:
         print(f"bench: {bench.errors} requests failed; the numbers mean nothing", file=sys.stderr)
         return 1

@@ -5,8 +5,9 @@
 //
 //   instant_upstream <port> [chunks=100] [pace_ms=10]
 //
-// POST .../messages is answered in Anthropic's shape, any other POST in OpenAI's, any GET with a
-// model list. A body with "stream":true gets `chunks` events, one every `pace_ms`.
+// The path of a POST tells the dialect of the answer, OpenAI's where it tells nothing; any GET gets
+// a model list. A body with "stream":true, or Gemini's path for streams, gets `chunks` events, one
+// every `pace_ms`.
 
 #include "socket.hpp"
 
@@ -20,8 +21,6 @@
 
 namespace weir::bench {
 namespace {
-
-enum class Shape { openai, anthropic };
 
 constexpr std::string_view models =
     R"({"object":"list","data":[{"id":"m","object":"model","created":1700000000,"owned_by":"bench"}]})";
@@ -76,6 +75,79 @@ constexpr StreamText anthropic_stream{
         "event: message_stop\n"
         "data: {\"type\":\"message_stop\"}\n\n"};
 
+constexpr std::string_view responses_answer =
+    R"({"id":"resp_1","object":"response","created_at":1700000000,"status":"completed","error":null,)"
+    R"("incomplete_details":null,"model":"m","output":[{"type":"message","id":"msg_1",)"
+    R"("status":"completed","role":"assistant","content":[{"type":"output_text",)"
+    R"("text":"The quick brown fox jumps over the lazy dog.","annotations":[]}]}],"usage":{)"
+    R"("input_tokens":12,"input_tokens_details":{"cached_tokens":0},"output_tokens":10,)"
+    R"("output_tokens_details":{"reasoning_tokens":0},"total_tokens":22}})";
+
+#define WEIR_RESPONSES_EVENT(type, members) \
+  "event: " type "\ndata: {\"type\":\"" type "\"," members "}\n\n"
+#define WEIR_RESPONSE(status, output, usage)                                                      \
+  "\"response\":{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1700000000,\"status\":" \
+  "\"" status "\",\"error\":null,\"model\":\"m\",\"output\":[" output "],\"usage\":" usage "}"
+#define WEIR_RESPONSES_AT "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,"
+
+constexpr StreamText responses_stream{
+    .begin = WEIR_RESPONSES_EVENT("response.created",
+                                  "\"sequence_number\":0," WEIR_RESPONSE("in_progress", "", "null"))
+        WEIR_RESPONSES_EVENT("response.output_item.added",
+                             "\"sequence_number\":1,\"output_index\":0,\"item\":{\"type\":"
+                             "\"message\",\"id\":\"msg_1\","
+                             "\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}")
+            WEIR_RESPONSES_EVENT(
+                "response.content_part.added",
+                "\"sequence_number\":2," WEIR_RESPONSES_AT
+                "\"part\":{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[]}"),
+    .chunk = WEIR_RESPONSES_EVENT("response.output_text.delta",
+                                  "\"sequence_number\":3," WEIR_RESPONSES_AT
+                                  "\"delta\":\" word\",\"logprobs\":[]"),
+    .end = WEIR_RESPONSES_EVENT("response.output_text.done",
+                                "\"sequence_number\":4," WEIR_RESPONSES_AT
+                                "\"text\":\" word\",\"logprobs\":[]")
+        WEIR_RESPONSES_EVENT(
+            "response.completed",
+            "\"sequence_number\":5," WEIR_RESPONSE(
+                "completed",
+                "{\"type\":\"message\",\"id\":\"msg_1\",\"status\":\"completed\",\"role\":"
+                "\"assistant\","
+                "\"content\":[{\"type\":\"output_text\",\"text\":\" word\",\"annotations\":[]}]}",
+                "{\"input_tokens\":12,\"output_tokens\":100,\"total_tokens\":112}"))};
+
+constexpr std::string_view gemini_answer =
+    R"({"candidates":[{"content":{"role":"model","parts":[{"text":)"
+    R"("The quick brown fox jumps over the lazy dog."}]},"finishReason":"STOP","index":0}],)"
+    R"("usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":10,"totalTokenCount":22},)"
+    R"("modelVersion":"m","responseId":"r1"})";
+
+constexpr StreamText gemini_stream{
+    .begin = ": begun\n\n",
+    .chunk =
+        "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\" word\"}]},"
+        "\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":12,\"totalTokenCount\":12},"
+        "\"modelVersion\":\"m\",\"responseId\":\"r1\"}\n\n",
+    .end =
+        "data: {\"candidates\":[{\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{"
+        "\"promptTokenCount\":12,\"candidatesTokenCount\":100,\"totalTokenCount\":112},"
+        "\"modelVersion\":\"m\",\"responseId\":\"r1\"}\n\n"};
+
+constexpr std::string_view ollama_answer =
+    R"({"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":)"
+    R"("The quick brown fox jumps over the lazy dog."},"done":true,"done_reason":"stop",)"
+    R"("total_duration":900000000,"prompt_eval_count":12,"eval_count":10})";
+
+constexpr StreamText ollama_stream{
+    .begin = "\n",
+    .chunk =
+        "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{"
+        "\"role\":\"assistant\",\"content\":\" word\"},\"done\":false}\n",
+    .end =
+        "{\"model\":\"m\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{"
+        "\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\","
+        "\"total_duration\":900000000,\"prompt_eval_count\":12,\"eval_count\":100}\n"};
+
 std::string whole_answer(std::string_view body) {
   return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
@@ -94,12 +166,11 @@ struct Answers {
   std::string stream_chunk;
   std::string stream_end;
 
-  Answers(std::string_view body, const StreamText& stream)
+  Answers(std::string_view body, const StreamText& stream,
+          std::string_view media_type = "text/event-stream")
       : whole(whole_answer(body)),
-        stream_begin(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: "
-            "chunked\r\n\r\n" +
-            chunked(stream.begin)),
+        stream_begin("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(media_type) +
+                     "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(stream.begin)),
         stream_chunk(chunked(stream.chunk)),
         stream_end(chunked(stream.end) + "0\r\n\r\n") {}
 };
@@ -186,13 +257,24 @@ class Upstream {
   void answer(int socket, std::string_view head, std::string_view body) {
     const std::string_view target = head.substr(0, head.find("\r\n"));
     if (target.starts_with("GET")) return write(socket, models_);
-    const Answers& answers =
-        target.find("/messages") != std::string_view::npos ? anthropic_ : openai_;
+    const Answers& answers = answers_at(target);
     const bool streams = body.find("\"stream\":true") != std::string_view::npos ||
-                         body.find("\"stream\": true") != std::string_view::npos;
+                         body.find("\"stream\": true") != std::string_view::npos ||
+                         target.find(":streamGenerateContent") != std::string_view::npos;
     if (!streams) return write(socket, answers.whole);
     write(socket, answers.stream_begin);
     due_.push_back({Clock::now() + pace_, socket, connections_[socket].serial, &answers, chunks_});
+  }
+
+  [[nodiscard]] const Answers& answers_at(std::string_view target) const {
+    const auto has = [target](std::string_view part) {
+      return target.find(part) != std::string_view::npos;
+    };
+    if (has("/messages")) return anthropic_;
+    if (has("/responses")) return responses_;
+    if (has("enerateContent")) return gemini_;
+    if (has("/api/chat")) return ollama_;
+    return openai_;
   }
 
   /// Answers are far smaller than a socket's buffer; one that does not fit belongs to a reader that
@@ -242,6 +324,9 @@ class Upstream {
   const std::string models_ = whole_answer(models);
   const Answers openai_{openai_answer, openai_stream};
   const Answers anthropic_{anthropic_answer, anthropic_stream};
+  const Answers responses_{responses_answer, responses_stream};
+  const Answers gemini_{gemini_answer, gemini_stream};
+  const Answers ollama_{ollama_answer, ollama_stream, "application/x-ndjson"};
 };
 
 int run(std::span<char*> arguments) {
