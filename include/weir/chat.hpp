@@ -64,13 +64,15 @@ struct ToolResult {
 };
 
 /// What a model thought before it answered. `signature`, `encrypted` and `id` are opaque and bound
-/// to the model: in a tool loop the item goes back unchanged.
+/// to the model: in a tool loop the item goes back unchanged. Targets that can read it are asked
+/// first; to others it is not sent.
 struct Reasoning {
   std::string text{};
   std::vector<std::string> summary{};
   std::string id{};
   std::string signature{};
   std::string encrypted{};
+  std::string sealed_by{};  ///< whose models can read them: goes back with them
   bool operator==(const Reasoning&) const = default;
 };
 

@@ -76,10 +76,10 @@ void Answer::add(const wire::StreamEvent& event) {
       add_piece(StreamPiece::Kind::reasoning, event.text);
       break;
     case reasoning_signature:
-      open_reasoning().signature = event.text;
+      seal(event, &Reasoning::signature);
       break;
     case reasoning_encrypted:
-      open_reasoning().encrypted = event.text;
+      seal(event, &Reasoning::encrypted);
       break;
     case tool_call_begin:
       begin_call(event);
@@ -116,6 +116,12 @@ Reasoning& Answer::open_reasoning() {
   auto* last = response_.items.empty() ? nullptr : std::get_if<Reasoning>(&response_.items.back());
   if (last != nullptr && last->signature.empty() && last->encrypted.empty()) return *last;
   return std::get<Reasoning>(response_.items.emplace_back(Reasoning{}));
+}
+
+void Answer::seal(const wire::StreamEvent& event, std::string Reasoning::* place) {
+  Reasoning& sealed = open_reasoning();
+  sealed.*place = event.text;
+  sealed.sealed_by = wire::seal_format(event.sealed_by);
 }
 
 void Answer::begin_call(const wire::StreamEvent& event) {

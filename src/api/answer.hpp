@@ -31,6 +31,7 @@ class Answer {
  private:
   void add_message(Part::Kind kind, std::string_view text);
   Reasoning& open_reasoning();
+  void seal(const wire::StreamEvent& event, std::string Reasoning::* place);
   void begin_call(const wire::StreamEvent& event);
   void end_call(std::uint32_t tool);
   ToolCall* call(std::uint32_t tool);

@@ -2,12 +2,14 @@
 #include "api/canonical_operation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
 #include "pipeline/provider_extras.hpp"
+#include "wire/seals.hpp"
 
 namespace weir::api {
 namespace {
@@ -36,8 +38,11 @@ wire::RequestPeek peek_of(const wire::ChatRequest& request) {
       count_parts(result->parts, peek);
     } else if (const auto* call = std::get_if<wire::ToolCall>(&item)) {
       peek.text_bytes += call->arguments.size();
+      if (!call->signature.empty()) peek.note_seal(wire::Vendor::google);
     } else if (const auto* thought = std::get_if<wire::Reasoning>(&item)) {
       peek.text_bytes += thought->text.size();
+      const bool is_sealed = !thought->signature.empty() || !thought->encrypted.empty();
+      if (is_sealed) peek.note_seal(thought->sealed_by);
     }
   }
   for (const wire::Tool& tool : request.tools) {
@@ -84,21 +89,34 @@ Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& t
     outgoing.dropped = std::move(notes.dropped);
     return {};
   };
-  if (target.params.empty()) {
+  const wire::VendorSet kept = seals_kept(target);
+  const bool loses_seals = (peek_.seals & ~kept) != 0;
+  if (target.params.empty() && !loses_seals) {
     WEIR_TRY(encode(request_));
   } else {
-    wire::ChatRequest filled = request_;
-    WEIR_TRY(pipeline::fill_defaults(filled, target.params));
-    WEIR_TRY(encode(filled));
+    wire::ChatRequest changed = request_;
+    wire::drop_seals(changed, kept);
+    WEIR_TRY(pipeline::fill_defaults(changed, target.params));
+    WEIR_TRY(encode(changed));
   }
+  if (loses_seals) outgoing.dropped.emplace_back("sealed reasoning");
   WEIR_TRY(pipeline::add_provider_extras(target, outgoing.body));
   return outgoing;
+}
+
+wire::VendorSet CanonicalOperation::seals_kept(const pipeline::Target& target) const {
+  return has_dropped_seals_ ? wire::VendorSet(0) : pipeline::seals_taken(target, request_.origin);
+}
+
+bool CanonicalOperation::drop_seals() {
+  return peek_.seals != 0 && !std::exchange(has_dropped_seals_, true);
 }
 
 std::unique_ptr<pipeline::Relay> CanonicalOperation::make_relay(
     const pipeline::Target& target) const {
   return pipeline::make_translating_relay({.upstream = target.dialect,
                                            .quirks = target.upstream->quirks,
+                                           .event_bytes_max = target.upstream->event_bytes_max,
                                            .request_id = request_id_,
                                            .model = target.model,
                                            .form = &form_,

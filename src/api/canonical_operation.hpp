@@ -39,14 +39,22 @@ class CanonicalOperation final : public pipeline::Operation {
   void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
   /// There is one `Answer`, which every attempt writes to.
   [[nodiscard]] bool may_hedge() const override { return false; }
+  [[nodiscard]] pipeline::SealFate seal_fate(const pipeline::Target& target) const override {
+    return pipeline::fate_of_seals(peek_, target, request_.origin);
+  }
+  bool drop_seals() override;
 
  private:
+  /// Vendors whose seals go to `target`.
+  [[nodiscard]] wire::VendorSet seals_kept(const pipeline::Target& target) const;
+
   wire::ChatRequest request_;
   wire::RequestPeek peek_;
   Answer& answer_;
   ValueForm form_;
   std::string_view request_id_;
   std::vector<std::string> tried_;
+  bool has_dropped_seals_ = false;
   const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 

@@ -58,6 +58,7 @@ wire::Item canonical_item(const Item& item) {
   out.text = reasoning.text;
   out.signature = reasoning.signature;
   out.encrypted = reasoning.encrypted;
+  out.sealed_by = wire::vendor_of_seal_format(reasoning.sealed_by);
   return out;
 }
 
@@ -178,8 +179,9 @@ std::vector<Item> to_public(const std::vector<wire::Item>& items) {
     } else if (const auto* result = std::get_if<wire::ToolResult>(&item)) {
       out.emplace_back(public_result(*result));
     } else if (const auto* thought = std::get_if<wire::Reasoning>(&item)) {
-      Reasoning made{thought->text, thought->summary, thought->id, thought->signature,
-                     thought->encrypted};
+      Reasoning made{thought->text,      thought->summary,
+                     thought->id,        thought->signature,
+                     thought->encrypted, std::string(wire::seal_format(thought->sealed_by))};
       out.emplace_back(std::move(made));
     }
   }

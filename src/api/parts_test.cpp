@@ -115,7 +115,7 @@ TEST(Answer, KeepsTheOrderAndTheSignaturesOfAStream) {
   answer.add({.type = start, .id = "r1", .model = "m"});
   answer.add({.type = reasoning, .text = "hm "});
   answer.add({.type = reasoning, .text = "yes"});
-  answer.add({.type = reasoning_signature, .text = "sig"});
+  answer.add({.type = reasoning_signature, .text = "sig", .sealed_by = wire::Vendor::anthropic});
   answer.add({.type = reasoning, .text = "next"});
   answer.add({.type = text, .text = "I "});
   answer.add({.type = text, .choice = 1, .text = "another choice"});
@@ -135,10 +135,11 @@ TEST(Answer, KeepsTheOrderAndTheSignaturesOfAStream) {
   EXPECT_EQ(response.id, "r1");
   EXPECT_EQ(response.text, "I look");
   EXPECT_EQ(response.finish, Finish::tool_calls);
-  const std::vector<Item> items{Reasoning{.text = "hm yes", .signature = "sig"},
-                                Reasoning{.text = "next"}, assistant_message("I look"),
-                                ToolCall{.id = "c0", .name = "f", .arguments = "{\"a\":1}"},
-                                ToolCall{.id = "c1", .name = "g", .arguments = "{}"}};
+  const std::vector<Item> items{
+      Reasoning{.text = "hm yes", .signature = "sig", .sealed_by = "anthropic-claude-v1"},
+      Reasoning{.text = "next"}, assistant_message("I look"),
+      ToolCall{.id = "c0", .name = "f", .arguments = "{\"a\":1}"},
+      ToolCall{.id = "c1", .name = "g", .arguments = "{}"}};
   EXPECT_EQ(response.items, items);
 }
 
@@ -156,7 +157,12 @@ TEST(Convert, GivesBackTheSameItems) {
       system_message("s"),
       Message{.role = Role::user,
               .parts = {Part::of_text("look"), Part::of_image_url("https://example.com/a.png")}},
-      Reasoning{.text = "t", .summary = {"a"}, .id = "i", .signature = "s", .encrypted = "e"},
+      Reasoning{.text = "t",
+                .summary = {"a"},
+                .id = "i",
+                .signature = "s",
+                .encrypted = "e",
+                .sealed_by = "google-gemini-v1"},
       ToolCall{.id = "c", .name = "f", .arguments = "{}", .signature = "g"},
       ToolResult{.call_id = "c", .text = "r", .is_error = true}};
   EXPECT_EQ(to_public(to_canonical(items)), items);

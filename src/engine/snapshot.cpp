@@ -122,6 +122,7 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   upstream->limits.head.fields_bytes_max = head_bytes;
   upstream->limits.interim_max = static_cast<int>(config.limits.upstream_interim_responses);
   upstream->body_bytes_max = static_cast<std::size_t>(config.limits.upstream_body_bytes_max.bytes);
+  upstream->event_bytes_max = static_cast<std::size_t>(config.limits.event_bytes_max.bytes);
   upstream->retry_budget = retry_budget_of(config, provider);
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;

@@ -196,7 +196,9 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
       co_return;
     }
     delivery.drop_held();
-    next = journey.succession.after(flight.candidate(), flight.end());
+    const bool is_unsealed = flight.end().verdict.is_seal_refused && journey.operation.drop_seals();
+    next = is_unsealed ? journey.succession.unsealed(flight.candidate(), flight.end())
+                       : journey.succession.after(flight.candidate(), flight.end());
     if (flight.end().failure() == FailureClass::not_found && !has_pulled) {
       has_pulled = true;
       next = co_await pull_model(journey, flight.candidate(), std::move(next));

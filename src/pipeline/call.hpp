@@ -13,6 +13,7 @@
 #include "pipeline/caller.hpp"
 #include "pipeline/relay.hpp"
 #include "pipeline/route.hpp"
+#include "pipeline/seals.hpp"
 #include "policy/failure.hpp"
 #include "weir/result.hpp"
 
@@ -98,6 +99,14 @@ class Operation : public Recycled {
   [[nodiscard]] virtual bool may_hedge() const { return true; }
   /// It refers to something that only one provider has (F-8).
   [[nodiscard]] virtual bool is_pinned() const { return false; }
+  /// What becomes of the sealed thoughts that it carries: those who can read them come first, and
+  /// others get it without (F-8).
+  [[nodiscard]] virtual SealFate seal_fate(const Target& target) const {
+    static_cast<void>(target);
+    return SealFate::read;
+  }
+  /// What is prepared from now on has no seals any more. False: it had none before.
+  virtual bool drop_seals() { return false; }
 };
 
 /// One request on its way. Lives as long as its task.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "pipeline/codecs.hpp"
@@ -13,6 +14,7 @@
 #include "pipeline/trim.hpp"
 #include "pipeline/unknown_params.hpp"
 #include "wire/portability.hpp"
+#include "wire/seals.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -54,7 +56,7 @@ const Target& ChatOperation::variant_of(const Target& target) const {
 }
 
 bool ChatOperation::needs_rewriting(const Target& target) const {
-  if (ask_.peek.has_foreign_items) return true;
+  if (ask_.peek.has_foreign_items || loses_seals(target)) return true;
   if ((target.upstream->quirks & ~reading_quirks) != 0) return true;
   // Defaults are written in OpenAI's words: other dialects get theirs encoded.
   if (!target.params.empty() && ask_.client != wire::Dialect::openai_chat) return true;
@@ -62,6 +64,18 @@ bool ChatOperation::needs_rewriting(const Target& target) const {
   const auto members = sampling_members(ask_.client);
   return std::any_of(members.begin(), members.end(),
                      [&](std::string_view name) { return ask_.root.find(name).has_value(); });
+}
+
+bool ChatOperation::drop_seals() {
+  return ask_.peek.seals != 0 && !std::exchange(has_dropped_seals_, true);
+}
+
+wire::VendorSet ChatOperation::seals_kept(const Target& target) const {
+  return has_dropped_seals_ ? wire::VendorSet(0) : seals_taken(target, ask_.client);
+}
+
+bool ChatOperation::loses_seals(const Target& target) const {
+  return (ask_.peek.seals & ~seals_kept(target)) != 0;
 }
 
 bool ChatOperation::is_own_dialect(const Target& target) const {
@@ -136,10 +150,11 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
 Result<Outgoing> ChatOperation::translate(const Target& target) {
   WEIR_TRY(decode());
   const bool is_trimmed = target.trims && is_near_window(ask_.peek, target);
-  const bool changes = output_limit_ > 0 || !target.params.empty() ||
+  const bool changes = loses_seals(target) || output_limit_ > 0 || !target.params.empty() ||
                        target.unknown_params != UnknownParams::automatic || is_trimmed;
   if (!changes) return encode(*decoded_, target);
   wire::ChatRequest request = *decoded_;
+  wire::drop_seals(request, seals_kept(target));
   WEIR_TRY(fill_defaults(request, target.params));
   if (output_limit_ > 0 && !request.output_tokens_max) request.output_tokens_max = output_limit_;
   std::size_t turns_dropped = 0;
@@ -150,6 +165,7 @@ Result<Outgoing> ChatOperation::translate(const Target& target) {
   WEIR_TRY_ASSIGN(unknown, take_unknown(request, target.unknown_params, target.dialect));
   WEIR_TRY_ASSIGN(outgoing, encode(request, target));
   apply_unknown(unknown, target.unknown_params, outgoing);
+  if (loses_seals(target)) outgoing.dropped.emplace_back("sealed reasoning");
   if (turns_dropped > 0) {
     outgoing.dropped.push_back("oldest turns: " + std::to_string(turns_dropped));
   }
@@ -164,6 +180,7 @@ std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target, AnswerHoo
   const RelayOptions options{.client = ask_.client,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
+                             .event_bytes_max = target.upstream->event_bytes_max,
                              .request_id = ask_.request_id,
                              .model = target.model,
                              .created = ask_.unix_seconds,
@@ -191,6 +208,7 @@ bool ChatOperation::is_joinable() const {
 Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::string_view answer) {
   WEIR_TRY(decode());
   wire::ChatRequest request = *decoded_;
+  wire::drop_seals(request, seals_kept(target));
   WEIR_TRY(fill_defaults(request, target.params));
   wire::Message turn;
   turn.role = wire::Role::assistant;

@@ -58,10 +58,17 @@ class ChatOperation final : public Operation {
   [[nodiscard]] std::uint64_t prefix_hash() const override;
   [[nodiscard]] bool may_limit_output() const override { return true; }
   void limit_output(std::int64_t tokens) override { output_limit_ = tokens; }
+  [[nodiscard]] SealFate seal_fate(const Target& target) const override {
+    return fate_of_seals(ask_.peek, target, ask_.client);
+  }
+  bool drop_seals() override;
 
  private:
   [[nodiscard]] bool is_own_dialect(const Target& target) const;
   [[nodiscard]] bool needs_rewriting(const Target& target) const;
+  /// Vendors whose seals go to `target`.
+  [[nodiscard]] wire::VendorSet seals_kept(const Target& target) const;
+  [[nodiscard]] bool loses_seals(const Target& target) const;
   Result<Outgoing> pass_through(const Target& target);
   Result<Outgoing> translate(const Target& target);
   Result<> decode();
@@ -72,6 +79,7 @@ class ChatOperation final : public Operation {
   std::optional<wire::ChatRequest> decoded_;
   const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
   std::int64_t output_limit_ = 0;
+  bool has_dropped_seals_ = false;
 };
 
 }  // namespace weir::pipeline

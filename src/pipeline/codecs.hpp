@@ -18,7 +18,8 @@ struct Codec {
                                               const wire::EncodeOptions& options, std::string& out);
   Result<wire::ChatResponse> (*decode_response)(json::Value root, wire::Quirks quirks);
   void (*encode_response)(const wire::ChatResponse& response, std::string& out);
-  std::unique_ptr<wire::StreamDecoder> (*make_stream_decoder)(wire::Quirks quirks);
+  std::unique_ptr<wire::StreamDecoder> (*make_stream_decoder)(wire::Quirks quirks,
+                                                              std::size_t event_bytes_max);
   std::unique_ptr<wire::StreamEncoder> (*make_stream_encoder)(const wire::StreamOptions& options);
   /// Media type of a streamed answer.
   std::string_view stream_media_type;

@@ -102,6 +102,7 @@ std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) con
   const RelayOptions options{.client = wire::Dialect::openai_chat,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
+                             .event_bytes_max = target.upstream->event_bytes_max,
                              .request_id = request_id_,
                              .model = target.model,
                              .created = unix_seconds_,

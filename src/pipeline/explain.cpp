@@ -30,6 +30,7 @@ void append_candidate(json::Writer& json, const Call& call, const Operation& ope
   const std::string& why = candidate.skipped.empty() ? candidate.outcome : candidate.skipped;
   if (!why.empty()) json.member("why", why);
   if (operation.is_uncertain(target)) json.member("uncertain", true);
+  if (candidate.seal_fate == SealFate::dropped) json.member("drops_sealed_reasoning", true);
   if (const auto cost = expected_cost(target, operation)) {
     json.member("expected_cost", to_usd_text(NanoUsd(*cost)));
   }

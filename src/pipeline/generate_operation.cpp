@@ -189,6 +189,7 @@ std::unique_ptr<Relay> GenerateOperation::make_relay(const Target& target) const
   const RelayOptions options{.client = client,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
+                             .event_bytes_max = target.upstream->event_bytes_max,
                              .request_id = request_id_,
                              .model = target.model,
                              .created = unix_seconds_,

@@ -268,6 +268,10 @@ class PlainOperation final : public Operation {
   [[nodiscard]] std::uint64_t prefix_hash() const override { return prefix; }
   [[nodiscard]] bool is_joinable() const override { return joins; }
   [[nodiscard]] bool is_pinned() const override { return pins; }
+  [[nodiscard]] SealFate seal_fate(const Target& target) const override {
+    return is_sealed && target.upstream->name != reader ? SealFate::dropped : SealFate::read;
+  }
+  bool drop_seals() override { return std::exchange(is_sealed, false); }
 
   static Outgoing outgoing() {
     Outgoing request;
@@ -281,6 +285,8 @@ class PlainOperation final : public Operation {
   bool streams = true;
   bool joins = true;
   bool pins = false;
+  bool is_sealed = false;  ///< by the provider `reader`
+  std::string reader;
   std::int64_t output_wanted = 0;
   std::int64_t context_windows = 0;
   bool limits_output = false;

@@ -16,7 +16,10 @@ namespace {
 class PassthroughRelay final : public Relay {
  public:
   explicit PassthroughRelay(const RelayOptions& options)
-      : options_(options), codec_(codec_of(options.client)) {
+      : options_(options),
+        codec_(codec_of(options.client)),
+        events_(options.event_bytes_max),
+        lines_(options.event_bytes_max) {
     // A Responses stream numbers its events and repeats them at the end; nobody else can go on
     // with it.
     if (!options.keeps_text || options.client == wire::Dialect::openai_responses) return;

@@ -193,6 +193,7 @@ std::vector<Candidate> make_plan(const Call& call, const Operation& operation, R
         candidate.skipped = reason_against(*candidate.target, call, operation);
         candidate.step = static_cast<std::uint32_t>(step);
         candidate.place = place;
+        candidate.seal_fate = operation.seal_fate(*candidate.target);
       }
       ++place;
     }
@@ -200,6 +201,7 @@ std::vector<Candidate> make_plan(const Call& call, const Operation& operation, R
   if (plan.size() > 1) {
     sort_by(plan,
             [&](const Candidate& candidate) { return operation.is_uncertain(*candidate.target); });
+    sort_by(plan, [](const Candidate& candidate) { return candidate.seal_fate; });
     if (!call.options.prefer.empty()) {
       sort_by(plan, [&](const Candidate& candidate) {
         return preference(*candidate.target, call.options.prefer);

@@ -12,6 +12,7 @@
 #include "guard/rules.hpp"
 #include "weir/result.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 namespace weir::pipeline {
 
@@ -85,6 +86,7 @@ struct RelayOptions {
   wire::Dialect client = wire::Dialect::openai_chat;
   wire::Dialect upstream = wire::Dialect::openai_chat;
   wire::Quirks quirks = 0;
+  std::size_t event_bytes_max = wire::event_bytes_max_default;  ///< of the upstream's stream
   std::string_view request_id = {};
   std::string_view model = {};  ///< the target's, where the upstream names none
   std::int64_t created = 0;     ///< Unix seconds

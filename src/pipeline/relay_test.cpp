@@ -96,6 +96,27 @@ TEST(TranslatingRelay, MakesAStreamOfAWholeAnswerInTheClientsDialect) {
   EXPECT_TRUE(facts.is_complete);
 }
 
+// S-9.6: the operator's limit holds for every dialect, whether its events pass or are translated,
+// and for an event that comes in many pieces.
+TEST(Relay, S96AnEventAboveItsLimitIsMalformedInEveryDialect) {
+  constexpr std::size_t limit = 1024;
+  for (const Dialect upstream : {Dialect::openai_chat, Dialect::openai_responses,
+                                 Dialect::anthropic, Dialect::gemini, Dialect::ollama}) {
+    for (const Dialect client : {upstream, Dialect::openai_chat, Dialect::anthropic}) {
+      const RelayOptions options{
+          .client = client, .upstream = upstream, .event_bytes_max = limit, .request_id = "req_1"};
+      const bool passes = client == upstream;
+      const auto relay = passes ? make_passthrough_relay(options) : make_translating_relay(options);
+      std::string out;
+      const std::string begin = upstream == Dialect::ollama ? "{\"a\":\"" : "data: {\"a\":\"";
+      ASSERT_TRUE(relay->feed(begin + std::string(limit - 64, 'x'), out)) << name(upstream);
+      const auto fed = relay->feed(std::string(128, 'x'), out);
+      ASSERT_FALSE(fed) << name(upstream) << " to " << name(client);
+      EXPECT_EQ(fed.error().code, ErrorCode::upstream_malformed);
+    }
+  }
+}
+
 TEST(Relay, KeepsNoPlaceForChoicesThatAreNotThere) {
   const auto relay = relay_between(Dialect::openai_chat, Dialect::openai_chat);
   const auto [text, facts] = streamed(

@@ -65,6 +65,10 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   /// Two answers in the background would both be made to their end.
   [[nodiscard]] bool may_hedge() const override { return !is_background_ && !is_pinned_; }
   [[nodiscard]] bool is_pinned() const override { return is_pinned_; }
+  [[nodiscard]] SealFate seal_fate(const Target& target) const override {
+    return chat_.seal_fate(target);
+  }
+  bool drop_seals() override { return chat_.drop_seals(); }
 
  private:
   /// Written by relays and encoders, which know nothing of each other.

@@ -23,6 +23,7 @@
 #include "providers/pricing.hpp"
 #include "providers/services.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 namespace weir::shared_state {
 struct KeyState;
@@ -107,6 +108,7 @@ struct Upstream {
   milliseconds request_write_stall{15'000};
   net::ExchangeLimits limits;
   std::size_t body_bytes_max = std::size_t{256} << 20;  ///< of an answer that is not streamed
+  std::size_t event_bytes_max = wire::event_bytes_max_default;  ///< of one that is
   milliseconds pool_idle{50'000};
   policy::RetryBudget::Options retry_budget;
   std::int64_t in_flight_max = 0;     ///< attempts at all its keys together; 0 = no limit

@@ -116,8 +116,10 @@ std::unique_ptr<net::BodySource> ServiceOperation::compose(const Form& form,
   return body;
 }
 
-std::unique_ptr<Relay> ServiceOperation::make_relay(const Target& /*target*/) const {
-  return make_service_relay({.answer_members = answer_members(service_), .answers = peek_.n});
+std::unique_ptr<Relay> ServiceOperation::make_relay(const Target& target) const {
+  return make_service_relay({.answer_members = answer_members(service_),
+                             .event_bytes_max = target.upstream->event_bytes_max,
+                             .answers = peek_.n});
 }
 
 std::string_view ServiceOperation::media_type() const {

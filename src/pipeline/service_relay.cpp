@@ -21,7 +21,8 @@ Error malformed(std::string message) { return {ErrorCode::upstream_malformed, st
 
 class ServiceRelay final : public Relay {
  public:
-  explicit ServiceRelay(const ServiceRelayOptions& options) : options_(options) {}
+  explicit ServiceRelay(const ServiceRelayOptions& options)
+      : options_(options), parser_(options.event_bytes_max) {}
 
   Result<> whole(std::string_view body, std::string& out) override {
     if (const auto parsed = document_.parse(body); !parsed) {

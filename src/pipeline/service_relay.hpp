@@ -13,6 +13,7 @@ namespace weir::pipeline {
 struct ServiceRelayOptions {
   /// A JSON answer without any of these is none; empty names: JSON is no answer at all.
   std::array<std::string_view, 2> answer_members;
+  std::size_t event_bytes_max = wire::event_bytes_max_default;
   std::int64_t answers = 1;  ///< asked for: a stream is complete when all have ended
 };
 

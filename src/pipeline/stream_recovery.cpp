@@ -16,7 +16,9 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   JoiningRelay(const Continuation& continuation, const Target& target)
       : continuation_(continuation),
         before_(*continuation.before),
-        decoder_(codec_of(target.dialect).make_stream_decoder(target.upstream->quirks)) {
+        decoder_(
+            codec_of(target.dialect)
+                .make_stream_decoder(target.upstream->quirks, target.upstream->event_bytes_max)) {
     const std::string_view text = continuation.text;
     if (continuation.method == JoinMethod::replay) {
       awaited_ = text;
@@ -253,7 +255,7 @@ void StreamMemory::read_text() {
 
 void StreamMemory::read_frames() {
   if (!decoder_) {
-    decoder_ = codec_of(dialect_).make_stream_decoder(quirks_);
+    decoder_ = codec_of(dialect_).make_stream_decoder(quirks_, wire::event_bytes_max_default);
     encoder_ = codec_of(dialect_).make_stream_encoder(options_);
   }
   // They were taken for good when they passed; what can't be read now can't be joined either.

@@ -26,7 +26,7 @@ Script answers_in(const std::vector<std::string>& pieces) {
 class Reader final : public wire::EventSink {
  public:
   Reader(wire::Dialect dialect, std::string_view stream) {
-    auto decoder = codec_of(dialect).make_stream_decoder(0);
+    auto decoder = codec_of(dialect).make_stream_decoder(0, wire::event_bytes_max_default);
     EXPECT_TRUE(decoder->feed(stream, *this));
     EXPECT_TRUE(decoder->end(*this));
     is_terminated = decoder->is_terminated();

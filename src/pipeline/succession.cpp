@@ -77,6 +77,11 @@ Succession::Next Succession::after(Candidate& candidate, const AttemptEnd& end) 
   return next;
 }
 
+Succession::Next Succession::unsealed(Candidate& candidate, const AttemptEnd& end) {
+  note(candidate, end);
+  return may_retry_ && counted_ < policy_.max_attempts ? anew(candidate) : Next{};
+}
+
 Succession::Next Succession::ask_again(Next next) {
   if (auto entered = enter(*next.candidate, true)) return *std::move(entered);
   return may_go_on() ? untried(milliseconds(0), Purpose::answer) : Next{};
@@ -90,6 +95,7 @@ Succession::Next Succession::beside(const Candidate& candidate, bool may_cost) {
   for (Candidate& other : candidates_) {
     if (other.place == candidate.place || !is_open(other)) continue;
     if (is_first_free && !may_cost && !is_free(*other.target)) continue;
+    if (other.seal_fate > candidate.seal_fate) continue;  // being slow is no reason to lose them
     if (auto admitted = admit(other, Purpose::hedge, false)) return *std::move(admitted);
   }
   return {};

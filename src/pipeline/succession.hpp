@@ -57,6 +57,8 @@ class Succession {
   void note(Candidate& candidate, const AttemptEnd& end);
   /// One that may go on with a stream which broke at `candidate` (S-9.11).
   Next to_recover(Candidate& candidate, const AttemptEnd& end);
+  /// The same target at once after it refused a seal, which the request has no more (F-8).
+  Next unsealed(Candidate& candidate, const AttemptEnd& end);
   /// The same target at once, whose model was missing and has come.
   Next anew(Candidate& candidate);
   /// The same target at once, for a second way to go on with a stream.

@@ -122,7 +122,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
 
   void start() {
     if (decoder_) return;
-    decoder_ = codec_of(options_.upstream).make_stream_decoder(options_.quirks);
+    decoder_ =
+        codec_of(options_.upstream).make_stream_decoder(options_.quirks, options_.event_bytes_max);
     wire::StreamOptions stream{.id = options_.request_id,
                                .model = options_.model,
                                .created = options_.created,

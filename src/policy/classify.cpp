@@ -31,6 +31,7 @@ enum class Verdict : std::uint8_t {
   filter,
   model,
   parameter,
+  seal,  ///< of thoughts that it can't read
   timeout,
   overloaded,
   loading,
@@ -189,6 +190,14 @@ constexpr auto rules = [] {
     {everyone,     404,     L::text,              "model",                                  V::model},
     {everyone,     410,     L::text,              "model",                                  V::model},
 
+    {everyone,     refused, L::code,              "invalid_encrypted_content",              V::seal},
+    {everyone,     refused, L::text,              "encrypted content*could not be verified", V::seal},
+    {everyone,     refused, L::text,              "invalid `signature`",                    V::seal},
+    {everyone,     refused, L::text,              "invalid signature in",                   V::seal},
+    {everyone,     refused, L::text,              "thinking` blocks*cannot be modified",    V::seal},
+    {everyone,     refused, L::text,              "thought signature*not valid",            V::seal},
+    {everyone,     refused, L::text,              "invalid thought*signature",              V::seal},
+    {everyone,     refused, L::text,              "corrupted thought signature",            V::seal},
     {everyone,     refused, L::code,              "unsupported_parameter",                  V::parameter},
     {everyone,     refused, L::code,              "unsupported_value",                      V::parameter},
     {everyone,     501,     L::status,            "",                                       V::parameter},
@@ -400,7 +409,8 @@ Classified row_of(FailureClass failure) {
           .cooldown = row.cooldown,
           .wait = {},
           .is_daily_limit = false,
-          .try_next_for_parameter = false};
+          .try_next_for_parameter = false,
+          .is_seal_refused = false};
 }
 
 Classified server_row(ErrorCode code, std::optional<milliseconds> wait) {
@@ -460,6 +470,10 @@ Classified row_of(Verdict verdict, std::optional<milliseconds> wait) {
       result = row_of(FailureClass::request);
       result.next_target = NextTarget::yes;
       result.try_next_for_parameter = true;
+      return result;
+    case Verdict::seal:
+      result = row_of(FailureClass::request);
+      result.is_seal_refused = true;
       return result;
     case Verdict::timeout:
       return server_row(ErrorCode::upstream_timeout, wait);

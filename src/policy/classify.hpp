@@ -34,6 +34,7 @@ struct Classified {
   std::optional<std::chrono::milliseconds> wait;  ///< floor before this target is asked again
   bool is_daily_limit = false;  ///< a day's allowance is used up: back at the provider's midnight
   bool try_next_for_parameter = false;  ///< this target can't take `param`; another one may
+  bool is_seal_refused = false;         ///< signed or encrypted thoughts were not its model's own
 
   bool operator==(const Classified&) const = default;
 };

@@ -354,6 +354,20 @@ TEST(Classify, C0WhatATargetCannotTakeGoesToTheNext) {
 }
 
 // What the caller sent must not look like the model's absence: that cools a target for everyone.
+// The words are those of the vendors' own refusals.
+TEST(Classify, F8KnowsARefusedSealWhoeverRefusesIt) {
+  const auto is_seal = [](int status, std::string_view code, std::string_view message) {
+    const Classified result = classify({.status = status, .code = code, .message = message});
+    EXPECT_EQ(result.failure, FailureClass::request);
+    EXPECT_EQ(result.next_target, NextTarget::no);
+    return result.is_seal_refused;
+  };
+  EXPECT_TRUE(is_seal(400, "", "messages.1.content.0: Invalid `signature` in `thinking` block"));
+  EXPECT_TRUE(is_seal(400, "invalid_encrypted_content", "The encrypted content gAAA is wrong"));
+  EXPECT_TRUE(is_seal(400, "INVALID_ARGUMENT", "Thought signature is not valid"));
+  EXPECT_FALSE(is_seal(400, "", "messages.1: unexpected role"));
+}
+
 TEST(Classify, AMissingThingThatTheCallerNamedIsNotAMissingModel) {
   EXPECT_EQ(classify({.provider = "openai",
                       .status = 404,

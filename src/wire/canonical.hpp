@@ -109,6 +109,14 @@ enum class Vendor : std::uint8_t { unknown, openai, anthropic, google };
 std::string_view seal_format(Vendor vendor) noexcept;
 Vendor vendor_of_seal_format(std::string_view format) noexcept;
 
+/// A bit for each vendor.
+using VendorSet = std::uint8_t;
+constexpr VendorSet set_of(Vendor vendor) noexcept {
+  return vendor == Vendor::unknown ? 0
+                                   : static_cast<VendorSet>(1U << static_cast<unsigned>(vendor));
+}
+inline constexpr VendorSet every_vendor = 0xFF;
+
 /// What a model thought before it answered. Signed or encrypted parts are bound to the model that
 /// made them and must go back to it unchanged.
 struct Reasoning {

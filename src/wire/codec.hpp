@@ -121,8 +121,8 @@ class StreamEncoder : public Recycled {
 //   Result<EncodeNotes>  encode_request(const ChatRequest&, const EncodeOptions&, std::string&
 //   out); Result<ChatResponse> decode_response(json::Value root, Quirks quirks); void
 //   encode_response(const ChatResponse&, std::string& out); std::unique_ptr<StreamDecoder>
-//   make_stream_decoder(Quirks quirks); std::unique_ptr<StreamEncoder> make_stream_encoder(const
-//   StreamOptions&);
+//   make_stream_decoder(Quirks quirks, std::size_t event_bytes_max); std::unique_ptr<StreamEncoder>
+//   make_stream_encoder(const StreamOptions&);
 //
 // decode_request: errors `invalid_request` with the path of the offending field. Gemini's model is
 //   in the URL, so its caller sets `model` and `stream` afterwards.

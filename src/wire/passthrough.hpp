@@ -35,6 +35,15 @@ struct RequestPeek {
   /// Items of answers that we translated stand in the conversation, so that even a target of the
   /// same dialect can't take the text as it is.
   bool has_foreign_items = false;
+  VendorSet seals = 0;                 ///< whose seals stand in the conversation
+  Vendor last_seal = Vendor::unknown;  ///< whose is the newest of them
+
+  /// In the order of the conversation.
+  void note_seal(Vendor vendor) {
+    if (vendor == Vendor::unknown) return;
+    seals |= set_of(vendor);
+    last_seal = vendor;
+  }
 };
 
 /// What changes in a passed-through request.

@@ -148,12 +148,14 @@ bool LineParser::next(std::string_view& line) {
     if (end == std::string::npos) {
       scan_ = buffer_.size();
       is_overflowing_ = buffer_.size() - at_ > line_bytes_max_;
-      if (!is_finished_ || at_ == buffer_.size()) return false;
+      if (is_overflowing_ || !is_finished_ || at_ == buffer_.size()) return false;
       line = std::string_view(buffer_).substr(at_);
       at_ = buffer_.size();
     } else {
       line = std::string_view(buffer_).substr(at_, end - at_);
       at_ = scan_ = end + 1;
+      is_overflowing_ = line.size() > line_bytes_max_;
+      if (is_overflowing_) return false;
     }
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") != std::string_view::npos) return true;

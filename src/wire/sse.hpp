@@ -7,6 +7,9 @@
 
 namespace weir::wire {
 
+/// One event or line of a stream may be as long as this, where nothing else is said.
+inline constexpr std::size_t event_bytes_max_default = std::size_t{32} << 20;
+
 /// Cuts a server-sent-events stream into events, however its bytes arrive.
 ///
 /// Takes LF, CR and CRLF in any mix, a byte-order mark at the start only, and joins several `data:`
@@ -20,7 +23,7 @@ class SseParser {
     std::string_view data;
   };
 
-  explicit SseParser(std::size_t event_bytes_max = std::size_t{32} << 20)
+  explicit SseParser(std::size_t event_bytes_max = event_bytes_max_default)
       : event_bytes_max_(event_bytes_max) {}
 
   /// Adds the next bytes of the body.
@@ -71,7 +74,7 @@ class SseParser {
 /// Cuts newline-delimited JSON into lines. Same habits as `SseParser`.
 class LineParser {
  public:
-  explicit LineParser(std::size_t line_bytes_max = std::size_t{32} << 20)
+  explicit LineParser(std::size_t line_bytes_max = event_bytes_max_default)
       : line_bytes_max_(line_bytes_max) {}
   void feed(std::string_view bytes);
   /// True with the next line that is not blank; the view holds until the next call.

@@ -83,6 +83,27 @@ TEST(SseParser, StopsAtAnEventOverTheLimit) {
   EXPECT_TRUE(parser.is_overflowing());
 }
 
+// However it comes: at once, in pieces, or as the last line of a body.
+TEST(LineParser, S96GivesNoLineAboveItsLimit) {
+  constexpr std::size_t limit = 8;
+  const std::string fits = std::string(limit, 'a') + "\n";
+  const std::string large = std::string(limit + 1, 'a');
+  for (const std::string& rest : {large + "\n" + fits, large}) {
+    for (std::size_t cut = 0; cut <= rest.size(); ++cut) {
+      LineParser parser(limit);
+      std::string_view line;
+      parser.feed(fits);
+      EXPECT_TRUE(parser.next(line));
+      parser.feed(rest.substr(0, cut));
+      EXPECT_FALSE(parser.next(line));
+      parser.feed(rest.substr(cut));
+      parser.finish();
+      EXPECT_FALSE(parser.next(line)) << line;
+      EXPECT_TRUE(parser.is_overflowing());
+    }
+  }
+}
+
 TEST(LineParser, SkipsBlankLinesAndTakesALastLineWithoutNewline) {
   LineParser parser;
   std::vector<std::string> lines;

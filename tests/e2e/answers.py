@@ -118,6 +118,10 @@ def reply_to(ask: Ask) -> Reply:
         return Reply("", finish="content_filter")
     if ask.results:
         return Reply("tool said: " + ", ".join(ask.results))
+    whole = re.search(r"use tool (\w+) (\{[^{}]*\})", text)
+    if whole and whole[1] in ask.tools:
+        call = Call(whole[1], json.loads(whole[2]), "call_0abcdefgh")
+        return Reply("Checking.", [call], finish="tool_calls")
     order = re.search(r"use tool (\w+)((?: \w+)*)", text)
     if order and order[1] in ask.tools:
         parameters = list(ask.tools[order[1]].get("properties", {}))

@@ -186,3 +186,66 @@ def test_a_providers_answer_has_the_limits_that_were_set(upstream, limit, answer
         refused = weir.chat("up/m", "hello")
         assert (refused.status, refused.error["code"]) == (502, "upstream_malformed")
         assert weir.chat("up/m", "hello").status == 200
+
+
+@pytest.mark.parametrize(
+    "limit, path, headers, status",
+    [
+        ({"request_line": "1KiB"}, "/v1/chat/completions?" + "a" * 2048, {}, 414),
+        ({"header_field": "1KiB"}, "/v1/chat/completions", {"x-one": "a" * 2048}, 431),
+        (
+            {"header_bytes": "2KiB"},
+            "/v1/chat/completions",
+            {f"x-{i}": "a" * 1000 for i in range(3)},
+            431,
+        ),
+        ({"header_count": 10}, "/v1/chat/completions", {f"x-{i}": "a" for i in range(12)}, 431),
+        ({"hops_max": 1}, "/v1/chat/completions", {"x-weir-hops": "1"}, 508),
+    ],
+)
+def test_a_requests_head_has_the_limits_that_were_set(upstream, limit, path, headers, status):
+    with gateway(upstream, limits=limit) as weir:
+        assert weir.post(path, BODY, headers).status == status
+        assert weir.post("/v1/chat/completions", BODY).status == 200
+    with gateway(upstream) as weir:
+        assert weir.post(path, BODY, headers).status == 200
+
+
+def test_a_body_has_the_limit_that_was_set(upstream):
+    with gateway(upstream, limits={"body_bytes_max": "1KiB"}) as weir:
+        assert weir.chat("up/m", "a" * 2048).status == 413
+        assert weir.chat("up/m", "hello").status == 200
+
+
+@pytest.mark.parametrize("dialect", ["openai", "responses", "anthropic", "gemini", "ollama"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/api/chat"])
+def test_an_event_of_a_providers_stream_has_the_limit_that_was_set(dialect, path):
+    """S-9.6: passed on or translated, what is too large is `malformed`, and another may answer."""
+    line = b"{" if dialect == "ollama" else b"data: {"
+    large = line + b'"x":"' + b"a" * 4096 + b'"}\n\n'
+    media = "application/x-ndjson" if dialect == "ollama" else "text/event-stream"
+    with Upstream(dialect) as upstream:
+        body = {**BODY, "max_tokens": 100, "stream": True}
+        with gateway(upstream, limits={"event_bytes_max": "2KiB"}) as weir:
+            upstream.script(fault.ok_with(large, media))
+            refused = weir.post(path, body)
+            assert refused.status == 502, refused.body
+            assert b"upstream_malformed" in refused.body
+            assert weir.post(path, body).status == 200
+
+
+def test_a_provider_has_no_more_calls_at_once_than_was_set(upstream):
+    with gateway(upstream, limits={"provider_max_inflight": 1}) as weir:
+        with begun_stream(weir, upstream):
+            refused = weir.post("/v1/chat/completions", BODY)
+            assert (refused.status, refused.error["code"]) == (503, "all_targets_unavailable")
+        eventually(lambda: weir.post("/v1/chat/completions", BODY).status == 200)
+
+
+def test_no_more_calls_wait_for_a_provider_than_was_set(upstream):
+    provider = {**upstream.provider, "limits": {"concurrency": 1}}
+    config = {"providers": {"up": provider}, "limits": {"queue_length": 0}}
+    with Weir(config) as weir, begun_stream(weir, upstream):
+        refused = weir.post("/v1/chat/completions", BODY)  # with a queue it would wait for 30 s
+        assert refused.status in (429, 503), refused.body
+        assert "retry-after" in refused.headers

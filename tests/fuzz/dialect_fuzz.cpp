@@ -35,7 +35,8 @@ struct Codec {
                                               std::string&);
   Result<wire::ChatResponse> (*decode_response)(json::Value, wire::Quirks);
   void (*encode_response)(const wire::ChatResponse&, std::string&);
-  std::unique_ptr<wire::StreamDecoder> (*make_stream_decoder)(wire::Quirks);
+  std::unique_ptr<wire::StreamDecoder> (*make_stream_decoder)(wire::Quirks,
+                                                              std::size_t event_bytes_max);
   std::unique_ptr<wire::StreamEncoder> (*make_stream_encoder)(const wire::StreamOptions&);
 };
 
@@ -118,7 +119,7 @@ class Recorder final : public wire::EventSink {
 
 auto decode_stream(const Codec& from, const Codec& to, wire::Quirks quirks, std::string_view stream,
                    std::size_t first, std::size_t stride) {
-  const auto decoder = from.make_stream_decoder(quirks);
+  const auto decoder = from.make_stream_decoder(quirks, wire::event_bytes_max_default);
   Recorder recorder(to);
   bool is_lost = false;
   fuzz::for_each_piece(stream, first, stride, [&](std::string_view piece) {

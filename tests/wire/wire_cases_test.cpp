@@ -38,7 +38,7 @@ struct Codec {
   Result<EncodeNotes> (*encode_request)(const ChatRequest&, const EncodeOptions&, std::string&);
   Result<ChatResponse> (*decode_response)(json::Value, Quirks);
   void (*encode_response)(const ChatResponse&, std::string&);
-  std::unique_ptr<StreamDecoder> (*make_stream_decoder)(Quirks);
+  std::unique_ptr<StreamDecoder> (*make_stream_decoder)(Quirks, std::size_t event_bytes_max);
   std::unique_ptr<StreamEncoder> (*make_stream_encoder)(const StreamOptions&);
 };
 
@@ -232,22 +232,26 @@ Result<> run_stream(StreamDecoder& decoder, std::initializer_list<std::string_vi
   return fed;
 }
 
+std::unique_ptr<StreamDecoder> make_decoder(const Codec& codec, const Case& wire_case) {
+  return codec.make_stream_decoder(wire_case.quirks(), event_bytes_max_default);
+}
+
 void check_stream(const Case& wire_case, const Codec& codec, const std::string& file) {
   const std::string text = wire_case.text(file).value_or("");
   const std::string_view whole = text;
   ASSERT_FALSE(whole.empty());
   Recorder at_once;
-  static_cast<void>(run_stream(*codec.make_stream_decoder(wire_case.quirks()), {whole}, at_once));
+  static_cast<void>(run_stream(*make_decoder(codec, wire_case), {whole}, at_once));
   wire_case.expect_text("events.jsonl", at_once.lines);
 
   for (std::size_t cut = 1; cut < whole.size(); ++cut) {
     Recorder recorder;
-    static_cast<void>(run_stream(*codec.make_stream_decoder(wire_case.quirks()),
+    static_cast<void>(run_stream(*make_decoder(codec, wire_case),
                                  {whole.substr(0, cut), whole.substr(cut)}, recorder));
     ASSERT_EQ(at_once.lines, recorder.lines) << "cut at byte " << cut;
   }
   Recorder byte_by_byte;
-  const auto decoder = codec.make_stream_decoder(wire_case.quirks());
+  const auto decoder = make_decoder(codec, wire_case);
   bool is_lost = false;
   for (std::size_t i = 0; i + 1 < whole.size() && !is_lost; ++i) {
     is_lost = !decoder->feed(whole.substr(i, 1), byte_by_byte);
@@ -265,7 +269,7 @@ void check_stream_to(const Case& wire_case, const Codec& codec, const Codec& tar
   const StreamOptions options{
       .id = "weir-1", .model = "weir-model", .created = 1790000000, .wants_usage = true};
   const auto encoder = target.make_stream_encoder(options);
-  const auto decoder = codec.make_stream_decoder(wire_case.quirks());
+  const auto decoder = make_decoder(codec, wire_case);
   Recorder recorder(encoder.get());
   const auto fed = run_stream(*decoder, {wire_case.text(file).value_or("")}, recorder);
   if (fed && decoder->is_complete()) {

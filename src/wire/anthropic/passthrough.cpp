@@ -11,6 +11,14 @@ namespace {
 
 void peek_content(json::Value content, RequestPeek& peek);
 
+void peek_seal(std::optional<json::Value> seal, RequestPeek& peek) {
+  if (string_bytes(seal) == 0) return;
+  std::string scratch;
+  const auto foreign = unwrap_seal(seal->as_string_view(scratch));
+  peek.has_foreign_items = peek.has_foreign_items || foreign;
+  peek.note_seal(foreign ? foreign->sealed_by : Vendor::anthropic);
+}
+
 void peek_block(json::Value block, RequestPeek& peek) {
   const auto type = block.find("type");
   if (!type) return;
@@ -24,13 +32,7 @@ void peek_block(json::Value block, RequestPeek& peek) {
     if (const auto content = block.find("content")) peek_content(*content, peek);
   } else {
     peek.text_bytes += string_bytes(block.find("text")) + string_bytes(block.find("thinking"));
-    for (const std::string_view key : {"signature", "data"}) {
-      const auto seal = block.find(key);
-      std::string scratch;
-      peek.has_foreign_items =
-          peek.has_foreign_items ||
-          (seal && seal->is_string() && unwrap_seal(seal->as_string_view(scratch)).has_value());
-    }
+    for (const std::string_view key : {"signature", "data"}) peek_seal(block.find(key), peek);
   }
 }
 

@@ -21,6 +21,8 @@ Error malformed(std::string message) { return {ErrorCode::upstream_malformed, st
 /// knows (server tools, their results) nothing is told.
 class MessagesStreamDecoder final : public StreamDecoder {
  public:
+  explicit MessagesStreamDecoder(std::size_t event_bytes_max) : parser_(event_bytes_max) {}
+
   Result<> feed(std::string_view bytes, EventSink& sink) override;
   Result<> end(EventSink& sink) override;
   [[nodiscard]] bool is_complete() const override { return has_finished_; }
@@ -291,8 +293,8 @@ void MessagesStreamDecoder::give_text(json::Value object, std::string_view key, 
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks) {
-  return std::make_unique<MessagesStreamDecoder>();
+std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/, std::size_t event_bytes_max) {
+  return std::make_unique<MessagesStreamDecoder>(event_bytes_max);
 }
 
 }  // namespace weir::wire::anthropic

@@ -14,7 +14,7 @@ constexpr std::int64_t budget_tokens_min = 1024;
 
 /// An Anthropic client's settings, kept as they are but for what the target's generation refuses.
 ThinkingPlan native_plan(const ReasoningSettings& wish, const ModelTraits& traits,
-                         EncodeNotes& notes) {
+                         const ThinkingLimits& limits, EncodeNotes& notes) {
   ThinkingPlan plan;
   plan.effort = wish.effort;
   if (!wish.enabled) return plan;
@@ -22,6 +22,8 @@ ThinkingPlan native_plan(const ReasoningSettings& wish, const ModelTraits& trait
     plan.type = Type::disabled;
   } else if (!wish.budget_tokens) {
     plan.type = Type::adaptive;
+  } else if (traits.takes_sampling && limits.has_lost_thoughts) {
+    notes.drop("thinking");
   } else if (traits.takes_sampling) {
     plan.type = Type::enabled;
     plan.budget_tokens = *wish.budget_tokens;
@@ -58,7 +60,7 @@ std::int64_t budget_of(const ReasoningSettings& wish, const ThinkingLimits& limi
 ThinkingPlan plan_thinking(const ChatRequest& request, const ModelTraits& traits,
                            const ThinkingLimits& limits, EncodeNotes& notes) {
   const ReasoningSettings& wish = request.reasoning;
-  if (request.origin == Dialect::anthropic) return native_plan(wish, traits, notes);
+  if (request.origin == Dialect::anthropic) return native_plan(wish, traits, limits, notes);
   // Left out, thinking is off; some models refuse to be told so.
   if (!is_wanted(wish)) return {};
   ThinkingPlan plan;

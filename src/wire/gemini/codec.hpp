@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "json/document.hpp"
 #include "weir/result.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 /// Google's generateContent, as of generativelanguage.googleapis.com/v1beta.
 ///
@@ -26,7 +28,8 @@ void encode_response(const ChatResponse& response, std::string& out);
 
 /// Events of a stream in SSE form (`alt=sse`). Finishes are told only at the end of the body, since
 /// older models name a finish reason in every chunk.
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks);
+std::unique_ptr<StreamDecoder> make_stream_decoder(
+    Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);
 
 /// How a client wants its stream: with `alt=sse`, or without as one JSON array written piecewise.
 enum class StreamForm : std::uint8_t { sse, json_array };

@@ -9,13 +9,11 @@
 #include "wire/field_names.hpp"
 #include "wire/gemini/content.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/seals.hpp"
 
 namespace weir::wire::gemini {
 namespace {
 
-// Turns validation off for a call that some other model made.
-// Source: ai.google.dev/gemini-api/docs/thought-signatures.
-constexpr std::string_view skip_signature = "skip_thought_signature_validator";
 // Stands where Gemini insists on a user turn and the conversation has none.
 constexpr std::string_view filler_text = "Continue.";
 constexpr std::string_view no_result_text = "no result";
@@ -101,7 +99,10 @@ class ContentsWriter {
     if (const auto* result = std::get_if<ToolResult>(&item)) return add_result(*result, i);
     if (const auto* reasoning = std::get_if<Reasoning>(&item)) {
       // Thoughts are bound to the model that had them; others' are left out.
-      if (reasoning->sealed_by != Vendor::google) return {};
+      if (reasoning->sealed_by != Vendor::google) {
+        notes_.drop("reasoning");
+        return {};
+      }
       if (!is_own_ && reasoning->signature.empty()) return {};
       begin_part(Side::model);
       write_thought(json_, reasoning->text, reasoning->signature,
@@ -154,10 +155,11 @@ class ContentsWriter {
     const bool checks_signatures = options_.traits.reasons && thinks_by_level(options_.model);
     const bool needs_sentinel = is_first && !is_own_ && checks_signatures && call.signature.empty();
     begin_part(Side::model);
-    write_call(json_, call,
-               {.is_own = is_own_,
-                .writes_id = knows_id(call),
-                .signature = needs_sentinel ? skip_signature : std::string_view(call.signature)});
+    write_call(
+        json_, call,
+        {.is_own = is_own_,
+         .writes_id = knows_id(call),
+         .signature = needs_sentinel ? skip_thought_signature : std::string_view(call.signature)});
     return {};
   }
 

@@ -8,6 +8,7 @@
 #include "wire/gemini/answer.hpp"
 #include "wire/gemini/proto.hpp"
 #include "wire/routing_members.hpp"
+#include "wire/seals.hpp"
 
 namespace weir::wire::gemini {
 namespace {
@@ -27,14 +28,20 @@ void peek_media(ProtoReader& part, std::string_view key, RequestPeek& peek) {
   }
 }
 
+void peek_seal(std::string_view seal, RequestPeek& peek) {
+  if (seal.empty() || seal == skip_thought_signature) return;
+  const auto foreign = unwrap_seal(seal);
+  peek.has_foreign_items = peek.has_foreign_items || foreign;
+  peek.note_seal(foreign ? foreign->sealed_by : Vendor::google);
+}
+
 void peek_part(json::Value value, const json::Path& path, json::Problem& problem,
                RequestPeek& peek) {
   ProtoReader part(value, path, problem);
   peek.text_bytes += string_bytes(value.find("text"));
   peek_media(part, "inlineData", peek);
   peek_media(part, "fileData", peek);
-  const auto seal = part.string("thoughtSignature");
-  peek.has_foreign_items = peek.has_foreign_items || (seal && unwrap_seal(*seal));
+  peek_seal(part.string("thoughtSignature").value_or(""), peek);
   for (const std::string_view member : {"functionCall", "functionResponse"}) {
     const auto call = part.object(member);
     if (!call) continue;

@@ -19,6 +19,8 @@ using Type = StreamEvent::Type;
 /// Each event is a whole answer with the new parts only. Calls come whole; usage is cumulative.
 class Decoder final : public StreamDecoder {
  public:
+  explicit Decoder(std::size_t event_bytes_max) : sse_(event_bytes_max) {}
+
   Result<> feed(std::string_view bytes, EventSink& sink) override {
     if (is_over_) return {};
     sse_.feed(bytes);
@@ -224,8 +226,8 @@ class Decoder final : public StreamDecoder {
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/) {
-  return std::make_unique<Decoder>();
+std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/, std::size_t event_bytes_max) {
+  return std::make_unique<Decoder>(event_bytes_max);
 }
 
 }  // namespace weir::wire::gemini

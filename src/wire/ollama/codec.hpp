@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 /// Ollama's own chat format, `POST /api/chat`.
 ///
@@ -34,7 +36,8 @@ Result<ChatResponse> decode_response(json::Value root, Quirks quirks);
 /// Only the first choice is written. Durations are left out unless the answer came from Ollama.
 void encode_response(const ChatResponse& response, std::string& out);
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks);
+std::unique_ptr<StreamDecoder> make_stream_decoder(
+    Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options);
 
 }  // namespace weir::wire::ollama

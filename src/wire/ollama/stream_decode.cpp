@@ -13,6 +13,8 @@ using Type = StreamEvent::Type;
 
 class Decoder final : public StreamDecoder {
  public:
+  explicit Decoder(std::size_t event_bytes_max) : lines_(event_bytes_max) {}
+
   Result<> feed(std::string_view bytes, EventSink& sink) override {
     if (is_over()) return {};
     lines_.feed(bytes);
@@ -106,8 +108,8 @@ class Decoder final : public StreamDecoder {
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/) {
-  return std::make_unique<Decoder>();
+std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/, std::size_t event_bytes_max) {
+  return std::make_unique<Decoder>(event_bytes_max);
 }
 
 }  // namespace weir::wire::ollama

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 /// OpenAI's Chat Completions, and the many servers that speak it more or less.
 ///
@@ -31,7 +33,8 @@ Result<ChatResponse> decode_response(json::Value root, Quirks quirks);
 /// brings them along.
 void encode_response(const ChatResponse& response, std::string& out);
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks);
+std::unique_ptr<StreamDecoder> make_stream_decoder(
+    Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options);
 
 }  // namespace weir::wire::openai

@@ -9,6 +9,7 @@
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
 #include "wire/fault.hpp"
+#include "wire/openai/reasoning.hpp"
 #include "wire/openai/usage.hpp"
 #include "wire/routing_members.hpp"
 
@@ -47,6 +48,23 @@ void peek_content(json::ObjectReader& message, RequestPeek& peek) {
   }
 }
 
+/// Seals of the models behind this message, in the members that routers carry them in.
+void peek_seals(json::Value message, RequestPeek& peek) {
+  const auto details = message.find("reasoning_details");
+  if (details && details->is_array()) {
+    for (const json::Value entry : details->elements()) {
+      const auto detail = entry.is_object() ? read_reasoning_detail(entry) : std::nullopt;
+      if (!detail || (detail->signature.empty() && detail->encrypted.empty())) continue;
+      peek.note_seal(detail->sealed_by);
+    }
+  }
+  const auto calls = message.find("tool_calls");
+  if (!calls || !calls->is_array()) return;
+  for (const json::Value call : calls->elements()) {
+    if (call.is_object() && !thought_signature(call).empty()) peek.note_seal(Vendor::google);
+  }
+}
+
 void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
   const auto messages = root.array("messages");
   if (!messages) return root.fail("messages", "is required");
@@ -58,6 +76,7 @@ void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
     peek_content(message, peek);
     const auto role = message.value("role");
     if (!role || !role->is_string()) message.fail("role", "is required");
+    if (role && role->equals("assistant")) peek_seals(value, peek);
     if (const auto calls = message.array("tool_calls")) {
       peek.text_bytes += calls->raw().size();
       peek.uses_tools = true;

@@ -51,7 +51,7 @@ std::optional<json::Value> string_in(json::Value object, std::string_view key) {
 /// Decodes chunks. Everything but `choices` may be missing in any of them.
 class Decoder final : public StreamDecoder {
  public:
-  explicit Decoder(Quirks quirks) : quirks_(quirks) {}
+  Decoder(Quirks quirks, std::size_t event_bytes_max) : quirks_(quirks), parser_(event_bytes_max) {}
 
   Result<> feed(std::string_view bytes, EventSink& sink) override {
     if (is_over_) return {};
@@ -448,8 +448,8 @@ class Decoder final : public StreamDecoder {
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks) {
-  return std::make_unique<Decoder>(quirks);
+std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks, std::size_t event_bytes_max) {
+  return std::make_unique<Decoder>(quirks, event_bytes_max);
 }
 
 }  // namespace weir::wire::openai

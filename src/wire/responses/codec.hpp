@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
+#include "wire/sse.hpp"
 
 /// OpenAI's Responses format, `POST /v1/responses`.
 ///
@@ -48,7 +50,8 @@ void encode_response(const ChatResponse& response, std::string& out);
 void encode_response(const ChatResponse& response, const AnswerFrame& frame, std::string& out);
 
 /// `is_complete` is false after `response.failed`: it ends in an `error` event, not in an answer.
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks quirks);
+std::unique_ptr<StreamDecoder> make_stream_decoder(
+    Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options);
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options, AnswerFrame frame);
 

@@ -42,8 +42,25 @@ bool is_made_by_us(json::Value item) {
   return has_our_id || item.find("signature") || item.find("format");
 }
 
+/// Only what we wrote for other vendors' models says whose it is.
+void peek_seal(json::Value item, RequestPeek& peek) {
+  const bool is_encrypted = string_bytes(item.find("encrypted_content")) > 0;
+  const bool is_signed = string_bytes(item.find("signature")) > 0;
+  if (!is_encrypted && !is_signed) return;
+  const auto type = item.find("type");
+  if (type && type->equals("function_call")) return peek.note_seal(Vendor::google);
+  const auto format = item.find("format");
+  std::string scratch;
+  if (format && format->is_string()) {
+    peek.note_seal(vendor_of_seal_format(format->as_string_view(scratch)));
+  } else if (is_encrypted) {
+    peek.note_seal(Vendor::openai);
+  }
+}
+
 void peek_item(json::Value item, RequestPeek& peek) {
   peek.has_foreign_items = peek.has_foreign_items || is_made_by_us(item);
+  peek_seal(item, peek);
   peek_parts(item.find("content"), peek);
   peek_parts(item.find("summary"), peek);
   peek_parts(item.find("output"), peek);

@@ -20,6 +20,8 @@ constexpr std::size_t open_calls_max = 4096;
 
 class Decoder final : public StreamDecoder {
  public:
+  explicit Decoder(std::size_t event_bytes_max) : parser_(event_bytes_max) {}
+
   Result<> feed(std::string_view bytes, EventSink& sink) override {
     if (is_over()) return {};
     parser_.feed(bytes);
@@ -298,8 +300,8 @@ const Decoder::Row* Decoder::find_row(std::string_view type) {
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/) {
-  return std::make_unique<Decoder>();
+std::unique_ptr<StreamDecoder> make_stream_decoder(Quirks /*quirks*/, std::size_t event_bytes_max) {
+  return std::make_unique<Decoder>(event_bytes_max);
 }
 
 }  // namespace weir::wire::responses
