@@ -61,15 +61,20 @@ std::optional<std::string> KeptResponseOperation::lacks(const Target& target) co
   return "no kept responses here";
 }
 
-Result<Outgoing> KeptResponseOperation::prepare(const Target& target) {
+std::string response_path(const Target& target, std::string_view rest, std::string_view query) {
   const std::string_view api = target.chat_path;
   const auto question = api.find('?');
-  whole_path_ = std::string(api.substr(0, question)).append(ask_.path);
-  std::string query(question == std::string_view::npos ? std::string_view()
-                                                       : api.substr(question + 1));
-  if (!query.empty() && !ask_.query.empty()) query.push_back('&');
-  query.append(ask_.query);
-  if (!query.empty()) whole_path_.append("?").append(query);
+  std::string path = std::string(api.substr(0, question)).append(rest);
+  std::string whole_query(question == std::string_view::npos ? std::string_view()
+                                                             : api.substr(question + 1));
+  if (!whole_query.empty() && !query.empty()) whole_query.push_back('&');
+  whole_query.append(query);
+  if (!whole_query.empty()) path.append("?").append(whole_query);
+  return path;
+}
+
+Result<Outgoing> KeptResponseOperation::prepare(const Target& target) {
+  whole_path_ = response_path(target, ask_.path, ask_.query);
   Outgoing outgoing;
   outgoing.path = whole_path_;
   outgoing.method = ask_.method;
@@ -81,6 +86,7 @@ std::unique_ptr<Relay> KeptResponseOperation::make_relay(const Target& target) c
   const RelayOptions options{.client = wire::Dialect::openai_responses,
                              .upstream = wire::Dialect::openai_responses,
                              .quirks = target.upstream->quirks,
+                             .event_bytes_max = target.upstream->event_bytes_max,
                              .request_id = {},
                              .model = target.model};
   return std::make_unique<KeptResponseRelay>(make_passthrough_relay(options));

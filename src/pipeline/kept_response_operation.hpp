@@ -8,6 +8,10 @@
 
 namespace weir::pipeline {
 
+/// The path of what lies behind a target's Responses API: `rest` is `/resp_1/input_items`. `query`
+/// has no question mark, and may be empty.
+std::string response_path(const Target& target, std::string_view rest, std::string_view query);
+
 /// A question about an answer that a target of the Responses dialect keeps: to show, to remove, to
 /// cancel it. Costs no tokens, whatever the answer says of those that were used.
 class KeptResponseOperation final : public Operation {

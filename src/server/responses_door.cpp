@@ -11,6 +11,7 @@
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "net/http/target.hpp"
+#include "pipeline/compact_operation.hpp"
 #include "pipeline/kept_response_operation.hpp"
 #include "pipeline/needs.hpp"
 #include "pipeline/responses_operation.hpp"
@@ -161,6 +162,7 @@ bool ResponsesDoor::has(Endpoint endpoint) noexcept {
     case Endpoint::cancel_response:
     case Endpoint::list_response_input:
     case Endpoint::count_response_input:
+    case Endpoint::compact_response:
       return true;
     default:
       return false;
@@ -175,6 +177,9 @@ net::Task<void> ResponsesDoor::answer(ClientRequest& request, std::string tenant
     case Endpoint::count_response_input:
       co_await count_tokens(request);
       break;
+    case Endpoint::compact_response:
+      co_await compact(request, std::move(tenant));
+      break;
     default:
       co_await look_up(request, std::move(tenant));
   }
@@ -184,6 +189,7 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
   Creation creation;
   creation.tenant = std::move(tenant);
   Result<> ready = co_await read(request, creation);
+  if (ready) ready = make_operation(request, creation);
   if (!ready) {
     co_await refuse(request, std::move(ready).error());
     co_return;
@@ -192,6 +198,34 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
   KeepingChannel channel(*this, request, creation);
   const pipeline::CallResult result =
       co_await calls_.run(request, *creation.operation, creation.route, channel);
+  static_cast<void>(result);
+}
+
+/// The shorter conversation is the client's to send; nothing of it is kept here.
+net::Task<void> ResponsesDoor::compact(ClientRequest& request, std::string tenant) {
+  Creation creation;
+  creation.tenant = std::move(tenant);
+  Result<> ready = co_await read(request, creation);
+  pipeline::CompactOperation::Ask ask;
+  ask.is_pinned = creation.is_pinned;
+  if (ready) {
+    auto chat = chat_ask(request, creation);
+    if (chat) {
+      ask.chat = *std::move(chat);
+    } else {
+      ready = std::move(chat).error();
+    }
+  }
+  if (!ready) {
+    co_await refuse(request, std::move(ready).error());
+    co_return;
+  }
+  request.model = creation.model;
+  ask.chat.peek.stream = false;
+  pipeline::CompactOperation operation(std::move(ask));
+  HttpChannel channel(request.exchange);
+  const pipeline::CallResult result =
+      co_await calls_.run(request, operation, creation.route, channel);
   static_cast<void>(result);
 }
 
@@ -222,7 +256,6 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
   if (ready && !creation.wishes.previous_response_id.empty()) {
     ready = co_await continue_previous(request, creation);
   }
-  if (ready) ready = make_operation(request, creation);
   co_return ready;
 }
 
@@ -301,16 +334,24 @@ net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Cre
   co_return parsed;
 }
 
-Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creation) const {
+Result<pipeline::ChatAsk> ResponsesDoor::chat_ask(ClientRequest& request,
+                                                  const Creation& creation) const {
   const json::Value root =
       creation.expanded.empty() ? creation.document.root() : creation.expanded_document.root();
   WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(root));
+  pipeline::ChatAsk ask;
+  ask.client = wire::Dialect::openai_responses;
+  ask.root = root;
+  ask.peek = std::move(peek);
+  ask.request_id = request.id;
+  ask.unix_seconds = wall_.unix_ms() / 1000;
+  return std::move(ask);
+}
+
+Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creation) const {
+  WEIR_TRY_ASSIGN(chat, chat_ask(request, creation));
   pipeline::ResponsesAsk ask;
-  ask.chat.client = wire::Dialect::openai_responses;
-  ask.chat.root = root;
-  ask.chat.peek = std::move(peek);
-  ask.chat.request_id = request.id;
-  ask.chat.unix_seconds = wall_.unix_ms() / 1000;
+  ask.chat = std::move(chat);
   ask.response_id = response_id_of(request.id);
   ask.echo = wire::responses::request_echo(creation.document.root());
   ask.is_background = creation.wishes.background;

@@ -8,6 +8,7 @@
 #include "net/loop.hpp"
 #include "net/task.hpp"
 #include "pipeline/attempt.hpp"
+#include "pipeline/chat_operation.hpp"
 #include "server/client_request.hpp"
 #include "server/model_calls.hpp"
 #include "server/response_archive.hpp"
@@ -37,10 +38,12 @@ class ResponsesDoor {
   class KeepingChannel;
 
   net::Task<void> create(ClientRequest& request, std::string tenant);
+  net::Task<void> compact(ClientRequest& request, std::string tenant);
   net::Task<Result<>> read(ClientRequest& request, Creation& creation);
   static Result<> replace_text(Creation& creation, std::string text);
   net::Task<Result<>> resolve_references(Creation& creation);
   net::Task<Result<>> continue_previous(ClientRequest& request, Creation& creation);
+  Result<pipeline::ChatAsk> chat_ask(ClientRequest& request, const Creation& creation) const;
   Result<> make_operation(ClientRequest& request, Creation& creation) const;
   net::Task<void> look_up(ClientRequest& request, std::string tenant);
   net::Task<void> answer_from_here(ClientRequest& request, const store::StoredResponse& kept);

@@ -61,18 +61,21 @@ constexpr std::array routes{
     // OpenAI's Responses.
     RouteSpec{Endpoint::create_response,      "POST",   "/v1/responses",                                Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::count_response_input, "POST",   "/v1/responses/input_tokens",                   Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::compact_response,     "POST",   "/v1/responses/compact",                        Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::get_response,         "GET",    "/v1/responses/{}",                             Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::remove_response,      "DELETE", "/v1/responses/{}",                             Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::cancel_response,      "POST",   "/v1/responses/{}/cancel",                      Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::list_response_input,  "GET",    "/v1/responses/{}/input_items",                 Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::create_response,      "POST",   "/responses",                                   Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::count_response_input, "POST",   "/responses/input_tokens",                      Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::compact_response,     "POST",   "/responses/compact",                           Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::get_response,         "GET",    "/responses/{}",                                Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::remove_response,      "DELETE", "/responses/{}",                                Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::cancel_response,      "POST",   "/responses/{}/cancel",                         Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::list_response_input,  "GET",    "/responses/{}/input_items",                    Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::create_response,      "POST",   "/openai/v1/responses",                         Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::count_response_input, "POST",   "/openai/v1/responses/input_tokens",            Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::compact_response,     "POST",   "/openai/v1/responses/compact",                 Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::get_response,         "GET",    "/openai/v1/responses/{}",                      Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::remove_response,      "DELETE", "/openai/v1/responses/{}",                      Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::cancel_response,      "POST",   "/openai/v1/responses/{}/cancel",               Permission::call_models, Surface::client, Door::azure},
@@ -262,6 +265,7 @@ std::optional<identity::EndpointGroup> group_of(Endpoint endpoint) noexcept {
     case Endpoint::cancel_response:
     case Endpoint::list_response_input:
     case Endpoint::count_response_input:
+    case Endpoint::compact_response:
       return EndpointGroup::responses;
     case Endpoint::passthrough:
       return EndpointGroup::passthrough;

@@ -52,6 +52,7 @@ enum class Endpoint : std::uint8_t {
   cancel_response,
   list_response_input,
   count_response_input,
+  compact_response,
   livez,
   readyz,
   metrics,

@@ -214,3 +214,36 @@ def test_groups_of_tools_are_left_out_where_nobody_knows_them_and_named(gateway,
     assert b"weather" in upstreams[other].calls[-1].body
     own = ask(gateway, "responses/m", "hello there", tools=[WEATHER, group])
     assert own.status == 200 and upstreams["responses"].calls[-1].json["tools"] == [WEATHER, group]
+
+
+def test_a_conversation_is_made_shorter_by_a_target_of_the_dialect(gateway, upstreams):
+    said = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    body = {"model": "responses/m", "input": said, "instructions": "Be brief."}
+    answer = gateway.post("/v1/responses/compact", body)
+    assert answer.status == 200, answer.body
+    assert answer.headers["x-weir-target"] == "responses/m"
+    assert answer.json["object"] == "response.compaction"
+    assert float(answer.headers["x-weir-cost"]) >= 0
+    sent = upstreams["responses"].calls[0]
+    assert sent.path == "/v1/responses/compact"
+    assert sent.json == {**body, "model": "m"}
+    # What came of it is sent on by the client, and taken.
+    followed = ask(gateway, "responses/m", [*answer.json["output"], *said[:1]])
+    assert followed.status == 200, followed.body
+    assert upstreams["responses"].calls[1].json["input"][0] == answer.json["output"][0]
+
+
+def test_a_conversation_that_is_kept_at_a_target_is_made_shorter_there(gateway, upstreams):
+    first = ask(gateway, "responses/m", "one")
+    body = {"model": "responses/m", "previous_response_id": first.json["id"]}
+    assert gateway.post("/v1/responses/compact", body).status == 200
+    assert upstreams["responses"].calls[1].json["previous_response_id"] == first.json["id"]
+
+
+@pytest.mark.parametrize("kept", KEPT_HERE)
+def test_what_no_target_can_make_shorter_is_refused_by_name(gateway, upstreams, kept):
+    answer = gateway.post("/v1/responses/compact", {"model": f"{kept}/m", "input": "one"})
+    assert answer.status == 400
+    assert answer.error["code"] == "unsupported_capability"
+    assert "no compaction of responses here" in answer.error["message"]
+    assert not upstreams[kept].calls
