@@ -6,7 +6,8 @@
 #   tests/e2e/run.sh [path to weir] [pytest option...]       default: $WEIR_BIN or build/release/weir
 #
 # The last line is `N passed, N failed`. The SDKs come from the package registries, once;
-# WEIR_E2E_NO_SDK=1 leaves their tests out where there is no network.
+# WEIR_E2E_NO_SDK=1 leaves their tests out where there is no network. WEIR_E2E_AGENTS=1 also gets two
+# coding agents, which take 640 MB.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root/tests/e2e"
@@ -50,8 +51,16 @@ set_up_node() {
     no_registry "the SDKs for JavaScript could not be installed"
 }
 
+set_up_agents() {
+  [[ ${WEIR_E2E_AGENTS:-} == 1 ]] || return 0
+  [[ agents/node_modules/.package-lock.json -nt agents/package-lock.json ]] && return
+  npm --prefix agents ci --no-audit --no-fund --loglevel=error >&2 ||
+    no_registry "the coding agents could not be installed"
+}
+
 set_up_python
 set_up_node
+set_up_agents
 
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
