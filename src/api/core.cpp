@@ -76,16 +76,19 @@ Core::Core(config::Environment environment, const config::Config& config, int pr
           .admission = admission_,
           .figures = figures_,
           .reader_stall_max = config.timeouts.in_force(config::Timeout::client_write_stall, false),
-          .on_call_end = [this] { end_call(); }} {}
+          .on_call_end = [this] { end_call(); }},
+      detection_({wall_, gate_, tls_}, seed_,
+                 [this](config::DetectedModels detected) { adopt(std::move(detected)); }) {}
 
 Result<std::unique_ptr<Core>> Core::make(config::Config config, config::Environment environment,
                                          Implementations implementations, int provider_threads) {
   std::unique_ptr<Core> core(new Core(std::move(environment), config, provider_threads));
   for (auto& [name, provider] : implementations) core->embedded_.set(name, std::move(provider));
-  WEIR_TRY_ASSIGN(snapshot,
-                  engine::Snapshot::make(config, core->environment_, core->gate_, nullptr));
-  core->set_limits(snapshot->config());
-  core->snapshot_ = std::move(snapshot);
+  {
+    const std::lock_guard one_at_a_time(core->change_mutex_);
+    WEIR_TRY_ASSIGN(snapshot, core->make_snapshot(config));
+    core->publish(std::move(snapshot));
+  }
   core->start_lanes(config);
   return core;
 }
@@ -99,6 +102,8 @@ void Core::start_lanes(const config::Config& config) {
 }
 
 Core::~Core() {
+  detection_.stop();
+  detection_.join();
   std::unique_lock lock(calls_mutex_);
   const auto have_ended = [&] { return calls_ == 0; };
   const bool is_drained = calls_ended_.wait_for(lock, drain_timeout_, have_ended);
@@ -271,16 +276,44 @@ Result<> Core::change(const Change& change, const Implementations& added) {
   const auto previous = snapshot();
   config::Config config = previous->config();
   WEIR_TRY(change(config));
-  WEIR_TRY_ASSIGN(made,
-                  engine::Snapshot::make(std::move(config), environment_, gate_, previous.get()));
+  WEIR_TRY_ASSIGN(made, make_snapshot(std::move(config)));
   for (const auto& [name, provider] : added) embedded_.set(name, provider);
-  std::set<std::string, std::less<>> names;
-  for (const auto& upstream : made->upstreams()) names.insert(upstream->name);
-  gate_.keep_only(names);
-  set_limits(made->config());
-  const std::lock_guard lock(mutex_);
-  snapshot_ = std::move(made);
+  publish(std::move(made));
   return {};
+}
+
+Result<std::shared_ptr<const engine::Snapshot>> Core::make_snapshot(config::Config config) {
+  std::vector<config::Problem> problems;
+  auto resolver = config::Resolver::make(std::make_shared<const config::Config>(std::move(config)),
+                                         detected_, problems);
+  if (!resolver) {
+    std::string text;
+    for (const auto& problem : problems) text += problem.message() + "\n";
+    return Error(ErrorCode::invalid_request, std::move(text));
+  }
+  const auto previous = snapshot();
+  return engine::Snapshot::make(std::move(resolver), environment_, gate_, previous.get());
+}
+
+void Core::publish(std::shared_ptr<const engine::Snapshot> snapshot) {
+  std::set<std::string, std::less<>> names;
+  for (const auto& upstream : snapshot->upstreams()) names.insert(upstream->name);
+  gate_.keep_only(names);
+  set_limits(snapshot->config());
+  // What a provider told goes with its entry.
+  std::erase_if(detected_, [&](const auto& entry) { return !names.contains(entry.first); });
+  detection_.set_snapshot(snapshot);
+  const std::lock_guard lock(mutex_);
+  snapshot_ = std::move(snapshot);
+}
+
+void Core::adopt(config::DetectedModels detected) {
+  const std::lock_guard one_at_a_time(change_mutex_);
+  std::swap(detected_, detected);
+  auto made = make_snapshot(snapshot()->config());
+  if (made) return publish(*std::move(made));
+  // A route names a model that is listed nowhere any more: what was known goes on to count.
+  std::swap(detected_, detected);
 }
 
 /// Who calls the library has no key.

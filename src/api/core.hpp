@@ -15,6 +15,7 @@
 #include "api/lane.hpp"
 #include "config/config.hpp"
 #include "config/environment.hpp"
+#include "engine/detection.hpp"
 #include "shared_state/gate.hpp"
 #include "shared_state/limits.hpp"
 #include "weir/gateway.hpp"
@@ -78,6 +79,11 @@ class Core {
   Core(config::Environment environment, const config::Config& config, int provider_threads);
   void start_lanes(const config::Config& config);
   void set_limits(const config::Config& config);
+  /// With what providers told of their models. Precondition: `change_mutex_` is held.
+  Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
+  /// Puts it in force. The same precondition.
+  void publish(std::shared_ptr<const engine::Snapshot> snapshot);
+  void adopt(config::DetectedModels detected);
   void prepare(Job& job, CallOptions options);
   Lane& next_lane();
   /// False: the gateway takes no more calls.
@@ -100,7 +106,8 @@ class Core {
   std::shared_ptr<const engine::Snapshot> snapshot_;
   std::string default_provider_;
   std::map<std::string, RegisteredTool, std::less<>> tools_;
-  std::mutex change_mutex_;  ///< one change at a time
+  std::mutex change_mutex_;          ///< one change at a time
+  config::DetectedModels detected_;  ///< what providers told, as the snapshot in force has it
 
   std::mutex calls_mutex_;
   std::condition_variable calls_ended_;
@@ -109,6 +116,7 @@ class Core {
 
   std::atomic<std::uint64_t> turn_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;
+  engine::Detection detection_;  ///< the last: its thread puts snapshots in force
 };
 
 /// Refuses what would block a thread of the gateway itself.

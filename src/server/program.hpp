@@ -13,10 +13,10 @@
 #include "admin/views.hpp"
 #include "config/loader.hpp"
 #include "identity/directory.hpp"
+#include "engine/detection.hpp"
 #include "engine/explanation.hpp"
 #include "ledger/ledger.hpp"
 #include "server/background.hpp"
-#include "server/detection.hpp"
 #include "server/health_watch.hpp"
 #include "server/idempotency.hpp"
 #include "server/usage_watch.hpp"
@@ -183,7 +183,7 @@ class Program {
   shared_state::Failovers failovers_;
   Shared shared_;
   WorkerContext context_;
-  Detection detection_;
+  engine::Detection detection_;
   HealthWatch health_;
   UsageWatch usage_;
   net::ListenAddress client_address_;

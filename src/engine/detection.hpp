@@ -11,7 +11,7 @@
 #include "engine/engine.hpp"
 #include "engine/load_watch.hpp"
 
-namespace weir::server {
+namespace weir::engine {
 
 /// The thread that asks providers for their models and their load, with connections of its own, so
 /// that no answer to a client ever waits for it. Started when there is something to ask, and only
@@ -21,13 +21,12 @@ namespace weir::server {
 class Detection {
  public:
   /// `on_change` is called on that thread.
-  Detection(const engine::EngineContext& context, std::uint64_t seed,
-            engine::Detector::OnChange on_change);
+  Detection(const EngineContext& context, std::uint64_t seed, Detector::OnChange on_change);
   ~Detection();
   Detection(const Detection&) = delete;
   Detection& operator=(const Detection&) = delete;
 
-  void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   /// Asks all again, as soon as the gap allows.
   void look_again();
   /// Asks one at once.
@@ -39,12 +38,12 @@ class Detection {
   void join();
 
  private:
-  engine::Engine engine_;
-  engine::Detector detector_;
-  engine::LoadWatch load_watch_;
+  Engine engine_;
+  Detector detector_;
+  LoadWatch load_watch_;
   std::atomic<bool> is_started_{false};
   std::atomic<bool> is_stopped_{false};
   std::thread thread_;
 };
 
-}  // namespace weir::server
+}  // namespace weir::engine

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/detection.hpp"
+#include "engine/detection.hpp"
 
 #include <utility>
 
-namespace weir::server {
+namespace weir::engine {
 
-Detection::Detection(const engine::EngineContext& context, std::uint64_t seed,
-                     engine::Detector::OnChange on_change)
+Detection::Detection(const EngineContext& context, std::uint64_t seed, Detector::OnChange on_change)
     : engine_(context, seed),
       detector_(engine_.loop(), engine_.exchanges(), context.wall, engine_.random(), {},
                 std::move(on_change)),
@@ -17,11 +16,10 @@ Detection::~Detection() {
   join();
 }
 
-void Detection::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
+void Detection::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   if (is_stopped_) return;
   if (!is_started_) {
-    const bool is_needed =
-        engine::Detector::is_needed(*snapshot) || engine::LoadWatch::is_needed(*snapshot);
+    const bool is_needed = Detector::is_needed(*snapshot) || LoadWatch::is_needed(*snapshot);
     if (!is_needed) return;
     is_started_ = true;
     thread_ = std::thread([this] { engine_.loop().run(); });
@@ -56,4 +54,4 @@ void Detection::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-}  // namespace weir::server
+}  // namespace weir::engine
