@@ -6,6 +6,7 @@
 #include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/count_chat.hpp"
+#include "pipeline/kept_response_operation.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/path.hpp"
 
@@ -14,6 +15,12 @@ namespace {
 
 std::string_view count_member(wire::Dialect client) {
   return client == wire::Dialect::gemini ? "totalTokens" : "input_tokens";
+}
+
+/// The same model where it speaks the client's dialect.
+const Target& counting_variant(wire::Dialect client, const Target& target) {
+  const bool is_elsewhere = client == wire::Dialect::openai_responses && target.on_responses;
+  return is_elsewhere ? *target.on_responses : target;
 }
 
 bool can_count(wire::Dialect client, const Target& target) {
@@ -69,7 +76,7 @@ Result<std::unique_ptr<CountOperation>> CountOperation::make(wire::Dialect clien
 bool CountOperation::has_counter(const Route& route) const {
   for (const Step& step : route.steps) {
     for (const auto& target : step.targets) {
-      if (can_count(client_, *target)) return true;
+      if (can_count(client_, counting_variant(client_, *target))) return true;
     }
   }
   return false;
@@ -85,13 +92,20 @@ Result<std::string> CountOperation::own_count(const Route& route) const {
     break;
   }
   std::string out;
-  json::Writer(out).begin_object().member(count_member(client_), tokens).end_object();
+  json::Writer json(out);
+  json.begin_object();
+  if (client_ == wire::Dialect::openai_responses) json.member("object", "response.input_tokens");
+  json.member(count_member(client_), tokens).end_object();
   return out;
 }
 
 std::optional<std::string> CountOperation::lacks(const Target& target) const {
   if (can_count(client_, target)) return std::nullopt;
   return "no counting of tokens here";
+}
+
+const Target& CountOperation::variant_of(const Target& target) const {
+  return counting_variant(client_, target);
 }
 
 Result<Outgoing> CountOperation::prepare(const Target& target) {
@@ -106,7 +120,8 @@ Result<Outgoing> CountOperation::prepare(const Target& target) {
       outgoing.body = root_.raw();
     }
   } else {
-    path_ = target.chat_path + "/count_tokens";
+    const bool is_openai = client_ == wire::Dialect::openai_responses;
+    path_ = response_path(target, is_openai ? "/input_tokens" : "/count_tokens", {});
     wire::patch_model(root_, {.model = target.model}, outgoing.body);
   }
   outgoing.path = path_;

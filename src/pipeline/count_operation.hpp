@@ -13,11 +13,11 @@
 
 namespace weir::pipeline {
 
-/// How many tokens a chat would cost, for clients of Anthropic and Gemini: counted by a target of
-/// the client's dialect where the route has one, else by our own counter.
+/// How many tokens a chat would cost, for clients of Anthropic, Gemini and OpenAI's Responses:
+/// counted by a target of the client's dialect where the route has one, else by our own counter.
 class CountOperation final : public Operation {
  public:
-  /// `root` outlives the operation. `client`: anthropic or gemini. Errors: `invalid_request`.
+  /// `root` outlives the operation. `client`: one of these three. Errors: `invalid_request`.
   static Result<std::unique_ptr<CountOperation>> make(wire::Dialect client, json::Value root);
 
   /// Empty where the path names it.
@@ -30,6 +30,7 @@ class CountOperation final : public Operation {
 
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
+  [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return false; }

@@ -8,8 +8,8 @@
 
 namespace weir::pipeline {
 
-/// The path of what lies behind a target's Responses API: `rest` is `/resp_1/input_items`. `query`
-/// has no question mark, and may be empty.
+/// The path of what lies behind the one for a target's chats: `rest` is `/resp_1/input_items` or
+/// the like. `query` has no question mark, and may be empty.
 std::string response_path(const Target& target, std::string_view rest, std::string_view query);
 
 /// A question about an answer that a target of the Responses dialect keeps: to show, to remove, to

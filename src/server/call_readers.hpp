@@ -39,7 +39,7 @@ struct ModelCall {
   std::unique_ptr<pipeline::Operation> operation;
   std::string model;
   /// Set where the operation counts tokens: then we can answer by ourselves.
-  const pipeline::CountOperation* count = nullptr;
+  pipeline::CountOperation* count = nullptr;
 };
 
 /// Errors: `invalid_json`, `invalid_request` with the path of the member.

@@ -246,7 +246,7 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_return;
   }
   if (ready.call.count != nullptr) {
-    co_await count(request, ready);
+    co_await count(request, *ready.call.count, ready.route);
     co_return;
   }
   request.model = std::move(ready.call.model);
@@ -256,15 +256,14 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
   static_cast<void>(result);
 }
 
-/// A target's own count where there is one, else ours.
-net::Task<void> ModelCalls::count(ClientRequest& request, Ready& ready) {
-  if (ready.call.count->has_counter(*ready.route)) {
+net::Task<void> ModelCalls::count(ClientRequest& request, pipeline::CountOperation& operation,
+                                  std::shared_ptr<const pipeline::Route> route) {
+  if (operation.has_counter(*route)) {
     CountChannel channel(request.exchange);
-    const pipeline::CallResult result =
-        co_await make(request, *ready.call.operation, ready.route, channel);
+    const pipeline::CallResult result = co_await make(request, operation, route, channel);
     if (!channel.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
   }
-  Result<std::string> counted = ready.call.count->own_count(*ready.route);
+  Result<std::string> counted = operation.own_count(*route);
   if (!counted) {
     co_await refuse(request, std::move(counted).error());
     co_return;

@@ -7,6 +7,7 @@
 #include "net/loop.hpp"
 #include "net/task.hpp"
 #include "pipeline/attempt_loop.hpp"
+#include "pipeline/count_operation.hpp"
 #include "server/client_request.hpp"
 #include "server/idempotency.hpp"
 #include "shared_state/failovers.hpp"
@@ -41,6 +42,9 @@ class ModelCalls {
   net::Task<pipeline::CallResult> run(ClientRequest& request, pipeline::Operation& operation,
                                       std::shared_ptr<const pipeline::Route> route,
                                       pipeline::ClientChannel& channel);
+  /// Answers with a target's own count where there is one, else with ours.
+  net::Task<void> count(ClientRequest& request, pipeline::CountOperation& operation,
+                        std::shared_ptr<const pipeline::Route> route);
   /// True when what is asked with `head` is to be made once, so that its digest is needed.
   [[nodiscard]] bool is_made_once(const net::http::RequestHead& head) const;
   /// The route that a chat goes to: the one that `model` means, or a cheaper one in its place, once
@@ -54,7 +58,6 @@ class ModelCalls {
   class ActiveCall;
   struct Ready;
   Result<> read(ClientRequest& request, Ready& ready) const;
-  net::Task<void> count(ClientRequest& request, Ready& ready);
   using Route = std::shared_ptr<const pipeline::Route>;
   net::Task<pipeline::CallResult> make(ClientRequest& request, pipeline::Operation& operation,
                                        Route route, pipeline::ClientChannel& channel);

@@ -12,8 +12,8 @@
 #include "json/writer.hpp"
 #include "net/http/target.hpp"
 #include "pipeline/compact_operation.hpp"
+#include "pipeline/count_operation.hpp"
 #include "pipeline/kept_response_operation.hpp"
-#include "pipeline/needs.hpp"
 #include "pipeline/responses_operation.hpp"
 #include "server/log.hpp"
 #include "wire/responses/codec.hpp"
@@ -175,7 +175,7 @@ net::Task<void> ResponsesDoor::answer(ClientRequest& request, std::string tenant
       co_await create(request, std::move(tenant));
       break;
     case Endpoint::count_response_input:
-      co_await count_tokens(request);
+      co_await count_tokens(request, std::move(tenant));
       break;
     case Endpoint::compact_response:
       co_await compact(request, std::move(tenant));
@@ -334,10 +334,14 @@ net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Cre
   co_return parsed;
 }
 
+/// What was asked, with the conversation before it.
+json::Value ResponsesDoor::root_of(const Creation& creation) {
+  return creation.expanded.empty() ? creation.document.root() : creation.expanded_document.root();
+}
+
 Result<pipeline::ChatAsk> ResponsesDoor::chat_ask(ClientRequest& request,
                                                   const Creation& creation) const {
-  const json::Value root =
-      creation.expanded.empty() ? creation.document.root() : creation.expanded_document.root();
+  const json::Value root = root_of(creation);
   WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(root));
   pipeline::ChatAsk ask;
   ask.client = wire::Dialect::openai_responses;
@@ -455,24 +459,26 @@ net::Task<Result<>> ResponsesDoor::remove(std::string tenant, std::string id) {
   co_return removed;
 }
 
-net::Task<void> ResponsesDoor::count_tokens(ClientRequest& request) {
-  json::Document document;
-  const auto count = [&]() -> Result<std::string> {
-    WEIR_TRY(document.parse(request.exchange.body()));
-    WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(document.root()));
-    std::string text;
-    json::Writer json(text);
-    json.begin_object().member("object", "response.input_tokens");
-    json.member("input_tokens", pipeline::input_tokens_estimate(peek)).end_object();
-    return text;
-  };
-  auto counted = count();
-  if (!counted) {
-    co_await refuse(request, std::move(counted).error());
+/// Of the whole conversation, wherever the turns before this one are kept.
+net::Task<void> ResponsesDoor::count_tokens(ClientRequest& request, std::string tenant) {
+  Creation creation;
+  creation.tenant = std::move(tenant);
+  Result<> ready = co_await read(request, creation);
+  std::unique_ptr<pipeline::CountOperation> operation;
+  if (ready) {
+    auto made = pipeline::CountOperation::make(wire::Dialect::openai_responses, root_of(creation));
+    if (made) {
+      operation = *std::move(made);
+    } else {
+      ready = std::move(made).error();
+    }
+  }
+  if (!ready) {
+    co_await refuse(request, std::move(ready).error());
     co_return;
   }
-  std::string text = *std::move(counted);
-  co_await respond(request, 200, json_type, std::move(text));
+  request.model = creation.model;
+  co_await calls_.count(request, *operation, creation.route);
 }
 
 }  // namespace weir::server

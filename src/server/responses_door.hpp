@@ -43,13 +43,14 @@ class ResponsesDoor {
   static Result<> replace_text(Creation& creation, std::string text);
   net::Task<Result<>> resolve_references(Creation& creation);
   net::Task<Result<>> continue_previous(ClientRequest& request, Creation& creation);
+  static json::Value root_of(const Creation& creation);
   Result<pipeline::ChatAsk> chat_ask(ClientRequest& request, const Creation& creation) const;
   Result<> make_operation(ClientRequest& request, Creation& creation) const;
   net::Task<void> look_up(ClientRequest& request, std::string tenant);
   net::Task<void> answer_from_here(ClientRequest& request, const store::StoredResponse& kept);
   net::Task<void> ask_target(ClientRequest& request, const store::StoredResponse& kept);
   net::Task<Result<>> remove(std::string tenant, std::string id);
-  net::Task<void> count_tokens(ClientRequest& request);
+  net::Task<void> count_tokens(ClientRequest& request, std::string tenant);
   net::Task<void> keep(store::StoredResponse response, std::chrono::milliseconds ttl);
 
   net::Loop& loop_;

@@ -7,6 +7,9 @@ import json
 
 import pytest
 
+import answers
+import upstream as fault
+from doors import own_gateway
 from harness import Answer, Client, Weir
 
 WEATHER = {
@@ -247,3 +250,34 @@ def test_what_no_target_can_make_shorter_is_refused_by_name(gateway, upstreams, 
     assert answer.error["code"] == "unsupported_capability"
     assert "no compaction of responses here" in answer.error["message"]
     assert not upstreams[kept].calls
+
+
+def test_tokens_are_counted_by_the_target_where_it_can(gateway, upstreams):
+    body = {"model": "responses/m", "input": "hello there"}
+    answer = gateway.post("/v1/responses/input_tokens", body)
+    told = {"object": "response.input_tokens", "input_tokens": answers.INPUT_TOKENS}
+    assert (answer.status, answer.json) == (200, told)
+    assert upstreams["responses"].calls[0].json == {**body, "model": "m"}
+
+
+@pytest.mark.parametrize("kept", KEPT_HERE)
+def test_tokens_are_counted_by_weir_elsewhere(gateway, upstreams, kept):
+    def count(said: str, **members) -> int:
+        body = {"model": f"{kept}/m", "input": said, **members}
+        answer = gateway.post("/v1/responses/input_tokens", body)
+        assert answer.status == 200 and answer.json["object"] == "response.input_tokens"
+        return answer.json["input_tokens"]
+
+    assert 1 < count("hello") < 40 < count("hello " * 200)
+    assert not upstreams[kept].calls
+    # The turns that are kept here count as well.
+    first = ask(gateway, f"{kept}/m", "hello " * 200)
+    assert count("hello", previous_response_id=first.json["id"]) > 200
+
+
+def test_tokens_are_counted_by_weir_where_the_target_fails_to(upstreams):
+    with own_gateway(upstreams) as gateway:
+        upstreams["responses"].always(fault.status(404))  # a server without that path
+        body = {"model": "responses/m", "input": "hello"}
+        answer = gateway.post("/v1/responses/input_tokens", body)
+        assert answer.status == 200 and 1 < answer.json["input_tokens"] < 40

@@ -596,6 +596,8 @@ def route(upstream: Upstream, request: Received) -> Any:
             return legacy_completion(body)
     if upstream.dialect_name == "responses" and post and path == "/v1/responses/compact":
         return compaction(body)
+    if upstream.dialect_name == "responses" and post and path == "/v1/responses/input_tokens":
+        return {"object": "response.input_tokens", "input_tokens": answers.INPUT_TOKENS}
     kept = re.fullmatch(r"/v1/responses/(resp_\w+)(|/input_items|/cancel)", path)
     if upstream.dialect_name == "responses" and kept:
         return {"id": kept[1], "asked": f"{request.method} {kept[2]}"}
