@@ -198,6 +198,25 @@ void append_detection(json::Writer& json, const Moment& moment, std::size_t inde
   json.end_object();
 }
 
+void append_probes(json::Writer& json, const Moment& moment, std::string_view provider) {
+  json.key("probes");
+  const auto found = moment.probed.find(provider);
+  if (found == moment.probed.end()) {
+    json.null();
+    return;
+  }
+  const health::ProbeFigures& figures = found->second;
+  json.begin_object().member("count", figures.count).member("failures", figures.failures);
+  json.member("ended_unix_ms", figures.ended_unix_ms).member("latency_ms", figures.latency_ms);
+  json.key("error");
+  if (figures.error.empty()) {
+    json.null();
+  } else {
+    json.string(figures.error);
+  }
+  json.end_object();
+}
+
 // ---- providers ------------------------------------------------------------------------------
 
 void append_traffic(json::Writer& json, const Moment& moment, std::string_view name,
@@ -267,6 +286,7 @@ void append_provider(json::Writer& json, const Moment& moment, std::size_t index
   append_limits(json.key("limits"), provider.limits, counters);
   append_traffic(json, moment, provider.name, counters);
   append_detection(json, moment, index);
+  append_probes(json, moment, provider.name);
   json.key("models").begin_array();
   for (const std::string& id : moment.resolver.models_of(index)) {
     append_model(json, moment, index, id);

@@ -11,6 +11,7 @@
 
 #include "admin/model_view.hpp"
 #include "config/resolve.hpp"
+#include "health/probe_figures.hpp"
 #include "ledger/lane.hpp"
 #include "pipeline/route.hpp"
 #include "shared_state/failovers.hpp"
@@ -61,6 +62,7 @@ struct Moment {
   /// How asking for the list of models went, by provider; those that are not asked are not in it.
   config::Looks looks = {};
   std::vector<shared_state::FailoverCount> failovers = {};
+  health::Probed probed = {};
 };
 
 /// `{"providers": [...]}`

@@ -203,8 +203,9 @@ struct ProviderConfig {
   std::string deployment;  ///< Azure: one deployment for whatever model is asked for
   std::map<std::string, std::string, std::less<>> deployments;  ///< Azure: model to deployment
   std::string api_version;                                      ///< Azure: set = classic URLs
-  Choice pull = Choice::off;          ///< Ollama: get models it does not have; `auto` is on
-  std::string keep_alive;             ///< Ollama: for requests that do not say; empty: its own
+  Choice pull = Choice::off;  ///< Ollama: get models it does not have; `auto` is on
+  WaitOrOff probe;            ///< how often its free listing is asked for, as a health check
+  std::string keep_alive;     ///< Ollama: for requests that do not say; empty: its own
   Choice prompt_cache = Choice::off;  ///< Anthropic: mark what is worth caching; `auto` is on
   std::vector<std::pair<std::string, Secret>> headers;
   std::vector<DefaultParam> params;

@@ -9,7 +9,8 @@ Detection::Detection(const EngineContext& context, std::uint64_t seed, Detector:
     : engine_(context, seed),
       detector_(engine_.loop(), engine_.exchanges(), context.wall, engine_.random(), {},
                 std::move(on_change)),
-      load_watch_(engine_.loop(), engine_.exchanges(), context.wall) {}
+      load_watch_(engine_.loop(), engine_.exchanges(), context.wall),
+      probes_(engine_.loop(), engine_.exchanges(), context.wall, engine_.random()) {}
 
 Detection::~Detection() {
   stop();
@@ -19,13 +20,15 @@ Detection::~Detection() {
 void Detection::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   if (is_stopped_) return;
   if (!is_started_) {
-    const bool is_needed = Detector::is_needed(*snapshot) || LoadWatch::is_needed(*snapshot);
+    const bool is_needed = Detector::is_needed(*snapshot) || LoadWatch::is_needed(*snapshot) ||
+                           Probes::is_needed(*snapshot);
     if (!is_needed) return;
     is_started_ = true;
     thread_ = std::thread([this] { engine_.loop().run(); });
   }
   engine_.loop().post([this, snapshot = std::move(snapshot)]() mutable {
     load_watch_.set_snapshot(*snapshot);
+    probes_.set_snapshot(*snapshot);
     detector_.set_snapshot(std::move(snapshot));
   });
 }
@@ -46,6 +49,7 @@ void Detection::stop() {
   if (is_stopped_.exchange(true) || !is_started_) return;
   engine_.loop().post([this] {
     load_watch_.stop();
+    probes_.stop();
     detector_.stop([this] { engine_.finish(); });
   });
 }

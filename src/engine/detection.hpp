@@ -10,12 +10,13 @@
 #include "engine/detector.hpp"
 #include "engine/engine.hpp"
 #include "engine/load_watch.hpp"
+#include "engine/probes.hpp"
 
 namespace weir::engine {
 
-/// The thread that asks providers for their models and their load, with connections of its own, so
-/// that no answer to a client ever waits for it. Started when there is something to ask, and only
-/// then.
+/// The thread that asks providers for their models, their load and whether they answer, with
+/// connections of its own, so that no answer to a client ever waits for it. Started when there is
+/// something to ask, and only then.
 ///
 /// `set_snapshot` is for one thread at a time, the rest for any.
 class Detection {
@@ -32,6 +33,7 @@ class Detection {
   /// Asks one at once.
   void look_now(std::string provider);
   [[nodiscard]] config::Looks looks() const;
+  [[nodiscard]] health::Probed probed() const { return probes_.figures(); }
 
   /// Lets the thread end; it may still call `on_change` until `join` returns.
   void stop();
@@ -41,6 +43,7 @@ class Detection {
   Engine engine_;
   Detector detector_;
   LoadWatch load_watch_;
+  Probes probes_;
   std::atomic<bool> is_started_{false};
   std::atomic<bool> is_stopped_{false};
   std::thread thread_;

@@ -101,7 +101,8 @@ class Program {
     day_.advance(wall_.unix_ms(), snapshot.upstreams());
     const auto now = std::chrono::steady_clock::now();
     return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_,
-                              snapshot.refused(), detection_.looks(), failovers_.list()});
+                              snapshot.refused(), detection_.looks(), failovers_.list(),
+                              detection_.probed()});
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
   [[nodiscard]] const shared_state::Limits& limits() const { return limits_; }
