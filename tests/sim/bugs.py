@@ -302,8 +302,8 @@ BUGS = [
     Bug(
         "money stays reserved",
         LIMITS,
-        "account.spend(booking->nanousd, spent, booking->taken, now, events);",
-        "account.spend(0, spent, booking->taken, now, events);",
+        "account.spend(booking->nanousd, spent, since_ms, now, events);",
+        "account.spend(0, spent, since_ms, now, events);",
     ),
     Bug(
         "a provider's budget forgets exposure",
