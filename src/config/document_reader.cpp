@@ -253,12 +253,6 @@ void check_whole(SectionReader& reader, const Config& config) {
   if (config.budget_status != 402 && config.budget_status != 429) {
     reader.problem_at("budget_status", "must be 402 or 429");
   }
-  for (const ProviderConfig& provider : config.providers) {
-    // A provider is chosen after the route; one above its soft mark is no reason to leave it.
-    if (provider.budget.downgrade.empty()) continue;
-    reader.problem_at("providers." + provider.name + ".budget.downgrade",
-                      "a provider's budget has no route to leave");
-  }
   if (!parse_host_port(config.listen)) {
     reader.problem_at("listen", "must be host:port, such as 127.0.0.1:9347");
   }

@@ -385,6 +385,10 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
                {"timeouts", timeouts},
                {"retries", retries}});
   complete(reader, config, path, type, provider);
+  // A provider is chosen after the route; one above its soft mark is no reason to leave it.
+  if (!provider.budget.downgrade.empty()) {
+    reader.problem_at(path + ".budget.downgrade", "a provider's budget has no route to leave");
+  }
   return provider;
 }
 
