@@ -58,6 +58,13 @@ class Answer:
         assert error["request_id"] == self.headers["x-weir-request-id"], self.headers
         return error
 
+    @property
+    def exceeded(self) -> tuple[str, str]:
+        """Whose limit refused it, and of what."""
+        error = self.error
+        assert set(error) >= {"scope", "unit"}, (self.status, error)
+        return error["scope"], error["unit"]
+
 
 @dataclasses.dataclass
 class Stream:

@@ -62,7 +62,7 @@ def test_u3_256_parallel_calls_overspend_nothing(upstream):
         eventually(lambda: limits_of(weir, "user")[0]["reserved_nanousd"] == 0)
         assert limits_of(weir, "user")[0]["used_nanousd"] == spent
         assert refused[0].error["code"] == "budget_exceeded"
-        assert refused[0].error["scope"] == "user"
+        assert refused[0].exceeded[0] == "user"
         assert refused[0].headers["x-should-retry"] == "false"
 
 
@@ -288,7 +288,7 @@ def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
 
         answers = [ask(weir) for _ in range(3)]
         assert answers[-1].status == 402, "the budget of the day is used up"
-        assert answers[-1].error["scope"] in ALL_SCOPES
+        assert answers[-1].exceeded[0] in ALL_SCOPES
         used_up = spent(weir)
         kill(weir)
         weir.start()

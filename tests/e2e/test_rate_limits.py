@@ -49,8 +49,7 @@ def test_l10_a_refusal_names_the_limit_and_the_wait(upstreams):
         refused = weir.chat("one/m", "hi")
         assert refused.status == 429
         assert refused.error["code"] == "rate_limited"
-        assert refused.error["scope"] == "provider"
-        assert refused.error["unit"] == "requests"
+        assert refused.exceeded == ("provider", "requests")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert refused.headers["ratelimit-policy"] == '"provider-requests";q=1;w=60'
         assert refused.headers["ratelimit"].startswith('"provider-requests";r=0;t=')
@@ -90,7 +89,7 @@ def test_l8_tokens_are_reserved_and_settled_by_what_was_used(upstreams):
         assert len(upstream.calls) == 9
         refused = weir.chat("one/m", "hi", max_tokens=1200)
         assert refused.status == 429
-        assert refused.error["unit"] == "total_tokens"
+        assert refused.exceeded[1] == "total_tokens"
 
 
 def test_l7_limits_of_keys_users_routes_and_the_whole(upstreams):
@@ -112,15 +111,15 @@ def test_l7_limits_of_keys_users_routes_and_the_whole(upstreams):
 
         assert ask(KEY, "narrow").status == 200
         of_route = ask(KEY, "narrow")
-        assert (of_route.status, of_route.error["scope"]) == (429, "route")
+        assert (of_route.status, *of_route.exceeded) == (429, "route", "requests")
         # What the route refused has not counted for the key.
         assert ask(KEY, "one/m").status == 200
         of_key = ask(KEY, "one/m")
-        assert (of_key.status, of_key.error["scope"]) == (429, "key")
+        assert (of_key.status, *of_key.exceeded) == (429, "key", "requests")
         # Another key has nothing to do with it, but the whole has.
         assert [ask(OTHER_KEY, "one/m").status for _ in range(3)] == [200] * 3
         of_all = ask(OTHER_KEY, "one/m")
-        assert (of_all.status, of_all.error["scope"]) == (429, "global")
+        assert (of_all.status, *of_all.exceeded) == (429, "global", "requests")
         assert weir.chat("one/m", "hi", headers=bearer("sk-wrong")).status == 401
 
 
