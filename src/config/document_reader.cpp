@@ -248,18 +248,26 @@ void check_all_zones(SectionReader& reader, const Config& config) {
   }
 }
 
+void check_listeners(SectionReader& reader, const Config& config) {
+  const auto clients = parse_host_port(config.listen);
+  if (!clients) reader.problem_at("listen", "must be host:port, such as 127.0.0.1:9347");
+  if (config.admin_listen == "same" || config.admin_listen == "off") return;
+  const auto admin = parse_host_port(config.admin_listen);
+  if (!admin) return reader.problem_at("admin.listen", "must be host:port, same or off");
+  // Since workers share ports, two listeners on one would each get connections by chance.
+  const bool has_one_port = clients && clients->port == admin->port && admin->port != 0;
+  if (has_one_port && (clients->host == admin->host || clients->is_any() || admin->is_any())) {
+    reader.problem_at("admin.listen",
+                      "is where clients are served: write `same` to have both there");
+  }
+}
+
 /// What no single field can tell.
 void check_whole(SectionReader& reader, const Config& config) {
   if (config.budget_status != 402 && config.budget_status != 429) {
     reader.problem_at("budget_status", "must be 402 or 429");
   }
-  if (!parse_host_port(config.listen)) {
-    reader.problem_at("listen", "must be host:port, such as 127.0.0.1:9347");
-  }
-  const bool is_word = config.admin_listen == "same" || config.admin_listen == "off";
-  if (!is_word && !parse_host_port(config.admin_listen)) {
-    reader.problem_at("admin.listen", "must be host:port, same or off");
-  }
+  check_listeners(reader, config);
   if (config.tls.cert.empty() != config.tls.key.empty()) {
     reader.problem_at("tls", "needs both cert and key");
   }

@@ -388,6 +388,15 @@ TEST(NoLoops, OwnAddressesInTheEnvironmentAreDropped) {
   EXPECT_FALSE(loaded.config.find_provider("ollama"));
 }
 
+TEST(Listeners, ClientsAndAdministrationDoNotShareAPortByChance) {
+  EXPECT_FALSE(load_yaml("listen: 127.0.0.1:9400\nadmin: {listen: '127.0.0.1:9400'}").ok());
+  EXPECT_FALSE(load_yaml("listen: 127.0.0.1:9400\nadmin: {listen: '0.0.0.0:9400'}").ok());
+  EXPECT_FALSE(load_yaml("listen: '[::]:9400'\nadmin: {listen: '[::1]:9400'}").ok());
+  EXPECT_TRUE(load_yaml("listen: 127.0.0.1:9400\nadmin: {listen: same}").ok());
+  EXPECT_TRUE(load_yaml("listen: 127.0.0.1:9400\nadmin: {listen: '127.0.0.1:9401'}").ok());
+  EXPECT_TRUE(load_yaml("listen: 127.0.0.1:0\nadmin: {listen: '127.0.0.1:0'}").ok());
+}
+
 TEST(NoLoops, AListenerOnAllAddressesIsReachedThroughLoopback) {
   Config config;
   config.listen = "0.0.0.0:9347";

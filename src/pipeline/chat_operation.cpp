@@ -75,7 +75,7 @@ wire::VendorSet ChatOperation::seals_kept(const Target& target) const {
 }
 
 bool ChatOperation::loses_seals(const Target& target) const {
-  return (ask_.peek.seals & ~seals_kept(target)) != 0;
+  return ask_.peek.seals != 0 && (ask_.peek.seals & ~seals_kept(target)) != 0;
 }
 
 bool ChatOperation::is_own_dialect(const Target& target) const {

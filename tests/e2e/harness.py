@@ -28,10 +28,18 @@ ANSWER_SECONDS_MAX = 30.0
 SANITIZER_VARIABLES = ("ASAN_", "UBSAN_", "TSAN_", "LSAN_", "LLVM_")
 
 
+_ports_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port where nobody listens, another one each time: they are used a moment later."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _ports_given:
+            _ports_given.add(port)
+            return port
 
 
 def user(text: Any) -> list[dict[str, Any]]:
