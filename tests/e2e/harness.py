@@ -8,11 +8,14 @@ speaks plain HTTP to it, stops it by SIGTERM.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
+import itertools
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -28,17 +31,18 @@ ANSWER_SECONDS_MAX = 30.0
 SANITIZER_VARIABLES = ("ASAN_", "UBSAN_", "TSAN_", "LSAN_", "LLVM_")
 
 
-_ports_given: set[int] = set()
+# Below those that the system gives to connections and to whoever asks for any port: what is found
+# free stays free until it is used a moment later.
+_first_port = random.randrange(12_000)
+_ports = (20_000 + (_first_port + i) % 12_000 for i in itertools.count())
 
 
 def free_port() -> int:
-    """A port where nobody listens, another one each time: they are used a moment later."""
+    """A port where nobody listens, another one each time."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _ports_given:
-            _ports_given.add(port)
+        port = next(_ports)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
             return port
 
 
