@@ -19,12 +19,11 @@
 #include "base/version.hpp"
 #include "config/edits.hpp"
 #include "config/limit_sets.hpp"
-#include "json/writer.hpp"
 #include "engine/limit_entries.hpp"
 #include "server/administration.hpp"
 #include "server/callers.hpp"
+#include "server/changes_file.hpp"
 #include "server/memory.hpp"
-#include "store/files.hpp"
 
 namespace weir::server {
 namespace {
@@ -109,16 +108,6 @@ config::DetectedModels detected_models(const std::vector<FoundServer>& servers) 
   return models;
 }
 
-/// Where a configuration is written when there was none.
-std::string new_config_file(const config::Environment& environment, bool is_root) {
-  if (is_root) return "/etc/weir/weir.yaml";
-  if (const auto xdg = environment.get("XDG_CONFIG_HOME"))
-    return std::string(*xdg) + "/weir/weir.yaml";
-  if (const auto home = environment.get("HOME"))
-    return std::string(*home) + "/.config/weir/weir.yaml";
-  return "weir.yaml";
-}
-
 /// Waits until everyone has answered.
 class RollCall {
  public:
@@ -137,8 +126,6 @@ class RollCall {
   std::condition_variable complete_;
   std::size_t missing_;
 };
-
-constexpr std::size_t config_file_bytes_max = std::size_t{4} << 20;
 
 }  // namespace
 
@@ -595,122 +582,13 @@ Result<std::string> Program::save_changes(const Deed& deed) {
   const std::lock_guard lock(change_mutex_);
   if (options_.load.edits.empty() && !files_.empty()) return files_.front();
   WEIR_TRY(write_down(deed));
-  WEIR_TRY_ASSIGN(written, files_.empty() ? write_new_file() : write_changes());
+  const std::shared_ptr<const engine::Snapshot> in_force = snapshot();
+  WEIR_TRY_ASSIGN(written, write_changes({options_.load, options_.environment, options_.is_root,
+                                          files_, in_force->config()}));
   // What was laid over the files is in them now. Reading them must give the same, and says where
   // from.
   WEIR_TRY(apply({}, {deed.actor, "config.reload", written}));
   return written;
-}
-
-Result<std::string> Program::write_new_file() const {
-  const std::string file = new_config_file(options_.environment, options_.is_root);
-  if (options_.load.edits.empty()) return file;
-  if (const auto slash = file.rfind('/'); slash != std::string::npos) {
-    WEIR_TRY(store::make_private_directory(file.substr(0, slash)));
-  }
-  std::vector<config::Edit> edits = first_lines();
-  const config::Config unchanged = without_changes();
-  for (const config::Edit& edit : options_.load.edits) {
-    if (auto line = to_write(edit, false, unchanged)) edits.push_back(*std::move(line));
-  }
-  WEIR_TRY_ASSIGN(text, config::write_back(file, {}, edits));
-  WEIR_TRY(store::replace_file(file, text));
-  return file;
-}
-
-namespace {
-
-struct WrittenFile {
-  std::string name;
-  std::string text;
-  config::Node root;
-  std::vector<config::Edit> edits;
-
-  [[nodiscard]] bool has(const config::Edit& edit) const {
-    const config::Node* section = edit.section.empty() ? &root : root.find(edit.section);
-    return section != nullptr && section->find(edit.name) != nullptr;
-  }
-};
-
-/// The file that says what `edit` changes; the first one for what none says. An entry that is put
-/// together from several can't be changed in one of them so that it means what it means now.
-Result<WrittenFile*> home_of(const config::Edit& edit, std::vector<WrittenFile>& files) {
-  WrittenFile* home = nullptr;
-  for (WrittenFile& file : files) {
-    if (!file.has(edit)) continue;
-    if (home != nullptr) {
-      const std::string section = edit.section.empty() ? "" : edit.section + ".";
-      return Error(ErrorCode::invalid_request, section + edit.name + " stands in " + home->name +
-                                                   " and in " + file.name +
-                                                   ": write the change there by hand");
-    }
-    home = &file;
-  }
-  return home != nullptr ? home : &files.front();
-}
-
-}  // namespace
-
-/// Every file's new text is made before the first is replaced.
-Result<std::string> Program::write_changes() const {
-  std::vector<WrittenFile> files;
-  for (const std::string& name : files_) {
-    WEIR_TRY_ASSIGN(text, store::read_file(name, config_file_bytes_max));
-    std::vector<config::Problem> problems;
-    config::Node root = config::parse_tree(name, text, problems);
-    files.push_back({name, std::move(text), std::move(root), {}});
-  }
-  const config::Config unchanged = without_changes();
-  for (const config::Edit& edit : options_.load.edits) {
-    WEIR_TRY_ASSIGN(home, home_of(edit, files));
-    if (auto line = to_write(edit, home->has(edit), unchanged)) {
-      home->edits.push_back(*std::move(line));
-    }
-  }
-  std::erase_if(files, [](const WrittenFile& file) { return file.edits.empty(); });
-  for (WrittenFile& file : files) {
-    WEIR_TRY_ASSIGN(changed, config::write_back(file.name, file.text, file.edits));
-    file.text = std::move(changed);
-  }
-  std::string written;
-  for (const WrittenFile& file : files) {
-    WEIR_TRY(store::replace_file(file.name, file.text));
-    written.append(written.empty() ? "" : ", ").append(file.name);
-  }
-  return written;
-}
-
-/// What the files and the environment say, whatever was changed since.
-config::Config Program::without_changes() const {
-  config::LoadOptions load = options_.load;
-  load.edits.clear();
-  return config::load(load, options_.environment).config;
-}
-
-/// What the environment brings can't be taken out of a file, but switched off there. What came and
-/// went while the program ran is in neither: nothing is to be written.
-std::optional<config::Edit> Program::to_write(config::Edit edit, bool is_written,
-                                              const config::Config& unchanged) {
-  if (!edit.json.empty() || is_written) return edit;
-  const bool is_brought =
-      edit.section == "providers" && unchanged.find_provider(edit.name).has_value();
-  if (!is_brought) return std::nullopt;
-  edit.json = R"({"enabled":false})";
-  return edit;
-}
-
-/// What a new file must say so that it means what held without one.
-std::vector<config::Edit> Program::first_lines() const {
-  std::vector<config::Edit> edits{{"", "env_providers", true, "true"}};
-  for (const config::LocalServer& server : options_.load.local_servers) {
-    const std::string name(server.spec->name);
-    if (!snapshot()->config().find_provider(name)) continue;
-    std::string json_text;
-    json::Writer json(json_text);
-    json.begin_object().member("type", name).member("base_url", server.base_url).end_object();
-    edits.push_back({"providers", name, false, std::move(json_text)});
-  }
-  return edits;
 }
 
 // ---- the end --------------------------------------------------------------------------------

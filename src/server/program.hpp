@@ -155,12 +155,6 @@ class Program {
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);
   void relieve(std::int64_t resident);
-  [[nodiscard]] Result<std::string> write_new_file() const;
-  [[nodiscard]] Result<std::string> write_changes() const;
-  [[nodiscard]] config::Config without_changes() const;
-  [[nodiscard]] static std::optional<config::Edit> to_write(config::Edit edit, bool is_written,
-                                                            const config::Config& unchanged);
-  [[nodiscard]] std::vector<config::Edit> first_lines() const;
 
   Options options_;
   config::Loaded loaded_;
