@@ -21,6 +21,12 @@ std::string_view name(AlertMetric metric) noexcept {
   return metric_names[static_cast<std::size_t>(metric)];
 }
 
+std::optional<AlertMetric> parse_alert_metric(std::string_view name) noexcept {
+  const auto found = std::find(metric_names.begin(), metric_names.end(), name);
+  if (found == metric_names.end()) return std::nullopt;
+  return static_cast<AlertMetric>(found - metric_names.begin());
+}
+
 void Alerts::set_rules(std::vector<AlertRule> rules) {
   for (auto one = states_.begin(); one != states_.end();) {
     const auto is_same = [&](const AlertRule& rule) {
@@ -31,6 +37,25 @@ void Alerts::set_rules(std::vector<AlertRule> rules) {
     one = goes_on ? std::next(one) : states_.erase(one);
   }
   rules_ = std::move(rules);
+}
+
+void Alerts::restore(KeptAlerts kept, std::int64_t now_ms) {
+  WEIR_ASSERT(next_id_ == 1);
+  next_id_ = std::max<std::int64_t>(kept.latest_id, 0) + 1;
+  for (AlertEvent& incident : kept.active) {
+    const auto is_its = [&](const AlertRule& rule) {
+      return rule.name == incident.rule && rule.metric == incident.metric &&
+             rule.threshold == incident.threshold;
+    };
+    if (std::none_of(rules_.begin(), rules_.end(), is_its)) continue;
+    State& state = states_[{incident.rule, incident.subject}];
+    state.value = incident.value;
+    state.told_ms = now_ms;  // nobody could have heard of it meanwhile
+    state.incident = std::move(incident);
+  }
+  const auto first =
+      kept.events.size() > events_kept ? kept.events.end() - events_kept : kept.events.begin();
+  events_.assign(std::make_move_iterator(first), std::make_move_iterator(kept.events.end()));
 }
 
 std::vector<AlertEvent> Alerts::observe(std::size_t rule, std::span<const AlertReading> readings,

@@ -26,6 +26,7 @@ enum class AlertMetric : std::uint8_t {
 };
 /// As in the configuration: `error_rate`.
 std::string_view name(AlertMetric metric) noexcept;
+std::optional<AlertMetric> parse_alert_metric(std::string_view name) noexcept;
 
 struct AlertRule {
   std::string name;
@@ -61,6 +62,13 @@ struct AlertEvent {
   std::int64_t at_ms = 0;
 };
 
+/// What is to be remembered over a restart.
+struct KeptAlerts {
+  std::vector<AlertEvent> active{};  ///< the incidents under way, as they were raised
+  std::vector<AlertEvent> events{};  ///< oldest first
+  std::int64_t latest_id = 0;
+};
+
 /// Incidents: one event when a rule has been broken for its time, one when it has been kept again
 /// for its time, and nothing in between. An incident whose value can't be told goes on, for an hour
 /// at most.
@@ -73,6 +81,10 @@ class Alerts {
   /// Incidents of rules that are gone or have changed end without a word.
   void set_rules(std::vector<AlertRule> rules);
   [[nodiscard]] const std::vector<AlertRule>& rules() const { return rules_; }
+
+  /// Goes on from what was kept: ids, events, and the incidents of rules that mean the same. To be
+  /// called after `set_rules` and before the first `observe`.
+  void restore(KeptAlerts kept, std::int64_t now_ms);
 
   /// Takes the readings of one rule. Subjects that are not among them any more count as told
   /// nothing. The answer is what happened.

@@ -105,6 +105,43 @@ TEST_F(AlertsTest, AReloadThatChangesNothingKeepsIncidentsAndAChangedRuleBeginsA
   EXPECT_TRUE(alerts_.active().empty());
 }
 
+// One event per incident, also over a restart; ids go on, so that who follows misses nothing.
+TEST_F(AlertsTest, WhatIsKeptGoesOnInTheNextProcess) {
+  EXPECT_EQ(see_all({{0.9, 0}, {0.9, 60}}), "+");
+  const KeptAlerts kept{alerts_.active(), alerts_.events_after(0), alerts_.latest_id()};
+  alerts_ = Alerts();
+  alerts_.set_rules({errors()});
+  alerts_.restore(kept, start + 100 * second);
+  EXPECT_EQ(alerts_.active().size(), 1U);
+  EXPECT_EQ(see_all({{0.9, 100}, {0.9, 170}, {0.1, 171}}), "");
+  EXPECT_EQ(see(0.1, 201), "-");
+  ASSERT_EQ(alerts_.events_after(0).size(), 2U);
+  EXPECT_EQ(alerts_.events_after(1).front().id, 2);
+  EXPECT_EQ(alerts_.events_after(1).front().since_ms, start);
+}
+
+TEST_F(AlertsTest, OfAKeptIncidentNothingIsHeardForAnHourFromTheStart) {
+  EXPECT_EQ(see_all({{0.9, 0}, {0.9, 60}}), "+");
+  const KeptAlerts kept{alerts_.active(), {}, 1};
+  alerts_ = Alerts();
+  alerts_.set_rules({errors()});
+  alerts_.restore(kept, start + 50'000 * second);
+  EXPECT_EQ(see(std::nullopt, 50'000 + 3'599), "");
+  EXPECT_EQ(see(std::nullopt, 50'000 + 3'600), "-");
+}
+
+TEST_F(AlertsTest, AKeptIncidentOfARuleThatMeansSomethingElseNowIsForgotten) {
+  EXPECT_EQ(see_all({{0.9, 0}, {0.9, 60}}), "+");
+  const KeptAlerts kept{alerts_.active(), alerts_.events_after(0), 1};
+  AlertRule stricter = errors();
+  stricter.threshold = 0.3;
+  alerts_ = Alerts();
+  alerts_.set_rules({stricter});
+  alerts_.restore(kept, start);
+  EXPECT_TRUE(alerts_.active().empty());
+  EXPECT_EQ(alerts_.latest_id(), 1);
+}
+
 TEST(AlertValue, IsThatOfTheWindowAndNothingForTooFewCalls) {
   Meter meter;
   Monitor monitor({});

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
@@ -38,6 +39,11 @@ class AlertDesk {
   /// Further limits than those that providers told of.
   using LimitSource = std::function<std::vector<UsedLimit>()>;
   void add_limits(LimitSource source) { limit_sources_.push_back(std::move(source)); }
+
+  /// Goes on from what an earlier process kept; see `health::Alerts::restore`.
+  void restore(health::KeptAlerts kept, std::int64_t now_ms) {
+    alerts_.restore(std::move(kept), now_ms);
+  }
 
   /// Looks at everything.
   void look(const health::Monitor& monitor, const engine::Snapshot& snapshot,

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "server/alert_memory.hpp"
 #include "server/gate_memory.hpp"
 #include "store/files.hpp"
 
@@ -26,9 +27,15 @@ constexpr std::size_t rows_max = 1'000'000;  // of each length
 constexpr std::size_t removed_at_once = 2'000;
 constexpr std::size_t restored_max = 500'000;
 constexpr const char* gate_file = "/gate.json";
-constexpr std::size_t gate_bytes_max = std::size_t{16} << 20;
+constexpr const char* alerts_file = "/alerts.json";
+constexpr std::size_t kept_bytes_max = std::size_t{16} << 20;
 /// The wall clock may be this much ahead before it is believed.
 constexpr std::int64_t clock_step_ms = 5'000;
+
+std::chrono::milliseconds steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      steady_clock::now().time_since_epoch());
+}
 
 bool is_refusing(const shared_state::CircuitStatus& circuit) {
   using State = policy::CircuitBreaker::State;
@@ -57,7 +64,8 @@ HealthWatch::HealthWatch(const pipeline::WallClock& wall, shared_state::Gate& ga
       log_(log),
       alerts_(log),
       wall_start_ms_(wall.unix_ms()),
-      steady_start_(steady_clock::now()) {}
+      steady_start_(steady_clock::now()),
+      clock_(wall.unix_ms(), steady_ms()) {}
 
 HealthWatch::~HealthWatch() {
   stop();
@@ -68,6 +76,7 @@ void HealthWatch::start(std::string folder) {
   folder_ = std::move(folder);
   open_store();  // before the first look, so that nothing is put back into a slot that goes on
   restore_gate();
+  restore_alerts();
   thread_ = std::thread([this] { run(); });
 }
 
@@ -107,16 +116,27 @@ void HealthWatch::run() {
   for (int looks = 1;; ++looks) {
     {
       std::unique_lock lock(mutex_);
-      wakes_.wait_for(lock, look_every, [this] { return is_stopping_; });
+      wakes_.wait_for(lock, look_every, [this] { return is_stopping_ || has_news_; });
+      look_at_clock();
       look_now();
       if (is_stopping_) break;
     }
     keep_gate();
+    keep_alerts();
     if (looks % looks_per_keeping == 0) keep_points();
     if (looks % looks_per_sweep == 0) forget_old();
   }
   keep_points();
   keep_gate();
+  keep_alerts();
+}
+
+/// Under the mutex.
+void HealthWatch::look_at_clock() {
+  const auto step = clock_.look(wall_.unix_ms(), steady_ms());
+  if (!step) return;
+  log_.warn("clock", "the wall clock was set",
+            {{"by_ms", static_cast<std::int64_t>(step->count())}});
 }
 
 /// Without a store there are figures of the time since the start, and no history.
@@ -166,28 +186,55 @@ void HealthWatch::look_now() {
   }
   const std::int64_t now = now_ms();
   monitor_.look(sources, now);
+  const std::int64_t latest_id = alerts_.alerts().latest_id();
   alerts_.look(monitor_, *snapshot_, status, now);
+  if (alerts_.alerts().latest_id() == latest_id) return;
+  has_news_ = true;
+  wakes_.notify_all();
 }
 
 /// Before the first request. The clock that cooldowns are measured by has begun anew meanwhile.
 void HealthWatch::restore_gate() {
   if (folder_.empty()) return;
-  auto text = store::read_file(folder_ + gate_file, gate_bytes_max);
+  auto text = store::read_file(folder_ + gate_file, kept_bytes_max);
   if (!text) return;
   gate_.restore(read_gate_text(*text, wall_.unix_ms()), steady_clock::now());
   gate_text_ = *std::move(text);
 }
 
 void HealthWatch::keep_gate() {
+  keep_text(gate_file, gate_text(gate_.kept(steady_clock::now()), wall_.unix_ms()), gate_text_);
+}
+
+void HealthWatch::restore_alerts() {
   if (folder_.empty()) return;
-  std::string text = gate_text(gate_.kept(steady_clock::now()), wall_.unix_ms());
-  if (text == gate_text_) return;
-  if (const auto kept = store::replace_file(folder_ + gate_file, text); !kept) {
-    log_.warn("health", "cooldowns would not outlive a restart",
-              {{"reason", kept.error().message}});
+  auto text = store::read_file(folder_ + alerts_file, kept_bytes_max);
+  if (!text) return;
+  const std::lock_guard lock(mutex_);
+  alerts_.restore(read_alerts_text(*text), now_ms());
+  alerts_text_ = *std::move(text);
+}
+
+void HealthWatch::keep_alerts() {
+  std::string text;
+  {
+    const std::lock_guard lock(mutex_);
+    has_news_ = false;
+    if (alerts_.alerts().latest_id() == 0) return;
+    text = alerts_text(alerts_.alerts());
+  }
+  keep_text(alerts_file, std::move(text), alerts_text_);
+}
+
+/// Writes `text` unless it is what was `kept` last.
+void HealthWatch::keep_text(const char* file, std::string text, std::string& kept) {
+  if (folder_.empty() || text == kept) return;
+  if (const auto written = store::replace_file(folder_ + file, text); !written) {
+    log_.warn("health", "something would not outlive a restart",
+              {{"file", file + 1}, {"reason", written.error().message}});
     return;
   }
-  gate_text_ = std::move(text);
+  kept = std::move(text);
 }
 
 void HealthWatch::keep_points() {

@@ -15,6 +15,7 @@
 #include "health/monitor.hpp"
 #include "pipeline/attempt.hpp"
 #include "server/alert_desk.hpp"
+#include "server/clock_watch.hpp"
 #include "server/log.hpp"
 #include "shared_state/gate.hpp"
 #include "store/health_store.hpp"
@@ -22,7 +23,8 @@
 namespace weir::server {
 
 /// Watches over the providers, on a thread of its own: looks at their meters every few seconds and
-/// keeps the history, and what the gate remembers over a restart. No request ever waits for it.
+/// keeps the history, and what the gate and the alerts remember over a restart. No request ever
+/// waits for it.
 ///
 /// `set_snapshot` and `stop` are for any thread, as is what asks.
 class HealthWatch {
@@ -53,9 +55,13 @@ class HealthWatch {
   void open_store();
   void look_now();
   [[nodiscard]] std::int64_t now_ms();
+  void look_at_clock();
   void keep_points();
   void restore_gate();
   void keep_gate();
+  void restore_alerts();
+  void keep_alerts();
+  void keep_text(const char* file, std::string text, std::string& kept);
   void forget_old();
 
   const pipeline::WallClock& wall_;
@@ -66,15 +72,18 @@ class HealthWatch {
   std::mutex mutex_;  ///< of the monitor, the alerts, the snapshot and the clock
   std::condition_variable wakes_;
   bool is_stopping_ = false;
+  bool has_news_ = false;  ///< events that are not kept yet
   std::shared_ptr<const engine::Snapshot> snapshot_;
   health::Monitor monitor_{{}};
   AlertDesk alerts_;
   std::int64_t wall_start_ms_ = 0;
   std::chrono::steady_clock::time_point steady_start_;
+  ClockWatch clock_;
 
   std::mutex store_mutex_;
   std::unique_ptr<store::HealthStore> store_;
-  std::string gate_text_;  ///< as it was kept last
+  std::string gate_text_;    ///< as it was kept last
+  std::string alerts_text_;  ///< the same
   std::thread thread_;
 };
 

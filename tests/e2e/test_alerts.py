@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import signal
 import subprocess
 import threading
 
@@ -135,6 +136,26 @@ def test_money_spent_is_an_incident(up):
     with Weir(config) as weir:
         assert weir.chat("up/m", "hello").status == 200
         eventually(lambda: alerts(weir)["active"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_incident_is_one_event_also_over_a_restart(up, number):
+    with gateway(up, {"open": {"circuit_open": True, "of": ["up"], **AT_ONCE}}) as weir:
+        order = {"state": "forced_open"}
+        assert weir.admin("PUT", "/api/llm-providers/up/circuit", order, token=True).status == 200
+        raised = alerts(weir)["events"]
+        assert [one["type"] for one in raised] == ["alert.raised"]
+        kept = weir.folder / "data/instances/0/alerts.json"
+        eventually(lambda: kept.exists() and (kept.parent / "gate.json").exists())
+        weir.signal(number)
+        weir.process.wait()
+        weir.start()
+        shown = alerts(weir)
+        assert shown == {"active": raised, "events": raised, "latest_id": 1}
+        order["state"] = "closed"
+        assert weir.admin("PUT", "/api/llm-providers/up/circuit", order, token=True).status == 200
+        [over] = alerts(weir, after=1)["events"]
+        assert (over["type"], over["id"]) == ("alert.over", 2)
 
 
 def test_the_webhook_is_signed_and_tried_again(up):
