@@ -14,4 +14,7 @@ source scripts/lib/build.sh
 build release
 build/release/bench/routing_bench
 build/release/bench/admission_bench
+ledger=$(mktemp -d)
+build/release/bench/ledger_bench "$ledger"
+rm -rf "$ledger"
 exec python3 tests/bench/bench.py --tools build/release/bench --weir build/release/weir "$@"

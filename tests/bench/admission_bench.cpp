@@ -9,12 +9,12 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "shared_state/limits.hpp"
+#include "still_world.hpp"
 
 namespace weir {
 namespace {
@@ -23,54 +23,12 @@ using namespace std::chrono_literals;
 using policy::LimitScope;
 using policy::LimitUnit;
 
-/// Time stands still; nothing waits.
-class StillLoop final : public net::Loop {
- public:
-  [[nodiscard]] net::TimePoint now() const override { return net::TimePoint(1h); }
-  void arm_coarse(net::Alarm&, net::TimePoint) override {}
-  void arm_exact(net::Alarm&, net::TimePoint) override {}
-  void disarm(net::Alarm&) noexcept override {}
-  void post(std::function<void()> work) override { work(); }
-};
-
-class StillClock final : public pipeline::WallClock {
- public:
-  [[nodiscard]] std::int64_t unix_ms() const override { return 1'790'000'000'000; }
-};
-
-class Chat final : public pipeline::Operation {
- public:
-  [[nodiscard]] std::optional<std::string> lacks(const pipeline::Target&) const override {
-    return {};
-  }
-  [[nodiscard]] bool is_uncertain(const pipeline::Target&) const override { return false; }
-  Result<pipeline::Outgoing> prepare(const pipeline::Target&) override {
-    return pipeline::Outgoing{};
-  }
-  [[nodiscard]] std::unique_ptr<pipeline::Relay> make_relay(
-      const pipeline::Target&) const override {
-    return nullptr;
-  }
-  [[nodiscard]] bool is_stream() const override { return false; }
-  [[nodiscard]] std::string_view media_type() const override { return "application/json"; }
-  [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 500; }
-  [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 1'000; }
-  [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
-};
-
-/// Processor time of this thread, in nanoseconds: others use the machine too.
-std::int64_t cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 /// Four rates and a budget.
 policy::LimitSet every_kind() {
   policy::LimitSet set;
   for (const auto unit : {LimitUnit::requests, LimitUnit::total_tokens}) {
     policy::RateRule minute;
-    minute.limit = 1'000'000'000;
+    minute.limit = 1'000'000'000'000;
     minute.window = 1min;
     set.rates.push_back({unit, minute, false});
     policy::RateRule day;
@@ -85,7 +43,7 @@ policy::LimitSet every_kind() {
 }
 
 void run(std::size_t key_count, std::size_t calls) {
-  const StillClock wall;
+  const bench::StillClock wall;
   shared_state::Limits limits(wall);
   const net::TimePoint now(1h);
   const policy::LimitSet set = every_kind();
@@ -104,7 +62,7 @@ void run(std::size_t key_count, std::size_t calls) {
   limits.set({LimitScope::global, ""}, set, now);
   limits.set({LimitScope::provider, "openai"}, set, now);
 
-  StillLoop loop;
+  bench::StillLoop loop;
   net::Cancellation cancellation;
   auto route = std::make_shared<pipeline::Route>();
   route->name = "smart";
@@ -117,7 +75,7 @@ void run(std::size_t key_count, std::size_t calls) {
   prices.prices.set(providers::PriceKind::input, *TokenPrice::parse_usd_per_million("1"));
   prices.prices.set(providers::PriceKind::output, *TokenPrice::parse_usd_per_million("10"));
   target.prices = providers::price_book(nullptr, prices);
-  const Chat chat;
+  const bench::Chat chat;
   pipeline::Call call{.loop = loop,
                       .cancellation = cancellation,
                       .request_id = "req_1",
@@ -134,7 +92,7 @@ void run(std::size_t key_count, std::size_t calls) {
 
   std::uint64_t refused = 0;
   std::uint64_t chance = 1;
-  const std::int64_t began = cpu_ns();
+  const std::int64_t began = bench::cpu_ns();
   for (std::size_t i = 0; i < calls; ++i) {
     chance = chance * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
     call.caller = callers[(chance >> 33U) % key_count];
@@ -144,7 +102,7 @@ void run(std::size_t key_count, std::size_t calls) {
     if (reserved) limits.settle(*reserved, call, row);
     limits.release(call, result);
   }
-  const std::int64_t took = cpu_ns() - began;
+  const std::int64_t took = bench::cpu_ns() - began;
   std::printf("%zu keys, %zu calls (%llu refused): %.2f us of CPU per call\n", key_count, calls,
               static_cast<unsigned long long>(refused),
               static_cast<double>(took) / 1e3 / static_cast<double>(calls));

@@ -8,56 +8,17 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <string>
 
 #include "pipeline/succession.hpp"
 #include "shared_state/gate.hpp"
+#include "still_world.hpp"
 
 namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::int64_t unix_ms = 1'790'000'000'000;
-
-/// Time stands still; nothing waits.
-class StillLoop final : public net::Loop {
- public:
-  [[nodiscard]] net::TimePoint now() const override { return net::TimePoint(1h); }
-  void arm_coarse(net::Alarm&, net::TimePoint) override {}
-  void arm_exact(net::Alarm&, net::TimePoint) override {}
-  void disarm(net::Alarm&) noexcept override {}
-  void post(std::function<void()> work) override { work(); }
-};
-
-class Chat final : public pipeline::Operation {
- public:
-  [[nodiscard]] std::optional<std::string> lacks(const pipeline::Target&) const override {
-    return {};
-  }
-  [[nodiscard]] bool is_uncertain(const pipeline::Target&) const override { return false; }
-  Result<pipeline::Outgoing> prepare(const pipeline::Target&) override {
-    return pipeline::Outgoing{};
-  }
-  [[nodiscard]] std::unique_ptr<pipeline::Relay> make_relay(
-      const pipeline::Target&) const override {
-    return nullptr;
-  }
-  [[nodiscard]] bool is_stream() const override { return true; }
-  [[nodiscard]] std::string_view media_type() const override { return "text/event-stream"; }
-  [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 500; }
-  [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 1'000; }
-  [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
-};
-
-/// Processor time of this thread, in nanoseconds: others use the machine too.
-std::int64_t cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 std::shared_ptr<const pipeline::Route> make_route(shared_state::Gate& gate, std::size_t count) {
   auto route = std::make_shared<pipeline::Route>();
@@ -80,10 +41,10 @@ std::shared_ptr<const pipeline::Route> make_route(shared_state::Gate& gate, std:
 void run(std::size_t targets, std::size_t calls) {
   shared_state::Gate gate({});
   const auto route = make_route(gate, targets);
-  StillLoop loop;
+  bench::StillLoop loop;
   SeededRandom random(1);
   net::Cancellation cancellation;
-  const Chat chat;
+  const bench::Chat chat;
   const pipeline::Call call{.loop = loop,
                             .cancellation = cancellation,
                             .request_id = "req_1",
@@ -94,12 +55,13 @@ void run(std::size_t targets, std::size_t calls) {
   std::int64_t choosing = 0;
   std::int64_t failing_over = 0;
   for (std::size_t i = 0; i < calls; ++i) {
-    const std::int64_t begun = cpu_ns();
-    pipeline::Succession succession(call, chat, gate, nullptr, random, loop.now() + 590s, unix_ms);
+    const std::int64_t begun = bench::cpu_ns();
+    pipeline::Succession succession(call, chat, gate, nullptr, random, loop.now() + 590s,
+                                    bench::still_unix_ms);
     auto first = succession.first();
-    const std::int64_t chosen = cpu_ns();
+    const std::int64_t chosen = bench::cpu_ns();
     auto next = succession.after(*first.candidate, broken);
-    failing_over += cpu_ns() - chosen;
+    failing_over += bench::cpu_ns() - chosen;
     choosing += chosen - begun;
     succession.give_back(first);
     succession.give_back(next);

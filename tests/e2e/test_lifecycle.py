@@ -245,6 +245,7 @@ def test_without_a_file_the_environment_makes_the_providers(upstream):
     weir.environment = {
         "WEIR_LISTEN": f"127.0.0.1:{weir.port}",
         "WEIR_ADMIN_LISTEN": f"127.0.0.1:{weir.admin_port}",
+        "WEIR_DATA_DIR": str(weir.folder / "data"),
         "WEIR_DETECT_LOCAL": "off",
         "OPENAI_API_KEY": upstream.key,
         "OPENAI_BASE_URL": upstream.base_url,
