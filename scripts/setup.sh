@@ -13,11 +13,11 @@ build_packages=(
   clang-19 libclang-rt-19-dev lld-19 g++ ccache cmake ninja-build pkg-config
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libssl-dev
   libre2-dev libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev
-  libsodium-dev libsqlite3-dev zlib1g-dev libbrotli-dev libzstd-dev libgtest-dev
+  libsodium-dev libsqlite3-dev libpq-dev zlib1g-dev libbrotli-dev libzstd-dev libgtest-dev
   libhowardhinnant-date-dev tzdata
   ca-certificates curl git procps
 )
-test_packages=(nodejs npm openssl python3 python3-pytest python3-venv)
+test_packages=(nodejs npm openssl python3 python3-pytest python3-venv postgresql)
 lint_packages=(clang-format-19 clang-tidy-19 python3)
 bench_packages=(nginx python3 util-linux)
 

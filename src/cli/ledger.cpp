@@ -24,9 +24,8 @@
 #include "ledger/verify.hpp"
 #include "net/http/date.hpp"
 #include "config/values.hpp"
-#include "server/usage_watch.hpp"
-#include "store/files.hpp"
-#include "usage/store.hpp"
+#include "server/usage_store.hpp"
+#include "store/spool_files.hpp"
 #include "wire/ollama/timestamp.hpp"
 
 namespace weir::cli {
@@ -153,17 +152,14 @@ struct Indexed {
 };
 
 /// An index that is not there, or can't be read, knows nothing. Looking makes none.
-Indexed look_up(const std::string& data_directory, const std::string& request_id) {
+Indexed look_up(const server::UsagePlace& ledger, const std::string& request_id) {
   Indexed indexed;
-  const std::string file = server::usage_file(data_directory);
-  const auto looked = store::read_file(file, 0);
-  if (!looked && looked.error().code != ErrorCode::too_large) return indexed;
-  const auto store = usage::Store::open(file);
-  if (!store) return indexed;
+  const auto store = server::find_usage_store(ledger);
+  if (!store || *store == nullptr) return indexed;
   if (auto position = (*store)->position()) indexed.read = *std::move(position);
   const auto place = (*store)->find(request_id);
   if (!place || !*place) return indexed;
-  if (auto call = ledger::read_at(data_directory, **place)) indexed.call = *std::move(call);
+  if (auto call = ledger::read_at(ledger.data_directory, **place)) indexed.call = *std::move(call);
   return indexed;
 }
 
@@ -182,8 +178,9 @@ Result<bool> show_first(const std::string& data_directory, const Filter& filter,
 
 /// The index answers at once; what it does not know yet is at the end of the ledger, what it has
 /// forgotten at the beginning.
-Result<> log_one(const std::string& data_directory, const Filter& filter) {
-  Indexed indexed = look_up(data_directory, filter.options.id);
+Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
+  const std::string& data_directory = place.data_directory;
+  Indexed indexed = look_up(place, filter.options.id);
   if (indexed.call && filter.takes(*indexed.call)) {
     print(shown(*indexed.call, true));
     return {};
@@ -196,10 +193,10 @@ Result<> log_one(const std::string& data_directory, const Filter& filter) {
   return {};
 }
 
-Result<> log(const std::string& data_directory, const LogOptions& options) {
+Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
-  if (!options.id.empty() && !options.follows) return log_one(data_directory, filter);
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory));
+  if (!options.id.empty() && !options.follows) return log_one(place, filter);
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place.data_directory));
   // One call is shown with its attempts.
   const bool is_json = options.is_json || !options.id.empty();
   std::deque<std::string> last;
@@ -246,12 +243,13 @@ Result<bool> verify_ledger(const std::string& data_directory) {
   return found.is_sound();
 }
 
-/// `--data-dir`, or that of the configuration. Nothing after its problems were printed.
-std::optional<std::string> data_directory(Context& context, const std::string& said) {
-  if (!said.empty()) return said;
+/// `--data-dir`, or what the configuration says. Nothing after its problems were printed.
+std::optional<server::UsagePlace> place_of(Context& context, const std::string& said) {
+  if (!said.empty()) return server::UsagePlace{said};
   const auto config = load_config(context);
   if (!config) return std::nullopt;
-  return config::data_directory(*config, context.environment, ::geteuid() == 0);
+  return server::UsagePlace{config::data_directory(*config, context.environment, ::geteuid() == 0),
+                            config->ledger.store};
 }
 
 void finish(Context& context, const Result<bool>& result) {
@@ -283,9 +281,9 @@ void add_log(CLI::App& app, Context& context) {
   command->add_option("-n,--limit", options->limit, "Only the last so many; 0 is all")
       ->capture_default_str();
   command->callback([&context, options] {
-    const auto directory = data_directory(context, options->data_dir);
-    if (!directory) return;
-    const Result<> shown = log(*directory, *options);
+    const auto place = place_of(context, options->data_dir);
+    if (!place) return;
+    const Result<> shown = log(*place, *options);
     finish(context, shown ? Result<bool>(true) : Result<bool>(shown.error()));
   });
 }
@@ -299,8 +297,8 @@ void add_ledger(CLI::App& app, Context& context) {
   auto said = std::make_shared<std::string>();
   verify->add_option("--data-dir", *said, "Data directory, in place of the configured");
   verify->callback([&context, said] {
-    const auto directory = data_directory(context, *said);
-    if (directory) finish(context, verify_ledger(*directory));
+    const auto place = place_of(context, *said);
+    if (place) finish(context, verify_ledger(place->data_directory));
   });
 }
 

@@ -195,7 +195,8 @@ void show_runway(Context& context, const Options& options) {
 /// has come to, or helps: what one has added the other doesn't.
 Result<std::int64_t> reindex(Context& context, config::Config config) {
   const std::string folder = config::data_directory(config, context.environment, ::geteuid() == 0);
-  WEIR_TRY_ASSIGN(store, usage::Store::open(server::usage_file(folder)));
+  const server::UsagePlace place{folder, config.ledger.store};
+  WEIR_TRY_ASSIGN(store, server::open_usage_store(place));
   WEIR_TRY(store->clear());
   server::Log log(config.log);
   Offline offline;
@@ -203,7 +204,7 @@ Result<std::int64_t> reindex(Context& context, config::Config config) {
   const engine::SystemClock time;
   server::UsageWatch watch(time, log);
   watch.set_snapshot(offline.shared_snapshot());
-  watch.start(folder);
+  watch.start(place);
   watch.stop();  // once all is added
   watch.join();
   WEIR_TRY_ASSIGN(report, usage::ask(*store, {.before_ms = time.unix_ms() + usage::day_ms,

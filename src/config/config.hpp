@@ -320,6 +320,7 @@ enum class Durability : std::uint8_t { process, power };
 enum class LedgerFailure : std::uint8_t { refuse, serve };
 
 struct LedgerSettings {
+  Secret store{};  ///< URL of a PostgreSQL database; empty: a file in the data directory
   Durability durability = Durability::process;
   LedgerFailure on_failure = LedgerFailure::refuse;
   milliseconds sync_interval{50};

@@ -262,6 +262,24 @@ void check_listeners(SectionReader& reader, const Config& config) {
   }
 }
 
+/// Also refuses what a reader of URLs would take apart differently than it was meant, so that a
+/// piece of a password never passes for the name of a host.
+void check_ledger_store(SectionReader& reader, std::string_view url) {
+  if (url.empty()) return;
+  const auto fail = [&reader](std::string problem) {
+    reader.problem_at("ledger.store", std::move(problem));
+  };
+  if (!url.starts_with("postgres://") && !url.starts_with("postgresql://")) {
+    return fail("must begin with postgres:// or postgresql://");
+  }
+  url.remove_prefix(url.find("//") + 2);
+  const auto at = url.find_last_of('@');
+  if (at != std::string_view::npos && url.substr(0, at).find_first_of("@/?#") != url.npos) {
+    return fail("must have @, /, ? and # of the password as %40, %2F, %3F and %23");
+  }
+  if (url.find("password=") != url.npos) fail("must have the password before the host");
+}
+
 /// What no single field can tell.
 void check_whole(SectionReader& reader, const Config& config) {
   if (config.budget_status != 402 && config.budget_status != 429) {
@@ -271,6 +289,7 @@ void check_whole(SectionReader& reader, const Config& config) {
   if (config.tls.cert.empty() != config.tls.key.empty()) {
     reader.problem_at("tls", "needs both cert and key");
   }
+  check_ledger_store(reader, config.ledger.store.reveal());
   if (config.limits.memory_soft > config.limits.memory_hard) {
     reader.problem_at("limits.memory_soft", "must not be above limits.memory_hard");
   }

@@ -147,6 +147,7 @@ constexpr std::array root_own{
     field<&Config::idempotency, &IdempotencySettings::bytes_max>("idempotency.bytes_max", "Room for them; the oldest answers go first, but never that a request was made", {mib, 1024 * gib}),
     field<&Config::idempotency, &IdempotencySettings::answer_bytes_max>("idempotency.answer_bytes_max", "The longest answer that is kept", {kib, 256 * mib}),
     field<&Config::idempotency, &IdempotencySettings::stream_bytes_max>("idempotency.stream_bytes_max", "The longest answer that is kept of those that are streamed", {kib, 64 * mib}),
+    field<&Config::ledger, &LedgerSettings::store>("ledger.store", "Where the sums of the ledger and its index are kept: empty is a file in data_dir; `postgres://user:password@host/database` puts them into PostgreSQL, with a row per call and attempt, for several gateways together"),
     field<&Config::ledger, &LedgerSettings::durability>("ledger.durability", "What each call's entry in the ledger outlives before the client gets the end of its answer: the end of the `process`, or a loss of `power`, which costs a wait for the disk"),
     field<&Config::ledger, &LedgerSettings::on_failure>("ledger.on_failure", "What becomes of calls while the ledger can't be written, on a full disk say: `refuse` answers 503 `ledger_unavailable`; `serve` makes them, and counts what could not be written down"),
     field<&Config::ledger, &LedgerSettings::sync_interval>("ledger.sync_interval", "How much a loss of power may cost with durability `process`", {1, 60 * second}),

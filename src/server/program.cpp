@@ -222,7 +222,7 @@ Result<> Program::start() {
   restore_limits();
   begin_day();
   health_.start(instance_.folder());
-  if (!instance_.folder().empty()) usage_.start(data_directory_);
+  if (!instance_.folder().empty()) usage_.start({data_directory_, config.ledger.store});
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -317,19 +317,31 @@ Result<> Program::follow_limits() {
 /// brought up to date first, which is little unless somebody took them away.
 void Program::restore_limits() {
   if (instance_.folder().empty() || !limits_.has_windows()) return;
-  Result<> restored = usage_.catch_up(data_directory_);
-  if (restored) {
-    const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
-      auto found = usage_.used(window);
-      if (found) return *found;
-      restored = std::move(found).error();
-      return std::nullopt;
-    };
-    limits_.restore(used, std::chrono::steady_clock::now());
+  const UsagePlace place{data_directory_, loaded_.config.ledger.store};
+  Result<> restored = restore_limits(place);
+  if (!restored && place.is_remote()) {
+    // What others have spent that share the store is not known then.
+    log_.warn("limits", "what was spent before the start is added up from this ledger alone",
+              {{"reason", restored.error().message}});
+    restored = restore_limits({data_directory_});
   }
   if (restored) return;
   log_.error("limits", "what was spent before the start is not known",
              {{"reason", restored.error().message}});
+}
+
+Result<> Program::restore_limits(const UsagePlace& place) {
+  WEIR_TRY(usage_.catch_up(place));
+  Result<> restored;
+  const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
+    if (!restored) return std::nullopt;
+    auto found = usage_.used(window);
+    if (found) return *found;
+    restored = std::move(found).error();
+    return std::nullopt;
+  };
+  limits_.restore(used, std::chrono::steady_clock::now());
+  return restored;
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.
@@ -562,6 +574,7 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("threads", next.threads != now.threads);
   warn("reuse_port", next.reuse_port != now.reuse_port);
   warn("data_dir", next.data_dir != now.data_dir);
+  warn("ledger.store", next.ledger.store != now.ledger.store);
   warn("responses", next.responses.store != now.responses.store ||
                         next.responses.bytes_max != now.responses.bytes_max);
   warn("idempotency", next.idempotency.store != now.idempotency.store ||

@@ -99,10 +99,6 @@ Result<usage::Question> question_of(const AdminRequest& request, std::int64_t no
   return question;
 }
 
-Result<std::unique_ptr<usage::Store>> open_sums(Program& program) {
-  return usage::Store::open(usage_file(program.data_directory()));
-}
-
 void append_dollars(json::Writer& json, std::string_view name, std::int64_t nanousd) {
   json.key(name).raw(to_usd_text(NanoUsd(nanousd)));
 }
@@ -129,7 +125,7 @@ Result<std::string> usage_answer(Program& program, const AdminRequest& request,
   const std::string format = request.query.find("format").value_or("json");
   if (format != "json" && format != "csv") return bad_parameter("format", "must be json or csv");
   WEIR_TRY_ASSIGN(question, question_of(request, program.wall().unix_ms()));
-  WEIR_TRY_ASSIGN(store, open_sums(program));
+  WEIR_TRY_ASSIGN(store, program.usage().sums());
   WEIR_TRY_ASSIGN(report, usage::ask(*store, question));
   if (format == "json") return usage::report_json(question, report);
   media_type = admin::csv_media_type;
@@ -137,7 +133,7 @@ Result<std::string> usage_answer(Program& program, const AdminRequest& request,
 }
 
 Result<std::string> forecast_answer(Program& program) {
-  WEIR_TRY_ASSIGN(store, open_sums(program));
+  WEIR_TRY_ASSIGN(store, program.usage().sums());
   WEIR_TRY_ASSIGN(found, usage::forecast(*store, program.wall().unix_ms()));
   std::string out;
   json::Writer json(out);
@@ -158,7 +154,7 @@ Result<std::string> runway_answer(Program& program) {
       tiers.push_back({provider.name, provider.spec->free_limits});
     }
   }
-  WEIR_TRY_ASSIGN(store, open_sums(program));
+  WEIR_TRY_ASSIGN(store, program.usage().sums());
   WEIR_TRY_ASSIGN(runway, usage::runway(*store, tiers, program.wall().unix_ms()));
   std::string out;
   json::Writer json(out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/usage_watch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -11,32 +12,34 @@ namespace weir::server {
 namespace {
 
 constexpr std::chrono::milliseconds look_every{250};
-constexpr std::chrono::seconds try_again_after{5};
-constexpr std::size_t calls_at_once = 5'000;
+constexpr std::chrono::seconds try_again_after{1};
+constexpr std::size_t calls_at_once_max = 5'000;
+constexpr std::size_t calls_at_once_min = 50;
 constexpr std::int64_t hours_kept_ms = 92 * usage::day_ms;
 
 }  // namespace
-
-std::string usage_file(const std::string& data_directory) { return data_directory + "/usage.db"; }
 
 UsageWatch::~UsageWatch() {
   stop();
   join();
 }
 
-void UsageWatch::start(std::string data_directory) {
-  data_directory_ = std::move(data_directory);
+void UsageWatch::start(UsagePlace place) {
+  go_to(std::move(place));
   thread_ = std::thread([this] { run(); });
 }
 
-Result<> UsageWatch::catch_up(const std::string& data_directory) {
-  data_directory_ = data_directory;
-  bool may_be_more = true;
-  while (may_be_more) {
-    WEIR_TRY_ASSIGN(more, add_some());
-    may_be_more = more;
-  }
-  return {};
+/// What was opened elsewhere is of no use there.
+void UsageWatch::go_to(UsagePlace place) {
+  if (place == place_) return;
+  place_ = std::move(place);
+  reader_.reset();
+  store_.reset();
+}
+
+Result<> UsageWatch::catch_up(const UsagePlace& place) {
+  go_to(place);
+  return add_all();
 }
 
 Result<std::optional<policy::WindowUse>> UsageWatch::used(std::string_view window) {
@@ -65,34 +68,49 @@ void UsageWatch::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+Result<std::unique_ptr<usage::Store>> UsageWatch::sums() const {
+  if (is_down_) return Error(ErrorCode::store_unavailable, "the sums can't be reached at present");
+  return open_usage_store(place_);
+}
+
+/// Once as it stops, once as it goes on.
+void UsageWatch::note(const Result<>& added) {
+  const bool was_down = is_down_.exchange(!added);
+  if (!added && !was_down) {
+    log_.warn("usage", "the ledger can't be added up", {{"reason", added.error().message}});
+  }
+  if (added && was_down) log_.info("usage", "the ledger is added up again");
+}
+
 void UsageWatch::run() {
-  bool was_well = true;
   for (;;) {
     std::chrono::milliseconds pause = look_every;
-    Result<bool> added = add_some();
-    while (added && *added) added = add_some();
-    if (added) {
-      if (const auto forgot = forget_old(); !forgot) added = forgot.error();
-    }
+    const Result<> added = add_all();
+    note(added);
     if (!added) {
-      if (was_well) {
-        log_.warn("usage", "the ledger can't be added up", {{"reason", added.error().message}});
-      }
       reader_.reset();
       store_.reset();
       pause = try_again_after;
     }
-    was_well = added.has_value();
     std::unique_lock lock(mutex_);
     if (is_stopping_) return;
     wakes_.wait_for(lock, pause, [this] { return is_stopping_; });
   }
 }
 
+Result<> UsageWatch::add_all() {
+  bool may_be_more = true;
+  while (may_be_more) {
+    WEIR_TRY_ASSIGN(more, add_some());
+    may_be_more = more;
+  }
+  return forget_old();
+}
+
 Result<> UsageWatch::open() {
-  WEIR_TRY_ASSIGN(opened, usage::Store::open(usage_file(data_directory_)));
+  WEIR_TRY_ASSIGN(opened, open_usage_store(place_));
   WEIR_TRY_ASSIGN(position, opened->position());
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory_, position));
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place_.data_directory, position));
   store_ = std::move(opened);
   position_ = std::move(position);
   reader_.emplace(std::move(reader));
@@ -103,7 +121,7 @@ Result<bool> UsageWatch::add_some() {
   if (!reader_) WEIR_TRY(open());
   PriceComparison comparison(snapshot());
   std::vector<usage::Store::Entry> entries;
-  while (entries.size() < calls_at_once) {
+  while (entries.size() < calls_at_once_) {
     WEIR_TRY_ASSIGN(next, reader_->next());
     if (!next) break;
     const usage::Alternatives alternatives = comparison.of(next->call);
@@ -111,13 +129,20 @@ Result<bool> UsageWatch::add_some() {
   }
   if (entries.empty()) return false;
   ledger::Position behind = reader_->position();
-  WEIR_TRY_ASSIGN(is_added, store_->add(entries, position_, behind));
-  if (is_added) {
+  const auto added = store_->add(entries, position_, behind);
+  if (!added) {
+    // It may have been too much for the time of one operation.
+    calls_at_once_ = std::max(calls_at_once_min, entries.size() / 2);
+    return added.error();
+  }
+  const bool is_full = entries.size() == calls_at_once_;
+  calls_at_once_ = std::min(calls_at_once_max, calls_at_once_ * 2);
+  if (*added) {
     position_ = std::move(behind);
   } else {
     reader_.reset();  // another instance, or a new beginning: go on where that is
   }
-  return !is_added || entries.size() == calls_at_once;
+  return !*added || is_full;
 }
 
 Result<> UsageWatch::forget_old() {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -14,7 +16,7 @@
 #include "ledger/reader.hpp"
 #include "pipeline/attempt.hpp"
 #include "server/log.hpp"
-#include "usage/store.hpp"
+#include "server/usage_store.hpp"
 
 namespace weir::server {
 
@@ -30,19 +32,25 @@ class UsageWatch {
   UsageWatch& operator=(const UsageWatch&) = delete;
 
   /// Adds up what there is, so that `used` answers for all calls until now. Before `start`.
-  Result<> catch_up(const std::string& data_directory);
+  Result<> catch_up(const UsagePlace& place);
   /// What was taken of a window of a quota or budget. After `catch_up`, before `start`.
   Result<std::optional<policy::WindowUse>> used(std::string_view window);
-  /// `data_directory` is where the ledger is, and where the sums are kept.
-  void start(std::string data_directory);
+  void start(UsagePlace place);
   void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
   /// What was written until now is still added.
   void stop();
   void join();
 
+  /// Where the sums are, for whoever wants to know them. Errors: `store_unavailable`, at once while
+  /// the thread has found that they can't be reached (D-1). After `start`.
+  Result<std::unique_ptr<usage::Store>> sums() const;
+
  private:
   void run();
+  void go_to(UsagePlace place);
+  Result<> add_all();
   Result<> open();
+  void note(const Result<>& added);
   /// True: there is more.
   Result<bool> add_some();
   Result<> forget_old();
@@ -50,7 +58,8 @@ class UsageWatch {
 
   const pipeline::WallClock& wall_;
   Log& log_;
-  std::string data_directory_;
+  UsagePlace place_;
+  std::atomic<bool> is_down_ = false;
 
   std::mutex mutex_;  ///< of the next three
   std::condition_variable wakes_;
@@ -60,11 +69,9 @@ class UsageWatch {
   std::unique_ptr<usage::Store> store_;
   std::optional<ledger::Reader> reader_;
   ledger::Position position_;
+  std::size_t calls_at_once_ = 1'000;  ///< as many as the store takes in time
   std::int64_t forgotten_ms_ = 0;
   std::thread thread_;
 };
-
-/// Where the sums of the ledger in `data_directory` are kept.
-std::string usage_file(const std::string& data_directory);
 
 }  // namespace weir::server

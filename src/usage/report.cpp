@@ -10,6 +10,7 @@
 
 #include "base/money.hpp"
 #include "json/writer.hpp"
+#include "usage/series.hpp"
 
 namespace weir::usage {
 namespace {
@@ -181,9 +182,7 @@ Result<Report> ask(Store& store, const Question& question) {
     report.total += figures;
   };
   WEIR_TRY(store.read(is_by_day, question.from_ms, question.before_ms, take));
-  if (is_damaged) {
-    return Error(ErrorCode::store_unavailable, "the sums of the ledger are damaged");
-  }
+  if (is_damaged) return damaged_sums();
   if (groups.size() > rows_max) {
     return Error(ErrorCode::invalid_request, "the answer has more than a million rows");
   }
@@ -272,9 +271,7 @@ Result<Forecast> forecast(Store& store, std::int64_t now_ms) {
     first = std::min(first, sums.start_ms);
   };
   WEIR_TRY(store.read(false, std::min(week_start, out.month_start_ms), now_ms + hour_ms, take));
-  if (is_damaged) {
-    return Error(ErrorCode::store_unavailable, "the sums of the ledger are damaged");
-  }
+  if (is_damaged) return damaged_sums();
   // Less than an hour tells nothing about a month.
   const std::int64_t passed = std::max(now_ms - first, hour_ms);
   const auto over = [&](std::int64_t ms) {

@@ -3,6 +3,7 @@
 
 #include "base/money.hpp"
 #include "usage/report.hpp"
+#include "usage/series.hpp"
 
 namespace weir::usage {
 namespace {
@@ -78,9 +79,7 @@ Result<Runway> runway(Store& store, const std::vector<FreeTier>& tiers, std::int
     }
   };
   WEIR_TRY(store.read(false, std::min(month, rate_start), now_ms + hour_ms, take));
-  if (is_damaged) {
-    return Error(ErrorCode::store_unavailable, "the sums of the ledger are damaged");
-  }
+  if (is_damaged) return damaged_sums();
   for (const Runway::Provider& one : out.providers) {
     out.requests_left += left_today(one.requests_today, one.requests_month);
     out.tokens_left += left_today(one.tokens_today, one.tokens_month);

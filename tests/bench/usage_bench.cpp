@@ -18,6 +18,7 @@
 #include "ledger/reader.hpp"
 #include "ledger/spool.hpp"
 #include "usage/report.hpp"
+#include "usage/sqlite_store.hpp"
 
 namespace {
 
@@ -126,7 +127,7 @@ double find_one(const std::string& folder, std::int64_t calls) {
   for (std::int64_t i = 0; i < tries; ++i) {
     const std::string id = id_of(calls / tries * i, calls);
     const auto start = steady_clock::now();
-    auto store = checked(usage::Store::open(folder + "/usage.db"));
+    auto store = checked(usage::SqliteStore::open(folder + "/usage.db"));
     const auto place = checked(store->find(id));
     if (!place || checked(ledger::read_at(folder, *place)).request_id != id) {
       std::fprintf(stderr, "%s was not found\n", id.c_str());
@@ -149,14 +150,14 @@ int main(int argc, char** argv) {
   auto start = steady_clock::now();
   const std::int64_t cost = write_ledger(folder, calls);
   const double writing = ms_since(start);
-  auto store = checked(usage::Store::open(folder + "/usage.db"));
+  auto store = checked(usage::SqliteStore::open(folder + "/usage.db"));
   start = steady_clock::now();
   add_up(folder, *store);
   const double adding = ms_since(start);
 
   // As a question is answered: a file opened anew.
   start = steady_clock::now();
-  auto asked = checked(usage::Store::open(folder + "/usage.db"));
+  auto asked = checked(usage::SqliteStore::open(folder + "/usage.db"));
   const auto report =
       checked(usage::ask(*asked, {.period = usage::Period::day,
                                   .by = {usage::Dimension::model},

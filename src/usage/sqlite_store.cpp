@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "usage/store.hpp"
+#include "usage/sqlite_store.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "usage/series.hpp"
 
 namespace weir::usage {
 namespace {
@@ -40,38 +43,16 @@ CREATE TABLE IF NOT EXISTS windows(
 constexpr const char* clearing =
     "DELETE FROM sums; DELETE FROM calls; DELETE FROM windows; DELETE FROM position;";
 
-std::string encoded(const Labels& labels) {
-  std::string out;
-  for (const std::string& text : labels) {
-    health::append_varint(out, text.size());
-    out.append(text);
-  }
-  return out;
-}
-
-std::optional<Labels> decoded(std::string_view bytes) {
-  Labels labels;
-  for (std::string& text : labels) {
-    std::uint64_t size = 0;
-    if (!health::take_varint(bytes, size) || size > bytes.size()) return std::nullopt;
-    text = bytes.substr(0, size);
-    bytes.remove_prefix(size);
-  }
-  return labels;
-}
-
-Error damaged() { return {ErrorCode::store_unavailable, "the sums of the ledger are damaged"}; }
-
 }  // namespace
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
+Result<std::unique_ptr<Store>> SqliteStore::open(const std::string& path) {
   WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path, schema));
-  std::unique_ptr<Store> store(new Store(std::move(database)));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(database)));
   WEIR_TRY(store->prepare());
-  return store;
+  return std::unique_ptr<Store>(std::move(store));
 }
 
-Result<> Store::prepare() {
+Result<> SqliteStore::prepare() {
   return database_.prepare({
       {get_position_, "SELECT text FROM position WHERE id = 1"},
       {set_position_,
@@ -116,23 +97,23 @@ Result<> Store::prepare() {
 
 // ---- adding ---------------------------------------------------------------------------------
 
-Result<std::string> Store::position_text() {
+Result<std::string> SqliteStore::position_text() {
   WEIR_TRY_ASSIGN(has_row, get_position_.step());
   std::string text(has_row ? get_position_.text(0) : std::string_view());
   get_position_.reset();
   return text;
 }
 
-Result<ledger::Position> Store::position() {
+Result<ledger::Position> SqliteStore::position() {
   WEIR_TRY_ASSIGN(text, position_text());
   if (text.empty()) return ledger::Position{};
   const auto position = ledger::Position::parse(text);
-  if (!position) return damaged();
+  if (!position) return damaged_sums();
   return *position;
 }
 
-Result<bool> Store::add(const std::vector<Entry>& entries, const ledger::Position& from,
-                        const ledger::Position& to) {
+Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::Position& from,
+                              const ledger::Position& to) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   WEIR_TRY_ASSIGN(current, position());
   if (current != from) return false;
@@ -157,7 +138,7 @@ Result<bool> Store::add(const std::vector<Entry>& entries, const ledger::Positio
   return true;
 }
 
-Result<> Store::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
+Result<> SqliteStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
   std::int64_t ended_ms = 0;
   for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call.ended_ms);
   for (const auto& [id, use] : rollup.windows()) {
@@ -168,9 +149,9 @@ Result<> Store::add_windows(const Rollup& rollup, const std::vector<Entry>& entr
   return {};
 }
 
-Result<std::int64_t> Store::series_of(const Labels& labels) {
+Result<std::int64_t> SqliteStore::series_of(const Labels& labels) {
   if (const auto known = ids_.find(labels); known != ids_.end()) return known->second;
-  const std::string bytes = encoded(labels);
+  const std::string bytes = encode_labels(labels);
   WEIR_TRY_ASSIGN(has_row, add_series_.bind_blob(1, bytes).step());
   const std::int64_t id = has_row ? add_series_.integer(0) : 0;
   add_series_.reset();
@@ -178,14 +159,14 @@ Result<std::int64_t> Store::series_of(const Labels& labels) {
   return id;
 }
 
-Result<> Store::merge(std::int64_t slot, std::int64_t start_ms, std::int64_t series,
-                      const Figures& figures) {
+Result<> SqliteStore::merge(std::int64_t slot, std::int64_t start_ms, std::int64_t series,
+                            const Figures& figures) {
   get_sums_.bind(1, slot).bind(2, start_ms).bind(3, series);
   WEIR_TRY_ASSIGN(has_row, get_sums_.step());
   Figures sum;
   const bool is_sound = !has_row || sum.decode(get_sums_.text(0), true);
   get_sums_.reset();
-  if (!is_sound) return damaged();
+  if (!is_sound) return damaged_sums();
   sum += figures;
   std::string bytes;
   sum.encode(bytes);
@@ -193,13 +174,13 @@ Result<> Store::merge(std::int64_t slot, std::int64_t start_ms, std::int64_t ser
   return set_sums_.bind_blob(4, bytes).run();
 }
 
-Result<> Store::clear() {
+Result<> SqliteStore::clear() {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   WEIR_TRY(database_.run(clearing));
   return transaction.commit();
 }
 
-Result<bool> Store::forget(std::int64_t before_ms) {
+Result<bool> SqliteStore::forget(std::int64_t before_ms) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   bool may_be_more = false;
   for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_, &forget_windows_}) {
@@ -212,7 +193,7 @@ Result<bool> Store::forget(std::int64_t before_ms) {
 
 // ---- reading --------------------------------------------------------------------------------
 
-Result<std::optional<ledger::Place>> Store::find(std::string_view request_id) {
+Result<std::optional<ledger::Place>> SqliteStore::find(std::string_view request_id) {
   WEIR_TRY_ASSIGN(has_row, find_call_.bind(1, request_id).step());
   std::optional<ledger::Place> place;
   if (has_row) {
@@ -223,7 +204,7 @@ Result<std::optional<ledger::Place>> Store::find(std::string_view request_id) {
   return place;
 }
 
-Result<std::optional<policy::WindowUse>> Store::used(std::string_view window) {
+Result<std::optional<policy::WindowUse>> SqliteStore::used(std::string_view window) {
   WEIR_TRY_ASSIGN(has_row, get_window_.bind(1, window).step());
   std::optional<policy::WindowUse> use;
   if (has_row) {
@@ -236,14 +217,14 @@ Result<std::optional<policy::WindowUse>> Store::used(std::string_view window) {
   return use;
 }
 
-Result<> Store::load_series() {
+Result<> SqliteStore::load_series() {
   const std::int64_t last = series_.empty() ? 0 : series_.rbegin()->first;
   list_series_.bind(1, last);
   for (;;) {
     WEIR_TRY_ASSIGN(has_row, list_series_.step());
     if (!has_row) break;
-    auto labels = decoded(list_series_.text(1));
-    if (!labels) return damaged();
+    auto labels = decode_labels(list_series_.text(1));
+    if (!labels) return damaged_sums();
     ids_.emplace(*labels, list_series_.integer(0));
     series_.emplace(list_series_.integer(0), *std::move(labels));
   }
@@ -251,8 +232,8 @@ Result<> Store::load_series() {
   return {};
 }
 
-Result<> Store::read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
-                     const std::function<void(const Sums& sums)>& read) {
+Result<> SqliteStore::read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
+                           const ReadSums& read) {
   WEIR_TRY(load_series());
   list_sums_.bind(1, by_day ? days : hours).bind(2, from_ms).bind(3, before_ms);
   for (;;) {
@@ -262,7 +243,7 @@ Result<> Store::read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
     if (labels == series_.end()) {
       WEIR_TRY(load_series());  // it came meanwhile
       labels = series_.find(list_sums_.integer(1));
-      if (labels == series_.end()) return damaged();
+      if (labels == series_.end()) return damaged_sums();
     }
     read({list_sums_.integer(0), &labels->second, list_sums_.text(2)});
   }

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ledger/test_support.hpp"
+#include "usage/report.hpp"
+#include "usage/store.hpp"
+
+/// What every store of sums does. A test binary that includes this instantiates `StoreContract`
+/// with what makes places for its kind of store.
+namespace weir::usage {
+
+/// Where one ledger's sums are kept, until the object ends.
+struct StorePlace {
+  StorePlace() = default;
+  StorePlace(const StorePlace&) = delete;
+  StorePlace& operator=(const StorePlace&) = delete;
+  virtual ~StorePlace() = default;
+  /// As often as one likes.
+  virtual Result<std::unique_ptr<Store>> open() = 0;
+};
+using MakePlace = std::unique_ptr<StorePlace> (*)();
+
+inline constexpr std::int64_t noon = 1'795'608'000'000;  // 2026-11-25, 12:00 UTC
+
+/// A call of one attempt that cost `nanousd`.
+inline ledger::CallRecord call(const std::string& id, std::int64_t ended_ms, std::int64_t nanousd) {
+  ledger::CallRecord record = ledger::full_call();
+  record.request_id = id;
+  record.started_ms = ended_ms - 100;
+  record.ended_ms = ended_ms;
+  record.cost_nanousd = nanousd;
+  record.exposure_nanousd = 0;
+  record.attempts.resize(1);
+  record.attempts[0].cost_nanousd = nanousd;
+  record.attempts[0].failure = "ok";
+  record.usage = record.attempts[0].usage;
+  return record;
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  explicit StoreTest(std::unique_ptr<StorePlace> place)
+      : place_(std::move(place)), store(reopened()) {}
+
+  [[nodiscard]] std::unique_ptr<Store> reopened() const {
+    auto opened = place_->open();
+    EXPECT_TRUE(opened) << opened.error().message;
+    return *std::move(opened);
+  }
+  static ledger::Position position(std::uint64_t segments) {
+    ledger::Position at;
+    at.segments_read = segments;
+    return at;
+  }
+  static Store::Entry entry(const ledger::CallRecord& record, std::uint64_t segment = 1) {
+    const std::int64_t cost = record.cost_nanousd;
+    return {record, {segment, 16}, {cost / 2, cost * 2, cost + 1}};
+  }
+  /// Adds behind what is there.
+  void add(const std::vector<ledger::CallRecord>& calls) { add_to(*store, calls); }
+  static void add_to(Store& store, const std::vector<ledger::CallRecord>& calls) {
+    std::vector<Store::Entry> entries;
+    for (const auto& record : calls) entries.push_back(entry(record));
+    const auto from = store.position();
+    ASSERT_TRUE(from);
+    const auto added = store.add(entries, *from, position(from->segments_read + 1));
+    ASSERT_TRUE(added) << added.error().message;
+    ASSERT_TRUE(*added);
+  }
+  [[nodiscard]] Report report(Period period, std::vector<Dimension> by) const {
+    auto found = ask(*store, {.period = period,
+                              .by = std::move(by),
+                              .from_ms = 0,
+                              .before_ms = noon - noon % day_ms + 100 * day_ms});
+    EXPECT_TRUE(found) << found.error().message;
+    return *std::move(found);
+  }
+
+ private:
+  std::unique_ptr<StorePlace> place_;
+
+ protected:
+  std::unique_ptr<Store> store;
+};
+
+class StoreContract : public StoreTest, public testing::WithParamInterface<MakePlace> {
+ protected:
+  StoreContract() : StoreTest(GetParam()()) {}
+};
+
+// I-3: however it is grouped, it is what the ledger says.
+TEST_P(StoreContract, EverySumEqualsTheLedger) {
+  ledger::CallRecord several = ledger::full_call();
+  several.ended_ms = noon;
+  several.attempts[1].provider = "anthropic";
+  several.attempts[1].model = "claude";
+  several.attempts[0].cost_nanousd = 7;
+  several.attempts[1].cost_nanousd = 11;
+  several.attempts[0].exposure_nanousd = 0;
+  several.cost_nanousd = 18;
+  several.exposure_nanousd = 5;
+  add({several, call("a", noon, 3), call("b", noon + hour_ms, 5),
+       call("c", noon + 40 * day_ms, 1)});
+  for (const Period period : {Period::all, Period::hour, Period::day, Period::month}) {
+    for (std::size_t i = 0; i < dimension_count; ++i) {
+      const auto dimension = static_cast<Dimension>(i);
+      const Report found = report(period, {dimension});
+      EXPECT_EQ(found.total.cost, 27);
+      EXPECT_EQ(found.total.exposure, 5);
+      EXPECT_EQ(found.total.requests, 4);
+      EXPECT_EQ(found.total.attempts, 5);
+      std::int64_t sum = 0;
+      for (const ReportRow& row : found.rows) sum += row.figures.cost;
+      // Each of these calls has two tags, and counts with each.
+      EXPECT_EQ(sum, dimension == Dimension::tag ? 54 : 27) << dimension_names[i];
+    }
+  }
+  const Report bills = report(Period::all, {Dimension::provider});
+  ASSERT_EQ(bills.rows.size(), 2U);
+  EXPECT_EQ(bills.rows[0].labels[0], "anthropic");
+  EXPECT_EQ(bills.rows[0].figures.cost, 11) << "each provider's own bill";
+  EXPECT_EQ(bills.rows[1].figures.cost, 16);
+}
+
+TEST_P(StoreContract, WhatTheAttemptsDoNotExplainStaysWithTheCall) {
+  ledger::CallRecord cut = call("a", noon, 3);
+  cut.cost_nanousd = 10;
+  cut.exposure_nanousd = 4;
+  add({cut});
+  EXPECT_EQ(report(Period::all, {}).total.cost, 10);
+  EXPECT_EQ(report(Period::all, {}).total.exposure, 4);
+}
+
+TEST_P(StoreContract, PeriodsAreCutInUtc) {
+  add({call("a", noon, 1), call("b", noon + hour_ms, 2), call("c", noon + 40 * day_ms, 4)});
+  const Report days = report(Period::day, {Dimension::model});
+  ASSERT_EQ(days.rows.size(), 2U);
+  EXPECT_EQ(period_text(Period::day, days.rows[0].start_ms), "2026-11-25");
+  EXPECT_EQ(days.rows[0].figures.cost, 3);
+  const Report hours = report(Period::hour, {});
+  ASSERT_EQ(hours.rows.size(), 3U);
+  EXPECT_EQ(period_text(Period::hour, hours.rows[1].start_ms), "2026-11-25T13:00");
+  const Report months = report(Period::month, {});
+  ASSERT_EQ(months.rows.size(), 2U);
+  EXPECT_EQ(period_text(Period::month, months.rows[1].start_ms), "2027-01");
+}
+
+// S-11.4: a record that comes again changes nothing.
+TEST_P(StoreContract, ACallCountsOnce) {
+  add({call("a", noon, 3), call("a", noon, 3)});
+  add({call("a", noon, 3)});
+  EXPECT_EQ(report(Period::all, {}).total.requests, 1);
+  EXPECT_EQ(report(Period::all, {}).total.cost, 3);
+}
+
+// Sums and position change together: whoever comes second with the same records adds nothing.
+TEST_P(StoreContract, OneReaderOfSeveralGoesOn) {
+  const auto other = reopened();
+  const auto from = other->position();
+  ASSERT_TRUE(from);
+  add({call("a", noon, 3)});
+  const auto added = other->add({entry(call("b", noon, 5))}, *from, position(9));
+  ASSERT_TRUE(added);
+  EXPECT_FALSE(*added);
+  EXPECT_EQ(report(Period::all, {}).total.cost, 3);
+  EXPECT_EQ(store->position()->segments_read, 1U);
+  EXPECT_EQ(reopened()->position()->segments_read, 1U);
+}
+
+// U-1: what a window has spent is the sum over all that carry its id. S-11.9: the client's side
+// counts what is charged to it, the whole and the providers count exposure, too.
+TEST_P(StoreContract, AddsUpWhatWasTakenOfEachWindow) {
+  ledger::CallRecord two = ledger::full_call();
+  two.ended_ms = noon;
+  two.windows = {"key:k1:day:2026-11-21", "global:total"};
+  two.attempts[0].windows = {"provider:openai:month:2026-11"};
+  two.attempts[0].failure = "local";  // it was never sent
+  two.attempts[0].usage = {};
+  two.attempts[0].cost_nanousd = two.attempts[0].exposure_nanousd = 0;
+  ledger::CallRecord one = call("a", noon, 3);
+  one.windows = {"key:k1:day:2026-11-21"};
+  add({two, one});
+  add({one});  // again
+  const auto used = [this](std::string_view id) {
+    auto found = store->used(id);
+    EXPECT_TRUE(found);
+    return (*found).value_or(policy::WindowUse());
+  };
+  const ledger::CallRecord& a = two;
+  EXPECT_EQ(
+      used("key:k1:day:2026-11-21"),
+      (policy::WindowUse{2, a.usage.input_total() + one.usage.input_total(),
+                         a.usage.output_total() + one.usage.output_total(), a.cost_nanousd + 3}));
+  EXPECT_EQ(used("global:total").nanousd, a.cost_nanousd + a.exposure_nanousd);
+  const policy::WindowUse bill = used("provider:openai:month:2026-11");
+  EXPECT_EQ(bill.requests, 1);
+  EXPECT_EQ(bill.nanousd, a.attempts[1].cost_nanousd + a.attempts[1].exposure_nanousd);
+  EXPECT_EQ(used("key:k1:day:2026-11-20"), policy::WindowUse());
+  ASSERT_TRUE(store->forget(noon + 1));
+  EXPECT_EQ(used("key:k1:day:2026-11-21"), policy::WindowUse());
+  EXPECT_NE(used("global:total"), policy::WindowUse()) << "it has no end";
+}
+
+TEST_P(StoreContract, FindsACallByItsId) {
+  ASSERT_TRUE(store->add({entry(call("a", noon, 3), 7)}, {}, position(8)));
+  const auto place = store->find("a");
+  ASSERT_TRUE(place && *place);
+  EXPECT_EQ((*place)->segment, 7U);
+  EXPECT_FALSE(*store->find("b"));
+}
+
+TEST_P(StoreContract, CanBeMadeAnew) {
+  add({call("a", noon, 3)});
+  ASSERT_TRUE(store->clear());
+  EXPECT_EQ(report(Period::all, {}).total.cost, 0);
+  EXPECT_EQ(*store->position(), ledger::Position{});
+  add({call("a", noon, 3)});
+  EXPECT_EQ(report(Period::all, {Dimension::model}).total.cost, 3);
+}
+
+TEST_P(StoreContract, ForgetsHoursAndKeepsDays) {
+  add({call("a", noon, 3), call("b", noon + 10 * day_ms, 5)});
+  const auto more = store->forget(noon + day_ms);
+  ASSERT_TRUE(more);
+  EXPECT_FALSE(*more);
+  EXPECT_EQ(report(Period::hour, {}).total.cost, 5);
+  EXPECT_EQ(report(Period::day, {}).total.cost, 8);
+  EXPECT_FALSE(*store->find("a"));
+  EXPECT_TRUE(*store->find("b"));
+}
+
+// S-11.4: what comes again after the answer was lost changes nothing, also together with more.
+TEST_P(StoreContract, WhatIsAddedAgainWithMoreAddsOnlyThat) {
+  add({call("a", noon, 3), call("b", noon, 4)});
+  add({call("b", noon, 4), call("c", noon, 5)});
+  EXPECT_EQ(report(Period::all, {}).total.cost, 12);
+  EXPECT_EQ(report(Period::all, {}).total.requests, 3);
+}
+
+// Clients choose their own names of users and tags.
+TEST_P(StoreContract, TakesEveryTextThatAClientCanSend) {
+  ledger::CallRecord odd = call("a", noon, 3);
+  odd.user = std::string("a\0b\"\\{},\n\x01\xff\xed\xa0\x80", 15);
+  odd.tags = {"\xf0\x9f\x8c\x8a", std::string(5'000, 'x')};
+  odd.windows = {"user:" + odd.user + ":total"};
+  add({odd});
+  const Report found = report(Period::all, {Dimension::user});
+  ASSERT_EQ(found.rows.size(), 1U);
+  EXPECT_EQ(found.rows[0].labels[0], odd.user);
+  EXPECT_EQ(found.total.cost, 3);
+  const auto used = store->used(odd.windows[0]);
+  ASSERT_TRUE(used && *used);
+  EXPECT_EQ((*used)->nanousd, 3);
+}
+
+}  // namespace weir::usage
