@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -99,6 +100,20 @@ void Listener::close() {
   unwatch(socket_.fd());
   socket_.close();
   loop().end_operation();
+}
+
+void Listener::finish() {
+  if (!socket_.is_open()) return;
+  // Closing resets what waits, also what came after the last accept: first nothing more comes in.
+  sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
+  const sock_fprog filter{1, &nothing};
+  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  for (;;) {
+    Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!accepted.is_open()) break;
+    on_accept_(std::move(accepted));
+  }
+  close();
 }
 
 void Listener::on_events(std::uint32_t) {

@@ -34,6 +34,9 @@ class Listener final : private Pollable {
   Listener(EpollLoop& loop, OnAccept on_accept);
   ~Listener() override;
   Result<> open(const ListenAddress& address);
+  /// Takes what waits already, then closes. Whoever comes in between is not refused: the client's
+  /// system asks again and finds another listener of the port, if there is one (H-7).
+  void finish();
   void close();
   [[nodiscard]] std::uint16_t port() const;
 

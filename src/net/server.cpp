@@ -418,13 +418,12 @@ Task<void> ServerConnection::refuse(ServerExchange& exchange, Error error) {
   static_cast<void>(ignored);
 }
 
-Task<ServerConnection::HeadOutcome> ServerConnection::read_head(ServerExchange& exchange,
-                                                                bool is_first) {
+Task<ServerConnection::HeadOutcome> ServerConnection::read_head(ServerExchange& exchange) {
   std::size_t resume = 0;
   TimePoint late = loop_.now() + timeouts_.headers;
   if (reader_.data().empty()) {
     const NetError error =
-        co_await reader_.more(is_first ? timeouts_.headers : timeouts_.keepalive_idle);
+        co_await reader_.more(is_first_ ? timeouts_.headers : timeouts_.keepalive_idle);
     if (error != NetError::none) co_return HeadOutcome::closed;
     late = loop_.now() + timeouts_.headers;
   }
@@ -467,12 +466,11 @@ Task<void> ServerConnection::linger() {
 }
 
 Task<void> ServerConnection::serve() {
-  bool is_first = true;
   for (;;) {
     ServerExchange exchange(loop_, *stream_, reader_, timeouts_, limits_);
-    const HeadOutcome outcome = co_await read_head(exchange, is_first);
-    if (outcome == HeadOutcome::closed || is_draining_) break;
-    is_first = false;
+    const HeadOutcome outcome = co_await read_head(exchange);
+    if (outcome == HeadOutcome::closed) break;
+    is_first_ = false;
     exchange_ = &exchange;
     if (exchange.head_.framing == http::Framing::none) {
       exchange.is_body_read_ = true;
@@ -494,11 +492,15 @@ Task<void> ServerConnection::serve() {
 
 void ServerConnection::drain() {
   is_draining_ = true;
-  if (exchange_ == nullptr) {
-    stream_->close();
-  } else {
+  if (exchange_ != nullptr) {
     exchange_->close_after();
+  } else if (!is_first_ && reader_.data().empty()) {
+    stream_->close();
   }
+}
+
+void ServerConnection::close_if_idle() {
+  if (exchange_ == nullptr) stream_->close();
 }
 
 void ServerConnection::abort() { stream_->close(); }

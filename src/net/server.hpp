@@ -143,15 +143,17 @@ class ServerConnection {
 
   /// Serves requests until either side ends the connection.
   Task<void> serve();
-  /// No further request is taken: an idle connection closes now, a busy one after its answer.
+  /// The request under way is the last: an idle connection closes now, a busy one after its answer.
+  /// A client that has only just come, or has begun to ask, gets an answer, too.
   void drain();
+  void close_if_idle();
   /// Ends everything now.
   void abort();
   [[nodiscard]] bool is_idle() const noexcept { return exchange_ == nullptr; }
 
  private:
   enum class HeadOutcome : std::uint8_t { request, closed };
-  Task<HeadOutcome> read_head(ServerExchange& exchange, bool is_first);
+  Task<HeadOutcome> read_head(ServerExchange& exchange);
   Task<void> linger();
   Task<void> refuse(ServerExchange& exchange, Error error);
 
@@ -162,6 +164,7 @@ class ServerConnection {
   const ServerTimeouts& timeouts_;
   const ServerLimits& limits_;
   ServerExchange* exchange_ = nullptr;  ///< the one under way
+  bool is_first_ = true;                ///< no request has come yet
   bool is_draining_ = false;
 };
 

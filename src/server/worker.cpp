@@ -14,6 +14,7 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journ
       client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
                     engine_.random()),
       admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()),
+      last_call_([this] { end_last_call(); }),
       abort_alarm_([this] { abort_all(); }) {}
 
 Worker::~Worker() { join(); }
@@ -35,7 +36,6 @@ void Worker::join() {
 }
 
 void Worker::accept(net::Socket socket, Surface surface) {
-  if (is_draining_) return;
   // A full house still answers its administrators (O-2).
   shared_state::Occupancy& occupancy = context_.shared.occupancy;
   auto place =
@@ -47,15 +47,17 @@ net::Task<void> Worker::serve(net::Socket socket, Surface surface,
                               [[maybe_unused]] shared_state::Occupancy::Place place) {
   std::unique_ptr<net::Stream> stream;
   if (surface != Surface::admin && context_.listener_tls) {
+    ++arriving_;
     net::TlsHandshake handshake = co_await net::tls_accept(
         loop_, std::move(socket), context_.listener_tls, context_.timeouts.tls_handshake);
+    --arriving_;
     stream = std::move(handshake.stream);
   } else {
     stream = net::make_tcp_stream(loop_, std::move(socket));
   }
   std::optional<shared_state::Occupancy::Place> place_of_address;
   if (stream) place_of_address = admit_address(*stream);
-  if (!place_of_address || is_stopping_) {
+  if (!place_of_address || is_last_call_over_) {
     finish_if_idle();
     co_return;
   }
@@ -97,7 +99,9 @@ void Worker::drain() {
     is_draining_ = true;
     client_front_.set_draining();
     admin_front_.set_draining();
+    constexpr std::chrono::seconds last_call{1};
     drain_connections();
+    loop_.arm_coarse(last_call_, loop_.now() + last_call);
     is_finished_when_idle_ = true;
     finish_if_idle();
   });
@@ -106,8 +110,8 @@ void Worker::drain() {
 void Worker::stop() {
   loop_.post([this] {
     constexpr std::chrono::seconds last_words_max{1};
-    is_stopping_ = true;
     drain_connections();
+    end_last_call();
     client_front_.end_calls();
     loop_.arm_coarse(abort_alarm_, loop_.now() + last_words_max);
     is_finished_when_idle_ = true;
@@ -116,12 +120,21 @@ void Worker::stop() {
 }
 
 void Worker::drain_connections() {
-  for (auto& listener : listeners_) listener->close();
+  for (auto& listener : listeners_) listener->finish();
   // A connection may leave the set while it is told.
   const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
   for (net::ServerConnection* connection : all) {
     if (connections_.contains(connection)) connection->drain();
   }
+}
+
+void Worker::end_last_call() {
+  is_last_call_over_ = true;
+  const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
+  for (net::ServerConnection* connection : all) {
+    if (connections_.contains(connection)) connection->close_if_idle();
+  }
+  finish_if_idle();
 }
 
 void Worker::abort_all() {
@@ -132,7 +145,9 @@ void Worker::abort_all() {
 }
 
 void Worker::finish_if_idle() {
-  if (!is_finished_when_idle_ || !connections_.empty()) return;
+  const bool may_come = arriving_ > 0 && !is_last_call_over_;
+  if (!is_finished_when_idle_ || !connections_.empty() || may_come) return;
+  last_call_.disarm();
   abort_alarm_.disarm();
   engine_.finish();
 }

@@ -45,7 +45,8 @@ class Worker {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken);
   /// Says on /readyz that the end is near; everything else goes on.
   void announce_drain();
-  /// Takes no new connection and no new request; what runs goes on.
+  /// Takes no new connection; what runs goes on, and clients that have only just come have a second
+  /// to ask for something.
   void drain();
   /// Ends the model calls under way with an error, what is left a second later without one, and
   /// lets `join` return.
@@ -58,6 +59,7 @@ class Worker {
       const net::Stream& stream) const;
   void accept(net::Socket socket, Surface surface);
   void drain_connections();
+  void end_last_call();
   void abort_all();
   void finish_if_idle();
 
@@ -70,9 +72,11 @@ class Worker {
   std::set<net::ServerConnection*> connections_;
   std::vector<IpRange> proxies_;
   net::TaskSet tasks_;
+  net::CallbackAlarm last_call_;
   net::CallbackAlarm abort_alarm_;
+  int arriving_ = 0;  ///< accepted, and in their TLS handshake
   bool is_draining_ = false;
-  bool is_stopping_ = false;
+  bool is_last_call_over_ = false;
   bool is_finished_when_idle_ = false;
   std::thread thread_;
 };

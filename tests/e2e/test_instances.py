@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two gateways on one machine: by mistake, and on purpose (rule H-8)."""
+"""Two gateways on one machine: by mistake, and on purpose (rules H-7 and H-8)."""
 
 import json
+import threading
 
-from harness import Weir, eventually, free_port, run_weir
+from harness import Client, Weir, eventually, free_port, run_weir
 
 EXIT_CONFIG = 78
 
@@ -56,3 +57,44 @@ def test_gateways_that_share_a_port_share_the_directory():
             folders = sorted(path.name for path in (first.folder / "data/instances").iterdir())
             assert folders == ["0", "1"]
         assert first.get("/livez").status == 200
+
+
+def test_h7_restarts_under_load_refuse_no_connection():
+    """Each gateway takes over from the one before it, twenty times, on one port and directory. A
+    new connection per request, since what is refused is connections."""
+    shared = {"providers": {"mock": {}}, "reuse_port": True, "threads": 1}
+    is_over = threading.Event()
+    statuses: list[int] = []
+    problems: list[str] = []
+
+    def ask(port: int) -> None:
+        while not is_over.is_set():
+            try:
+                with Client(port) as client:
+                    body = {"model": "mock", "messages": [{"role": "user", "content": "hi"}]}
+                    statuses.append(client.request("POST", "/v1/chat/completions", body).status)
+            except OSError as problem:
+                problems.append(repr(problem))
+
+    first = now = Weir(shared)
+    first.start()
+    threads = [threading.Thread(target=ask, args=(first.port,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            after = Weir(config_of(first, **shared))
+            after.port, after.admin_port = first.port, first.admin_port
+            after.start()
+            eventually(lambda weir=after: "weir starts" in weir.log(), seconds=30)
+            before, now = now, after
+            served = len(statuses)
+            assert before.stop() == 0, before.log()
+            eventually(lambda served=served: len(statuses) > served, seconds=30)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+        assert now.stop() == 0
+    assert problems == []
+    assert set(statuses) == {200} and len(statuses) > 100

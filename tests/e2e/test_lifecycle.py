@@ -189,6 +189,30 @@ def test_sigterm_lets_running_requests_finish_and_takes_no_new_ones(weir, upstre
     assert weir.process.wait(10) == 0
 
 
+def test_h6_who_has_connected_before_sigterm_may_still_ask(weir):
+    """Neither a client that has said nothing yet nor one in the middle of its first line is sent
+    away; one that stays silent holds up nothing."""
+    address = ("127.0.0.1", weir.port)
+    head = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with (
+        socket.create_connection(address) as silent,
+        socket.create_connection(address) as fresh,
+        socket.create_connection(address) as begun,
+    ):
+        assert weir.get("/livez").status == 200, "so the others were accepted, too"
+        begun.sendall(head[:10])
+        weir.signal(signal.SIGTERM)
+        eventually(lambda: '"event":"drain"' in weir.log())
+        fresh.sendall(head)
+        begun.sendall(head[10:])
+        for wire in (fresh, begun):
+            wire.settimeout(10)
+            answer = b"".join(iter(lambda wire=wire: wire.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 200 "), answer[:100]
+        assert weir.process.wait(10) == 0
+        assert silent.recv(1) == b""
+
+
 def test_sigterm_ends_an_idle_program_at_once(weir):
     client = weir.client()
     assert client.request("GET", "/livez").status == 200
