@@ -3,17 +3,25 @@
 
 #include <utility>
 
+#include "json/object_reader.hpp"
 #include "json/writer.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/count_chat.hpp"
 #include "pipeline/kept_response_operation.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/path.hpp"
+#include "wire/routing_members.hpp"
 
 namespace weir::pipeline {
 namespace {
 
+/// True where the dialect has no count of its own, and vLLM's is taken for it.
+bool counts_as_vllm(wire::Dialect client) {
+  return client == wire::Dialect::openai_chat || client == wire::Dialect::ollama;
+}
+
 std::string_view count_member(wire::Dialect client) {
+  if (counts_as_vllm(client)) return "count";
   return client == wire::Dialect::gemini ? "totalTokens" : "input_tokens";
 }
 
@@ -24,7 +32,16 @@ const Target& counting_variant(wire::Dialect client, const Target& target) {
 }
 
 bool can_count(wire::Dialect client, const Target& target) {
-  return target.dialect == client && !target.chat_path.empty() && !target.upstream->is_mock;
+  if (target.dialect != client || target.chat_path.empty() || target.upstream->is_mock)
+    return false;
+  return !counts_as_vllm(client) || target.upstream->type == "vllm";
+}
+
+/// Of the server, not below its API.
+std::string tokenizer_path(const Target& target) {
+  std::string_view base = target.base_path;
+  if (base.ends_with("/v1")) base.remove_suffix(3);
+  return std::string(base).append("/tokenize");
 }
 
 /// The count goes through as the target wrote it.
@@ -64,8 +81,26 @@ class CountRelay final : public Relay {
 
 }  // namespace
 
+Result<std::unique_ptr<CountOperation>> CountOperation::make_of_prompt(wire::Dialect client,
+                                                                       json::Value root) {
+  json::Problem problem;
+  const json::Path path;
+  json::ObjectReader reader(root, path, problem);
+  wire::refuse_routing_members(root, problem);
+  wire::RequestPeek peek;
+  peek.model = reader.string("model").value_or("");
+  auto prompt = reader.string("prompt");
+  WEIR_TRY(problem.result());
+  std::unique_ptr<CountOperation> made(new CountOperation(client, root, root, std::move(peek)));
+  made->prompt_ = std::move(prompt).value_or("");
+  return made;
+}
+
 Result<std::unique_ptr<CountOperation>> CountOperation::make(wire::Dialect client,
                                                              json::Value root) {
+  if (counts_as_vllm(client) && root.find("prompt") && !root.find("messages")) {
+    return make_of_prompt(client, root);
+  }
   const auto inner = client == wire::Dialect::gemini ? root.find("generateContentRequest")
                                                      : std::optional<json::Value>();
   const json::Value chat = inner.value_or(root);
@@ -82,20 +117,36 @@ bool CountOperation::has_counter(const Route& route) const {
   return false;
 }
 
-Result<std::string> CountOperation::own_count(const Route& route) const {
+Result<tokens::Tally> CountOperation::tally_for(const Target& target) const {
+  if (prompt_) {
+    const tokens::Counter& counter = tokens::counter_for(target.upstream->type, target.model);
+    return tokens::Tally{counter.count(*prompt_), counter.method()};
+  }
   WEIR_TRY_ASSIGN(request, codec_of(client_).decode_request(chat_));
-  std::int64_t tokens = 0;
+  return count_chat(target.upstream->type, target.model, request);
+}
+
+Result<std::string> CountOperation::own_count(const Route& route) const {
+  const Target* target = nullptr;
   for (const Step& step : route.steps) {
-    if (step.targets.empty()) continue;
-    const Target& target = *step.targets.front();
-    tokens = count_chat(target.upstream->type, target.model, request).tokens;
-    break;
+    if (target == nullptr && !step.targets.empty()) target = step.targets.front().get();
+  }
+  tokens::Tally tally;
+  if (target != nullptr) {
+    WEIR_TRY_ASSIGN(counted, tally_for(*target));
+    tally = counted;
   }
   std::string out;
   json::Writer json(out);
   json.begin_object();
   if (client_ == wire::Dialect::openai_responses) json.member("object", "response.input_tokens");
-  json.member(count_member(client_), tokens).end_object();
+  json.member(count_member(client_), tally.tokens);
+  if (counts_as_vllm(client_)) {
+    json.member("method", tokens::name_of(tally.method));
+    const bool is_known = target != nullptr && target->context_tokens > 0;
+    if (is_known) json.member("max_model_len", target->context_tokens);
+  }
+  json.end_object();
   return out;
 }
 
@@ -110,7 +161,10 @@ const Target& CountOperation::variant_of(const Target& target) const {
 
 Result<Outgoing> CountOperation::prepare(const Target& target) {
   Outgoing outgoing;
-  if (client_ == wire::Dialect::gemini) {
+  if (counts_as_vllm(client_)) {
+    path_ = tokenizer_path(target);
+    wire::patch_model(root_, {.model = target.model}, outgoing.body);
+  } else if (client_ == wire::Dialect::gemini) {
     path_ = target.chat_path.substr(0, target.chat_path.rfind(':')) + ":countTokens";
     if (chat_.find("model")) {
       const wire::Splice splice =

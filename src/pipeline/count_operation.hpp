@@ -9,15 +9,19 @@
 
 #include "json/document.hpp"
 #include "pipeline/call.hpp"
+#include "tokens/chat_tally.hpp"
 #include "wire/passthrough.hpp"
 
 namespace weir::pipeline {
 
-/// How many tokens a chat would cost, for clients of Anthropic, Gemini and OpenAI's Responses:
-/// counted by a target of the client's dialect where the route has one, else by our own counter.
+/// How many tokens a chat would cost, for clients of any dialect: counted by a target of the
+/// client's dialect where the route has one that can, else by our own counter.
+///
+/// OpenAI's chat and Ollama have no path for it. Their clients ask as vLLM's tokenizer is asked,
+/// with a chat or a `prompt`, and are answered as it answers.
 class CountOperation final : public Operation {
  public:
-  /// `root` outlives the operation. `client`: one of these three. Errors: `invalid_request`.
+  /// `root` outlives the operation. Errors: `invalid_request`.
   static Result<std::unique_ptr<CountOperation>> make(wire::Dialect client, json::Value root);
 
   /// Empty where the path names it.
@@ -40,14 +44,19 @@ class CountOperation final : public Operation {
   [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
 
  private:
+  static Result<std::unique_ptr<CountOperation>> make_of_prompt(wire::Dialect client,
+                                                                json::Value root);
   CountOperation(wire::Dialect client, json::Value root, json::Value chat, wire::RequestPeek peek)
       : client_(client), root_(root), chat_(chat), peek_(std::move(peek)) {}
+
+  [[nodiscard]] Result<tokens::Tally> tally_for(const Target& target) const;
 
   wire::Dialect client_;
   json::Value root_;
   json::Value chat_;  ///< the request to be counted: Gemini's may stand inside the body
   wire::RequestPeek peek_;
-  std::string path_;  ///< at the target that was prepared last
+  std::optional<std::string> prompt_;  ///< text by itself, in the place of a chat
+  std::string path_;                   ///< at the target that was prepared last
 };
 
 }  // namespace weir::pipeline

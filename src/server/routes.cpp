@@ -37,6 +37,8 @@ constexpr std::array routes{
     RouteSpec{Endpoint::list_models,       "GET",    "/models",                                       Permission::call_models, Surface::client, Door::shared},
     RouteSpec{Endpoint::get_model,         "GET",    "/v1/models/{*}",                                Permission::call_models, Surface::client, Door::shared},
     RouteSpec{Endpoint::get_model,         "GET",    "/models/{*}",                                   Permission::call_models, Surface::client, Door::shared},
+    RouteSpec{Endpoint::count_tokens,      "POST",   "/v1/tokenize",                                  Permission::call_models, Surface::client, Door::openai},
+    RouteSpec{Endpoint::count_tokens,      "POST",   "/tokenize",                                     Permission::call_models, Surface::client, Door::openai},
     // Azure OpenAI: the deployment is the model; the newer paths are OpenAI's.
     RouteSpec{Endpoint::chat,              "POST",   "/openai/deployments/{*}/chat/completions",      Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::chat,              "POST",   "/openai/v1/chat/completions",                   Permission::call_models, Surface::client, Door::azure},
@@ -58,6 +60,8 @@ constexpr std::array routes{
     RouteSpec{Endpoint::list_models,       "GET",    "/openai/models",                                Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::get_model,         "GET",    "/openai/v1/models/{*}",                         Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::get_model,         "GET",    "/openai/models/{*}",                            Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::count_tokens,      "POST",   "/openai/deployments/{*}/tokenize",              Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::count_tokens,      "POST",   "/openai/v1/tokenize",                           Permission::call_models, Surface::client, Door::azure},
     // OpenAI's Responses.
     RouteSpec{Endpoint::create_response,      "POST",   "/v1/responses",                                Permission::call_models, Surface::client, Door::openai},
     RouteSpec{Endpoint::count_response_input, "POST",   "/v1/responses/input_tokens",                   Permission::call_models, Surface::client, Door::openai},
@@ -98,6 +102,7 @@ constexpr std::array routes{
     RouteSpec{Endpoint::get_model,         "GET",    "/v1beta/models/{*}",                            Permission::call_models, Surface::client, Door::gemini},
     // Ollama.
     RouteSpec{Endpoint::chat,              "POST",   "/api/chat",                                     Permission::call_models, Surface::client, Door::ollama},
+    RouteSpec{Endpoint::count_tokens,      "POST",   "/api/tokenize",                                 Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_generate,   "POST",   "/api/generate",                                 Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_embed,      "POST",   "/api/embed",                                    Permission::call_models, Surface::client, Door::ollama},
     RouteSpec{Endpoint::ollama_embeddings, "POST",   "/api/embeddings",                               Permission::call_models, Surface::client, Door::ollama},

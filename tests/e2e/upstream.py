@@ -594,6 +594,8 @@ def route(upstream: Upstream, request: Received) -> Any:
             return openai_embeddings(body)
         if post and path == "/v1/completions":
             return legacy_completion(body)
+        if post and path == "/tokenize":  # vLLM's, beside its API
+            return {"count": answers.INPUT_TOKENS, "max_model_len": 4096, "tokens": []}
     if upstream.dialect_name == "responses" and post and path == "/v1/responses/compact":
         return compaction(body)
     if upstream.dialect_name == "responses" and post and path == "/v1/responses/input_tokens":
