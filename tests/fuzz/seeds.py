@@ -37,6 +37,24 @@ MULTIPART_SEEDS = [
     b"\0" + CUT + b'multipart/form-data; charset=utf-8; boundary="a b"',
 ]
 
+VECTORS = b'"embeddings":[[0.5,-1]],"embedding":[0.5]'
+BESIDE_CHAT_SEEDS = [bytes([decoder]) + text for decoder, text in enumerate([
+    b'{"model":"m","input":["a",[1,2]],"dimensions":8,"encoding_format":"base64","user":"u"}',
+    b'{"content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING","outputDimensionality":8}',
+    b'{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]}}]}',
+    b'{"model":"m","input":["a","b"],"prompt":"c","truncate":true,"keep_alive":"1m"}',
+    b'{"model":"m","data":[{"index":0,"embedding":[0.5,-1]},{"index":1,"embedding":"AAAAPw=="}],'
+    b'"usage":{"prompt_tokens":8,"total_tokens":8}}',
+    b'{"embedding":{"values":[0.5]},"embeddings":[{"values":[0.5,-1]}]}',
+    b'{"model":"m",' + VECTORS + b',"prompt_eval_count":8}',
+    b'{"model":"m","prompt":["a","b"],"max_tokens":5,"n":2,"stop":"x","echo":false,"suffix":""}',
+    b'{"id":"c","model":"m","choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":8,"completion_tokens":1}}',
+    b'{"models":[{"name":"m:1b","model":"m:1b","digest":"a","details":{"family":"f"}}],'
+    b'"capabilities":["completion","vision"],"model_info":{"general.architecture":"t",'
+    b'"t.context_length":8192},"remote_host":"https://a"}',
+])]
+
 
 def seeds() -> dict[str, list[bytes]]:
     """Inputs by target."""
@@ -44,7 +62,8 @@ def seeds() -> dict[str, list[bytes]]:
                                      "passthrough_fuzz": [],
                                      "http_fuzz": HTTP_SEEDS,
                                      "tokens_fuzz": TOKEN_SEEDS,
-                                     "multipart_fuzz": MULTIPART_SEEDS}
+                                     "multipart_fuzz": MULTIPART_SEEDS,
+                                     "beside_chat_fuzz": BESIDE_CHAT_SEEDS}
     for source, dialect in enumerate(DIALECTS):
         for file in sorted((WIRE_CASES / dialect).glob("*/*")):
             kind = {"request.json": REQUEST, "response.json": RESPONSE,
