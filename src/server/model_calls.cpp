@@ -311,16 +311,14 @@ net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, st
   once.fingerprint = digest_of({body, without_credential(request.target.query.raw())});
   pipeline::CallResult result;
   auto before = co_await idempotency_->begin(loop_, once, wall_.unix_ms(), settings.ttl);
+  const bool is_known = before && *before;
   Result<> replayed;
-  if (before && *before) {
-    replayed = co_await replay(request, std::move(route), **std::move(before), channel);
-  }
+  if (is_known) replayed = co_await replay(request, route, *std::move(*before), channel);
   if (!before || !replayed) {
-    result.error = before ? std::move(replayed).error() : std::move(before).error();
+    result.error = before ? replayed.error() : before.error();
     co_await refuse(request, result.error);
-    co_return result;
   }
-  if (*before) co_return result;
+  if (!before || is_known) co_return result;
   const OnceChannel::Limits limits{static_cast<std::size_t>(settings.answer_bytes_max.bytes),
                                    static_cast<std::size_t>(settings.stream_bytes_max.bytes)};
   OnceChannel once_channel(channel, *idempotency_, loop_, once, limits);
@@ -355,7 +353,9 @@ net::Task<Result<>> ModelCalls::replay(ClientRequest& request, Route route,
   const bool is_access_logged = log_ != nullptr && request.snapshot->config().access_log;
   if (is_access_logged) {
     log_->info("access", request.route->pattern,
-               {{"request_id", request.id}, {"route", call.route->name}, {"outcome", "replayed"}});
+               {{"request_id", request.id},
+                {"route", call.route->name},
+                {"outcome", is_taken ? "replayed" : "cancelled_client"}});
   }
   co_return admitted;
 }
