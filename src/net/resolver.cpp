@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,7 +31,7 @@ std::optional<ip::address> address_of(const addrinfo& entry) {
   return std::nullopt;
 }
 
-std::optional<Resolver::Addresses> look_up(const std::string& host) {
+std::optional<Resolver::Addresses> system_look_up(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* first = nullptr;
@@ -45,35 +46,46 @@ std::optional<Resolver::Addresses> look_up(const std::string& host) {
 
 }  // namespace
 
+Resolver::Resolver(Loop& loop, LookUp look_up)
+    : loop_(loop), look_up_(look_up ? std::move(look_up) : LookUp(system_look_up)) {}
+
 Resolver::~Resolver() {
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
   }
-  wakes_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  wakes_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void Resolver::resolve(std::string host, OnResolved on_resolved) {
   const std::lock_guard lock(mutex_);
-  questions_.push_back({std::move(host), std::move(on_resolved)});
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  const auto [asked, is_new] = asking_.try_emplace(host);
+  asked->second.push_back(std::move(on_resolved));
+  if (!is_new) return;
+  waiting_.push_back(std::move(host));
+  if (waiting_.size() > idle_ && threads_.size() < threads_max) {
+    threads_.emplace_back([this] { run(); });
+  }
   wakes_.notify_one();
 }
 
 void Resolver::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wakes_.wait(lock, [this] { return is_ending_ || !questions_.empty(); });
+    ++idle_;
+    wakes_.wait(lock, [this] { return is_ending_ || !waiting_.empty(); });
+    --idle_;
     if (is_ending_) return;
-    Question question = std::move(questions_.front());
-    questions_.pop_front();
+    const std::string host = std::move(waiting_.front());
+    waiting_.pop_front();
     lock.unlock();
-    auto addresses = look_up(question.host);
-    loop_.post([on_resolved = std::move(question.on_resolved), addresses = std::move(addresses)] {
-      on_resolved(addresses);
-    });
+    const auto addresses = look_up_(host);
     lock.lock();
+    auto asked = asking_.extract(host);
+    for (OnResolved& on_resolved : asked.mapped()) {
+      loop_.post([on_resolved = std::move(on_resolved), addresses] { on_resolved(addresses); });
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -242,8 +243,8 @@ struct Tunnel {
 
 }  // namespace
 
-SystemConnector::SystemConnector(EpollLoop& loop, TlsClientContexts& tls)
-    : loop_(loop), tls_(tls), resolver_(loop) {}
+SystemConnector::SystemConnector(EpollLoop& loop, TlsClientContexts& tls, Resolver::LookUp look_up)
+    : loop_(loop), tls_(tls), resolver_(loop, std::move(look_up)) {}
 
 SystemConnector::~SystemConnector() = default;
 

@@ -18,7 +18,7 @@ namespace weir::net {
 /// (happy eyeballs), names kept for 30 s.
 class SystemConnector final : public Connector {
  public:
-  SystemConnector(EpollLoop& loop, TlsClientContexts& tls);
+  SystemConnector(EpollLoop& loop, TlsClientContexts& tls, Resolver::LookUp look_up = {});
   ~SystemConnector() override;
 
   Task<Connected> connect(const Origin& origin, ConnectTimeouts timeouts,
