@@ -100,24 +100,24 @@ TEST_F(CallAccountingTest, S119EveryAttemptReservesAndSettlesOnce) {
 // A client that comes back as soon as it has its answer finds its limits and all figures settled.
 TEST_F(CallAccountingTest, X1WithTheLastByteEverythingIsSettled) {
   for (const bool streams : {true, false}) {
-    Rig rig;
+    Rig own;
     CountingAccounting accounting;
-    rig.accounting = &accounting;
-    rig.operation.streams = streams;
+    own.accounting = &accounting;
+    own.operation.streams = streams;
     Script whole = {.content_type = "application/json",
                     .pieces = {{0ms, whole_answer("hi"), true}}};
-    Target& target = rig.add("a/m", {streams ? answers("hi") : whole});
+    Target& target = own.add("a/m", {streams ? answers("hi") : whole});
     int ends = 0;
-    rig.channel.on_end = [&] {
+    own.channel.on_end = [&] {
       ++ends;
       EXPECT_EQ(accounting.outstanding, 0);
       EXPECT_EQ(accounting.calls, 0);
-      EXPECT_EQ(rig.gate.granted, rig.gate.reported);
+      EXPECT_EQ(own.gate.granted, own.gate.reported);
       EXPECT_EQ(target.counters->in_flight.load(), 0);
       EXPECT_EQ(target.counters->successes.load(), 1U);
       EXPECT_EQ(target.upstream->counters->output_tokens.load(), 4U);
     };
-    EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+    EXPECT_EQ(own.finish().outcome, Outcome::completed);
     EXPECT_EQ(ends, 1);
     EXPECT_EQ(accounting.rows.size(), 1U);
   }
@@ -169,15 +169,15 @@ TEST(Charging, S118OddUsageIsChargedAsToldAndImpossibleUsageAtTheEstimate) {
       {R"({"prompt_tokens":10,"completion_tokens":4,"cost":0.0000125})", 12'500, false, false},
   };
   for (const auto& row : cases) {
-    Rig rig;
-    rig.operation.context_windows = 1;
-    rig.operation.streams = false;
-    Target& target = rig.add("a/m", {{.content_type = "application/json",
+    Rig own;
+    own.operation.context_windows = 1;
+    own.operation.streams = false;
+    Target& target = own.add("a/m", {{.content_type = "application/json",
                                       .pieces = {{0ms, answer_with_usage(row.usage), true}}}});
     target.context_tokens = 20'000;
     target.traits.output_tokens_max = 100;
     target.prices = one_dollar();
-    const CallResult& result = rig.finish();
+    const CallResult& result = own.finish();
     ASSERT_EQ(result.rows.size(), 1U);
     const std::int64_t estimate =
         100'000 + 1'000 * tokens_estimate(answer_with_usage(row.usage).size());
@@ -186,7 +186,7 @@ TEST(Charging, S118OddUsageIsChargedAsToldAndImpossibleUsageAtTheEstimate) {
     EXPECT_EQ(result.rows[0].flags.odd, row.is_odd) << row.usage;
     EXPECT_EQ(result.rows[0].flags.impossible, row.is_impossible) << row.usage;
     EXPECT_EQ(result.rows[0].is_estimated, row.is_impossible) << row.usage;
-    EXPECT_EQ(rig.channel.field("x-weir-cost"), to_usd_text(NanoUsd(expected)))
+    EXPECT_EQ(own.channel.field("x-weir-cost"), to_usd_text(NanoUsd(expected)))
         << "what the client is told is what is booked";
   }
 }
