@@ -54,6 +54,7 @@ class PassthroughRelay final : public Relay {
   }
 
   Result<> whole_as_stream(std::string_view body, std::string& out) override {
+    if (is_one_line(body)) return one_line(body, out);
     writer_ = make_translating_relay(options_);
     WEIR_TRY(writer_->whole_as_stream(body, out));
     facts_ = writer_->facts();
@@ -105,6 +106,22 @@ class PassthroughRelay final : public Relay {
   }
 
  private:
+  [[nodiscard]] bool is_one_line(std::string_view body) const {
+    if (codec_.framing != wire::Framing::lines || body.size() > options_.event_bytes_max) {
+      return false;
+    }
+    return body.substr(0, body.find('\n')).size() + 1 >= body.size();
+  }
+
+  /// A stream of one line: where there is nothing to answer, Ollama says so in one object, whatever
+  /// was asked for, such as that it has loaded a model.
+  Result<> one_line(std::string_view body, std::string& out) {
+    WEIR_TRY(feed(body, out));
+    WEIR_TRY(end(out));
+    facts_.has_content = facts_.is_complete;
+    return {};
+  }
+
   Result<> drain(std::string& out) {
     if (codec_.framing == wire::Framing::sse) {
       wire::SseParser::Event event;

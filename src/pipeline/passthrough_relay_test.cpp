@@ -134,6 +134,20 @@ TEST(PassthroughRelay, LeavesAnOllamaStreamAsItIs) {
   EXPECT_TRUE(passed.facts.is_complete && passed.facts.is_terminated);
 }
 
+TEST(PassthroughRelay, TakesOneObjectOfOllamasForAStreamOfOneLine) {
+  const std::string_view unloaded =
+      R"({"model":"m","response":"","done":true,"done_reason":"unload"})";
+  for (const std::string_view end : {"", "\n"}) {
+    const auto relay =
+        make_passthrough_relay({.client = Dialect::ollama, .upstream = Dialect::ollama});
+    std::string text;
+    ASSERT_TRUE(relay->whole_as_stream(std::string(unloaded).append(end), text));
+    relay->finish(text);
+    EXPECT_EQ(text, std::string(unloaded) + "\n");
+    EXPECT_TRUE(relay->facts().has_content && relay->facts().is_complete);
+  }
+}
+
 TEST(PassthroughRelay, TakesAnErrorOfAnyDialectForAFault) {
   const auto fault_of = [](Dialect dialect, std::string_view stream) {
     const auto relay = make_passthrough_relay({.client = dialect, .upstream = dialect});

@@ -130,6 +130,20 @@ def test_a_missing_model_is_not_pulled_unasked():
         assert pulls(upstream) == []
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("path, more", [("generate", {}), ("chat", {}), ("chat", {"messages": []})])
+def test_a_model_is_loaded_and_unloaded_by_a_request_without_words(path, more, is_stream):
+    with ollama_gateway({"keep_alive": "30m"}) as (gateway, upstream):
+        for wish, reason in (({}, "load"), ({"keep_alive": 0}, "unload")):
+            body = {"model": "local/big:1b", **more, **wish, "stream": is_stream}
+            answer = post(gateway, f"/api/{path}", body)
+            assert answer.status == 200, answer.body
+            told = lines(answer.body)
+            assert [one["done_reason"] for one in told if one["done"]] == [reason]
+            sent = upstream.calls[-1].json
+            assert (sent["model"], sent["keep_alive"]) == ("big:1b", wish.get("keep_alive", "30m"))
+
+
 @pytest.mark.parametrize("said, sent", [("10m", "10m"), ("-1", -1)])
 def test_keep_alive_is_added_where_the_request_does_not_say(said, sent):
     with ollama_gateway({"keep_alive": said}) as (gateway, upstream):
@@ -190,6 +204,21 @@ def test_prompts_are_trimmed_to_the_window_where_the_route_says_so(upstreams):
         strict = {"model": "strict", "messages": messages, "max_tokens": 300}
         refused = post(gateway, "/v1/chat/completions", strict)
         assert refused.status == 400 and "window" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_a_vllms_own_parameters_reach_it(role):
+    """As they came, and also where the rest of the request is written anew."""
+    own = {"top_k": 5, "min_p": 0.1, "guided_json": {"type": "object"}, "repetition_penalty": 1.1}
+    messages = [{"role": role, "content": "Be brief."}, *user("hello")]
+    with Upstream("openai") as upstream:
+        provider = {**upstream.provider, "type": "vllm", "detect": "off"}
+        with Weir({"providers": {"vllm": provider}}) as gateway:
+            body = {"model": "vllm/m", "messages": messages, **own}
+            answer = post(gateway, "/v1/chat/completions", body)
+            assert answer.status == 200 and "x-weir-dropped" not in answer.headers, answer.headers
+            sent = upstream.calls[0].json
+            assert own.items() <= sent.items() and sent["messages"][0]["role"] == "system"
 
 
 def test_the_load_a_vllm_tells_of_decides_which_is_least_busy():

@@ -579,6 +579,8 @@ def route(upstream: Upstream, request: Received) -> Any:
                   "anthropic": "/v1/messages", "ollama": "/api/chat"}  # fmt: skip
     if post and path.startswith("/api/") and path != "/api/pull" and body["model"] in upstream.absent:
         raise Refused(f"model '{body['model']}' not found", 404)
+    if path in ("/api/chat", "/api/generate") and not (body.get("messages") or body.get("prompt")):
+        return ollama_loading(path, body)
     if post and path == chat_paths.get(upstream.dialect_name):
         return chat(upstream, request, upstream.dialect.read(body))
     if upstream.dialect_name == "gemini" and post and gemini:
@@ -713,6 +715,15 @@ def ollama_generation(body: dict[str, Any]) -> Any:
     parts = [{**base, "response": text, "done": False}, {**end, "response": ""}]
     lines = [json.dumps(part).encode() + b"\n" for part in parts]
     return answers.Events([], lines[:1], lines[1:])
+
+
+def ollama_loading(path: str, body: dict[str, Any]) -> Any:
+    """A request without anything to answer loads the model or, with `keep_alive: 0`, unloads it. The
+    answer is one object, also where a stream was asked for."""
+    said = {"response": ""} if path == "/api/generate" else {"message": {"role": "assistant", "content": ""}}
+    reason = "unload" if body.get("keep_alive") in (0, "0") else "load"
+    told = {"model": body["model"], "created_at": answers.CREATED_TEXT, **said}
+    return {**told, "done": True, "done_reason": reason}
 
 
 def ollama_pull(upstream: Upstream, body: dict[str, Any]) -> Any:
