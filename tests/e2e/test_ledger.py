@@ -14,7 +14,11 @@ import sqlite3
 import threading
 import time
 
-from harness import Weir, run_weir
+import pytest
+
+import upstream as fault
+from harness import Weir, eventually, run_weir, user
+from upstream import Upstream
 
 KILLS = int(os.environ.get("WEIR_LEDGER_KILLS", "50"))
 CONFIG = {"providers": {"mock": {"type": "mock"}}, "ledger": {"segment_size": "1MiB"}}
@@ -34,8 +38,10 @@ def verify(weir) -> None:
 
 
 # the entry is there before the client has the end of its answer, streamed or not.
-def test_x1_a_call_is_in_the_ledger_when_its_answer_is():
-    with Weir(CONFIG) as weir:
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_x1_a_call_is_in_the_ledger_when_its_answer_is(durability):
+    ledger = {**CONFIG["ledger"], "durability": durability}
+    with Weir({**CONFIG, "ledger": ledger}) as weir:
         whole = weir.chat("mock", "hello", {"x-weir-task": "greeting", "x-weir-tags": "a, b"})
         stream = weir.stream("mock", "hello")
         rows = {row["request_id"]: row for row in log_of(weir)}
@@ -85,13 +91,15 @@ def ask_until_killed(weir, answered: list[str]) -> None:
 
 
 # no acknowledged settlement lost, none doubled, no repair needed.
-def test_x2_no_kill_loses_or_doubles_a_call():
+@pytest.mark.parametrize("durability, kills", [("process", KILLS), ("power", KILLS // 10)])
+def test_x2_no_kill_loses_or_doubles_a_call(durability, kills):
     seed = int(os.environ.get("WEIR_LEDGER_SEED", str(time.time_ns() % 1_000_000)))
     print("seed", seed)
     chance = random.Random(seed)
     answered: list[str] = []
-    with Weir(CONFIG) as weir:
-        for _ in range(KILLS):
+    ledger = {**CONFIG["ledger"], "durability": durability}
+    with Weir({**CONFIG, "ledger": ledger}) as weir:
+        for _ in range(kills):
             threads = [
                 threading.Thread(target=ask_until_killed, args=(weir, answered)) for _ in range(4)
             ]
@@ -106,4 +114,25 @@ def test_x2_no_kill_loses_or_doubles_a_call():
         rows = collections.Counter(row["request_id"] for row in log_of(weir))
         assert [id for id in answered if rows[id] == 0] == []
         assert [id for id, count in rows.items() if count > 1] == []
+        verify(weir)
+
+
+# of a stream that a kill cut off, what had come by the last checkpoint is booked, as an estimate.
+def test_x3_a_killed_streams_tokens_are_booked_up_to_its_last_checkpoint():
+    text = " ".join(f"word{i}" for i in range(4000))
+    with Upstream("openai") as upstream, Weir({"providers": {"up": upstream.provider}}) as weir:
+        upstream.script(fault.stall(3000))
+        body = {"model": "up/m", "messages": user(text), "stream": True}
+        with weir.client() as client:
+            stream = client.open("POST", "/v1/chat/completions", body)
+            while b"word2500" not in stream.readline():
+                pass
+            weir.signal(signal.SIGKILL)
+            weir.process.wait()
+        weir.start()
+        [row] = eventually(lambda: log_of(weir))
+        assert (row["outcome"], row["estimated"]) == ("unknown", True)
+        [attempt] = row["attempts"]
+        assert attempt["charged"] and 1_000 <= row["usage"]["output"] <= 12_000
+        assert attempt["usage"]["output"] == row["usage"]["output"]
         verify(weir)
