@@ -79,6 +79,7 @@ if ! { apt update && apt install --no-install-recommends "${missing[@]}"; } >"$l
   echo "setup: installing failed" >&2
   exit 1
 fi
-if [[ " ${missing[*]} " == *" nginx "* ]]; then
-  as_root service nginx stop >/dev/null 2>&1 || true  # Debian starts it at once; only the program is wanted
-fi
+# Debian starts them at once; only the programs are wanted.
+for service in nginx postgresql; do
+  [[ " ${missing[*]} " != *" $service "* ]] || as_root service "$service" stop >/dev/null 2>&1 || true
+done

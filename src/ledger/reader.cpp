@@ -286,15 +286,17 @@ class Reader::State {
     for (const auto& [id, cursor] : streams_) {
       const Position::Stream& at = cursor.position();
       if (at.is_over) {
-        largest = std::max(largest, at.segment + 1);
+        // A segment made ahead goes unused at the end, and the next one made gets its number.
+        if (at.next_sequence > 0) largest = std::max(largest, at.segment + 1);
       } else {
         smallest = std::min(smallest, at.segment);
       }
     }
     segments_read_ = std::max(segments_read_, std::min(smallest, largest));
     std::erase_if(streams_, [this](const auto& entry) {
-      return !entry.second.head && entry.second.at.is_over &&
-             entry.second.at.segment < segments_read_;
+      const Position::Stream& at = entry.second.at;
+      return !entry.second.head && at.is_over &&
+             (at.segment < segments_read_ || at.next_sequence == 0);
     });
   }
 

@@ -260,6 +260,20 @@ TEST_F(SpoolTest, ReaderGoesOnOverManySegmentsPackedOrNot) {
   EXPECT_EQ(reader->damage(), Reader::Damage{});
 }
 
+// A segment made ahead that nothing was written into goes at the end, and its number comes again.
+TEST_F(SpoolTest, ReaderGoesOnWhereTheNextProcessUsesANumberAgain) {
+  start();
+  auto reader = Reader::open(files_, "data");
+  EXPECT_EQ(*reader->next(), nullptr);
+  spool_->stop();
+  EXPECT_EQ(*reader->next(), nullptr);
+  EXPECT_EQ(*reader->next(), nullptr);
+  start();
+  make(0, 3);
+  EXPECT_EQ(read(reader->position()).size(), 3U);
+  ASSERT_NE(*reader->next(), nullptr);
+}
+
 // of a process that was killed nothing is lost, and what was under way becomes `unknown`,
 // once.
 TEST_F(SpoolTest, X2CallsUnderWayAtACrashBecomeUnknownOnce) {
