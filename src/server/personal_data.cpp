@@ -66,6 +66,25 @@ Result<> write_responses(json::Writer& json, ResponseArchive& archive,
   });
 }
 
+struct ErasedResponses {
+  std::int64_t count = 0;
+  std::int64_t kept_by_providers = 0;  ///< of them: their content lies there
+};
+
+Result<> erase_responses(store::ResponseStore& store, const std::vector<std::string>& tenants,
+                         ErasedResponses& erased) {
+  for (const std::string& tenant : tenants) {
+    WEIR_TRY_ASSIGN(ids, store.ids_of(tenant));
+    for (const std::string& id : ids) {
+      WEIR_TRY_ASSIGN(response, store.get(tenant, id, any_time));
+      WEIR_TRY(store.remove(tenant, id, any_time));
+      erased.kept_by_providers += response.is_kept_upstream ? 1 : 0;
+      ++erased.count;
+    }
+  }
+  return {};
+}
+
 /// Those of his keys, and those that carry his name although their key does not any more.
 std::vector<store::IdempotencyStore::Owner> owners_of(const std::vector<std::string>& tenants,
                                                       const std::string& user) {
@@ -121,20 +140,9 @@ Result<std::string> PersonalData::erase(const identity::Actor& actor, const std:
   WEIR_TRY_ASSIGN(keys, keys_of(directory_, actor, user));
   WEIR_TRY(directory_.record(actor, {"data.erase", user}, now_ms));
   const std::vector<std::string> tenants = tenants_of(keys, user, config);
-  std::int64_t responses = 0;
-  std::int64_t kept_by_providers = 0;
-  WEIR_TRY(responses_.wait([&](store::ResponseStore& store) -> Result<> {
-    for (const std::string& tenant : tenants) {
-      WEIR_TRY_ASSIGN(ids, store.ids_of(tenant));
-      for (const std::string& id : ids) {
-        WEIR_TRY_ASSIGN(response, store.get(tenant, id, any_time));
-        kept_by_providers += response.is_kept_upstream ? 1 : 0;
-        WEIR_TRY(store.remove(tenant, id, any_time));
-        ++responses;
-      }
-    }
-    return {};
-  }));
+  ErasedResponses responses;
+  WEIR_TRY(responses_.wait(
+      [&](store::ResponseStore& store) { return erase_responses(store, tenants, responses); }));
   std::int64_t requests = 0;
   WEIR_TRY(idempotency_.wait([&](store::IdempotencyStore& store) -> Result<> {
     for (const auto& owner : owners_of(tenants, user)) {
@@ -148,8 +156,8 @@ Result<std::string> PersonalData::erase(const identity::Actor& actor, const std:
   json::Writer json(out);
   json.begin_object().member("erased", user);
   json.member("keys", static_cast<std::int64_t>(erased_keys));
-  json.member("responses", responses);
-  json.member("responses_kept_by_providers", kept_by_providers);
+  json.member("responses", responses.count);
+  json.member("responses_kept_by_providers", responses.kept_by_providers);
   json.member("idempotent_requests", requests).end_object();
   return out;
 }

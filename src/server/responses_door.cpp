@@ -349,7 +349,7 @@ Result<pipeline::ChatAsk> ResponsesDoor::chat_ask(ClientRequest& request,
   ask.peek = std::move(peek);
   ask.request_id = request.id;
   ask.unix_seconds = wall_.unix_ms() / 1000;
-  return std::move(ask);
+  return ask;
 }
 
 Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creation) const {
