@@ -9,13 +9,14 @@ import subprocess
 import pytest
 
 import answers
-from harness import Weir
+from harness import Weir, user
 from test_chat import WEATHER
 
 if os.environ.get("WEIR_E2E_NO_SDK") == "1":
     pytest.skip("WEIR_E2E_NO_SDK=1: no package registry", allow_module_level=True)
 
 import anthropic  # noqa: E402  (only where they are installed)
+import openai  # noqa: E402
 from google import genai  # noqa: E402
 from google.genai import types  # noqa: E402
 
@@ -130,6 +131,13 @@ def test_langchain_runs_tools(gateway, dialect):
 
 
 @pytest.fixture
+def gpt(gateway):
+    url = f"http://127.0.0.1:{gateway.port}/v1"
+    with openai.OpenAI(base_url=url, api_key="sk-any", max_retries=0, timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
 def claude(gateway):
     url = f"http://127.0.0.1:{gateway.port}"
     with anthropic.Anthropic(base_url=url, api_key="sk-any", max_retries=0, timeout=20) as made:
@@ -145,6 +153,53 @@ def google(gateway):
 def asked(dialect: str, text: str) -> dict:
     messages = [{"role": "user", "content": text}]
     return {"model": f"{dialect}/m", "max_tokens": 1000, "messages": messages}
+
+
+def test_openais_python_sdk_on_responses(gpt, dialect):
+    answer = gpt.responses.create(model=f"{dialect}/m", input="hello there")
+    assert (answer.output_text, answer.status) == ("echo: hello there", "completed")
+    with gpt.responses.stream(model=f"{dialect}/m", input="one two three") as stream:
+        pieces = [each.delta for each in stream if each.type == "response.output_text.delta"]
+        assert "".join(pieces) == stream.get_final_response().output_text == "echo: one two three"
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini", "ollama"])
+def test_openais_python_sdk_goes_on_from_a_kept_answer(gpt, dialect):
+    tools = [{"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}]
+    first = gpt.responses.create(model=f"{dialect}/m", input=ORDER, tools=tools)
+    results = [
+        {
+            "type": "function_call_output",
+            "call_id": item.call_id,
+            "output": f"rain in {json.loads(item.arguments)['city']}",
+        }
+        for item in first.output
+        if item.type == "function_call"
+    ]
+    second = gpt.responses.create(
+        model=f"{dialect}/m", input=results, previous_response_id=first.id, tools=tools
+    )
+    assert second.output_text == TOOL_ANSWER
+    assert gpt.responses.retrieve(second.id).output_text == TOOL_ANSWER
+    assert len(gpt.responses.input_items.list(second.id).data) >= 2
+    gpt.responses.delete(second.id)
+    with pytest.raises(openai.NotFoundError):
+        gpt.responses.retrieve(second.id)
+
+
+def test_openais_python_sdk_on_azure(gateway, dialect):
+    with openai.AzureOpenAI(
+        azure_endpoint=f"http://127.0.0.1:{gateway.port}",
+        api_key="sk-any",
+        api_version="2024-10-21",
+        max_retries=0,
+    ) as azure:
+        request = {"model": f"{dialect}/m", "messages": user("hello there")}
+        whole = azure.chat.completions.create(**request)
+        assert whole.choices[0].message.content == "echo: hello there"
+        chunks = azure.chat.completions.create(**request, stream=True)
+        deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+        assert "".join(deltas) == "echo: hello there"
 
 
 def test_anthropics_python_sdk(claude, dialect):
