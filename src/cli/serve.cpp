@@ -40,7 +40,8 @@ constexpr const char* examples =
     "  WEIR_LIMITS_QUEUE_WAIT=5s weir serve      any setting, by environment\n"
     "\n"
     "Signals: HUP reads the configuration again; TERM lets running requests end (drain_timeout,\n"
-    "25s), a second one shortens that to 5s; Ctrl-C waits a second, a second one not at all.";
+    "25s), a second one shortens that to 5s; Ctrl-C waits a second, a second one not at all.\n"
+    "Closing the terminal ends it as TERM does.";
 
 /// Options that stand for settings; they go where the environment's would.
 struct SettingOption {
@@ -113,8 +114,10 @@ std::string greeting(server::Program& program, const std::vector<std::string>& n
   const auto snapshot = program.snapshot();
   const config::Config& config = snapshot->config();
   const bool is_tls = !config.tls.cert.empty();
-  const std::string url = shown_address(program.client_address(), is_tls);
+  const net::ListenAddress address = program.client_address();
+  const std::string url = shown_address(address, is_tls);
   std::string text = "weir " + std::string(version()) + " listens on " + url;
+  if (HostPort{address.host, address.port}.is_any()) text += " and every other address";
   if (const auto& admin = program.admin_address()) {
     const bool is_same = config.admin_listen == "same";
     text += is_same ? ", administration included"
@@ -130,7 +133,13 @@ std::string greeting(server::Program& program, const std::vector<std::string>& n
   const bool has_auto = snapshot->resolver().resolve("auto").has_value();
   const std::string_view key =
       config.keys.empty() ? "" : " -H 'authorization: Bearer '\"$WEIR_KEY\"";
-  text += "try\n  curl " + url + "/v1/chat/completions" + std::string(key) +
+  text += "try\n";
+  // Made by the program, on this start or an earlier one, and so in nobody's environment yet.
+  const bool is_key_made = !config.keys.empty() && config.source_of("keys") == "default";
+  if (is_key_made) {
+    text += "  export WEIR_KEY=$(cat '" + program.data_directory() + "/client-key')\n";
+  }
+  text += "  curl " + url + "/v1/chat/completions" + std::string(key) +
           " -H 'content-type: application/json' \\\n    -d '{\"model\": \"" +
           (has_auto ? "auto" : "mock") +
           "\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}'\n";
@@ -159,7 +168,7 @@ class Watch {
       const std::optional<int> signal = wait_until(next_midnight());
       if (!signal) {
         program_.begin_day();
-      } else if (*signal == SIGHUP) {
+      } else if (*signal == SIGHUP && !has_lost_terminal()) {
         static_cast<void>(
             program_.reload({{}, "config.reload"}));  // which tells the log what it came to
       } else {
@@ -169,6 +178,12 @@ class Watch {
   }
 
  private:
+  /// The terminal it was started on is gone: nobody is left who could end it otherwise. A HUP that
+  /// somebody sends while it is there, or to a service that never had one, asks for a reload.
+  [[nodiscard]] bool has_lost_terminal() const {
+    return had_terminal_ && ::isatty(STDIN_FILENO) == 0;
+  }
+
   void end(int signal) {
     const auto snapshot = program_.snapshot();  // another one may be published meanwhile
     const config::Config& config = snapshot->config();
@@ -220,6 +235,7 @@ class Watch {
   int signals_;
   int ended_;
   bool is_ended_ = false;
+  const bool had_terminal_ = ::isatty(STDIN_FILENO) != 0;
   std::thread joiner_;
 };
 

@@ -259,7 +259,9 @@ class ProviderCompletion {
       reader_.problem_at(path_, "a provider's name is made of letters, digits, - _ and .");
     }
     if (!provider_.proxy.empty() && provider_.proxy != "none" && !parse_http_url(provider_.proxy)) {
-      reader_.problem_at(path_ + ".proxy", "must be the URL of a proxy, or none");
+      reader_.problem_at(
+          path_ + ".proxy",
+          "must be the URL of a proxy (user and password only in HTTPS_PROXY), or none");
     }
   }
 

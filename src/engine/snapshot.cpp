@@ -9,6 +9,7 @@
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
+#include "net/proxy_url.hpp"
 
 namespace weir::engine {
 namespace {
@@ -44,6 +45,16 @@ std::string proxy_of(const config::ProviderConfig& provider, const HttpUrl& url,
   return {};
 }
 
+Result<> set_proxy(net::Origin& origin, const std::string& proxy) {
+  if (proxy.empty()) return {};
+  auto url = net::parse_proxy_url(proxy);
+  if (!url) return Error(url.error().code, "the proxy: " + url.error().message);
+  origin.proxy_host = std::move(url->host);
+  origin.proxy_port = url->port;
+  origin.proxy_authorization = std::move(url->authorization);
+  return {};
+}
+
 void append_key_field(std::string& out, providers::Auth auth, std::string_view key) {
   if (key.empty() || auth == providers::Auth::none) return;
   std::string value;
@@ -54,11 +65,15 @@ void append_key_field(std::string& out, providers::Auth auth, std::string_view k
 }
 
 /// The header lines that go with every request to the provider.
-std::string fields_of(const config::ProviderConfig& provider, const std::string& authority,
+std::string fields_of(const config::ProviderConfig& provider, const pipeline::Upstream& upstream,
                       std::string_view key) {
   std::string out;
   using net::http::append_field;
-  append_field(out, "host", authority);
+  append_field(out, "host", upstream.authority);
+  const net::Origin& origin = upstream.origin;
+  if (origin.uses_absolute_form() && !origin.proxy_authorization.empty()) {
+    append_field(out, "proxy-authorization", origin.proxy_authorization);
+  }
   append_field(out, "user-agent", "weir");
   append_key_field(out, provider.api->auth, key);
   if (!provider.api->header.name.empty()) {
@@ -136,21 +151,17 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   origin.is_tls = url.is_tls;
   origin.allows_private = provider.allow_private || provider.address_is_operators;
   origin.ca_file = provider.ca_file;
-  const std::string proxy = proxy_of(provider, url, environment);
-  if (!proxy.empty()) {
-    WEIR_TRY_ASSIGN(proxy_url, parse_http_url(proxy));
-    origin.proxy_host = proxy_url.host;
-    origin.proxy_port = proxy_url.port;
-  }
+  WEIR_TRY(set_proxy(origin, proxy_of(provider, url, environment)));
   const bool is_v6 = origin.host.find(':') != std::string::npos;
   upstream->authority = is_v6 ? "[" + origin.host + "]" : origin.host;
   const std::uint16_t usual_port = origin.is_tls ? 443 : 80;
   if (origin.port != usual_port) upstream->authority += ":" + std::to_string(origin.port);
   upstream->pool_key = std::string(origin.is_tls ? "https://" : "http://") + upstream->authority +
-                       "|" + origin.ca_file + "|" + proxy;
+                       "|" + origin.ca_file + "|" + origin.proxy_host + ":" +
+                       std::to_string(origin.proxy_port);
   const std::string_view key =
       provider.api_keys.empty() ? std::string_view() : provider.api_keys.front().reveal();
-  upstream->fields = fields_of(provider, upstream->authority, key);
+  upstream->fields = fields_of(provider, *upstream, key);
   if (provider.api_keys.size() > 1) upstream->key_name = shown_key(key, 0);
   return upstream;
 }
@@ -162,7 +173,7 @@ std::shared_ptr<pipeline::Upstream> with_key(const pipeline::Upstream& first,
   auto upstream = std::make_shared<pipeline::Upstream>(first);
   const std::string_view key = provider.api_keys[place].reveal();
   upstream->key_name = shown_key(key, place);
-  if (!first.is_mock) upstream->fields = fields_of(provider, first.authority, key);
+  if (!first.is_mock) upstream->fields = fields_of(provider, first, key);
   return upstream;
 }
 

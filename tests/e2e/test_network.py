@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways in and out that lie between: TLS on the listener, HTTP proxies, the terminal."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import socket
+import ssl
+import subprocess
+import termios
+import threading
+import urllib.request
+from typing import Any
+
+import pytest
+from harness import BINARY, Weir, clean_environment, eventually, free_port, user
+from upstream import Upstream
+
+LOGIN = "Basic " + base64.b64encode(b"ann:se@ret").decode()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,DNS:models.example.com,IP:127.0.0.1",
+         "-keyout", files["key"], "-out", files["cert"]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return files
+
+
+class Proxy:
+    """An HTTP proxy with a password: whatever host is asked for, it leads to `port`."""
+
+    def __init__(self, port: int):
+        self.target = port
+        self.heads: list[str] = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Proxy:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.socket.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            data = b""
+            while b"\r\n\r\n" not in data:
+                piece = client.recv(65536)
+                if not piece:
+                    return
+                data += piece
+            head, _, rest = data.partition(b"\r\n\r\n")
+            text = head.decode()
+            self.heads.append(text)
+            if f"proxy-authorization: {LOGIN}".lower() not in text.lower():
+                client.sendall(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", self.target)) as upstream:
+                if text.startswith("CONNECT "):
+                    client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                else:
+                    upstream.sendall(self._in_origin_form(text) + b"\r\n\r\n" + rest)
+                self._shovel(client, upstream)
+
+    @staticmethod
+    def _in_origin_form(text: str) -> bytes:
+        line, *fields = text.split("\r\n")
+        method, url, version = line.split(" ")
+        path = "/" + url.removeprefix("http://").partition("/")[2]
+        kept = [field for field in fields if not field.lower().startswith("proxy-")]
+        return "\r\n".join([f"{method} {path} {version}", *kept]).encode()
+
+    @staticmethod
+    def _shovel(one: socket.socket, other: socket.socket) -> None:
+        while True:
+            for ready in select.select([one, other], [], [])[0]:
+                data = ready.recv(65536)
+                if not data:
+                    return
+                (other if ready is one else one).sendall(data)
+
+
+def test_the_listener_speaks_tls_by_its_certificate_and_key(certificate, tmp_path):
+    weir = Weir(None)
+    weir.config = {"tls": certificate, "admin": {"listen": f"127.0.0.1:{weir.admin_port}"}}
+    port, weir.port = weir.port, weir.admin_port  # where /readyz is to be had without TLS
+    weir.config["listen"] = f"127.0.0.1:{port}"
+    with weir:
+        request = urllib.request.Request(
+            f"https://localhost:{port}/v1/chat/completions",
+            json.dumps({"model": "mock", "messages": user("hello")}).encode(),
+            {"content-type": "application/json"},
+        )
+        trusting = ssl.create_default_context(cafile=certificate["cert"])
+        with urllib.request.urlopen(request, timeout=30, context=trusting) as answer:
+            assert answer.status == 200
+            assert "hello" in json.load(answer)["choices"][0]["message"]["content"]
+        eventually(lambda: f"listens on https://127.0.0.1:{port}" in weir.log())
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as wire:
+            wire.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200" not in wire.recv(4096)
+
+
+def far(upstream: Upstream, scheme: str, **more: str) -> dict[str, Any]:
+    """A provider that is only to be had through the proxy: nobody else knows its name."""
+    url = f"{scheme}://models.example.com:{upstream.port}/v1"
+    return {"providers": {"up": {**upstream.provider, "base_url": url, **more}}}
+
+
+def test_plain_http_goes_through_the_proxy_of_the_environment():
+    with Upstream("openai") as upstream, Proxy(upstream.port) as proxy:
+        environment = {"HTTP_PROXY": f"http://ann:se%40ret@{proxy.address}"}
+        with Weir(far(upstream, "http"), environment) as weir:
+            assert weir.chat("up/m", "hello").status == 200
+            assert weir.stream("up/m", "hello").has_done
+        named = f"POST http://models.example.com:{upstream.port}/v1/chat/completions HTTP/1.1"
+        assert proxy.heads[0].startswith(named)
+        assert "proxy-authorization" not in dict(upstream.received[0].headers)
+
+
+def test_https_goes_through_a_tunnel_and_is_verified_inside(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate["cert"], certificate["key"])
+    with Upstream("openai", tls=context) as upstream, Proxy(upstream.port) as proxy:
+        environment = {"HTTPS_PROXY": f"ann:se%40ret@{proxy.address}"}  # without a scheme, too
+        config = far(upstream, "https", ca_file=certificate["cert"])
+        stranger = upstream.provider | {"base_url": f"https://other.example.com:{upstream.port}/v1"}
+        config["providers"]["stranger"] = stranger | {"ca_file": certificate["cert"]}
+        with Weir(config, environment) as weir:
+            assert weir.chat("up/m", "hello").status == 200
+            assert weir.stream("up/m", "hello").has_done
+            # The tunnel leads to the same server, whose certificate is for another name.
+            assert weir.chat("stranger/m", "hello").error["code"] == "upstream_unreachable"
+            assert "ann" not in weir.log() and "ret@" not in weir.log()
+        assert proxy.heads[0].startswith(f"CONNECT models.example.com:{upstream.port} HTTP/1.1")
+        assert "authorization: Bearer" not in "".join(proxy.heads)
+
+
+def test_a_proxy_that_refuses_is_an_upstream_that_can_not_be_reached(certificate):
+    with Upstream("openai") as upstream, Proxy(upstream.port) as proxy:
+        environment = {"HTTPS_PROXY": f"http://{proxy.address}"}
+        with Weir(far(upstream, "https"), environment) as weir:
+            assert weir.chat("up/m", "hello").error["code"] == "upstream_unreachable"
+        assert upstream.received == []
+
+
+@pytest.mark.parametrize("no_proxy", ["example.com", ".example.com, other", "*"])
+def test_no_proxy_names_those_that_are_reached_directly(no_proxy):
+    with Upstream("openai") as upstream, Proxy(upstream.port) as proxy:
+        environment = {"HTTP_PROXY": f"http://{proxy.address}", "NO_PROXY": no_proxy}
+        config = far(upstream, "http")
+        config["timeouts"] = {"dns": "500ms"}
+        with Weir(config, environment) as weir:
+            weir.chat("up/m", "hello")  # the name leads nowhere
+        assert proxy.heads == []
+
+
+def test_a_closed_terminal_ends_the_program_and_a_hang_up_from_elsewhere_does_not(tmp_path):
+    """Who closes the window of `weir serve` means to end it; who sends HUP wants a reload."""
+    port, admin = free_port(), free_port()
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen(
+        [BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}",
+         "--data-dir", str(tmp_path / "data"), "--no-detect"],
+        cwd=tmp_path, env=clean_environment(tmp_path), stdin=inside, stderr=subprocess.STDOUT,
+        stdout=(tmp_path / "log").open("ab"), start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    try:
+        os.close(inside)
+        log = tmp_path / "log"
+        eventually(lambda: "listens on" in log.read_text())
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: "reload" in log.read_text())
+        assert process.poll() is None
+        os.close(terminal)
+        assert process.wait(40) == 0
+        assert "has stopped" in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
