@@ -265,6 +265,9 @@ void append_process(std::vector<MetricFamily>& families, const ProcessFacts& pro
                             "Reservations that nobody settled within a minute of their call's end",
                             MetricType::Counter, static_cast<double>(process.reservations_leaked)));
   if (process.ledger != nullptr) append_ledger(families, *process.ledger);
+  families.push_back(single("weir_usage_store_up",
+                            "1 while calls come from the ledger into the store of its sums",
+                            MetricType::Gauge, process.is_usage_store_down ? 0 : 1));
   MetricFamily build = single("weir_build_info", "The running version", MetricType::Gauge, 1);
   build.metric.front().label.push_back({"version", std::string(version())});
   families.push_back(std::move(build));

@@ -85,6 +85,7 @@ struct ProcessFacts {
   std::size_t reservations_open = 0;
   std::uint64_t reservations_leaked = 0;
   const ledger::Figures* ledger = nullptr;  ///< null: there is none
+  bool is_usage_store_down = false;
 };
 /// Prometheus' text format. Labels come from names of the configuration only; of more than 1000
 /// providers the rest is summed up as `other` (rule G-5).

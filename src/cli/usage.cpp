@@ -202,9 +202,9 @@ Result<std::int64_t> reindex(Context& context, config::Config config) {
   Offline offline;
   WEIR_TRY(offline.open(std::move(config), context.environment));
   const engine::SystemClock time;
-  server::UsageWatch watch(time, log);
+  server::UsageWatch watch(time, log, place);
   watch.set_snapshot(offline.shared_snapshot());
-  watch.start(place);
+  watch.start();
   watch.stop();  // once all is added
   watch.join();
   WEIR_TRY_ASSIGN(report, usage::ask(*store, {.before_ms = time.unix_ms() + usage::day_ms,

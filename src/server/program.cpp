@@ -174,7 +174,7 @@ Program::Program(Options options, config::Loaded loaded)
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       health_(wall_, gate_, log_),
-      usage_(wall_, log_),
+      usage_(wall_, log_, {data_directory_, loaded_.config.ledger.store}),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
@@ -222,7 +222,7 @@ Result<> Program::start() {
   restore_limits();
   begin_day();
   health_.start(instance_.folder());
-  if (!instance_.folder().empty()) usage_.start({data_directory_, config.ledger.store});
+  if (!instance_.folder().empty()) usage_.start();
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -317,21 +317,21 @@ Result<> Program::follow_limits() {
 /// brought up to date first, which is little unless somebody took them away.
 void Program::restore_limits() {
   if (instance_.folder().empty() || !limits_.has_windows()) return;
-  const UsagePlace place{data_directory_, loaded_.config.ledger.store};
-  Result<> restored = restore_limits(place);
-  if (!restored && place.is_remote()) {
+  Result<> restored = usage_.catch_up();
+  if (restored) restored = restore_used();
+  if (!restored && !loaded_.config.ledger.store.empty()) {
     // What others have spent that share the store is not known then.
     log_.warn("limits", "what was spent before the start is added up from this ledger alone",
               {{"reason", restored.error().message}});
-    restored = restore_limits({data_directory_});
+    restored = usage_.catch_up_alone();
+    if (restored) restored = restore_used();
   }
   if (restored) return;
   log_.error("limits", "what was spent before the start is not known",
              {{"reason", restored.error().message}});
 }
 
-Result<> Program::restore_limits(const UsagePlace& place) {
-  WEIR_TRY(usage_.catch_up(place));
+Result<> Program::restore_used() {
   Result<> restored;
   const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
     if (!restored) return std::nullopt;
@@ -654,6 +654,7 @@ admin::ProcessFacts Program::process_facts() const {
   facts.reservations_open = limits_.open_reservations();
   facts.reservations_leaked = limits_.leaked();
   if (ledger_) facts.ledger = &ledger_->spool().figures();
+  facts.is_usage_store_down = usage_.is_down();
   return facts;
 }
 

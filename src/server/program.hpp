@@ -132,7 +132,7 @@ class Program {
   [[nodiscard]] const std::string& new_client_key() const { return new_client_key_; }
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] HealthWatch& health() { return health_; }
-  [[nodiscard]] const UsageWatch& usage() const { return usage_; }
+  [[nodiscard]] UsageWatch& usage() { return usage_; }
   [[nodiscard]] ResponseArchive& responses() { return responses_; }
   [[nodiscard]] Idempotency& idempotency() { return idempotency_; }
   [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
@@ -144,7 +144,7 @@ class Program {
   [[nodiscard]] std::unique_ptr<ledger::Ledger> make_ledger(const config::LedgerSettings& settings);
   Result<> follow_limits();
   void restore_limits();
-  Result<> restore_limits(const UsagePlace& place);
+  Result<> restore_used();
   Result<> open_listeners(const config::Config& config);
   void set_limits(const config::Config& config);
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);

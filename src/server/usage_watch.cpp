@@ -24,22 +24,25 @@ UsageWatch::~UsageWatch() {
   join();
 }
 
-void UsageWatch::start(UsagePlace place) {
-  go_to(std::move(place));
+void UsageWatch::start() {
+  if (open_at_ != place_) close();
+  open_at_ = place_;
   thread_ = std::thread([this] { run(); });
 }
 
-/// What was opened elsewhere is of no use there.
-void UsageWatch::go_to(UsagePlace place) {
-  if (place == place_) return;
-  place_ = std::move(place);
-  reader_.reset();
-  store_.reset();
+Result<> UsageWatch::catch_up() { return catch_up_at(place_); }
+
+Result<> UsageWatch::catch_up_alone() { return catch_up_at({place_.data_directory}); }
+
+Result<> UsageWatch::catch_up_at(const UsagePlace& place) {
+  close();
+  open_at_ = place;
+  return add_all();
 }
 
-Result<> UsageWatch::catch_up(const UsagePlace& place) {
-  go_to(place);
-  return add_all();
+void UsageWatch::close() {
+  reader_.reset();
+  store_.reset();
 }
 
 Result<std::optional<policy::WindowUse>> UsageWatch::used(std::string_view window) {
@@ -68,9 +71,14 @@ void UsageWatch::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<std::unique_ptr<usage::Store>> UsageWatch::sums() const {
-  if (is_down_) return Error(ErrorCode::store_unavailable, "the sums can't be reached at present");
-  return open_usage_store(place_);
+Result<std::unique_ptr<usage::Store>> UsageWatch::sums() {
+  if (is_down_ || is_doubted_) {
+    return Error(ErrorCode::store_unavailable, "the sums can't be reached at present");
+  }
+  auto opened = open_usage_store(place_);
+  // The thread has nothing to ask while nothing is to be added, and wouldn't notice.
+  if (!opened) is_doubted_ = true;
+  return opened;
 }
 
 /// Once as it stops, once as it goes on.
@@ -85,11 +93,13 @@ void UsageWatch::note(const Result<>& added) {
 void UsageWatch::run() {
   for (;;) {
     std::chrono::milliseconds pause = look_every;
-    const Result<> added = add_all();
+    if (is_doubted_) close();  // what is open says nothing about what can be opened
+    Result<> added = add_all();
+    if (added) added = forget_old();
     note(added);
+    is_doubted_ = false;
     if (!added) {
-      reader_.reset();
-      store_.reset();
+      close();
       pause = try_again_after;
     }
     std::unique_lock lock(mutex_);
@@ -104,13 +114,13 @@ Result<> UsageWatch::add_all() {
     WEIR_TRY_ASSIGN(more, add_some());
     may_be_more = more;
   }
-  return forget_old();
+  return {};
 }
 
 Result<> UsageWatch::open() {
-  WEIR_TRY_ASSIGN(opened, open_usage_store(place_));
+  WEIR_TRY_ASSIGN(opened, open_usage_store(open_at_));
   WEIR_TRY_ASSIGN(position, opened->position());
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place_.data_directory, position));
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(open_at_.data_directory, position));
   store_ = std::move(opened);
   position_ = std::move(position);
   reader_.emplace(std::move(reader));

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "engine/snapshot.hpp"
 #include "ledger/reader.hpp"
@@ -26,28 +27,34 @@ namespace weir::server {
 /// `set_snapshot` and `stop` are for any thread.
 class UsageWatch {
  public:
-  UsageWatch(const pipeline::WallClock& wall, Log& log) : wall_(wall), log_(log) {}
+  UsageWatch(const pipeline::WallClock& wall, Log& log, UsagePlace place)
+      : wall_(wall), log_(log), place_(std::move(place)), open_at_(place_) {}
   ~UsageWatch();
   UsageWatch(const UsageWatch&) = delete;
   UsageWatch& operator=(const UsageWatch&) = delete;
 
   /// Adds up what there is, so that `used` answers for all calls until now. Before `start`.
-  Result<> catch_up(const UsagePlace& place);
+  Result<> catch_up();
+  /// The same in a file of the data directory, where a database can't be reached.
+  Result<> catch_up_alone();
   /// What was taken of a window of a quota or budget. After `catch_up`, before `start`.
   Result<std::optional<policy::WindowUse>> used(std::string_view window);
-  void start(UsagePlace place);
+  void start();
   void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
   /// What was written until now is still added.
   void stop();
   void join();
 
-  /// Where the sums are, for whoever wants to know them. Errors: `store_unavailable`, at once while
-  /// the thread has found that they can't be reached (D-1). After `start`.
-  Result<std::unique_ptr<usage::Store>> sums() const;
+  /// Where the sums are, for whoever wants to know them. Any thread. Errors: `store_unavailable`,
+  /// at once when it is known that they can't be reached (D-1).
+  Result<std::unique_ptr<usage::Store>> sums();
+  /// Any thread.
+  [[nodiscard]] bool is_down() const { return is_down_; }
 
  private:
   void run();
-  void go_to(UsagePlace place);
+  Result<> catch_up_at(const UsagePlace& place);
+  void close();
   Result<> add_all();
   Result<> open();
   void note(const Result<>& added);
@@ -58,8 +65,10 @@ class UsageWatch {
 
   const pipeline::WallClock& wall_;
   Log& log_;
-  UsagePlace place_;
+  const UsagePlace place_;
+  UsagePlace open_at_;
   std::atomic<bool> is_down_ = false;
+  std::atomic<bool> is_doubted_ = false;  ///< another could not reach them
 
   std::mutex mutex_;  ///< of the next three
   std::condition_variable wakes_;

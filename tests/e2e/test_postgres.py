@@ -100,6 +100,12 @@ def requests(weir: Weir) -> int:
     return answer.json["total"]["requests"] if answer.status == 200 else -1
 
 
+def up(weir: Weir) -> int:
+    lines = weir.admin("GET", "/metrics").body.decode().splitlines()
+    (value,) = [line.split()[1] for line in lines if line.startswith("weir_usage_store_up ")]
+    return int(value)
+
+
 def check_books(server: Postgres, database: str, weir: Weir, upstream: Upstream) -> None:
     """No row is lost or doubled: sums, calls and attempts are what the provider has served."""
     served = len(upstream.calls)
@@ -212,8 +218,10 @@ def test_d1_hung_it_delays_nobody_and_loses_nothing(server, database, upstream):
         ask(weir, 3)
         eventually(lambda: requests(weir) == 3)
         server.pause()
-        ask(weir)  # something to add
+        # Nothing is to be added: whoever asks is the first to notice.
+        assert requests(weir) == -1
         eventually(lambda: STOPPED in weir.log(), CATCH_UP_SECONDS_MAX)
+        assert up(weir) == 0
         begin = time.monotonic()
         ask(weir, 20)
         # Each would have waited for two seconds.
@@ -227,6 +235,7 @@ def test_d1_hung_it_delays_nobody_and_loses_nothing(server, database, upstream):
         server.resume()
         check_books(server, database, weir, upstream)
         assert (weir.log().count(STOPPED), weir.log().count(GOES_ON)) == (1, 1)
+        assert up(weir) == 1
 
 
 def test_d2_what_a_killed_gateway_had_not_stored_is_stored_later(server, database, upstream):
