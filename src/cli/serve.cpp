@@ -114,7 +114,7 @@ std::string greeting(server::Program& program, const std::vector<std::string>& n
   const auto snapshot = program.snapshot();
   const config::Config& config = snapshot->config();
   const bool is_tls = !config.tls.cert.empty();
-  const net::ListenAddress address = program.client_address();
+  const net::ListenAddress& address = program.client_address();
   const std::string url = shown_address(address, is_tls);
   std::string text = "weir " + std::string(version()) + " listens on " + url;
   if (HostPort{address.host, address.port}.is_any()) text += " and every other address";

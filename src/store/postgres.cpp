@@ -87,8 +87,9 @@ std::int64_t PostgresRows::integer(int row, int column) const {
   const std::string_view bytes = text(row, column);
   if (bytes.empty()) return 0;
   // Big-endian, of 2, 4 or 8 bytes.
-  auto value = static_cast<std::uint64_t>(static_cast<signed char>(bytes.front()));
-  for (const char byte : bytes.substr(1)) value = value << 8U | static_cast<unsigned char>(byte);
+  const bool is_negative = (static_cast<unsigned char>(bytes.front()) & 0x80U) != 0;
+  std::uint64_t value = is_negative ? ~std::uint64_t{0} : 0;
+  for (const char byte : bytes) value = value << 8U | static_cast<unsigned char>(byte);
   return static_cast<std::int64_t>(value);
 }
 

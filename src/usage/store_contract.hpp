@@ -248,7 +248,7 @@ TEST_P(StoreContract, WhatIsAddedAgainWithMoreAddsOnlyThat) {
 // Clients choose their own names of users and tags.
 TEST_P(StoreContract, TakesEveryTextThatAClientCanSend) {
   ledger::CallRecord odd = call("a", noon, 3);
-  odd.user = std::string("a\0b\"\\{},\n\x01\xff\xed\xa0\x80", 15);
+  odd.user = std::string("a\0b\"\\{},\n\x01\xff\xed\xa0\x80", 14);
   odd.tags = {"\xf0\x9f\x8c\x8a", std::string(5'000, 'x')};
   odd.windows = {"user:" + odd.user + ":total"};
   add({odd});
