@@ -38,6 +38,32 @@ def node(weir: Weir, model: str, check: str):
 # JavaScript --------------------------------------------------------------------------------------------
 
 
+def test_openais_sdk_on_responses(gateway, dialect):
+    assert node(gateway, f"{dialect}/m", "responsesAnswer") == {
+        "text": "echo: hello there", "status": "completed", "output": 42,
+    }  # fmt: skip
+    assert node(gateway, f"{dialect}/m", "responsesStream") == {
+        "text": "echo: one two three", "same": True, "inPieces": True,
+    }  # fmt: skip
+
+
+# The scripted server of the dialect itself keeps no conversation.
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "gemini", "ollama"])
+def test_openais_sdk_on_responses_with_tools(gateway, dialect):
+    assert node(gateway, f"{dialect}/m", "responsesTools") == {"text": TOOL_ANSWER}
+
+
+def test_openais_sdk_on_azure(gateway, dialect):
+    assert node(gateway, f"{dialect}/m", "azureChat") == {
+        "text": "echo: hello there", "streamed": "echo: hello there",
+    }  # fmt: skip
+
+
+def test_openais_sdk_on_azure_embeds(gateway):
+    vectors = [answers.vector_of("abc"), answers.vector_of("x")]
+    assert node(gateway, "openai/m", "azureEmbed") == vectors
+
+
 def test_anthropics_sdk(gateway, dialect):
     assert node(gateway, f"{dialect}/m", "anthropicChat") == {
         "text": "echo: hello there", "stop": "end_turn", "output": 42, "hasRequestId": True,
@@ -124,6 +150,12 @@ def test_vercels_framework_streams(gateway, dialect, check):
 def test_langchain_runs_tools(gateway, dialect):
     assert node(gateway, f"{dialect}/m", "langchain") == {
         "text": TOOL_ANSWER, "cities": ["Oslo", "Rome"],
+    }  # fmt: skip
+
+
+def test_langchain_streams(gateway, dialect):
+    assert node(gateway, f"{dialect}/m", "langchainStream") == {
+        "text": "echo: one two three", "inPieces": True,
     }  # fmt: skip
 
 

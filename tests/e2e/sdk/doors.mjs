@@ -14,6 +14,7 @@ import { tool as langchainTool } from '@langchain/core/tools';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, stepCountIs, streamText, tool } from 'ai';
 import { Ollama } from 'ollama';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { z } from 'zod';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;  // they would go to the output
@@ -28,6 +29,15 @@ const anthropicAsk = (text) => ({
 });
 const anthropicText = (message) =>
   message.content.filter((block) => block.type === 'text').map((block) => block.text).join('');
+
+const openai = new OpenAI({
+  baseURL: `${url}/v1`, apiKey: 'sk-any', maxRetries: 0, timeout: 20_000,
+});
+const responsesTools = [{ type: 'function', name: 'weather', parameters: city, strict: false }];
+
+const azure = new AzureOpenAI({
+  endpoint: url, apiKey: 'sk-any', apiVersion: '2024-10-21', deployment: model, maxRetries: 0,
+});
 
 const google = new GoogleGenAI({ apiKey: 'sk-any', httpOptions: { baseUrl: url } });
 const googleTools = [{ functionDeclarations: [{ name: 'weather', parametersJsonSchema: city }] }];
@@ -192,6 +202,52 @@ const checks = {
     return (await ollama.list()).models.map(({ name }) => name);
   },
 
+  async responsesAnswer() {
+    const answer = await openai.responses.create({ model, input: 'hello there' });
+    const { status, usage, output_text: text } = answer;
+    return { text, status, output: usage.output_tokens };
+  },
+
+  async responsesStream() {
+    const stream = openai.responses.stream({ model, input: 'one two three' });
+    let text = '', pieces = 0;
+    for await (const event of stream) {
+      if (event.type !== 'response.output_text.delta') continue;
+      text += event.delta;
+      pieces += 1;
+    }
+    const final = await stream.finalResponse();
+    return { text, same: final.output_text === text, inPieces: pieces > 1 };
+  },
+
+  async responsesTools() {
+    const asked = { model, tools: responsesTools };
+    const first = await openai.responses.create({ ...asked, input: order });
+    const results = first.output.filter((item) => item.type === 'function_call').map((call) => ({
+      type: 'function_call_output', call_id: call.call_id,
+      output: rain(JSON.parse(call.arguments).city),
+    }));
+    const second = await openai.responses.create({
+      ...asked, input: results, previous_response_id: first.id,
+    });
+    return { text: second.output_text };
+  },
+
+  async azureChat() {
+    const messages = [{ role: 'user', content: 'hello there' }];
+    const whole = await azure.chat.completions.create({ messages });
+    let streamed = '';
+    for await (const chunk of await azure.chat.completions.create({ messages, stream: true })) {
+      streamed += chunk.choices[0]?.delta?.content ?? '';
+    }
+    return { text: whole.choices[0].message.content, streamed };
+  },
+
+  async azureEmbed() {
+    const answer = await azure.embeddings.create({ model, input: ['abc', 'x'] });
+    return answer.data.map(({ embedding }) => embedding);
+  },
+
   // Vercel's provider for OpenAI speaks the Responses API unless told otherwise.
   vercelResponses: () =>
     vercelLoop(vercelOpenAi().responses(model), { openai: { store: false } }),
@@ -199,6 +255,18 @@ const checks = {
   vercelChat: () => vercelLoop(vercelOpenAi().chat(model)),
   vercelAnthropic: () => vercelLoop(vercelAnthropic()(model)),
   vercelAnthropicStream: () => vercelStream(vercelAnthropic()(model)),
+
+  async langchainStream() {
+    const llm = new ChatOpenAI({
+      model, apiKey: 'sk-any', maxRetries: 0, configuration: { baseURL: `${url}/v1` },
+    });
+    let text = '', pieces = 0;
+    for await (const chunk of await llm.stream('one two three')) {
+      text += chunk.content;
+      pieces += chunk.content ? 1 : 0;
+    }
+    return { text, inPieces: pieces > 1 };
+  },
 
   async langchain() {
     const cities = [];
