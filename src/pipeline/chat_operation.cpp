@@ -19,10 +19,10 @@
 namespace weir::pipeline {
 namespace {
 
-/// Quirks that concern how answers are read, not how requests are written.
+/// Quirks that concern how answers are read, or what a client of the same dialect says anyway.
 constexpr wire::Quirks reading_quirks = wire::Quirk::reasoning_outside_completion |
                                         wire::Quirk::reasoning_effort_hint |
-                                        wire::Quirk::replay_reasoning;
+                                        wire::Quirk::takes_top_k | wire::Quirk::replay_reasoning;
 
 /// What models without sampling refuse, by the names of the client's dialect.
 std::span<const std::string_view> sampling_members(wire::Dialect client) {

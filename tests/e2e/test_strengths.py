@@ -221,6 +221,22 @@ def test_a_vllms_own_parameters_reach_it(role):
             assert own.items() <= sent.items() and sent["messages"][0]["role"] == "system"
 
 
+@pytest.mark.parametrize("path, body", [
+    ("/v1/messages", {"model": "vllm/m", "max_tokens": 9, "top_k": 7, "messages": user("x")}),
+    ("/v1beta/models/vllm/m:generateContent",
+     {"contents": [{"parts": [{"text": "x"}]}], "generationConfig": {"topK": 7}}),
+    ("/api/chat",
+     {"model": "vllm/m", "messages": user("x"), "options": {"top_k": 7}, "stream": False}),
+])  # fmt: skip
+def test_clients_of_other_dialects_say_top_k_to_a_vllm(path, body):
+    with Upstream("openai") as upstream:
+        provider = {**upstream.provider, "type": "vllm", "detect": "off"}
+        with Weir({"providers": {"vllm": provider}}) as gateway:
+            answer = post(gateway, path, body)
+            assert answer.status == 200 and "x-weir-dropped" not in answer.headers, answer.headers
+            assert upstream.calls[0].json["top_k"] == 7
+
+
 def test_the_load_a_vllm_tells_of_decides_which_is_least_busy():
     with Upstream("openai") as busy, Upstream("openai") as idle:
         providers = {

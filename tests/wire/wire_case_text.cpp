@@ -37,6 +37,7 @@ constexpr std::array quirk_names{
     QuirkName{"no_user", Quirk::no_user},
     QuirkName{"required_is_any", Quirk::required_is_any},
     QuirkName{"reasoning_effort_hint", Quirk::reasoning_effort_hint},
+    QuirkName{"takes_top_k", Quirk::takes_top_k},
 };
 
 constexpr std::array<std::string_view, 12> event_names{"start",

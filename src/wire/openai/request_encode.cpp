@@ -357,7 +357,8 @@ class RequestWriter {
       write_hint("temperature", names_.temperature, sampling.temperature, takes_sampling());
     }
     write_hint("top_p", names_.top_p, sampling.top_p, takes_sampling());
-    write_hint("top_k", names_.top_k, sampling.top_k, is_native_ && takes_sampling());
+    const bool takes_top_k = is_native_ || has_quirk(Quirk::takes_top_k);
+    write_hint("top_k", names_.top_k, sampling.top_k, takes_top_k && takes_sampling());
     const bool takes_penalties = takes_sampling() && !has_quirk(Quirk::no_penalties);
     write_hint("presence_penalty", names_.presence_penalty, sampling.presence_penalty,
                takes_penalties);
