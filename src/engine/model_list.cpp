@@ -85,7 +85,8 @@ std::int64_t context_in(json::Value entry) {
            {"context_window"},       // Groq
            {"max_context_length"},   // Mistral, LM Studio
            {"inputTokenLimit"},      // Gemini
-           {"meta", "n_ctx_train"},  // llama.cpp
+           {"meta", "n_ctx"},        // llama.cpp: of one of its slots
+           {"meta", "n_ctx_train"},  // its older versions
        }) {
     const std::int64_t tokens = tokens_at(entry, path);
     if (tokens > 0) return tokens;

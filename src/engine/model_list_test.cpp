@@ -74,6 +74,7 @@ TEST(ModelList, EndsAtItsLimit) {
 TEST(ModelList, TakesTheWindowFromWhereverTheServerTellsIt) {
   EXPECT_EQ(only(R"({"id":"m","max_model_len":32768})").context_tokens, 32'768) << "vLLM";
   EXPECT_EQ(only(R"({"id":"m","meta":{"n_ctx_train":8192}})").context_tokens, 8'192) << "llama.cpp";
+  EXPECT_EQ(only(R"({"id":"m","meta":{"n_ctx_train":8192,"n_ctx":4096}})").context_tokens, 4'096);
   EXPECT_EQ(only(R"({"id":"m","context_window":131072})").context_tokens, 131'072) << "Groq";
   EXPECT_EQ(
       only(R"({"id":"m","max_context_length":40000,"loaded_context_length":4096})").context_tokens,

@@ -265,6 +265,7 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
     reply.retry_after = milliseconds(*fault.retry_after_ms);
   }
   reply.should_retry = should_retry_;
+  reply.is_beside_model = operation_.is_beside_model();
   AttemptEnd end;
   if (relay_) end.facts.usage = relay_->facts().usage;
   end.verdict = policy::classify(reply);

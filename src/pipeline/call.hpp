@@ -99,6 +99,8 @@ class Operation : public Recycled {
   [[nodiscard]] virtual bool may_hedge() const { return true; }
   /// It refers to something that only one provider has (F-8).
   [[nodiscard]] virtual bool is_pinned() const { return false; }
+  /// It is no answer of the model: who has no such thing may well have the model.
+  [[nodiscard]] virtual bool is_beside_model() const { return false; }
   /// What becomes of the sealed thoughts that it carries: those who can read them come first, and
   /// others get it without (F-8).
   [[nodiscard]] virtual SealFate seal_fate(const Target& target) const {

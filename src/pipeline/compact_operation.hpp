@@ -36,6 +36,7 @@ class CompactOperation final : public Operation {
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool may_hedge() const override { return false; }
   [[nodiscard]] bool is_pinned() const override { return is_pinned_; }
+  [[nodiscard]] bool is_beside_model() const override { return true; }
   [[nodiscard]] SealFate seal_fate(const Target& target) const override {
     return chat_.seal_fate(target);
   }

@@ -42,6 +42,7 @@ class CountOperation final : public Operation {
   [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 0; }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 0; }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
+  [[nodiscard]] bool is_beside_model() const override { return true; }
 
  private:
   static Result<std::unique_ptr<CountOperation>> make_of_prompt(wire::Dialect client,

@@ -42,6 +42,7 @@ class KeptResponseOperation final : public Operation {
   [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }
   [[nodiscard]] bool may_hedge() const override { return false; }
   [[nodiscard]] bool is_pinned() const override { return true; }
+  [[nodiscard]] bool is_beside_model() const override { return true; }
 
  private:
   Ask ask_;

@@ -506,6 +506,10 @@ void obey(std::optional<bool> should_retry, Classified& result) {
 Classified classify(const UpstreamReply& reply) {
   const Seen seen = look_at(reply);
   Classified result = row_of(judge(seen), seen.wait);
+  if (result.failure == FailureClass::not_found && reply.is_beside_model) {
+    result = row_of(FailureClass::request);
+    result.next_target = NextTarget::yes;
+  }
   obey(reply.should_retry, result);
   return result;
 }

@@ -22,6 +22,9 @@ struct UpstreamReply {
   std::string_view param = {};
   std::optional<std::chrono::milliseconds> retry_after = {};  ///< from a header or the body
   std::optional<bool> should_retry = {};                      ///< `x-should-retry`
+  /// It was asked for something that not every server of its dialect has, or that is gone some day:
+  /// its 404 says nothing about the model.
+  bool is_beside_model = false;
 };
 
 /// What it means, with the provider's own oddities and wishes already worked in.

@@ -355,6 +355,20 @@ TEST(Classify, C0WhatATargetCannotTakeGoesToTheNext) {
 
 // What the caller sent must not look like the model's absence: that cools a target for everyone.
 // The words are those of the vendors' own refusals.
+// Such as an answer that is kept no longer, at a server that keeps none.
+TEST(Classify, A404ToWhatIsNotTheModelsIsNoWordAboutTheModel) {
+  UpstreamReply reply{.provider = "llamacpp", .status = 404, .code = "404"};
+  reply.type = "not_found_error";
+  reply.message = "File Not Found";
+  EXPECT_EQ(classify(reply).failure, F::not_found);
+  reply.is_beside_model = true;
+  const Classified seen = classify(reply);
+  EXPECT_EQ(seen.failure, F::request);
+  EXPECT_EQ(seen.code, E::upstream_rejected);
+  EXPECT_EQ(seen.cooldown, CooldownScope::none);
+  EXPECT_EQ(seen.next_target, NextTarget::yes);
+}
+
 TEST(Classify, F8KnowsARefusedSealWhoeverRefusesIt) {
   const auto is_seal = [](int status, std::string_view code, std::string_view message) {
     const Classified result = classify({.status = status, .code = code, .message = message});

@@ -281,3 +281,15 @@ def test_tokens_are_counted_by_weir_where_the_target_fails_to(upstreams):
         body = {"model": "responses/m", "input": "hello"}
         answer = gateway.post("/v1/responses/input_tokens", body)
         assert answer.status == 200 and 1 < answer.json["input_tokens"] < 40
+        upstreams["responses"].forget()
+        assert gateway.chat("responses/m", "hello").status == 200
+
+
+def test_a_server_without_compaction_goes_on_with_its_chats(upstreams):
+    with own_gateway(upstreams) as gateway:
+        upstreams["responses"].always(fault.status(404))
+        body = {"model": "responses/m", "input": "hello"}
+        refused = gateway.post("/v1/responses/compact", body)
+        assert (refused.status, refused.error["retryable"]) == (404, False)
+        upstreams["responses"].forget()
+        assert gateway.chat("responses/m", "hello").status == 200
