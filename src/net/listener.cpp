@@ -110,8 +110,12 @@ void Listener::finish() {
   ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
   for (;;) {
     Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!accepted.is_open()) break;
-    on_accept_(std::move(accepted));
+    if (accepted.is_open()) {
+      on_accept_(std::move(accepted));
+    } else if (errno != ECONNABORTED && errno != EPROTO && errno != EINTR) {
+      break;  // nobody waits any more, or there is no room; one that has gone says nothing of
+              // others
+    }
   }
   close();
 }
