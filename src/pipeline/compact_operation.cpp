@@ -2,7 +2,6 @@
 #include "pipeline/compact_operation.hpp"
 
 #include "pipeline/codecs.hpp"
-#include "pipeline/kept_response_operation.hpp"
 #include "wire/fault.hpp"
 
 namespace weir::pipeline {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "pipeline/chat_operation.hpp"
+#include "pipeline/kept_response_operation.hpp"
 
 namespace weir::pipeline {
 
@@ -23,7 +24,7 @@ class CompactOperation final : public Operation {
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& /*target*/) const override { return false; }
   [[nodiscard]] const Target& variant_of(const Target& target) const override {
-    return target.on_responses ? *target.on_responses : target;
+    return responses_variant(target);
   }
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;

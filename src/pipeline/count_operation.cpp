@@ -27,8 +27,7 @@ std::string_view count_member(wire::Dialect client) {
 
 /// The same model where it speaks the client's dialect.
 const Target& counting_variant(wire::Dialect client, const Target& target) {
-  const bool is_elsewhere = client == wire::Dialect::openai_responses && target.on_responses;
-  return is_elsewhere ? *target.on_responses : target;
+  return client == wire::Dialect::openai_responses ? responses_variant(target) : target;
 }
 
 bool can_count(wire::Dialect client, const Target& target) {

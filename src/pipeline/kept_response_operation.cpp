@@ -61,6 +61,10 @@ std::optional<std::string> KeptResponseOperation::lacks(const Target& target) co
   return "no kept responses here";
 }
 
+const Target& responses_variant(const Target& target) {
+  return target.on_responses ? *target.on_responses : target;
+}
+
 std::string response_path(const Target& target, std::string_view rest, std::string_view query) {
   const std::string_view api = target.chat_path;
   const auto question = api.find('?');

@@ -8,6 +8,9 @@
 
 namespace weir::pipeline {
 
+/// The same model where it speaks the Responses dialect, if it does.
+const Target& responses_variant(const Target& target);
+
 /// The path of what lies behind the one for a target's chats: `rest` is `/resp_1/input_items` or
 /// the like. `query` has no question mark, and may be empty.
 std::string response_path(const Target& target, std::string_view rest, std::string_view query);
@@ -29,7 +32,7 @@ class KeptResponseOperation final : public Operation {
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& /*target*/) const override { return false; }
   [[nodiscard]] const Target& variant_of(const Target& target) const override {
-    return target.on_responses ? *target.on_responses : target;
+    return responses_variant(target);
   }
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
