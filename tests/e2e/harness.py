@@ -46,6 +46,19 @@ def free_port() -> int:
             return port
 
 
+def make_certificate(folder: pathlib.Path) -> dict[str, str]:
+    """A key and a certificate that nobody else has signed, as files: `tls` of a configuration."""
+    files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,DNS:models.example.com,IP:127.0.0.1",
+         "-keyout", files["key"], "-out", files["cert"]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return files
+
+
 def user(text: Any) -> list[dict[str, Any]]:
     """The shortest conversation."""
     return [{"role": "user", "content": text}]

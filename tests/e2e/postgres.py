@@ -18,11 +18,12 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from harness import free_port
 
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
 USER = "weir"
@@ -38,12 +39,6 @@ SETTINGS = {
     "dynamic_shared_memory_type": "mmap",
     "log_min_messages": "warning",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def owner() -> pwd.struct_passwd | None:

@@ -3,11 +3,10 @@
 
 import json
 import ssl
-import subprocess
 
 import pytest
 
-from harness import Weir, free_port, run_weir, user
+from harness import Weir, free_port, make_certificate, run_weir, user
 from upstream import Upstream, status
 
 EXIT_CONFIG = 78
@@ -197,18 +196,11 @@ def test_a_provider_that_is_mocked_keeps_its_names_and_is_never_called(upstream)
 
 def test_a_private_ca_is_trusted_for_its_provider_only(tmp_path):
     """TLS to upstreams is always verified: a certificate of an unknown maker is no provider."""
-    files = {name: str(tmp_path / name) for name in ("cert.pem", "key.pem")}
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", files["key.pem"], "-out", files["cert.pem"]],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    files = make_certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(files["cert.pem"], files["key.pem"])
+    context.load_cert_chain(files["cert"], files["key"])
     with Upstream("openai", tls=context) as upstream:
-        trusting = {**upstream.provider, "ca_file": files["cert.pem"]}
+        trusting = {**upstream.provider, "ca_file": files["cert"]}
         providers = {"trusting": trusting, "plain": upstream.provider}
         with Weir({"providers": providers}) as weir:
             assert weir.chat("trusting/m", "hello").status == 200

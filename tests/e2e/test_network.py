@@ -20,7 +20,15 @@ import urllib.request
 from typing import Any
 
 import pytest
-from harness import BINARY, Weir, clean_environment, eventually, free_port, user
+from harness import (
+    BINARY,
+    Weir,
+    clean_environment,
+    eventually,
+    free_port,
+    make_certificate,
+    user,
+)
 from upstream import Upstream
 
 LOGIN = "Basic " + base64.b64encode(b"ann:se@ret").decode()
@@ -28,16 +36,7 @@ LOGIN = "Basic " + base64.b64encode(b"ann:se@ret").decode()
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,DNS:models.example.com,IP:127.0.0.1",
-         "-keyout", files["key"], "-out", files["cert"]],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return files
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 class Proxy:

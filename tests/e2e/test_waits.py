@@ -18,6 +18,8 @@ from harness import (
     Weir,
     clean_environment,
     eventually,
+    free_port,
+    make_certificate,
     read_answers,
     run_weir,
     user,
@@ -64,19 +66,11 @@ class Took:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=localhost", "-keyout", folder / "key", "-out", folder / "cert"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return {"cert": str(folder / "cert"), "key": str(folder / "key")}
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_t1_a_tls_handshake_that_does_not_come_ends_the_connection(certificate, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config = {
         "listen": f"127.0.0.1:{port}",
         "admin": {"listen": "off"},
