@@ -95,7 +95,7 @@ TEST_F(MonitorTest, TokensPerSecondAreThoseOfTheTimeTheyTookToCome) {
   EXPECT_DOUBLE_EQ(*read(Window::minute).figures.tokens_per_second(), 20.0);
 }
 
-TEST_F(MonitorTest, TimeThatGoesBackChangesNothing) {
+TEST_F(MonitorTest, W2TimeThatGoesBackChangesNothing) {
   look(start + minute);
   meter_.note(good(1));
   look(start);

@@ -19,7 +19,7 @@ KeyEntropy counting() {
 }
 
 // The shape is a promise: people's scanners for leaked secrets search for it.
-TEST(ClientKey, HasItsShape) {
+TEST(ClientKey, Y1HasItsShape) {
   const std::string key = make_client_key(counting());
   ASSERT_EQ(key.size(), 8u + 12 + 1 + 32 + 6);
   EXPECT_EQ(key.substr(0, 8), "sk-weir-");
@@ -28,7 +28,7 @@ TEST(ClientKey, HasItsShape) {
   EXPECT_EQ(key.find_first_of("ilouABC", 8), std::string::npos);
 }
 
-TEST(ClientKey, IsKnownByItsChecksum) {
+TEST(ClientKey, Y2IsKnownByItsChecksum) {
   const std::string key = make_client_key(counting());
   EXPECT_TRUE(is_client_key(key));
   for (std::size_t i = 0; i < key.size(); ++i) {
@@ -42,7 +42,7 @@ TEST(ClientKey, IsKnownByItsChecksum) {
 }
 
 // Every bit of the entropy that is meant for the secret must reach it.
-TEST(ClientKey, UsesAllOfItsEntropy) {
+TEST(ClientKey, Y1UsesAllOfItsEntropy) {
   std::set<std::string> keys{make_client_key(KeyEntropy{})};
   for (std::size_t bit = 64; bit < 64 + 160; ++bit) {
     KeyEntropy entropy{};

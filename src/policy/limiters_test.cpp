@@ -142,7 +142,7 @@ TEST(Limiters, I4CountsNeverGoBelowZero) {
 }
 
 // Threads read their clocks before they queue for the lock.
-TEST(Limiters, TimeThatGoesBackwardsAdmitsNothingMore) {
+TEST(Limiters, W2TimeThatGoesBackwardsAdmitsNothingMore) {
   for (const Algorithm algorithm : windowed) {
     Limiter limiter(per_minute(10, algorithm));
     EXPECT_EQ(admitted_of(limiter, 20, at(61s)), 10);
@@ -150,7 +150,7 @@ TEST(Limiters, TimeThatGoesBackwardsAdmitsNothingMore) {
   }
 }
 
-TEST(Limiters, L13TheWallClockDecidesNothingBelowADay) {
+TEST(Limiters, L13W1TheWallClockDecidesNothingBelowADay) {
   for (const Algorithm algorithm : windowed) {
     Limiter limiter(per_minute(10, algorithm));
     Moment now = at(0s);

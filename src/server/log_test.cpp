@@ -30,7 +30,7 @@ TEST(Log, WritesForPeopleWhatTheyRead) {
 }
 
 // A client's text must not be able to make a second line, a field of its own, or move the cursor.
-TEST(Log, LetsNoTextOutOfItsPlace) {
+TEST(Log, G1LetsNoTextOutOfItsPlace) {
   const std::string evil = "x\",\"level\":\"info\"}\n{\"forged\":true}\r\x1b[2J\x7f\xff";
   const std::string line = json_of(evil, {{"model", evil}});
   json::Document document;
@@ -43,7 +43,7 @@ TEST(Log, LetsNoTextOutOfItsPlace) {
   }
 }
 
-TEST(Log, KeepsALineWithinItsBoundHoweverItIsEscaped) {
+TEST(Log, G1KeepsALineWithinItsBoundHoweverItIsEscaped) {
   const std::string many(100'000, '\x01');
   const std::string line = json_of(many, {{"a", many}, {"b", many}, {"c", many}});
   EXPECT_LE(line.size(), log_line_bytes_max);
@@ -63,7 +63,7 @@ TEST(Log, CutsBetweenCharacters) {
   EXPECT_NE(line.find("€…\""), std::string::npos);
 }
 
-TEST(Log, TakesSecretsOutOfMessagesAndFields) {
+TEST(Log, G3TakesSecretsOutOfMessagesAndFields) {
   Redactor redactor;
   redactor.set_secrets({"configured-secret-value"});
   const LogEvent event{config::LogLevel::info,

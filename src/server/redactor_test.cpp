@@ -6,21 +6,21 @@
 namespace weir::server {
 namespace {
 
-TEST(Redactor, LeavesOfAConfiguredSecretOnlyItsEnds) {
+TEST(Redactor, G3LeavesOfAConfiguredSecretOnlyItsEnds) {
   Redactor redactor;
   redactor.set_secrets({"plain-secret-with-no-prefix"});
   EXPECT_EQ(redactor.clean("a=plain-secret-with-no-prefix,b=plain-secret-with-no-prefix."),
             "a=plain…efix,b=plain…efix.");
 }
 
-TEST(Redactor, HidesTheLongerSecretWhole) {
+TEST(Redactor, G3HidesTheLongerSecretWhole) {
   Redactor redactor;
   redactor.set_secrets({"shared-begin-1", "shared-begin-1-and-the-rest"});
   EXPECT_EQ(redactor.clean("shared-begin-1-and-the-rest"), "share…rest");
 }
 
 // Upstream error texts quote keys that we don't have configured, for example the client's own.
-TEST(Redactor, KnowsKeysByTheirLook) {
+TEST(Redactor, G3KnowsKeysByTheirLook) {
   const Redactor redactor;
   EXPECT_EQ(redactor.clean("Incorrect API key provided: sk-proj-abcdefghijklmnop1234."),
             "Incorrect API key provided: sk-…1234.");

@@ -23,6 +23,8 @@ import tempfile
 import time
 from typing import Any, Iterator
 
+from canaries import leaks_of_gateway
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("WEIR_BIN", str(ROOT / "build/release/weir"))
 START_SECONDS_MAX = 30.0  # a sanitizer build on a busy machine
@@ -220,9 +222,11 @@ class Weir:
         status = self.stop()
         if kind is not None or status != 0:
             print(f"--- log of weir (ended with {status})\n{self.log()}\n---")
+        leaks = leaks_of_gateway(self.folder) if kind is None else []
         self._folder.cleanup()
         if kind is None:
             assert status == 0, f"weir ended with status {status}"
+        assert leaks == []
 
     def write_config(self, config: dict[str, Any] | str) -> None:
         if isinstance(config, dict):

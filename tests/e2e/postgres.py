@@ -46,6 +46,16 @@ def owner() -> pwd.struct_passwd | None:
     return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
 
 
+def rows_of(url: str, sql: str) -> list[list[str]]:
+    """What a statement gives, as text."""
+    done = subprocess.run(
+        [str(BINARIES / "psql"), "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", url, "-c", sql],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
 class Postgres:
     def __init__(self) -> None:
         self.port = free_port()
@@ -113,13 +123,7 @@ class Postgres:
 
     def sql(self, text: str, database: str = "weir") -> list[list[str]]:
         """The rows, as text."""
-        done = subprocess.run(
-            [str(BINARIES / "psql"), "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1",
-             self.url(database), "-c", text],
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        return rows_of(self.url(database), text)
 
     def create_database(self, name: str) -> str:
         """Its URL."""

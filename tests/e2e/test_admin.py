@@ -56,21 +56,21 @@ def test_providers_come_and_go_while_it_runs(weir):
         assert weir.chat("up/m", "hello").status == 200
 
 
-def test_the_admin_token_is_private(weir):
+def test_y8_the_admin_token_is_private(weir):
     file = weir.folder / "data" / "admin-token"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(file.read_text().strip()) >= 32
     assert weir.admin_token() not in weir.log()
 
 
-def test_the_admin_listener_serves_no_models_and_no_other_name(weir):
+def test_v2_the_admin_listener_serves_no_models_and_no_other_name(weir):
     body = {"model": "up/m", "messages": user("hello")}
     assert weir.admin("POST", "/v1/chat/completions", body).status == 404
     with Client(weir.admin_port, {"host": "evil.example"}) as client:
         assert client.request("GET", "/api/llm-providers").status == 403
 
 
-def test_a_listener_for_everyone_without_keys_makes_one_and_shows_it_once(upstream):
+def test_y8_a_listener_for_everyone_without_keys_makes_one_and_shows_it_once(upstream):
     weir = Weir({"providers": {"up": upstream.provider}})
     weir.config = {**weir.config, "listen": f"0.0.0.0:{weir.port}"}
     with weir:

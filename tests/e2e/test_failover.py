@@ -270,7 +270,7 @@ def test_the_context_error_keeps_its_name(broken):
         assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
 
 
-def test_upstream_texts_lose_secrets_before_the_client_sees_them(broken):
+def test_g3_upstream_texts_lose_secrets_before_the_client_sees_them(broken):
     broken.always(fault.status(400, f"key {broken.key} has no credit"))
     with Weir({"providers": {"a": broken.provider}}) as weir:
         answer = weir.chat("a/m", TEXT)

@@ -109,7 +109,7 @@ def test_m1_the_same_request_written_otherwise_is_the_same(upstream):
         assert len(upstream.calls) == 1
 
 
-def test_m1_a_key_belongs_to_its_caller_and_path(upstream):
+def test_m1_i9_a_key_belongs_to_its_caller_and_path(upstream):
     with gateway(upstream, keys=list(KEYS.values())) as weir:
         for headers in (bearer("ann"), bearer("bob")):
             answer = weir.post(CHAT, BODY, once("k", **headers))

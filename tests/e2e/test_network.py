@@ -17,6 +17,7 @@ import subprocess
 import termios
 import threading
 import urllib.request
+import warnings
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from harness import (
     eventually,
     free_port,
     make_certificate,
+    run_weir,
     user,
 )
 from upstream import Upstream
@@ -120,6 +122,89 @@ def test_the_listener_speaks_tls_by_its_certificate_and_key(certificate, tmp_pat
         with socket.create_connection(("127.0.0.1", port), timeout=30) as wire:
             wire.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200" not in wire.recv(4096)
+
+
+def old_tls(side: int) -> ssl.SSLContext:
+    """What only speaks TLS 1.1."""
+    context = ssl.SSLContext(side)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+def old_ciphers(side: int) -> ssl.SSLContext:
+    """What speaks TLS 1.2, but only with a cipher that is no AEAD."""
+    context = ssl.SSLContext(side)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
+    return context
+
+
+OLD = {"tls 1.1": old_tls, "no aead": old_ciphers}
+
+
+def handshake(port: int, context: ssl.SSLContext) -> str | None:
+    """The version that was agreed on; None: none was."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as wire:
+        try:
+            with context.wrap_socket(wire, server_hostname="localhost") as agreed:
+                return agreed.version()
+        except (ssl.SSLError, ConnectionError):
+            return None
+
+
+def server_of(certificate, context: ssl.SSLContext) -> ssl.SSLContext:
+    context.load_cert_chain(certificate["cert"], certificate["key"])
+    return context
+
+
+@pytest.mark.parametrize("old", OLD)
+def test_y10_the_listener_takes_no_old_tls(certificate, old):
+    weir = Weir(None)
+    weir.config = {"tls": certificate, "admin": {"listen": f"127.0.0.1:{weir.admin_port}"}}
+    port, weir.port = weir.port, weir.admin_port
+    weir.config["listen"] = f"127.0.0.1:{port}"
+    with weir:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            good = ssl.create_default_context(cafile=certificate["cert"])
+            good.minimum_version = good.maximum_version = version
+            assert handshake(port, good) == version.name.replace("_", ".")
+        assert handshake(port, OLD[old](ssl.PROTOCOL_TLS_CLIENT)) is None
+    # There are servers that do take it, so that the refusal was the gateway's.
+    with Upstream("openai", tls=server_of(certificate, OLD[old](ssl.PROTOCOL_TLS_SERVER))) as other:
+        assert handshake(other.port, OLD[old](ssl.PROTOCOL_TLS_CLIENT)) is not None
+
+
+@pytest.mark.parametrize("old", OLD)
+def test_y10_no_provider_is_reached_by_old_tls(certificate, old):
+    server = server_of(certificate, OLD[old](ssl.PROTOCOL_TLS_SERVER))
+    with Upstream("openai", tls=server) as upstream:
+        entry = {**upstream.provider, "base_url": f"https://localhost:{upstream.port}/v1"}
+        with Weir({"providers": {"up": {**entry, "ca_file": certificate["cert"]}}}) as weir:
+            assert weir.chat("up/m", "hello").error["code"] == "upstream_unreachable"
+        assert upstream.calls == []
+
+
+def test_y10_certificates_are_verified_and_there_is_no_switch(certificate, tmp_path):
+    server = server_of(certificate, ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+    with Upstream("openai", tls=server) as upstream:
+        entry = {**upstream.provider, "base_url": f"https://localhost:{upstream.port}/v1"}
+        unknown = {"up": entry}
+        switches = {"SSL_VERIFY": "off", "NODE_TLS_REJECT_UNAUTHORIZED": "0"}
+        with Weir({"providers": unknown}, environment=switches) as weir:
+            assert weir.chat("up/m", "hello").error["code"] == "upstream_unreachable"
+        assert upstream.calls == []
+        for switch in ("verify", "tls_verify", "insecure", "skip_verify", "ssl_verify"):
+            file = tmp_path / "weir.yaml"
+            file.write_text(json.dumps({"providers": {"up": {**entry, switch: False}}}))
+            run = run_weir("validate", "--config", str(file), folder=tmp_path)
+            assert run.returncode != 0 and switch in run.stderr, run
 
 
 def far(upstream: Upstream, scheme: str, **more: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 """Who may do what in the administration: every path of the registry with every role, and what is
 one's own with what is another's (rule V-1)."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -157,6 +158,91 @@ def test_j1_every_change_has_its_record(weir, tokens):
     assert other.key not in json.dumps(last)
     assert "providers.added" in added["after"] and "before" not in added
     assert added["address"] == "127.0.0.1" and added["request_id"].startswith("req_")
+
+
+# A valid change for every path that changes a setting, a key or a row.
+CHANGES = {
+    ("POST", "/api/llm-providers"): ("", {"name": "late", "type": "openai", "api_key": "sk-late-key"}),
+    ("PUT", "/api/llm-providers/{}"): ("spare", {"enabled": False}),
+    ("DELETE", "/api/llm-providers/{}"): ("spare", None),
+    ("POST", "/api/llm-providers/{}/reset"): ("up", None),
+    ("PUT", "/api/llm-providers/{}/circuit"): ("up", {"state": "forced_open"}),
+    ("PUT", "/api/default-model"): ("", {"model": "up/other"}),
+    ("PUT", "/api/routes/{}"): ("late", {"targets": ["up/other"]}),
+    ("DELETE", "/api/routes/{}"): ("spare", None),
+    ("PUT", "/api/tiers/{}"): ("late", {"model": "smart"}),
+    ("DELETE", "/api/tiers/{}"): ("fast", None),
+    ("PUT", "/api/tasks/{}"): ("late", {"model": "smart"}),
+    ("DELETE", "/api/tasks/{}"): ("sort", None),
+    ("PUT", "/api/strategy"): ("", {"strategy": "round_robin"}),
+    ("POST", "/api/config/save"): ("", None),
+    ("POST", "/api/reload"): ("", {"discard_changes": True}),
+    ("POST", "/api/keys"): ("", {"name": "late"}),
+    ("PUT", "/api/keys/{}"): ("KEY", {"name": "late"}),
+    ("POST", "/api/keys/{}/rotate"): ("KEY", {}),
+    ("DELETE", "/api/keys/{}"): ("KEY", None),
+    ("POST", "/api/users"): ("", {"name": "late"}),
+    ("PUT", "/api/users/{}"): ("ann", {"disabled": True}),
+    ("DELETE", "/api/users/{}"): ("ann", None),
+    ("POST", "/api/users/{}/token"): ("ann", None),
+    ("DELETE", "/api/users/{}/data"): ("ann", None),
+    ("PUT", "/api/teams/{}"): ("late", {}),
+    ("DELETE", "/api/teams/{}"): ("red", None),
+    ("POST", "/api/secrets/rotate-master"): ("", None),
+    ("PUT", "/api/secrets/{}"): ("late", {"value": "sk-late-secret"}),
+    ("DELETE", "/api/secrets/{}"): ("sealed", None),
+}
+# These change nothing that is the gateway's: a look, a question, a model on an upstream's disk.
+NO_CHANGES = {
+    ("POST", "/api/llm-providers/{}/detect"),
+    ("POST", "/api/explain"),
+    ("DELETE", "/api/delete"),
+}
+
+
+def state_of(weir):
+    """All that the changes above could change, as the administration shows it."""
+    shown = {}
+    for path in ("config", "routes", "keys", "users", "teams", "secrets"):
+        shown[path] = weir.admin("GET", "/api/" + path, token=True).json
+    providers = weir.admin("GET", "/api/llm-providers", token=True).json["providers"]
+    shown["providers"] = [(one["name"], one["circuit"]) for one in providers]
+    shown["master"] = (weir.folder / "data" / "master-key").read_text()
+    shown["file"] = weir.config_file.read_text()
+    return shown
+
+
+def test_i11_what_can_not_be_written_down_is_not_done(table):
+    paths = {row for row in table if row[0] != "GET"}
+    assert paths == set(CHANGES) | NO_CHANGES  # a new path is to be tried here, too
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(Upstream("openai"))
+        providers = {"up": upstream.provider, "spare": upstream.provider}
+        weir = stack.enter_context(Weir({"providers": providers}))
+        for method, path, body in (
+            ("PUT", "/api/routes/smart", {"targets": ["up/m"]}),
+            ("PUT", "/api/routes/spare", {"targets": ["up/m"]}),
+            ("PUT", "/api/tiers/fast", {"model": "smart"}),
+            ("PUT", "/api/tasks/sort", {"model": "smart"}),
+            ("PUT", "/api/teams/red", {}),
+            ("POST", "/api/users", {"name": "ann"}),
+            ("PUT", "/api/secrets/sealed", {"value": "sk-sealed-secret"}),
+        ):
+            answer = weir.admin(method, path, body, token=True)
+            assert answer.status == 200, (path, answer)
+        made = weir.admin("POST", "/api/keys", {"user": "ann"}, token=True).json
+        before = state_of(weir)
+        with sqlite3.connect(weir.folder / "data" / "identity.db") as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(FAIL, 'full'); END"
+            )
+        for (method, pattern), (name, body) in CHANGES.items():
+            path = pattern.replace("{}", made["record"]["id"] if name == "KEY" else name)
+            answer = weir.admin(method, path, body, token=True)
+            assert answer.status == 503, (method, path, answer)
+            assert state_of(weir) == before, (method, path)
+        headers = {"authorization": "Bearer " + made["key"]}
+        assert weir.chat("smart", "hello", headers).status == 200
 
 
 def test_j1_a_refusal_is_written_down(weir, tokens):

@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets: kept sealed, changed while it runs, and found nowhere they do not belong."""
 
-import base64
+import contextlib
+import itertools
 import json
 import pathlib
+import re
 import urllib.parse
 
-from harness import Answer, Client, Weir, run_weir, user
-from upstream import Upstream, status
+import pytest
 
-# The files that are there to hold a secret, readable by their owner alone.
-KEY_FILES = {"admin-token", "key-pepper", "master-key", "audit-key", "data-key", "client-key"}
+from canaries import contents, leaks
+from harness import Answer, Client, Weir, eventually, run_weir, user
+from postgres import PASSWORD, PASSWORD_IN_URL, Postgres, rows_of
+from test_alerts import Receiver
+from upstream import Upstream, status
 
 
 def bearer(token):
     return {"authorization": "Bearer " + token}
-
-
-def files_of(weir):
-    folder = weir.folder / "data"
-    return [file for file in folder.rglob("*") if file.is_file() and file.name not in KEY_FILES]
 
 
 def set_secret(weir, name, value):
@@ -38,8 +37,8 @@ def test_a_providers_key_can_be_kept_sealed():
         assert added.status == 200, added.body
         assert weir.chat("up/m", "hello").status == 200
         assert weir.admin("POST", "/api/config/save", token=True).status == 200
-        for file in [*files_of(weir), weir.config_file]:
-            assert upstream.key.encode() not in file.read_bytes(), file
+        places = {**contents(weir.folder / "data"), "file": weir.config_file.read_bytes()}
+        assert leaks({"key": upstream.key}, places) == []
         listed = weir.admin("GET", "/api/secrets", token=True)
         assert [secret["name"] for secret in listed.json["secrets"]] == ["up"]
         assert upstream.key not in listed.body.decode()
@@ -77,92 +76,197 @@ def test_a_key_that_is_refused_gives_way_to_the_next_one():
             assert len(sent) <= 7
 
 
-def encodings(secret: str) -> dict[str, bytes]:
-    raw = secret.encode()
-    return {
-        "plain": raw,
-        "base64": base64.b64encode(raw).rstrip(b"="),
-        "base64 of a header": base64.b64encode(b"x:" + raw)[4:-4],
-        "hex": raw.hex().encode(),
-        "upper hex": raw.hex().upper().encode(),
-        "url": urllib.parse.quote(secret, safe="").replace("-", "%2D").encode(),
-        "json": "".join(f"\\u{ord(c):04x}" for c in secret).encode(),
-        "reversed": raw[::-1],
-    }
+CLIENT_KEY = "canary-client-7Hq2Lw9Zx4Rt"
+CANARIES = {
+    "client key": CLIENT_KEY,
+    "provider key": "canary-provider-3Vb8Nm1Qs6Yd",
+    "added provider key": "canary-added-5Kc0Jf7Xp2Wg",
+    "sealed secret": "canary-sealed-9Td4Rz6Hm1Bv",
+    "provider header": "canary-header-2Gs7Ck5Nw8Lq",
+    "webhook secret": "canary-webhook-0Xe6Ub3Ma5Si",
+    "wrong bearer": "canary-bearer-6Pf3Xv0Zj9Mt",
+    "wrong x-api-key": "canary-xapi-1Yr8Dh4Vb7Kc",
+    "query key": "canary-query-8Wn5Qg2Ts0Jf",
+    "wrong admin token": "canary-admin-4Lm9Zx6Cr3Hp",
+}
+CHAT = "/v1/chat/completions"
+SAID = "canary-content-5Nd8Wq2Kb7Ze"
+# One request of each door that takes a model, and the header that its clients have their key in.
+DOORS = {
+    CHAT: ("authorization", {"messages": user(SAID)}),
+    "/v1/completions": ("authorization", {"prompt": SAID}),
+    "/v1/embeddings": ("authorization", {"input": SAID}),
+    "/v1/responses": ("authorization", {"input": SAID}),
+    "/v1/messages": ("x-api-key", {"messages": user(SAID), "max_tokens": 9}),
+    "/v1beta/models/MODEL:generateContent": (
+        "x-goog-api-key",
+        {"contents": [{"role": "user", "parts": [{"text": SAID}]}]},
+    ),
+    "/api/chat": ("authorization", {"messages": user(SAID), "stream": False}),
+    "/openai/deployments/MODEL/chat/completions?api-version=2024-10-21": (
+        "api-key",
+        {"messages": user(SAID)},
+    ),
+}
+COMMANDS = (
+    "providers", "models", "health", "limits", "usage", "usage --by key", "alerts", "explain up/m",
+    "log", "audit", "keys", "users", "teams", "secrets", "config show", "ledger verify",
+    "audit verify",
+)  # fmt: skip
 
 
-def test_g3_canaries_are_found_nowhere():
-    """Twelve secrets put wherever the program takes one, looked for in eight encodings in all that
-    it says and keeps."""
-    seen: list[bytes] = []
+numbers = itertools.count(1)
 
-    def note(answer: Answer) -> Answer:
-        seen.append(json.dumps(answer.headers).encode() + answer.body)
+
+class Ears:
+    """Everything that the gateway says to anyone, with who heard it."""
+
+    def __init__(self, weir):
+        self.weir = weir
+        self.heard: dict[str, bytes] = {}
+
+    def note(self, where: str, answer: Answer) -> Answer:
+        said = json.dumps(answer.headers).encode() + answer.body
+        self.heard[where] = self.heard.get(where, b"") + b"\n" + said
         return answer
 
-    canary = {
-        "client key": "canary-client-7Hq2Lw9Zx4Rt",
-        "provider key": "canary-provider-3Vb8Nm1Qs6Yd",
-        "added provider key": "canary-added-5Kc0Jf7Xp2Wg",
-        "sealed secret": "canary-sealed-9Td4Rz6Hm1Bv",
-        "provider header": "canary-header-2Gs7Ck5Nw8Lq",
-        "wrong bearer": "canary-bearer-6Pf3Xv0Zj9Mt",
-        "wrong x-api-key": "canary-xapi-1Yr8Dh4Vb7Kc",
-        "query key": "canary-query-8Wn5Qg2Ts0Jf",
-        "wrong admin token": "canary-admin-4Lm9Zx6Cr3Hp",
-    }
-    with Upstream("openai", key=canary["provider key"]) as upstream:
-        echo = f"Incorrect API key provided: {canary['added provider key']} (Bearer {upstream.key})"
+    def post(self, path: str, body, headers: dict[str, str]) -> Answer:
+        return self.note(path, self.weir.post(path, body, headers))
+
+    def admin(self, path: str) -> Answer:
+        return self.note(path, self.weir.admin("GET", path, token=True))
+
+    def command(self, line: str) -> None:
+        environment = {"WEIR_ADMIN_TOKEN": self.weir.admin_token()}
+        config = ("--config", str(self.weir.config_file))
+        run = run_weir(*line.split(), *config, folder=self.weir.folder, environment=environment)
+        assert run.returncode == 0, (line, run.stderr)
+        self.heard["weir " + line] = (run.stdout + run.stderr).encode()
+
+
+def ask_every_door(ears: Ears, model: str, key: str) -> list[int]:
+    """The statuses. Each request has an `Idempotency-Key`, so that its answer is kept."""
+    statuses = []
+    for path, (field, body) in DOORS.items():
+        value = "Bearer " + key if field == "authorization" else key
+        headers = {field: value, "idempotency-key": f"key-{next(numbers)}"}
+        where = path.replace("MODEL", urllib.parse.quote(model, safe=""))
+        body = body if "MODEL" in path else {"model": model, **body}
+        statuses.append(ears.post(where, body, headers).status)
+    return statuses
+
+
+def ask_administration(ears: Ears, names: dict[str, str]) -> None:
+    """Every path of the registry that shows something, and the exports."""
+    page = run_weir("docs", "permissions", folder=ears.weir.folder).stdout
+    paths = re.findall(r"^\| GET \| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(paths) > 15
+    for path in paths:
+        path = path.replace("{}", names.get(path.split("/")[2], "")) if "{}" in path else path
+        assert ears.admin(path).status == 200, path
+    for path in ("/api/usage?format=csv&by=key", "/api/health/export?format=csv",
+                 "/api/health/export?points=hour"):  # fmt: skip
+        assert ears.admin(path).status == 200, path
+
+
+def tables_of(database: str) -> bytes:
+    """All that PostgreSQL has, as text."""
+    tables = rows_of(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'weir'")
+    assert tables
+    rows = [rows_of(database, f"SELECT t::text FROM weir.{name} t") for (name,) in tables]
+    return repr(rows).encode()
+
+
+@pytest.mark.parametrize("ledger", ["in the data directory", "in postgresql"])
+def test_g3_canaries_are_found_nowhere(ledger):
+    """Secrets put wherever the program takes one, looked for in eight encodings in all that it says
+    and keeps; and what clients and models say is in no log line and no page (G-2)."""
+    with contextlib.ExitStack() as stack:
+        canary = dict(CANARIES)
+        upstream = stack.enter_context(Upstream("openai", key=canary["provider key"]))
+        hook = stack.enter_context(Receiver())
         config = {
-            "keys": [canary["client key"]],
+            "keys": [{"key": CLIENT_KEY, "user": "bob"}],
             "access_log": True,
-            "log": {"level": "debug"},
+            "log": {"level": "trace"},
+            "retries": "off",
             "providers": {
                 "up": {**upstream.provider, "headers": {"x-extra": canary["provider header"]}}
             },
+            "alerts": {
+                "rules": {"failing": {"error_rate": "10%", "for": "0s", "min_calls": 1}},
+                "webhook": {"url": hook.url, "secret": canary["webhook secret"]},
+            },
         }
-        with Weir(config) as weir:
-            made = weir.admin("POST", "/api/keys", {"name": "k"}, token=True).json
-            rotated = weir.admin("POST", f"/api/keys/{made['record']['id']}/rotate", {}, token=True)
-            assert weir.admin("POST", "/api/users", {"name": "ann"}, token=True).status == 200
-            token = weir.admin("POST", "/api/users/ann/token", token=True).json["key"]
-            canary["virtual key"] = made["key"].split("-")[3][:32]
-            canary["rotated key"] = rotated.json["key"].split("-")[3][:32]
-            canary["user token"] = token.split("-")[3][:32]
-            assert len(canary) == 12
-            set_secret(weir, "sealed", canary["sealed secret"])
-            entry = {"name": "added", **upstream.provider, "api_key": canary["added provider key"]}
-            note(weir.admin("POST", "/api/llm-providers", entry, token=True))
+        database = None
+        if ledger == "in postgresql":
+            database = stack.enter_context(Postgres()).create_database("weir")
+            config["ledger"] = {"store": database}
+            canary |= {"database's password": PASSWORD, "the same in a URL": PASSWORD_IN_URL}
+        weir = stack.enter_context(Weir(config))
+        ears = Ears(weir)
+        assert weir.admin("POST", "/api/users", {"name": "ann"}, token=True).status == 200
+        assert weir.admin("PUT", "/api/teams/red", {}, token=True).status == 200
+        made = weir.admin("POST", "/api/keys", {"name": "k", "user": "ann"}, token=True).json
+        rotated = weir.admin("POST", f"/api/keys/{made['record']['id']}/rotate", {}, token=True)
+        token = weir.admin("POST", "/api/users/ann/token", token=True).json["key"]
+        for name, text in (("virtual key", made["key"]), ("rotated key", rotated.json["key"]),
+                           ("user token", token)):  # fmt: skip
+            canary[name] = text.split("-")[3][:32]
+        assert len(canary) >= 12
+        set_secret(weir, "sealed", canary["sealed secret"])
+        entry = {"name": "added", **upstream.provider, "api_key": canary["added provider key"]}
+        added = weir.admin("POST", "/api/llm-providers", entry, token=True)
+        assert ears.note("/api/llm-providers", added).status == 200
 
-            good = bearer(rotated.json["key"])
-            assert note(weir.chat("up/m", "hello", good)).status == 200
-            assert note(weir.chat("up/m", "hello", bearer(canary["client key"]))).status == 200
-            assert note(weir.chat("up/m", "hello", bearer(made["key"]))).status == 401
-            assert note(weir.chat("up/m", "hello", bearer(canary["wrong bearer"]))).status == 401
-            assert note(weir.chat("up/m", "x", {"x-api-key": canary["wrong x-api-key"]})).status == 401
-            query = "/v1beta/models/m:generateContent?key=" + canary["query key"]
-            assert note(weir.post(query, {"contents": []})).status == 401
-            note(weir.get("/nothing/" + made["key"]))
-            note(weir.get("/nothing?key=" + rotated.json["key"], good))
-            upstream.script(status(401, echo), status(400, echo), status(500, echo))
-            for _ in range(3):
-                note(weir.chat("added/m", "hello", good))
-                note(weir.chat("up/m", "hello", good))
-            with Client(weir.admin_port, bearer(canary["wrong admin token"])) as client:
-                assert note(client.request("GET", "/api/keys")).status == 401
-            with Client(weir.admin_port, bearer(token)) as client:
-                assert note(client.request("GET", "/api/users")).status == 403
-            for path in ("/metrics", "/api/llm-providers", "/api/routes", "/api/config", "/api/keys",
-                         "/api/users", "/api/teams", "/api/secrets", "/api/audit", "/api/health"):
-                assert note(weir.admin("GET", path, token=True)).status == 200, path
-            weir.stop()
-            places = {"answers": b"\n".join(seen), "log": weir.log().encode()}
-            places |= {str(file): file.read_bytes() for file in files_of(weir)}
-            for name, secret in canary.items():
-                for encoding, found in encodings(secret).items():
-                    for place, content in places.items():
-                        assert found not in content, (name, encoding, place)
-            assert good["authorization"].split("-")[2].encode() in places["answers"]  # it does look
+        good = rotated.json["key"]
+        assert set(ask_every_door(ears, "up/m", good)) == {200}
+        assert set(ask_every_door(ears, "up/m", CLIENT_KEY)) == {200}
+        for wrong in (canary["wrong bearer"], canary["wrong x-api-key"], made["key"]):
+            assert set(ask_every_door(ears, "up/m", wrong)) == {401}
+        query = "/v1beta/models/m:generateContent?key=" + canary["query key"]
+        assert ears.post(query, {"contents": []}, {}).status == 401
+        ears.note("/nothing", weir.get("/nothing/" + made["key"]))
+        ears.note("/nothing", weir.get("/nothing?key=" + good, bearer(good)))
+        # What a provider says when it fails has its key, the way some of them do.
+        echo = f"Incorrect API key provided: {canary['added provider key']} (Bearer {upstream.key})"
+        for code in (401, 400, 500):
+            upstream.always(status(code, echo))
+            for model in ("added/m", "up/m"):
+                failed = ask_every_door(ears, model, CLIENT_KEY if model == "up/m" else good)
+                assert 401 not in failed
+            upstream.forget()
+        with Client(weir.admin_port, bearer(canary["wrong admin token"])) as client:
+            assert ears.note("admin", client.request("GET", "/api/keys")).status == 401
+        with Client(weir.admin_port, bearer(token)) as client:
+            assert ears.note("admin", client.request("GET", "/api/users")).status == 403
+
+        eventually(lambda: weir.admin("GET", "/api/alerts", token=True) and hook.posts)
+        eventually(lambda: b"ann" in weir.admin("GET", "/api/usage?by=user", token=True).body)
+        names = {"health": "up", "keys": made["record"]["id"], "users": "ann", "teams": "red"}
+        names["llm-providers"] = "up"
+        ask_administration(ears, names)
+        for line in COMMANDS:
+            ears.command(line)
+        ears.command("data export --user ann")
+        if database:
+            eventually(lambda: b"ann" in tables_of(database))
+            ears.heard["postgresql"] = tables_of(database)
+        weir.stop()
+        places = ears.heard | {"log": weir.log().encode()} | contents(weir.folder / "data")
+        places["webhook"] = repr(hook.posts).encode()
+        assert leaks(canary, places) == []
+        assert made["record"]["id"].encode() in places["/api/keys"]  # it does look
+        # Content is for who said it, and in the export of what is kept of her.
+        own = {*ears.heard} & {path.replace("MODEL", urllib.parse.quote(model, safe=""))
+                               for path in DOORS for model in ("up/m", "added/m")}  # fmt: skip
+        own |= {"weir data export --user ann", "/api/users/ann/data"}
+        assert {place for _, _, place in leaks({"content": SAID}, places)} <= own
+        assert leaks({"content": SAID}, {"export": places["weir data export --user ann"]})
+        # Nor does any error tell where it comes from (G-4).
+        inside = {"folder": str(weir.folder), "provider": f"127.0.0.1:{upstream.port}"}
+        errors = {place: places[place] for place in own}
+        assert leaks(inside, errors) == []
 
 
 def test_the_files_of_secrets_are_private():

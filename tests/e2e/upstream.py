@@ -30,6 +30,7 @@ from typing import Any, Awaitable, Callable
 
 import answers
 from answers import Ask, Events, Refused, Reply
+from canaries import UPSTREAM_KEY
 
 HEAD_BYTES_MAX = 64 << 10
 LISTINGS = ("/v1/models", "/v1beta/models", "/api/tags")
@@ -393,7 +394,7 @@ class Upstream:
     def __init__(
         self,
         dialect: str = "openai",
-        key: str = "sk-upstream-0123456789abcdef",
+        key: str = UPSTREAM_KEY,
         tls: ssl.SSLContext | None = None,
     ):
         self.dialect_name = dialect
