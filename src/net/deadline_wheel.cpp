@@ -7,6 +7,7 @@ namespace weir::net {
 
 void DeadlineWheel::add(Alarm& alarm, TimePoint when) {
   Alarm*& head = slot_of(when);
+  alarm.when_ = when;
   alarm.previous_ = nullptr;
   alarm.next_ = head;
   if (head != nullptr) head->previous_ = &alarm;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/deadline_wheel.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace weir::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An alarm of the wheel, and when it went off.
+struct Timeout {
+  Timeout(DeadlineWheel& wheel, const TimePoint& now, TimePoint at)
+      : due(at), alarm([this, &now] { fired.push_back(now); }) {
+    wheel.add(alarm, due);
+  }
+
+  const TimePoint due;
+  std::vector<TimePoint> fired;
+  CallbackAlarm alarm;
+};
+
+/// Looks at the wheel once per tick from `now` on, as the loop does, until it is empty.
+void run(DeadlineWheel& wheel, TimePoint& now) {
+  while (!wheel.empty()) {
+    now += DeadlineWheel::tick;
+    wheel.advance(now);
+  }
+}
+
+// T-20: within [T, T + max(50 ms, 2 % of T)]. Everything that is timed by T-1 to T-17 is timed
+// here.
+TEST(DeadlineWheel, T20FiresOnceNeverEarlyAndSoonAfter) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  const TimePoint begin = now;
+  std::mt19937_64 random(1);
+  std::vector<std::unique_ptr<Timeout>> all;
+  const auto add = [&](Duration after) {
+    all.push_back(std::make_unique<Timeout>(wheel, now, begin + after));
+  };
+  // On both sides of a tick, of the wheel's whole turn, and anywhere up to T-17's hour.
+  for (const Duration edge : {Duration(DeadlineWheel::tick), Duration(81'920ms), Duration(1h)}) {
+    for (const Duration aside : {Duration(-1ns), Duration(0), Duration(1ns)}) add(edge + aside);
+  }
+  for (int i = 0; i < 2'000; ++i) add(Duration(random() % Duration(1h).count()));
+
+  run(wheel, now);
+  for (const auto& timeout : all) {
+    ASSERT_EQ(timeout->fired.size(), 1U) << (timeout->due - begin) / 1ns;
+    const Duration late = timeout->fired.front() - timeout->due;
+    EXPECT_GE(late, 0ns);
+    const Duration allowed = std::max<Duration>(50ms, (timeout->due - begin) / 50);
+    EXPECT_LE(late, allowed) << (timeout->due - begin) / 1ns;
+  }
+}
+
+// A thread that was held up, by a suspended machine say, finds everything that became due.
+TEST(DeadlineWheel, FiresAllThatIsDueAfterAStandstill) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  std::vector<std::unique_ptr<Timeout>> all;
+  for (int i = 1; i <= 100; ++i) {
+    all.push_back(std::make_unique<Timeout>(wheel, now, now + i * 3s));
+  }
+  now += 10min;
+  wheel.advance(now);
+  EXPECT_TRUE(wheel.empty());
+  for (const auto& timeout : all) EXPECT_EQ(timeout->fired, std::vector<TimePoint>{now});
+}
+
+TEST(DeadlineWheel, ForgetsWhatIsRemovedAlsoByAnAlarmOfTheSameMoment) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  int fired = 0;
+  std::vector<std::unique_ptr<CallbackAlarm>> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(std::make_unique<CallbackAlarm>([&] {
+      if (++fired > 1) return;
+      wheel.remove(*all[0]);  // the wheel tells the latest first
+      wheel.remove(*all[1]);
+    }));
+    wheel.add(*all.back(), now + 30ms);
+  }
+  run(wheel, now);
+  EXPECT_EQ(fired, 1);
+}
+
+}  // namespace
+}  // namespace weir::net
