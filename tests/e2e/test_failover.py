@@ -309,6 +309,20 @@ def test_the_client_may_forbid_retries_and_failover(pair):
     assert len(broken.calls) > before and backup.calls == []
 
 
+def test_r7_nothing_is_retried_behind_the_gateways_back(broken):
+    """An entry of its own for each failure: a fresh connection (T-25 may repeat on an old one), and
+    no breaker or cooldown of the failure before."""
+    failures = FAILURES | WHOLE_ONLY
+    names = {name: f"p{number}" for number, name in enumerate(failures)}
+    with Weir({"providers": {entry: broken.provider for entry in names.values()}}) as weir:
+        for name, entry in names.items():
+            broken.forget()
+            broken.always(failures[name])
+            answer = weir.chat(f"{entry}/m", TEXT, headers={"x-weir-no-retry": "true"})
+            assert answer.status >= 400, name
+            assert (answer.headers["x-weir-attempts"], len(broken.calls)) == ("1", 1), name
+
+
 def test_the_client_may_prefer_a_provider(pair):
     weir, _, _ = pair
     answer = weir.chat("smart", TEXT, headers={"x-weir-prefer": "b"})

@@ -76,6 +76,26 @@ def test_a_key_that_is_refused_gives_way_to_the_next_one():
             assert len(sent) <= 7
 
 
+def test_k5_a_tenants_own_key_is_cooled_alone():
+    """One endpoint, asked with the gateway's key and with one that a tenant left in the vault."""
+    with Upstream("openai") as upstream, Weir({"providers": {"up": upstream.provider}}) as weir:
+        set_secret(weir, "acme", "sk-of-acme-that-was-revoked")
+        entry = {"name": "acme", **upstream.provider, "api_key": "secret:acme"}
+        entry["allow_private"] = True
+        assert weir.admin("POST", "/api/llm-providers", entry, token=True).status == 200
+        refused = weir.chat("acme/m", "hello")
+        assert (refused.status, refused.error["code"]) == (502, "upstream_auth")
+        assert len(upstream.calls) == 1
+        assert weir.chat("acme/n", "hello").status == 503
+        assert len(upstream.calls) == 1, "the key rests, whatever the model"
+        assert weir.chat("up/m", "hello").status == 200
+        assert weir.chat("up/n", "hello").status == 200
+
+        set_secret(weir, "acme", upstream.key)
+        assert weir.admin("POST", "/api/reload", token=True).status == 200
+        assert weir.chat("acme/m", "hello").status == 200, "another key has nothing to rest from"
+
+
 CLIENT_KEY = "canary-client-7Hq2Lw9Zx4Rt"
 CANARIES = {
     "client key": CLIENT_KEY,
