@@ -3,6 +3,7 @@
 
 import csv
 import io
+import time
 
 import pytest
 
@@ -130,3 +131,35 @@ def test_metrics_have_histograms_of_what_was_waited(good, bad):
             assert f'{name}_count{{provider="good"}} 1' in page
             assert f'{name}_bucket{{provider="good",le="+Inf"}} 1' in page
             assert f'{name}_count{{provider="bad"}} 0' in page
+
+
+def test_z2_a_provider_that_was_down_is_seen_to_be_back_without_a_call():
+    """By two probes half a minute apart, which is as often as they may be. Each provider is asked at
+    its own interval, for its free list alone; one that says nothing of probes is not asked."""
+    with Upstream("openai") as down, Upstream("openai") as up, Upstream("openai") as silent:
+        down.kill()
+        providers = {
+            "down": {**down.provider, "probe": "30s"},
+            "up": {**up.provider, "probe": "45s"},
+            "silent": silent.provider,
+        }
+        begun = time.monotonic()
+        with Weir({"providers": providers}) as weir:
+
+            def probes(name: str) -> dict | None:
+                listed = weir.admin("GET", "/api/llm-providers").json["providers"]
+                return next(entry for entry in listed if entry["name"] == name)["probes"]
+
+            eventually(lambda: probes("down")["failures"] == 1, seconds=60)
+            assert probes("down")["error"]
+            down.start()
+            eventually(lambda: probes("down")["count"] > 1, seconds=60)
+            assert (probes("down")["failures"], probes("down")["error"]) == (1, None)
+            eventually(lambda: probes("up")["count"] > 0, seconds=60)
+            assert (probes("up")["failures"], probes("up")["error"]) == (0, None)
+            assert probes("silent") is None
+        assert {(asked.method, asked.path) for asked in down.received + up.received} == {
+            ("GET", "/v1/models")
+        }
+        assert up.received[0].came_at - begun >= 36, "45 s less a fifth"
+        assert silent.received == []
