@@ -14,6 +14,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   find_program(WEIR_LLD NAMES ld.lld-${CMAKE_CXX_COMPILER_VERSION_MAJOR} ld.lld-19 ld.lld)
   if(WEIR_LLD)
     add_link_options(--ld-path=${WEIR_LLD})
+    # What nobody calls, and equal functions twice, would only take memory.
+    add_link_options($<$<CONFIG:Release>:-Wl,--gc-sections> $<$<CONFIG:Release>:-Wl,--icf=safe>)
   endif()
 endif()
 
@@ -30,13 +32,14 @@ if(WEIR_SANITIZE)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 
-# weir_add_library(<folder> [DEPENDS target...])
+# weir_add_library(<folder> [COLD] [DEPENDS target...])
 #
 # Every .cpp in src/<folder> becomes the library weir_<folder> (alias weir::<folder>, slashes as
 # underscores), every *_test.cpp the test binary <folder>_test. Folders inside it that have a target
-# of their own come in through theirs.
+# of their own come in through theirs. COLD: nothing in it runs for every request, so that the
+# release build makes it small instead of fast.
 function(weir_add_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/src/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cpp)
@@ -47,6 +50,9 @@ function(weir_add_library folder)
   if(sources)
     add_library(weir_${name} STATIC ${sources})
     target_link_libraries(weir_${name} PRIVATE weir::flags)
+    if(ARG_COLD)
+      target_compile_options(weir_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+    endif()
   else()
     add_library(weir_${name} INTERFACE)
     set(scope INTERFACE)

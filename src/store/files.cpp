@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr mode_t private_file = 0600;
 constexpr mode_t private_directory = 0700;
+constexpr std::size_t read_bytes_first = 4096;
 
 Error failed(std::string_view what, const std::string& path, int error) {
   return {ErrorCode::store_unavailable, "can't " + std::string(what) + " " + path + ": " +
@@ -59,7 +61,9 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
     if (errno == ENOENT) return Error(ErrorCode::route_unknown, "there is no " + path);
     return failed("read", path, errno);
   }
-  std::string content(bytes_max + 1, '\0');
+  // Grows with what is there: what is allowed is often far more. A small file is never moved, so
+  // that of a secret no copy stays behind.
+  std::string content(std::min(bytes_max + 1, read_bytes_first), '\0');
   std::size_t size = 0;
   while (size < content.size()) {
     const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
@@ -67,6 +71,7 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
     if (got < 0) return failed("read", path, errno);
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
+    if (size == content.size()) content.resize(std::min(bytes_max + 1, 2 * size));
   }
   if (size > bytes_max) return Error(ErrorCode::too_large, path + " is too big");
   content.resize(size);

@@ -93,5 +93,17 @@ TEST_F(Files, ReadingTellsAMissingFileFromATooBigOne) {
   EXPECT_EQ(read_file(path("ten"), 9).error().code, ErrorCode::too_large);
 }
 
+TEST_F(Files, ReadingTakesTheMemoryThatIsNeededAndNotWhatIsAllowed) {
+  const std::string text(100'000, 'x');
+  ASSERT_TRUE(create_private_file(path("long"), text));
+  for (const std::size_t allowed : {text.size(), std::size_t{1} << 30}) {
+    const auto content = read_file(path("long"), allowed);
+    ASSERT_TRUE(content) << content.error().message;
+    EXPECT_EQ(*content, text);
+    EXPECT_LT(content->capacity(), 3 * text.size());
+  }
+  EXPECT_EQ(read_file(path("long"), text.size() - 1).error().code, ErrorCode::too_large);
+}
+
 }  // namespace
 }  // namespace weir::store

@@ -5,8 +5,9 @@
 #include <charconv>
 #include <utility>
 
-#include <libpq-fe.h>
 #include <poll.h>
+
+#include "store/libpq.hpp"
 
 namespace weir::store {
 namespace {
@@ -39,7 +40,7 @@ std::string one_line(std::string_view text) {
 }
 
 struct OptionsFree {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+  void operator()(PQconninfoOption* options) const { pq().conninfoFree(options); }
 };
 
 /// False for what a password becomes that was not escaped: a part of the host, or the port. libpq
@@ -54,7 +55,7 @@ bool is_plausible(const PQconninfoOption& option) {
 /// Starts to connect; null when `url` is none. What libpq says of such a text repeats it.
 pg_conn* start(const std::string& url) {
   const std::unique_ptr<PQconninfoOption, OptionsFree> parsed(
-      PQconninfoParse(url.c_str(), nullptr));
+      pq().conninfoParse(url.c_str(), nullptr));
   if (parsed == nullptr) return nullptr;
   std::vector<const char*> names;
   std::vector<const char*> values;
@@ -72,16 +73,16 @@ pg_conn* start(const std::string& url) {
   }
   names.push_back(nullptr);
   values.push_back(nullptr);
-  return PQconnectStartParams(names.data(), values.data(), 0);
+  return pq().connectStartParams(names.data(), values.data(), 0);
 }
 
 }  // namespace
 
 // ---- rows -----------------------------------------------------------------------------------
 
-void PostgresRows::Clearer::operator()(pg_result* result) const { PQclear(result); }
+void PostgresRows::Clearer::operator()(pg_result* result) const { pq().clear(result); }
 
-int PostgresRows::size() const { return PQntuples(result_.get()); }
+int PostgresRows::size() const { return pq().ntuples(result_.get()); }
 
 std::int64_t PostgresRows::integer(int row, int column) const {
   const std::string_view bytes = text(row, column);
@@ -94,12 +95,12 @@ std::int64_t PostgresRows::integer(int row, int column) const {
 }
 
 std::string_view PostgresRows::text(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column),
-          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+  return {pq().getvalue(result_.get(), row, column),
+          static_cast<std::size_t>(pq().getlength(result_.get(), row, column))};
 }
 
 std::int64_t PostgresRows::changes() const {
-  const std::string_view text = PQcmdTuples(result_.get());
+  const std::string_view text = pq().cmdTuples(result_.get());
   std::int64_t count = 0;
   std::from_chars(text.data(), text.data() + text.size(), count);
   return count;
@@ -107,20 +108,21 @@ std::int64_t PostgresRows::changes() const {
 
 // ---- connection -----------------------------------------------------------------------------
 
-void PostgresDatabase::Closer::operator()(pg_conn* connection) const { PQfinish(connection); }
+void PostgresDatabase::Closer::operator()(pg_conn* connection) const { pq().finish(connection); }
 
 Result<PostgresDatabase> PostgresDatabase::open(const std::string& url) {
+  WEIR_TRY(load_libpq());
   PostgresDatabase database;
   database.connection_.reset(start(url));
   if (database.connection_ == nullptr) return unavailable("the URL is not one that libpq reads");
   database.time_max_ = usual_time_max;
   pg_conn* const connection = database.connection_.get();
   // Otherwise they go to the standard error.
-  PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
+  pq().setNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
   // No more than the first line: the others may repeat what stands in a row.
-  PQsetErrorVerbosity(connection, PQERRORS_TERSE);
+  pq().setErrorVerbosity(connection, PQERRORS_TERSE);
   WEIR_TRY(database.connect(steady_clock::now() + usual_time_max));
-  if (PQsetnonblocking(connection, 1) != 0) return database.failed();
+  if (pq().setnonblocking(connection, 1) != 0) return database.failed();
   WEIR_TRY(
       database.run_all("SET synchronous_commit = on;"
                        "SET idle_in_transaction_session_timeout = '10s'"));
@@ -130,8 +132,8 @@ Result<PostgresDatabase> PostgresDatabase::open(const std::string& url) {
 
 Result<> PostgresDatabase::connect(TimePoint deadline) {
   for (PostgresPollingStatusType next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK;
-       next = PQconnectPoll(connection_.get())) {
-    if (next == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD) {
+       next = pq().connectPoll(connection_.get())) {
+    if (next == PGRES_POLLING_FAILED || pq().status(connection_.get()) == CONNECTION_BAD) {
       return failed();
     }
     WEIR_TRY(wait(next == PGRES_POLLING_WRITING, deadline));
@@ -140,14 +142,14 @@ Result<> PostgresDatabase::connect(TimePoint deadline) {
 }
 
 Error PostgresDatabase::failed() const {
-  const std::string said = one_line(PQerrorMessage(connection_.get()));
+  const std::string said = one_line(pq().errorMessage(connection_.get()));
   return unavailable(said.empty() ? "the connection is lost" : said);
 }
 
 Result<> PostgresDatabase::wait(bool is_writing, TimePoint deadline) {
   const auto left =
       std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()).count();
-  pollfd file{.fd = PQsocket(connection_.get()),
+  pollfd file{.fd = pq().socket(connection_.get()),
               .events = static_cast<short>(is_writing ? POLLIN | POLLOUT : POLLIN),
               .revents = 0};
   const int ready = left > 0 ? ::poll(&file, 1, static_cast<int>(left)) : 0;
@@ -168,12 +170,12 @@ Result<PostgresRows> PostgresDatabase::run(const char* sql,
                                            const std::vector<std::string>& parameters) {
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-  return finish(PQsendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
+  return finish(pq().sendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
                                   values.data(), nullptr, nullptr, binary_format) == 1);
 }
 
 Result<> PostgresDatabase::run_all(const char* sql) {
-  WEIR_TRY(finish(PQsendQuery(connection_.get(), sql) == 1));
+  WEIR_TRY(finish(pq().sendQuery(connection_.get(), sql) == 1));
   return {};
 }
 
@@ -182,12 +184,12 @@ Result<PostgresRows> PostgresDatabase::finish(bool is_sent) {
   if (!is_sent) return failed();
   const TimePoint deadline = steady_clock::now() + time_max_;
   for (;;) {
-    const int left = PQflush(connection_.get());
+    const int left = pq().flush(connection_.get());
     if (left < 0) return failed();
     if (left == 0) break;
     WEIR_TRY(wait(true, deadline));
     // A server that waits for us to read reads nothing itself.
-    if (PQconsumeInput(connection_.get()) == 0) return failed();
+    if (pq().consumeInput(connection_.get()) == 0) return failed();
   }
   return answer(deadline);
 }
@@ -196,16 +198,16 @@ Result<PostgresRows> PostgresDatabase::answer(TimePoint deadline) {
   PostgresRows rows;
   Result<> told;
   for (;;) {
-    while (PQisBusy(connection_.get()) == 1) {
+    while (pq().isBusy(connection_.get()) == 1) {
       WEIR_TRY(wait(false, deadline));
-      if (PQconsumeInput(connection_.get()) == 0) return failed();
+      if (pq().consumeInput(connection_.get()) == 0) return failed();
     }
-    pg_result* const result = PQgetResult(connection_.get());
+    pg_result* const result = pq().getResult(connection_.get());
     if (result == nullptr) break;
     rows.result_.reset(result);
-    const ExecStatusType status = PQresultStatus(result);
+    const ExecStatusType status = pq().resultStatus(result);
     const bool is_good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (told && !is_good) told = unavailable(one_line(PQresultErrorMessage(result)));
+    if (told && !is_good) told = unavailable(one_line(pq().resultErrorMessage(result)));
   }
   WEIR_TRY(std::move(told));
   return rows;
