@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "json/document.hpp"
+#include "wire/quantities.hpp"
 
 namespace weir::api {
 namespace {
@@ -196,6 +197,10 @@ Result<wire::ChatRequest> to_canonical(const ChatRequest& request) {
   }
   if (request.items.empty()) {
     return Error(ErrorCode::invalid_request, "must not be empty", "items");
+  }
+  const std::int64_t output_max = request.output_tokens_max.value_or(1);
+  if (output_max < 1 || output_max > wire::tokens_asked_max) {
+    return Error(ErrorCode::invalid_request, "is out of range", "output_tokens_max");
   }
   wire::ChatRequest out;
   out.model = request.model;

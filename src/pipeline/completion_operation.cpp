@@ -6,6 +6,7 @@
 #include "pipeline/codecs.hpp"
 #include "wire/openai/completions.hpp"
 #include "wire/openai/passthrough.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::pipeline {
@@ -42,8 +43,8 @@ Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Val
   wire::refuse_routing_members(root, problem);
   operation->model_ = reader.string("model").value_or("");
   operation->is_stream_ = reader.boolean("stream").value_or(false);
-  operation->output_tokens_ = reader.integer("max_tokens", 0).value_or(0);
-  operation->choices_ = reader.integer("n", 1, 128).value_or(1);
+  operation->output_tokens_ = reader.integer("max_tokens", 0, wire::tokens_asked_max).value_or(0);
+  operation->choices_ = reader.integer("n", 1, wire::choices_max).value_or(1);
   if (const auto options = reader.object("stream_options")) {
     const json::Path options_path = reader.path("stream_options");
     json::ObjectReader options_reader(*options, options_path, problem);

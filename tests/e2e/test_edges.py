@@ -281,6 +281,50 @@ def test_bad_embedding_requests(gateway, upstreams, body, param):
     assert upstreams["openai"].calls == []
 
 
+# S-11.7 --------------------------------------------------------------------------------------------
+
+CHAT = "/v1/chat/completions"
+HI = user("hi")
+GEMINI_HI = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+GENERATE = "/v1beta/models/{}:generateContent"
+
+
+def gemini(**config):
+    return {**GEMINI_HI, "generationConfig": config}
+
+
+# What a client may count is bounded in each dialect: (path, body without model, the member).
+QUANTITIES = {
+    "max_tokens": (CHAT, lambda n: {"messages": HI, "max_tokens": n}),
+    "max_completion_tokens": (CHAT, lambda n: {"messages": HI, "max_completion_tokens": n}),
+    "n": (CHAT, lambda n: {"messages": HI, "n": n}),
+    "completions max_tokens": ("/v1/completions", lambda n: {"prompt": "hi", "max_tokens": n}),
+    "completions n": ("/v1/completions", lambda n: {"prompt": "hi", "n": n}),
+    "max_output_tokens": ("/v1/responses", lambda n: {"input": "hi", "max_output_tokens": n}),
+    "dimensions": ("/v1/embeddings", lambda n: {"input": "hi", "dimensions": n}),
+    "images n": ("/v1/images/generations", lambda n: {"prompt": "hi", "n": n}),
+    "messages max_tokens": ("/v1/messages", lambda n: {"messages": HI, "max_tokens": n}),
+    "maxOutputTokens": (GENERATE, lambda n: gemini(maxOutputTokens=n)),
+    "candidateCount": (GENERATE, lambda n: gemini(candidateCount=n)),
+    "candidateCount as text": (GENERATE, lambda n: gemini(candidateCount=str(n))),
+    "num_predict": ("/api/chat", lambda n: {"messages": HI, "options": {"num_predict": n}}),
+    "ollama dimensions": ("/api/embed", lambda n: {"input": "hi", "dimensions": n}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["openai/m", "anthropic/m", "gemini/m", "ollama/m"])
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_s117_a_quantity_out_of_its_range_is_refused_and_never_wraps(
+    gateway, upstreams, name, target
+):
+    path, body_with = QUANTITIES[name]
+    for quantity in (2**31, 2**62, 2**63 - 1, 2**63, 10**40):
+        body = {"model": target, **body_with(quantity)}
+        answer = gateway.post(path.format(target), body)
+        assert answer.status == 400, (quantity, answer.body)
+    assert all(upstream.calls == [] for upstream in upstreams.values())
+
+
 # Paths, methods, hosts -----------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@
 #include "json/object_reader.hpp"
 #include "wire/anthropic/usage.hpp"
 #include "wire/foreign_seal.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::anthropic {
@@ -63,7 +64,7 @@ void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
 
 void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   peek.stream = root.boolean("stream").value_or(false);
-  peek.output_tokens_max = root.integer("max_tokens", 0);
+  peek.output_tokens_max = root.integer("max_tokens", 0, tokens_asked_max);
   if (const auto tools = root.array("tools"); tools && tools->size() > 0) {
     peek.uses_tools = true;
     peek.text_bytes += tools->raw().size();

@@ -6,6 +6,7 @@
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/content.hpp"
 #include "wire/members.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::anthropic {
@@ -112,7 +113,7 @@ void read_thinking_settings(json::ObjectReader& root, ReasoningSettings& reasoni
   json::ObjectReader reader(*value, path, root.problem());
   const std::string type = reader.required_string("type");
   reasoning.enabled = type != "disabled";
-  reasoning.budget_tokens = reader.integer("budget_tokens", 0);
+  reasoning.budget_tokens = reader.integer("budget_tokens", 0, tokens_asked_max);
   const auto display = reader.string("display");
   const auto keep = [&](std::string_view key, std::string_view text) {
     auto& kept = reasoning.extra.members.emplace_back();
@@ -196,7 +197,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   ChatRequest request;
   request.origin = Dialect::anthropic;
   request.model = reader.required_string("model");
-  request.output_tokens_max = reader.integer("max_tokens", 0);
+  request.output_tokens_max = reader.integer("max_tokens", 0, tokens_asked_max);
   request.stream = reader.boolean("stream").value_or(false);
   request.wants_stream_usage = true;  // its streams always tell it
   read_system(reader, request.items);

@@ -7,6 +7,7 @@
 #include "json/writer.hpp"
 #include "wire/gemini/path.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::gemini {
@@ -51,7 +52,7 @@ void read_entry(json::Value value, const json::Path& path, json::Problem& proble
     }
   }
   static_cast<void>(entry.string("model"));  // the path's goes over it
-  if (const auto dimensions = entry.integer("outputDimensionality")) {
+  if (const auto dimensions = entry.integer("outputDimensionality", 1, dimensions_max)) {
     ask.request.dimensions = dimensions;
   }
   entry.for_each_unread([&](std::string name, json::Value) {

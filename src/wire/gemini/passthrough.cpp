@@ -7,6 +7,7 @@
 #include "wire/foreign_seal.hpp"
 #include "wire/gemini/answer.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 #include "wire/seals.hpp"
 
@@ -78,9 +79,8 @@ void peek_contents(ProtoReader& root, RequestPeek& peek) {
 }
 
 void peek_config(ProtoReader& config, RequestPeek& peek) {
-  peek.output_tokens_max = config.integer("maxOutputTokens");
-  peek.n = config.integer("candidateCount").value_or(1);
-  if (peek.n < 1) config.fail("candidateCount", "must be at least 1");
+  peek.output_tokens_max = config.integer("maxOutputTokens", 0, tokens_asked_max);
+  peek.n = config.integer("candidateCount", 1, choices_max).value_or(1);
   peek.uses_logprobs = config.boolean("responseLogprobs").value_or(false);
   const bool is_json = config.string("responseMimeType") == "application/json";
   const bool has_schema = config.object("responseJsonSchema") || config.object("responseSchema");

@@ -25,15 +25,20 @@ std::string_view ProtoReader::used_name(std::string_view key) {
   return value_.find(snake_) ? std::string_view(snake_) : key;
 }
 
-std::optional<std::int64_t> ProtoReader::integer(std::string_view key) {
+std::optional<std::int64_t> ProtoReader::integer(std::string_view key, std::int64_t min,
+                                                 std::int64_t max) {
   const std::string_view name = used_name(key);
   const auto found = value_.find(name);
-  if (!found || !found->is_string()) return reader_.integer(name);
+  if (!found || !found->is_string()) return reader_.integer(name, min, max);
   const std::string text = reader_.string(name).value_or("");
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
     fail(key, "expected a whole number");
+    return std::nullopt;
+  }
+  if (number < min || number > max) {
+    fail(key, "must be between " + std::to_string(min) + " and " + std::to_string(max));
     return std::nullopt;
   }
   return number;

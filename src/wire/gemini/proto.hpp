@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,9 @@ class ProtoReader {
   std::optional<std::string> string(std::string_view key) { return reader_.string(used_name(key)); }
   std::optional<bool> boolean(std::string_view key) { return reader_.boolean(used_name(key)); }
   std::optional<double> number(std::string_view key) { return reader_.number(used_name(key)); }
-  std::optional<std::int64_t> integer(std::string_view key);
+  std::optional<std::int64_t> integer(std::string_view key,
+                                      std::int64_t min = std::numeric_limits<std::int64_t>::min(),
+                                      std::int64_t max = std::numeric_limits<std::int64_t>::max());
   std::string required_string(std::string_view key) {
     return reader_.required_string(used_name(key));
   }

@@ -7,6 +7,7 @@
 #include "wire/gemini/content.hpp"
 #include "wire/gemini/proto.hpp"
 #include "wire/gemini/schema.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::gemini {
@@ -220,12 +221,11 @@ class RequestDecoder {
     sampling.presence_penalty = reader.number("presencePenalty");
     sampling.frequency_penalty = reader.number("frequencyPenalty");
     sampling.seed = reader.integer("seed");
-    request_.output_tokens_max = reader.integer("maxOutputTokens");
+    request_.output_tokens_max = reader.integer("maxOutputTokens", 0, tokens_asked_max);
     request_.stop = read_strings(reader, "stopSequences");
-    request_.n = reader.integer("candidateCount").value_or(1);
-    if (request_.n < 1) reader.fail("candidateCount", "must be at least 1");
+    request_.n = reader.integer("candidateCount", 1, choices_max).value_or(1);
     request_.logprobs = reader.boolean("responseLogprobs");
-    request_.top_logprobs = reader.integer("logprobs");
+    request_.top_logprobs = reader.integer("logprobs", 0, 20);
     read_format(reader);
     if (const auto thinking = reader.object("thinkingConfig")) {
       const json::Path path = reader.path("thinkingConfig");
@@ -259,7 +259,7 @@ class RequestDecoder {
   void read_thinking(ProtoReader& reader) {
     ReasoningSettings& reasoning = request_.reasoning;
     reasoning.wants_text = reader.boolean("includeThoughts");
-    reasoning.budget_tokens = reader.integer("thinkingBudget");
+    reasoning.budget_tokens = reader.integer("thinkingBudget", -1, tokens_asked_max);
     if (reasoning.budget_tokens == 0) reasoning.enabled = false;
     const auto level = reader.string("thinkingLevel");
     if (!level || *level == "THINKING_LEVEL_UNSPECIFIED") {

@@ -7,6 +7,7 @@
 
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::ollama {
@@ -65,7 +66,7 @@ Result<EmbeddingsAsk> decode_embeddings_request(json::Value root) {
   ask.request.model = reader.string("model").value_or(old_name.value_or(""));
   if (ask.request.model.empty()) reader.fail("model", "is required");
   read_inputs(reader, root.find("prompt") ? "prompt" : "input", ask.request.inputs);
-  ask.request.dimensions = reader.integer("dimensions", 1);
+  ask.request.dimensions = reader.integer("dimensions", 1, dimensions_max);
   reader.for_each_unread(
       [&](std::string name, json::Value) { ask.unknown.push_back(std::move(name)); });
   WEIR_TRY(problem.result());

@@ -3,6 +3,7 @@
 
 #include "json/object_reader.hpp"
 #include "wire/ollama/message.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::ollama {
@@ -50,9 +51,12 @@ void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   peek.uses_logprobs = root.boolean("logprobs").value_or(false);
   if (const auto options = root.object("options")) {
     const auto limit = options->find("num_predict");
-    const auto tokens = limit && limit->is_number() ? limit->as_int() : std::nullopt;
     // 0 and below are Ollama's own ways of saying "no limit".
-    if (tokens && *tokens > 0) peek.output_tokens_max = tokens;
+    if (limit && limit->is_number() && limit->as_double() > 0) {
+      const json::Path path = root.path("options");
+      json::ObjectReader reader(*options, path, root.problem());
+      peek.output_tokens_max = reader.integer("num_predict", 1, tokens_asked_max);
+    }
   }
 }
 

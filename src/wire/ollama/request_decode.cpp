@@ -8,6 +8,7 @@
 #include "wire/members.hpp"
 #include "wire/ollama/codec.hpp"
 #include "wire/ollama/message.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::ollama {
@@ -215,7 +216,7 @@ void read_options(json::ObjectReader& reader, ChatRequest& request) {
   // 0 and below are Ollama's own ways of saying "no limit" and stay with the unknown members.
   const auto limit = object->find("num_predict");
   if (!limit || !limit->as_int() || *limit->as_int() > 0) {
-    request.output_tokens_max = options.integer("num_predict");
+    request.output_tokens_max = options.integer("num_predict", 1, tokens_asked_max);
   }
   request.sampling.temperature = options.number("temperature");
   request.sampling.top_p = options.number("top_p");

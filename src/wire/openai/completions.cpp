@@ -12,6 +12,7 @@
 #include "wire/members.hpp"
 #include "wire/openai/codec.hpp"
 #include "wire/openai/usage.hpp"
+#include "wire/quantities.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::wire::openai {
@@ -51,7 +52,7 @@ void refuse_what_no_chat_gives(json::ObjectReader& root) {
     refuse(root, "logprobs", "this target has no log probabilities of this kind");
   }
   const auto best_of = root.integer("best_of", 1, 20);
-  if (best_of && *best_of != root.integer("n", 1, 128).value_or(1)) {
+  if (best_of && *best_of != root.integer("n", 1, choices_max).value_or(1)) {
     refuse(root, "best_of", "this target can't choose the best of several answers");
   }
 }
@@ -186,11 +187,11 @@ Result<std::vector<ChatRequest>> decode_completion_request(json::Value root) {
   json::ObjectReader reader(root, path, problem);
   auto prompts = read_prompts(reader);
   refuse_what_no_chat_gives(reader);
-  const auto limit = reader.integer("max_tokens", 1);
+  const auto limit = reader.integer("max_tokens", 1, tokens_asked_max);
   if (prompts.size() > 1 && reader.boolean("stream").value_or(false)) {
     refuse(reader, "prompt", "this target streams the answer to one prompt at a time");
   }
-  const auto n = reader.integer("n", 1, 128);
+  const auto n = reader.integer("n", 1, choices_max);
   const auto stream = reader.boolean("stream");
   reader.skip("stream_options");
   WEIR_TRY(problem.result());

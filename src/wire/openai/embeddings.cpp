@@ -14,13 +14,13 @@
 #include "json/writer.hpp"
 #include "wire/members.hpp"
 #include "wire/openai/usage.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
 namespace {
 
 constexpr std::size_t inputs_max = 2048;
-constexpr std::int64_t dimensions_max = 65'536;
 
 bool is_token_list(json::Value value) {
   if (!value.is_array() || value.size() == 0) return false;

@@ -11,6 +11,7 @@
 #include "wire/fault.hpp"
 #include "wire/openai/reasoning.hpp"
 #include "wire/openai/usage.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
@@ -112,10 +113,10 @@ void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
     json::ObjectReader reader(*options, path, root.problem());
     peek.wants_stream_usage = reader.boolean("include_usage").value_or(false);
   }
-  const auto old_limit = root.integer("max_tokens", 1);
-  peek.output_tokens_max = root.integer("max_completion_tokens", 1);
+  const auto old_limit = root.integer("max_tokens", 1, tokens_asked_max);
+  peek.output_tokens_max = root.integer("max_completion_tokens", 1, tokens_asked_max);
   if (!peek.output_tokens_max) peek.output_tokens_max = old_limit;
-  peek.n = root.integer("n", 1, 128).value_or(1);
+  peek.n = root.integer("n", 1, choices_max).value_or(1);
   peek.user = root.string("user").value_or("");
   if (auto identifier = root.string("safety_identifier")) peek.user = std::move(*identifier);
   const auto logprobs = root.value("logprobs");

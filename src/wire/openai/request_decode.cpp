@@ -11,6 +11,7 @@
 #include "wire/openai/parts.hpp"
 #include "wire/openai/reasoning.hpp"
 #include "wire/openai/tools.hpp"
+#include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
 namespace weir::wire::openai {
@@ -260,7 +261,7 @@ void read_reasoning_settings(json::ObjectReader& root, ReasoningSettings& settin
     const json::Path path = root.path("reasoning");
     json::ObjectReader reader(*object, path, root.problem());
     settings.enabled = reader.boolean("enabled");
-    settings.budget_tokens = reader.integer("max_tokens", 0);
+    settings.budget_tokens = reader.integer("max_tokens", 0, tokens_asked_max);
     if (!settings.effort) settings.effort = effort_from_name(reader.string("effort").value_or(""));
   }
   if (const auto object = root.object("thinking")) {
@@ -268,7 +269,7 @@ void read_reasoning_settings(json::ObjectReader& root, ReasoningSettings& settin
     const json::Path path = root.path("thinking");
     json::ObjectReader reader(*object, path, root.problem());
     settings.enabled = reader.string("type").value_or("enabled") != "disabled";
-    settings.budget_tokens = reader.integer("budget_tokens", 0);
+    settings.budget_tokens = reader.integer("budget_tokens", 0, tokens_asked_max);
   }
 }
 
@@ -325,13 +326,13 @@ void read_stream(json::ObjectReader& root, ChatRequest& request) {
 }
 
 void read_settings(json::ObjectReader& root, ChatRequest& request) {
-  const auto old_limit = root.integer("max_tokens", 1);
-  request.output_tokens_max = root.integer("max_completion_tokens", 1);
+  const auto old_limit = root.integer("max_tokens", 1, tokens_asked_max);
+  request.output_tokens_max = root.integer("max_completion_tokens", 1, tokens_asked_max);
   if (!request.output_tokens_max) request.output_tokens_max = old_limit;
   read_sampling(root, request.sampling);
   if (const auto seed = root.integer("random_seed")) request.sampling.seed = seed;
   read_stop(root, request.stop);
-  request.n = root.integer("n", 1, 128).value_or(1);
+  request.n = root.integer("n", 1, choices_max).value_or(1);
   read_logprobs(root, request);
   read_format(root, request.format);
   read_reasoning_settings(root, request.reasoning, request.extra);

@@ -6,6 +6,7 @@
 
 #include "json/object_reader.hpp"
 #include "wire/fault.hpp"
+#include "wire/quantities.hpp"
 #include "wire/responses/answer.hpp"
 #include "wire/responses/items.hpp"
 #include "wire/routing_members.hpp"
@@ -104,7 +105,7 @@ void peek_format(json::ObjectReader& root, RequestPeek& peek) {
 
 void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   peek.stream = root.boolean("stream").value_or(false);
-  peek.output_tokens_max = root.integer("max_output_tokens", 1);
+  peek.output_tokens_max = root.integer("max_output_tokens", 1, tokens_asked_max);
   peek.user = root.string("safety_identifier").value_or("");
   if (peek.user.empty()) peek.user = root.string("user").value_or("");
   if (const auto tools = root.array("tools"); tools && tools->size() > 0) {

@@ -3,6 +3,7 @@
 
 #include "json/object_reader.hpp"
 #include "wire/members.hpp"
+#include "wire/quantities.hpp"
 #include "wire/responses/codec.hpp"
 #include "wire/responses/items.hpp"
 #include "wire/routing_members.hpp"
@@ -196,7 +197,7 @@ void read_user(json::ObjectReader& reader, ChatRequest& request) {
 
 void read_settings(json::ObjectReader& reader, ChatRequest& request) {
   request.parallel_tool_calls = reader.boolean("parallel_tool_calls");
-  request.output_tokens_max = reader.integer("max_output_tokens", 1);
+  request.output_tokens_max = reader.integer("max_output_tokens", 1, tokens_asked_max);
   request.sampling.temperature = reader.number("temperature", 0, 2);
   request.sampling.top_p = reader.number("top_p", 0, 1);
   request.top_logprobs = reader.integer("top_logprobs", 0, 20);
