@@ -138,8 +138,6 @@ auto one_row(SqliteStatement& statement, Read read, std::string_view what, std::
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& path) {
   WEIR_TRY_ASSIGN(database, store::SqliteDatabase::open(path, schema));
-  // A revocation that was confirmed must not come back to life after a loss of power.
-  WEIR_TRY(database.run("PRAGMA synchronous=FULL"));
   std::unique_ptr<Store> opened(new Store(std::move(database)));
   WEIR_TRY(opened->prepare());
   return opened;

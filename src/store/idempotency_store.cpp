@@ -117,7 +117,7 @@ Result<std::unique_ptr<IdempotencyStore>> IdempotencyStore::prepare(SqliteDataba
                                                                     Options options) {
   // Without the first a replaced row would not give its room back.
   WEIR_TRY(database.run("PRAGMA recursive_triggers=ON"));
-  if (options.is_power_safe) WEIR_TRY(database.run("PRAGMA synchronous=FULL"));
+  if (!options.is_power_safe) WEIR_TRY(database.sync_later());
   std::unique_ptr<IdempotencyStore> store(
       new IdempotencyStore(std::move(database), std::move(options)));
   WEIR_TRY(store->prepare_statements());

@@ -10,7 +10,7 @@
 namespace weir::store {
 namespace {
 
-constexpr int lock_wait_ms = 2'000;
+constexpr int lock_wait_ms = 5'000;
 
 Error error_of(sqlite3* database) {
   const char* name = sqlite3_db_filename(database, "main");
@@ -107,7 +107,7 @@ Result<SqliteDatabase> SqliteDatabase::open_at(const std::string& place) {
   sqlite3_busy_timeout(opened, lock_wait_ms);
   WEIR_TRY(
       database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-                   "PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+                   "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
                    "PRAGMA journal_size_limit=67108864;"));
   return database;
 }
@@ -134,6 +134,8 @@ Result<> SqliteDatabase::migrate(const std::string& path, SqliteSchema schema) {
   WEIR_TRY(run(("PRAGMA user_version=" + std::to_string(newest)).c_str()));
   return transaction.commit();
 }
+
+Result<> SqliteDatabase::sync_later() { return run("PRAGMA synchronous=NORMAL"); }
 
 Error SqliteDatabase::failed() const { return error_of(database_.get()); }
 

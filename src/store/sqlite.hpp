@@ -60,7 +60,8 @@ class SqliteDatabase {
   };
 
   /// Opens the file, which is made where it is missing, readable by its owner alone. Writes go to a
-  /// log beside it (WAL) and survive the end of the process; the last ones may be lost with power.
+  /// log beside it (WAL); what was committed survives a loss of power. Whoever finds it
+  /// locked waits for up to 5 s.
   static Result<SqliteDatabase> open(const std::string& path);
   /// The same, and brings the file to the newest version of `schema`, or leaves it as it was.
   /// Errors: `store_unavailable`, also for a file that a later version of Weir wrote.
@@ -69,6 +70,9 @@ class SqliteDatabase {
   /// A database that ends with this connection, and never touches a disk.
   static Result<SqliteDatabase> open_in_memory(SqliteSchema schema);
 
+  /// From now on the last commits may be lost with power, though not with the process: where a
+  /// client would wait for each of them.
+  Result<> sync_later();
   /// Runs statements that give nothing back.
   Result<> run(const char* sql);
   Result<SqliteStatement> prepare(std::string_view sql);

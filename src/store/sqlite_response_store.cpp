@@ -44,6 +44,8 @@ Result<std::unique_ptr<SqliteResponseStore>> SqliteResponseStore::open(const std
                                                                        DataKeys& keys,
                                                                        std::size_t bytes_max) {
   WEIR_TRY_ASSIGN(database, SqliteDatabase::open(path, schema));
+  // Every answer is kept before its end is sent, and a conversation is nobody's money.
+  WEIR_TRY(database.sync_later());
   std::unique_ptr<SqliteResponseStore> store(
       new SqliteResponseStore(std::move(database), keys, bytes_max));
   WEIR_TRY(store->prepare());

@@ -57,6 +57,7 @@ TEST_F(Postgres, WhatIsNotCommittedIsUndone) {
   EXPECT_EQ(test::open_database().run("SELECT * FROM weir.t")->size(), 1);
 }
 
+//
 TEST_F(Postgres, ACommitSurvivesThePowerOfTheServer) {
   EXPECT_EQ(database.run("SHOW synchronous_commit")->text(0, 0), "on");
 }
@@ -97,8 +98,9 @@ TEST_F(Postgres, AWrongPasswordIsSaidWithoutTheRightOne) {
   EXPECT_EQ(opened.error().message.find("canary"), std::string::npos) << opened.error().message;
 }
 
-// D-1.
+// X-5, D-1.
 TEST_F(Postgres, AStatementThatTakesTooLongIsEndedByTheServer) {
+  EXPECT_EQ(database.run("SHOW statement_timeout")->text(0, 0), "2s");
   ASSERT_TRUE(database.set_time_max(50ms));
   const auto slept = database.run("SELECT pg_sleep(600)");
   ASSERT_FALSE(slept);
@@ -133,6 +135,7 @@ constexpr const char* broken_version[] = {"CREATE TABLE weir.t(a bigint)",
                                           "ALTER TABLE weir.t ADD b bigint DEFAULT 5",
                                           "CREATE TABLE weir.u(c bigint); SELECT 1 / 0"};
 
+//
 TEST_F(Postgres, TablesAreBroughtToTheNewestVersion) {
   ASSERT_TRUE(database.migrate("part", first_version));
   ASSERT_TRUE(database.run("INSERT INTO weir.t VALUES(1)"));
