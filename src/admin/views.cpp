@@ -323,10 +323,12 @@ void append_route(json::Writer& json, const config::Resolver& resolver, const st
     return;
   }
   const auto found = resolver.resolve(name);
+  if (found) json.member("kind", config::name((*found)->how));
+  json.member("source", path.empty() ? std::string_view("built in") : config.source_of(path));
   if (found) {
-    json.member("kind", config::name((*found)->how));
-    json.member("source", path.empty() ? std::string_view("built in") : config.source_of(path));
     append_resolution(json, config, **found);
+  } else {
+    json.member("unavailable", found.error().message);
   }
   json.end_object();
 }

@@ -150,7 +150,9 @@ class Loading {
     const auto check = [&](const std::string& path, const std::string& name) {
       if (name.empty()) return;
       const auto target = resolver->resolve(name);
-      if (!target) reader_.problem_at(path, target.error().message);
+      // A known name may have nothing behind it yet: that is for the request to find out.
+      if (target || target.error().code == ErrorCode::model_unavailable) return;
+      reader_.problem_at(path, target.error().message);
     };
     const Config& config = loaded_.config;
     check("default_model", config.default_model);

@@ -18,6 +18,19 @@ constexpr std::string_view fast_name = "fast";
 constexpr std::string_view local_name = "local";
 constexpr std::array builtin_names{automatic_name, fast_name, local_name, providers::mock_provider};
 
+constexpr std::string_view no_provider =
+    "; no provider is configured: set a key such as OPENAI_API_KEY, start a local server such as "
+    "Ollama, or use `mock`";
+
+/// Of a name that is known, with no target behind it.
+Error unavailable(const Resolver& resolver, std::string_view name) {
+  std::string text = "nothing stands behind '" + std::string(name) + "'";
+  text += resolver.order().empty()
+              ? no_provider
+              : "; no provider that is configured has told of a model for it yet";
+  return Error(ErrorCode::model_unavailable, std::move(text), "model");
+}
+
 /// The text that the `*` of `wildcard` stands for in `name`; nothing when it doesn't match.
 template <class Wildcard>
 std::optional<std::string_view> match(const Wildcard& wildcard, std::string_view name) {
@@ -28,6 +41,10 @@ std::optional<std::string_view> match(const Wildcard& wildcard, std::string_view
 }
 
 }  // namespace
+
+bool is_builtin_name(std::string_view name) {
+  return std::find(builtin_names.begin(), builtin_names.end(), name) != builtin_names.end();
+}
 
 std::string_view name(ResolvedBy how) noexcept {
   switch (how) {
@@ -87,7 +104,10 @@ Result<Resolver::Frozen> Resolver::resolve(std::string_view asked) const {
       config_->default_model.empty() ? automatic_name : config_->default_model;
   const std::string_view name = asked.empty() ? fallback : asked;
   if (name.size() > name_bytes_max) return unknown(name);
-  if (const auto found = named_.find(name); found != named_.end()) return found->second;
+  if (const auto found = named_.find(name); found != named_.end()) {
+    if (found->second->steps.empty()) return unavailable(*this, name);
+    return found->second;
+  }
   for (const Wildcard& wildcard : wildcards_) {
     if (match(wildcard, name)) return resolve_wildcard(wildcard, name);
   }
@@ -98,7 +118,7 @@ Result<Resolver::Frozen> Resolver::resolve(std::string_view asked) const {
     targets = builtin_targets(name);
     how = ResolvedBy::automatic;
   }
-  if (targets.empty()) return unknown(name);
+  if (targets.empty()) return is_builtin_name(name) ? unavailable(*this, name) : unknown(name);
   auto resolution =
       std::make_shared<Resolution>(make_resolution(*config_, std::string(name), how, nullptr));
   resolution->steps.push_back({config_->strategy, std::move(targets)});
@@ -126,7 +146,7 @@ Result<Resolver::Frozen> Resolver::resolve_wildcard(const Wildcard& wildcard,
     if (targets.empty()) targets = builtin_targets(target);
     steps.add(std::move(targets), ref.weight);
   }
-  if (resolution->steps.empty()) return unknown(name);
+  if (resolution->steps.empty()) return unavailable(*this, name);
   return Frozen(std::move(resolution));
 }
 
@@ -274,9 +294,7 @@ Error Resolver::unknown(std::string_view name, const std::vector<std::string>& m
   constexpr std::size_t suggestions_max = 3;
   std::string text = "there is no model or route '" + std::string(name.substr(0, shown_max)) + "'";
   if (order_.empty()) {
-    text +=
-        "; no provider is configured: set a key such as OPENAI_API_KEY, start a local server such "
-        "as Ollama, or use `mock`";
+    text += no_provider;
     return Error(ErrorCode::route_unknown, std::move(text), "model");
   }
   NearestNames nearest(name, suggestions_max);

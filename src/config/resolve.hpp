@@ -67,7 +67,7 @@ std::string_view name(ResolvedBy how) noexcept;
 struct Resolution {
   std::string name;  ///< of the route; for a model its own
   ResolvedBy how = ResolvedBy::route;
-  std::vector<Step> steps;  ///< never empty, and no step is
+  std::vector<Step> steps;  ///< none is empty, nor is the list in what `resolve` gives
   bool failover = true;
   Timeouts timeouts;      ///< of the route
   RetrySettings retries;  ///< of the route
@@ -103,8 +103,8 @@ class Resolver {
 
   /// What `name` means: a route, tier or task; a wildcard route, whose `*` stands for the same text
   /// in its targets; `provider/model`; a model id at every provider that offers it, in the default
-  /// order; the built-in names `auto`, `fast`, `local` and `mock`. An empty name is
-  /// `default_model`, else `auto`. Errors: `route_unknown` with the nearest names.
+  /// order; the built-in names `auto`, `fast`, `local`, `mock`. An empty one is `default_model`,
+  /// else `auto`. Errors: `route_unknown`; `model_unavailable`: known, with nothing behind it.
   [[nodiscard]] Result<std::shared_ptr<const Resolution>> resolve(std::string_view name) const;
 
   /// Every name worth listing: routes, tiers, tasks and built-in names, then the models of each

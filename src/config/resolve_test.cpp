@@ -305,6 +305,28 @@ TEST(RouteCheck, RefusesATargetThatMeansNothing) {
       << problem;
 }
 
+// What a local server has is known only once it was asked, which is after the file was read.
+TEST(RouteCheck, TakesBuiltinNamesThatNothingStandsBehindYet) {
+  constexpr std::string_view text =
+      "providers: {here: {type: vllm, base_url: 'http://127.0.0.1:8000'}}\n"
+      "default_model: auto\n"
+      "models: {chain: [local, auto], 'any-*': [local]}\n"
+      "tiers: {fast: local}\n"
+      "tasks: {code: fast}\n";
+  const auto before = resolver_of(text);
+  ASSERT_NE(before, nullptr);
+  for (const auto* name : {"", "auto", "local", "chain", "fast", "code", "any-model"}) {
+    const auto resolution = before->resolve(name);
+    ASSERT_FALSE(resolution) << name;
+    EXPECT_EQ(resolution.error().code, ErrorCode::model_unavailable) << name;
+  }
+  const auto after = resolver_of(text, {{"here", DetectedList::of({"qwen3"})}});
+  for (const auto* name : {"", "auto", "local", "chain", "fast", "code", "any-model"}) {
+    EXPECT_EQ(shown(*after, name), "here/qwen3") << name;
+  }
+  EXPECT_EQ((*after->resolve("code"))->how, ResolvedBy::task);
+}
+
 TEST(RouteCheck, RefusesACycle) {
   const std::string problem = first_problem("models: {a: [b], b: [c], c: [a]}\n");
   EXPECT_NE(problem.find("leads back to itself: a -> b -> c -> a"), std::string::npos) << problem;

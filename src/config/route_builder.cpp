@@ -160,7 +160,7 @@ RouteBuilder::Frozen RouteBuilder::build_route(const std::string& name,
     const std::string path = definition.path + ".targets[" + std::to_string(i) + "]";
     is_right &= add_target(steps, definition.route->targets[i], strategy, path);
   }
-  return is_right && !resolution->steps.empty() ? resolution : nullptr;
+  return is_right ? resolution : nullptr;
 }
 
 RouteBuilder::Frozen RouteBuilder::build_alias(const std::string& name,
@@ -193,7 +193,8 @@ bool RouteBuilder::add_target(StepAssembly& steps, const TargetRef& target, Stra
   }
   auto targets = resolver_.model_targets(target.target);
   if (targets.empty()) targets = resolver_.builtin_targets(target.target);
-  if (targets.empty()) {
+  // Local servers are asked only when the gateway runs; until then a built-in name may be empty.
+  if (targets.empty() && !is_builtin_name(target.target)) {
     std::vector<std::string> routes;  // the resolver knows only those that are built already
     for (const auto& [name, definition] : definitions_) routes.push_back(name);
     problem(path, resolver_.unknown(target.target, routes).message);

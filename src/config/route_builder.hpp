@@ -16,6 +16,9 @@ namespace weir::config {
 Resolution make_resolution(const Config& config, std::string name, ResolvedBy how,
                            const RouteConfig* route);
 
+/// `auto`, `fast`, `local`, `mock`: always known, though there may be nothing behind them yet.
+bool is_builtin_name(std::string_view name);
+
 /// Puts the steps of a resolution together. A route's own targets share one step; a nested route of
 /// a `priority` route keeps its own steps and strategies, in any other route its targets join.
 class StepAssembly {

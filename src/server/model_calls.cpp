@@ -218,10 +218,6 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
   WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(call);
   const std::string& model = ready.call.model;
-  if (model.empty() && config.default_model.empty()) {
-    return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
-                 "model");
-  }
   // Elsewhere nobody knows what the request refers to, and other things than texts are other
   // models.
   const bool may_go_elsewhere =
@@ -470,7 +466,8 @@ Result<std::shared_ptr<const pipeline::Route>> find_route(const ClientRequest& r
                                                           const std::string& model) {
   auto route = find_route(*request.snapshot, request.door, model);
   if (!route || request.grant == nullptr || request.grant->allows(**route)) return route;
-  return Error(ErrorCode::model_not_allowed, "this key is not for " + model, "model");
+  const std::string& name = model.empty() ? (*route)->name : model;
+  return Error(ErrorCode::model_not_allowed, "this key is not for " + name, "model");
 }
 
 bool may_call(const ClientRequest& request, const std::string& name) {

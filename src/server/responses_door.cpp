@@ -239,10 +239,6 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
     WEIR_TRY_ASSIGN(wishes, wire::responses::read_state_wishes(creation.document.root()));
     creation.wishes = std::move(wishes);
     creation.model = std::move(peek.model);
-    if (creation.model.empty() && config.default_model.empty()) {
-      return Error(ErrorCode::invalid_request, "is required: no default_model is configured",
-                   "model");
-    }
     const bool goes_on = !creation.wishes.previous_response_id.empty();
     WEIR_TRY_ASSIGN(route, goes_on ? find_route(request, creation.model)
                                    : calls_.choose_route(request, creation.model));

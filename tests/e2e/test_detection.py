@@ -70,6 +70,42 @@ def test_no_look_is_a_model_call() -> None:
             assert upstream.calls == []
 
 
+def test_names_that_wait_for_a_local_server_are_honest_until_it_tells() -> None:
+    with serving("openai") as upstream:
+        config = {
+            "providers": {"here": server(upstream, "vllm")},
+            "default_model": "auto",
+            "models": {"chain": ["local"]},
+            "tiers": {"fast": "local"},
+        }
+        with Weir(config, arguments=("-m", "auto")) as weir:
+            said = {"messages": [{"role": "user", "content": "hello"}]}
+            bodies = [said, *({**said, "model": name} for name in ("auto", "chain", "fast"))]
+            for body in bodies:
+                refused = weir.post("/v1/chat/completions", body)
+                assert refused.status == 404, refused.body
+                assert refused.error["code"] == "model_unavailable"
+            refused = weir.post("/v1/responses", {"input": "hello"})
+            assert (refused.status, refused.error["code"]) == (404, "model_unavailable")
+            upstream.models = ["m"]
+            weir.admin("POST", "/api/llm-providers/here/detect", token=True)
+            eventually(lambda: is_found(weir, "here"))
+            for body in bodies:
+                answer = weir.post("/v1/chat/completions", body)
+                assert answer.status == 200, answer.body
+                assert answer.headers["x-weir-target"] == "here/m"
+            assert weir.post("/v1/responses", {"input": "hello"}).status == 200
+
+
+def test_auto_can_be_made_the_default_before_any_model_is_known() -> None:
+    with serving("openai") as upstream:
+        with Weir({"providers": {"here": server(upstream, "vllm")}}) as weir:
+            answer = weir.admin("PUT", "/api/default-model", {"model": "auto"}, token=True)
+            assert answer.status == 200, answer.body
+            refused = weir.admin("PUT", "/api/default-model", {"model": "nowhere"}, token=True)
+            assert refused.status == 400, refused.body
+
+
 def test_a_cloud_provider_is_not_asked() -> None:
     with Upstream("openai", key="sk-up") as upstream:
         cloud = {"type": "openai", "base_url": upstream.base_url, "api_key": "sk-up"}

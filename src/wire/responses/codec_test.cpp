@@ -146,7 +146,7 @@ TEST(ResponsesRequest, ErrorsNameTheFieldByItsPath) {
     const auto request = request_of(text);
     return request ? std::string("taken") : request.error().param;
   };
-  EXPECT_EQ(path_of(R"({"input":"a"})"), "model");
+  EXPECT_EQ(path_of(R"({"input":"a"})"), "taken") << "the gateway has a default";
   EXPECT_EQ(path_of(R"({"model":"m","input":7})"), "input");
   EXPECT_EQ(path_of(R"({"model":"m","input":[{"type":"function_call","call_id":"c"}]})"),
             "input[0].name");

@@ -217,7 +217,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::openai_responses;
-  request.model = reader.required_string("model");
+  request.model = reader.string("model").value_or("");  // the gateway has a default
   request.stream = reader.boolean("stream").value_or(false);
   request.wants_stream_usage = request.stream;
   read_input(reader, request);
