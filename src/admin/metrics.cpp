@@ -111,7 +111,7 @@ constexpr std::array rows{
         [](const Figures& f) { return static_cast<double>(f.totals.failures); }},
     Row{"weir_unpriced_total", "Attempts at a model whose price is not known", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.unpriced); }},
-    Row{"weir_refusals_total", "Attempts that the provider refused by the caller's fault", MetricType::Counter,
+    Row{"weir_refusals_total", "Attempts that ended early by no fault of the provider", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.refusals); }},
     Row{"weir_retries_refused_total", "Retries that the retry budget did not allow", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.retries_refused); }},

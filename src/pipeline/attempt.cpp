@@ -612,8 +612,10 @@ void Attempt::judge(const net::Exchange::Piece& piece, std::string& out, Attempt
   } else if (!relayed) {
     end = malformed(target_.upstream->name + ": " + relayed.error().message);
   } else if (facts.has_diverged) {
-    end.set(FailureClass::local);  // the target did nothing wrong
-    end.error = Error(ErrorCode::upstream_error, target_.upstream->name + ": another answer");
+    // The target did nothing wrong: it answered, only not as the one before it had begun.
+    end.set(FailureClass::local);
+    end.error = Error(ErrorCode::upstream_error,
+                      target_.upstream->name + ": its answer can't be joined to the one begun");
   } else if (is_broken && !facts.is_complete) {
     end = failed(piece.error, "the stream broke off");
   } else if (piece.is_last && !facts.is_complete) {

@@ -350,9 +350,10 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
 // ---- Streams that broke after their first content -----------------------------------------------
 
 net::Task<void> AttemptLoop::go_on_with_stream(Journey& journey, Flight& broken) {
+  CallResult& result = journey.result;
+  const int attempts = result.attempts;
   const bool is_joined = co_await join_streams(journey, broken);
   if (is_joined) co_return;
-  CallResult& result = journey.result;
   if (journey.call.is_shut_down) {
     result.outcome = Outcome::shutdown;
     result.error = shutdown_error();
@@ -361,6 +362,8 @@ net::Task<void> AttemptLoop::go_on_with_stream(Journey& journey, Flight& broken)
     co_return;
   } else {
     result.outcome = Outcome::aborted_upstream;
+    const bool was_to_go_on = result.attempts > attempts;
+    if (was_to_go_on) result.error.message += ", and no other answer could be joined to it";
   }
   // S-9.2: the error in the client's own dialect, no terminator, and a proper end of the body.
   std::string frame;

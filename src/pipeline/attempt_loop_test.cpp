@@ -289,6 +289,23 @@ TEST_F(AttemptLoopTest, F7ASecondTargetAnswersForASilentFirst) {
   EXPECT_TRUE(result.rows[1].is_charged);
 }
 
+// A server that hangs and never fails trips no breaker; who goes by speed must see it.
+TEST_F(AttemptLoopTest, F7WhoLosesToItsHedgeIsSlowInItsFigures) {
+  const Target& hanging = rig.add("a/m", {answers("slow", 20s)});
+  const Target& quick = rig.add("b/m", {answers("fast", 1s)});
+  EXPECT_EQ(rig.finish().target, "b/m");
+  EXPECT_EQ(hanging.counters->first_content_us, 9'000'000) << "as long as it was waited for";
+  EXPECT_EQ(hanging.upstream->counters->first_content_us, 9'000'000);
+  EXPECT_EQ(quick.counters->first_content_us, 1'000'000);
+  EXPECT_EQ(hanging.counters->failures, 0U) << "it was ended, it did not fail";
+
+  Rig slower;
+  slower.add("a/m", {answers("first", 9s)});
+  const Target& hedge = slower.add("b/m", {answers("second", 20s)});
+  EXPECT_EQ(slower.finish().target, "a/m");
+  EXPECT_EQ(hedge.counters->first_content_us, 0) << "it had hardly begun";
+}
+
 TEST_F(AttemptLoopTest, F7TheFirstMayStillWinAndTheSecondIsEndedAtOnce) {
   rig.add("a/m", {answers("first", 9s)});
   rig.add("b/m", {answers("second", 20s)});

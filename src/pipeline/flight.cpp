@@ -192,9 +192,13 @@ void Flight::report(const AttemptEnd& end) {
   const auto since_start = [this](net::TimePoint then) {
     return std::chrono::duration_cast<milliseconds>(then - journey_.started);
   };
+  result.duration = since_start(journey_.call.loop.now());
+  // An attempt that brought nothing to a begun answer changes nothing about whose it is and how it
+  // ended.
+  const bool is_beside_answer = plan_.continuation != nullptr && !end.is_ok();
+  if (is_beside_answer && !end.first_content_at) return;
   result.target = target().name;
   result.provider = target().upstream->name;
-  result.duration = since_start(journey_.call.loop.now());
   if (end.first_content_at && result.first_content == milliseconds(0)) {
     result.first_content = since_start(*end.first_content_at);
   }
@@ -301,7 +305,9 @@ health::AttemptFigures Flight::figures(const AttemptEnd& end, net::TimePoint end
 }
 
 void Flight::count(const AttemptEnd& end, net::TimePoint ended) {
-  const policy::FailureTraits& traits = policy::traits(end.failure());
+  const policy::Fault fault = policy::traits(end.failure()).fault;
+  const bool is_targets_fault =
+      !end.is_ok() && fault != policy::Fault::caller && fault != policy::Fault::gateway;
   const health::AttemptFigures figures = this->figures(end, ended);
   const std::int64_t now_ms = row().ended_ms;
   if (end.first_content_at && journey_.operation.is_stream()) {
@@ -316,17 +322,21 @@ void Flight::count(const AttemptEnd& end, net::TimePoint ended) {
       counters->successes.fetch_add(1, std::memory_order_relaxed);
       counters->last_success_ms.store(now_ms, std::memory_order_relaxed);
       blend(counters->latency_us, time_between(started_, ended).count());
-    } else if (traits.fault == policy::Fault::caller) {
-      counters->refusals.fetch_add(1, std::memory_order_relaxed);
-    } else {
+    } else if (is_targets_fault) {
       counters->failures.fetch_add(1, std::memory_order_relaxed);
       counters->last_failure_ms.store(now_ms, std::memory_order_relaxed);
+    } else {
+      counters->refusals.fetch_add(1, std::memory_order_relaxed);
     }
-    if (traits.fault != policy::Fault::caller) {
+    if (end.is_ok() || is_targets_fault) {
       const std::int64_t before = counters->failing_permille.load(std::memory_order_relaxed);
       const std::int64_t value = end.is_ok() ? 0 : 1000;
       counters->failing_permille.store(before + (value - before) / 8, std::memory_order_relaxed);
     }
+    // A first attempt that its own hedge has beaten would have taken longer still: a server that
+    // hangs without ever failing is seen by what it costs.
+    const bool is_too_slow = end.is_beaten && !plan_.is_hedge && !end.first_content_at;
+    if (is_too_slow) blend(counters->first_content_us, time_between(started_, ended).count());
     if (end.first_content_at) {
       blend(counters->first_content_us, time_between(started_, *end.first_content_at).count());
     }

@@ -107,6 +107,36 @@ TEST_F(StreamRecoveryTest, S911ADifferentAnswerEndsInTheErrorAndIsNotShown) {
   EXPECT_NE(rig.channel.text.find(R"("request_id":"req_1")"), std::string::npos);
 }
 
+// Who can't go on with another's answer did nothing wrong: not to the client, nor in its figures.
+TEST_F(StreamRecoveryTest, S92TheErrorNamesTheOneThatBrokeOffAndBlamesNoOther) {
+  rig.add("a/m", {breaks_after(said("Hello "))});
+  const Target& innocent = rig.add("b/m", {answers_in({"Help", " yourself"})});
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.target, "a/m");
+  EXPECT_EQ(result.error.code, ErrorCode::upstream_error);
+  EXPECT_EQ(result.error.message,
+            "a: the stream broke off, and no other answer could be joined to it");
+  for (const TrafficCounters* counters :
+       {innocent.counters.get(), innocent.upstream->counters.get()}) {
+    EXPECT_EQ(counters->attempts, 1U);
+    EXPECT_EQ(counters->failures, 0U);
+    EXPECT_EQ(counters->failing_permille, 0);
+    EXPECT_EQ(counters->meter.read().counts.failures(), 0U);
+  }
+  EXPECT_EQ(rig.route().steps.front().targets.front()->counters->failures, 1U);
+}
+
+// One that had gone on for a while is the one that broke off last.
+TEST_F(StreamRecoveryTest, S92TheErrorNamesTheLastThatBroughtSomething) {
+  rig.add("a/m", {breaks_after(said("one "))});
+  rig.add("b/m", {breaks_after(said("one ") + said("two "), ExchangeError::stalled)});
+  rig.add("c/m", {answers_in({"no"})});
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.target, "b/m");
+  EXPECT_EQ(result.error.code, ErrorCode::upstream_timeout);
+  EXPECT_TRUE(result.error.message.starts_with("b: ")) << result.error.message;
+}
+
 TEST_F(StreamRecoveryTest, S911APrefillGoesOnFromTheText) {
   rig.add("a/m", {breaks_after(said("Hello "))});
   rig.add("b/m", {answers_in({"world"})}).traits.takes_prefill = true;
