@@ -55,6 +55,22 @@ BESIDE_CHAT_SEEDS = [bytes([decoder]) + text for decoder, text in enumerate([
     b'"t.context_length":8192},"remote_host":"https://a"}',
 ])]
 
+# By the number of the dialect in model_list_fuzz's order.
+MODEL_LIST_SEEDS = [bytes([dialect]) + text for dialect, text in [
+    (0, b'{"object":"list","data":[{"id":"a","max_model_len":8192},{"id":"b/c","meta":{"n_ctx":4096}}]}'),
+    (0, b'{"data":[{"id":"m","context_length":200000,"supported_parameters":["tools"],'
+        b'"architecture":{"input_modalities":["text","image"]},'
+        b'"top_provider":{"context_length":131072,"max_completion_tokens":16384}}]}'),
+    (0, b'[{"id":"m","type":"vlm","loaded_context_length":4096,"max_context_length":40000,'
+        b'"capabilities":{"completion_chat":true,"function_calling":false,"vision":true}}]'),
+    (1, b'{"data":[{"id":"m","context_window":131072}]}'),
+    (2, b'{"data":[{"type":"model","id":"m","display_name":"M"}],"has_more":false}'),
+    (3, b'{"models":[{"name":"models/m","inputTokenLimit":8192,"outputTokenLimit":64,'
+        b'"supportedGenerationMethods":["generateContent","embedContent"]}]}'),
+    (4, b'{"models":[{"name":"m:8b","model":"m:8b","digest":"a","details":{"context_length":40960},'
+        b'"capabilities":["completion","tools","vision","thinking","embedding"]}]}'),
+]]
+
 
 def seeds() -> dict[str, list[bytes]]:
     """Inputs by target."""
@@ -63,7 +79,8 @@ def seeds() -> dict[str, list[bytes]]:
                                      "http_fuzz": HTTP_SEEDS,
                                      "tokens_fuzz": TOKEN_SEEDS,
                                      "multipart_fuzz": MULTIPART_SEEDS,
-                                     "beside_chat_fuzz": BESIDE_CHAT_SEEDS}
+                                     "beside_chat_fuzz": BESIDE_CHAT_SEEDS,
+                                     "model_list_fuzz": MODEL_LIST_SEEDS}
     for source, dialect in enumerate(DIALECTS):
         for file in sorted((WIRE_CASES / dialect).glob("*/*")):
             kind = {"request.json": REQUEST, "response.json": RESPONSE,
