@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -84,6 +85,31 @@ TEST(PassthroughRelay, MakesAStreamOfAWholeAnswer) {
   EXPECT_EQ(facts.finish, wire::Finish::tool_calls);
   ASSERT_TRUE(facts.usage);
   EXPECT_EQ(facts.usage->input_total(), 3);
+}
+
+struct IdCase {
+  Dialect client;
+  std::string_view of_upstream;  ///< of an answer with the id c1
+  std::string_view own;          ///< of the request req_1
+};
+
+TEST(TranslatingRelay, NamesAnswersAsTheClientsOwnKindOfProviderDoes) {
+  constexpr std::string_view named = R"({"id":"c1",)";
+  ASSERT_TRUE(whole_answer.starts_with(named));
+  const std::string without_id = "{" + std::string(whole_answer.substr(named.size()));
+  for (const auto& [client, of_upstream, own] :
+       {IdCase{Dialect::anthropic, R"("id":"msg_c1")", R"("id":"msg_1")"},
+        IdCase{Dialect::openai_responses, R"("id":"resp_c1")", R"("id":"resp_1")"},
+        IdCase{Dialect::gemini, R"("responseId":"c1")", R"("responseId":"1")"}}) {
+    for (const auto& [answer, expected] :
+         {std::pair(std::string(whole_answer), of_upstream), std::pair(without_id, own)}) {
+      std::string whole;
+      ASSERT_TRUE(relay_between(Dialect::openai_chat, client)->whole(answer, whole)) << answer;
+      EXPECT_NE(whole.find(expected), std::string::npos) << whole;
+      const Streamed stream = streamed(*relay_between(Dialect::openai_chat, client), answer);
+      EXPECT_NE(stream.text.find(expected), std::string::npos) << stream.text;
+    }
+  }
 }
 
 TEST(TranslatingRelay, MakesAStreamOfAWholeAnswerInTheClientsDialect) {

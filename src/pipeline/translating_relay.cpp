@@ -4,6 +4,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
 #include "pipeline/stream_recovery.hpp"
+#include "wire/answer_id.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/codec.hpp"
 #include "wire/replay.hpp"
@@ -114,7 +115,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     }
     WEIR_TRY_ASSIGN(response,
                     codec_of(options_.upstream).decode_response(document.root(), options_.quirks));
-    if (response.id.empty()) response.id = options_.request_id;
+    response.id = own_style(response.id);
     if (response.model.empty()) response.model = options_.model;
     if (response.created == 0) response.created = options_.created;
     return std::move(response);
@@ -124,7 +125,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     if (decoder_) return;
     decoder_ =
         codec_of(options_.upstream).make_stream_decoder(options_.quirks, options_.event_bytes_max);
-    wire::StreamOptions stream{.id = options_.request_id,
+    stream_id_ = own_style({});
+    wire::StreamOptions stream{.id = stream_id_,
                                .model = options_.model,
                                .created = options_.created,
                                .wants_usage = options_.wants_stream_usage};
@@ -135,6 +137,20 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     } else {
       encoder_ = codec_of(options_.client).make_stream_encoder(stream);
     }
+  }
+
+  /// An id of the client's own kind of provider stays as it is.
+  [[nodiscard]] std::string own_style(std::string_view id) const {
+    if (!id.empty() && options_.upstream == options_.client) return std::string(id);
+    return wire::answer_id_for(options_.client, id.empty() ? options_.request_id : id);
+  }
+
+  void encode(const wire::StreamEvent& event) {
+    if (event.type != wire::StreamEvent::Type::start) return encoder_->encode(event, *out_);
+    wire::StreamEvent start = event;
+    const std::string id = own_style(event.id);
+    start.id = id;
+    encoder_->encode(start, *out_);
   }
 
   void look_at_decoder() {
@@ -157,20 +173,19 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
       }
     }
     if (options_.keeps_text) note_event(so_far_, event);
-    if (!filter_) return encoder_->encode(event, *out_);
-    Encoding encoding(*encoder_, *out_);
+    if (!filter_) return encode(event);
+    Encoding encoding(*this);
     if (!filter_->on_event(event, encoding)) note_stop();
   }
 
   /// What passed the content rules goes on into the client's stream.
   class Encoding final : public wire::EventSink {
    public:
-    Encoding(wire::StreamEncoder& encoder, std::string& out) : encoder_(encoder), out_(out) {}
-    void on_event(const wire::StreamEvent& event) override { encoder_.encode(event, out_); }
+    explicit Encoding(TranslatingRelay& relay) : relay_(relay) {}
+    void on_event(const wire::StreamEvent& event) override { relay_.encode(event); }
 
    private:
-    wire::StreamEncoder& encoder_;
-    std::string& out_;
+    TranslatingRelay& relay_;
   };
 
   /// A content rule ended the answer: the same as a provider's own filter.
@@ -184,6 +199,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
   RelayOptions options_;
   std::optional<guard::AnswerFilter> filter_;  ///< where there are rules
   StreamSoFar so_far_;
+  std::string stream_id_;  ///< where the upstream tells none
   std::unique_ptr<wire::StreamDecoder> decoder_;
   std::unique_ptr<wire::StreamEncoder> encoder_;
   std::string* out_ = nullptr;

@@ -2,6 +2,7 @@
 """Anthropic's clients, in front of a target of every dialect."""
 
 import json
+import re
 
 import pytest
 
@@ -24,6 +25,7 @@ def test_a_plain_answer(gateway, dialect):
     assert answer.status == 200, answer.body
     body = answer.json
     assert (body["type"], body["role"], body["model"]) == ("message", "assistant", "m")
+    assert re.fullmatch(r"msg_\w+", body["id"])
     assert "".join(block.get("text", "") for block in body["content"]) == "echo: hello there"
     assert body["stop_reason"] == "end_turn"
     assert body["usage"]["output_tokens"] == answers.OUTPUT_TOKENS
@@ -39,6 +41,7 @@ def test_a_streamed_answer(gateway, dialect):
     assert all(name == data["type"] for name, data in events)
     names = [name for name, _ in events if name != "ping"]
     assert names[0] == "message_start" and names[-2:] == ["message_delta", "message_stop"]
+    assert re.fullmatch(r"msg_\w+", events[0][1]["message"]["id"])
     text = "".join(data["delta"].get("text", "") for name, data in events
                    if name == "content_block_delta")  # fmt: skip
     assert text == "echo: one two three"

@@ -8,6 +8,7 @@
 #include "base/assert.hpp"
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
+#include "wire/answer_id.hpp"
 #include "wire/error_writer.hpp"
 #include "wire/members.hpp"
 #include "wire/openai/codec.hpp"
@@ -120,7 +121,7 @@ void add(Usage& sum, const Usage& usage) {
 class CompletionEncoder final : public StreamEncoder {
  public:
   explicit CompletionEncoder(const StreamOptions& options)
-      : id_(options.id),
+      : id_(with_id_prefix(completion_id_prefix, options.id)),
         model_(options.model),
         created_(options.created),
         wants_usage_(options.wants_usage) {}
@@ -128,7 +129,7 @@ class CompletionEncoder final : public StreamEncoder {
   void encode(const StreamEvent& event, std::string& out) override {
     using Type = StreamEvent::Type;
     if (event.type == Type::start) {
-      if (!event.id.empty()) id_ = event.id;
+      if (!event.id.empty()) id_ = with_id_prefix(completion_id_prefix, event.id);
       if (!event.model.empty()) model_ = event.model;
       if (event.created != 0) created_ = event.created;
     } else if (event.type == Type::usage) {
@@ -216,7 +217,7 @@ void encode_completion_response(std::span<const ChatResponse> responses, std::st
   WEIR_ASSERT(!responses.empty());
   const ChatResponse& first = responses.front();
   json::Writer json(out);
-  write_head(json, first.id, first.created, first.model);
+  write_head(json, with_id_prefix(completion_id_prefix, first.id), first.created, first.model);
   json.key("choices").begin_array();
   std::int64_t offset = 0;
   std::optional<Usage> usage;

@@ -99,10 +99,10 @@ TEST(CompletionStream, WritesTextChunksAndTheEnd) {
   encoder->finish(out);
   EXPECT_EQ(
       out,
-      "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\","
+      "data: {\"id\":\"cmpl-c\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\","
       "\"choices\":[{\"text\":\"A\",\"index\":0,\"logprobs\":null,\"finish_reason\":null}]}"
       "\n\n"
-      "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\","
+      "data: {\"id\":\"cmpl-c\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\","
       "\"choices\":[{\"text\":\"\",\"index\":0,\"logprobs\":null,\"finish_reason\":\"stop\"}]}"
       "\n\n"
       "data: [DONE]\n\n");
