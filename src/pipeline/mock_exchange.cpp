@@ -10,6 +10,7 @@
 #include "base/hash.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
+#include "pipeline/schema_example.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -94,7 +95,8 @@ std::string text_of(json::Value content) {
 struct Question {
   std::string model;
   std::string last_text;
-  std::string tool_name;  ///< the tool to call; empty: none
+  std::string tool_name;         ///< the tool to call; empty: none
+  std::string arguments = "{}";  ///< of that call
   std::size_t input_words = 0;
   bool is_stream = false;
   bool wants_usage = false;
@@ -110,6 +112,30 @@ std::string member_text(json::Value object, std::string_view key) {
 bool member_is_true(json::Value object, std::string_view key) {
   const auto found = object.find(key);
   return found && found->is_boolean() && found->as_bool();
+}
+
+/// The function that `tool_choice` names, else the first.
+std::optional<json::Value> function_to_call(json::Value root) {
+  const auto tools = root.find("tools");
+  if (!tools || !tools->is_array() || member_text(root, "tool_choice") == "none") {
+    return std::nullopt;
+  }
+  const auto choice = root.find("tool_choice");
+  const auto chosen = choice ? choice->find("function") : std::nullopt;
+  const std::string wanted = chosen ? member_text(*chosen, "name") : std::string();
+  for (const json::Value tool : tools->elements()) {
+    const auto function = tool.find("function");
+    if (!function) continue;
+    if (wanted.empty() || member_text(*function, "name") == wanted) return function;
+  }
+  return std::nullopt;
+}
+
+/// What the function's own schema takes.
+std::string arguments_for(json::Value function) {
+  std::string arguments;
+  if (const auto parameters = function.find("parameters")) append_example(*parameters, arguments);
+  return arguments.starts_with('{') ? arguments : "{}";
 }
 
 Question question_of(json::Value root) {
@@ -136,13 +162,10 @@ Question question_of(json::Value root) {
       if (role == "user" || role == "tool") question.last_text = text;
     }
   }
-  const auto tools = root.find("tools");
-  if (!is_tool_result && tools && tools->is_array() && tools->size() > 0 &&
-      member_text(root, "tool_choice") != "none") {
-    const json::Value first = *tools->elements().begin();
-    if (const auto function = first.find("function")) {
-      question.tool_name = member_text(*function, "name");
-    }
+  const auto function = is_tool_result ? std::nullopt : function_to_call(root);
+  if (function) {
+    question.tool_name = member_text(*function, "name");
+    question.arguments = arguments_for(*function);
   }
   return question;
 }
@@ -211,7 +234,7 @@ std::string whole_answer(const Question& question, const Reply& reply, std::int6
   } else {
     json.key("content").null().key("tool_calls").begin_array().begin_object();
     json.member("id", call_id).member("type", "function").key("function").begin_object();
-    json.member("name", reply.tool_name).member("arguments", "{}").end_object();
+    json.member("name", reply.tool_name).member("arguments", question.arguments).end_object();
     json.end_object().end_array();
   }
   json.key("refusal").null().end_object().key("logprobs").null();
@@ -246,7 +269,9 @@ std::vector<std::string> stream_of(const Question& question, const Reply& reply,
     std::string delta = R"({"tool_calls":[{"index":0,"id":"call_mock_1","type":"function",)"
                         R"("function":{"name":)";
     json::append_string(delta, reply.tool_name);
-    delta += R"(,"arguments":"{}"}}]})";
+    delta += R"(,"arguments":)";
+    json::append_string(delta, question.arguments);
+    delta += "}}]}";
     frames.push_back(chunk(question, created, delta, {}));
   }
   for (const std::string& piece : pieces_of(reply.text)) {
