@@ -35,6 +35,7 @@ constexpr const char* examples =
 
 struct Options {
   std::string url;
+  std::string ca_file;
   std::string model;
   std::string system;
   std::vector<std::string> words;
@@ -122,11 +123,11 @@ void append_message(json::Writer& json, std::string_view role, const std::string
 }
 
 /// Without a model the gateway's default decides.
-std::string body_of(const Options& options, const std::string& model, const std::string& prompt) {
+std::string body_of(const Options& options, const std::string& prompt) {
   std::string body;
   json::Writer json(body);
   json.begin_object();
-  if (!model.empty()) json.member("model", model);
+  if (!options.model.empty()) json.member("model", options.model);
   json.member("stream", true);
   json.key("stream_options").begin_object().member("include_usage", true).end_object();
   json.key("messages").begin_array();
@@ -177,16 +178,6 @@ std::string summary(const Context& context, const server::HttpAnswer& answer,
   const std::string warning = note_of(answer, "x-weir-warning");
   if (!warning.empty()) line += "\n" + warning;
   return line + "\n";
-}
-
-/// True for the answer of a gateway that has no default model.
-bool wants_a_model(const Result<server::HttpAnswer>& answer) {
-  if (!answer || answer->status != 400) return false;
-  json::Document document;
-  if (!document.parse(answer->body)) return false;
-  const auto error = document.root().find("error");
-  const auto param = error ? error->find("param") : std::nullopt;
-  return param && param->equals("model");
 }
 
 Result<server::HttpAnswer> ask(const GatewayAccess& access, std::string body,
@@ -240,13 +231,11 @@ ExitCode chat(const Context& context, const Options& options) {
     print_error("what should be asked? Example: weir chat \"Why is the sky blue?\"\n");
     return ExitCode::usage;
   }
-  const GatewayAccess access = client_access(context, options.url);
+  GatewayAccess access = client_access(context, options.url);
+  if (!options.ca_file.empty()) access.ca_file = options.ca_file;
   StreamPrinter stream;
   const auto begin = std::chrono::steady_clock::now();
-  auto answer = ask(access, body_of(options, options.model, prompt), stream);
-  if (options.model.empty() && wants_a_model(answer)) {
-    answer = ask(access, body_of(options, "auto", prompt), stream);
-  }
+  const auto answer = ask(access, body_of(options, prompt), stream);
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::steady_clock::now() - begin);
   if (!stream.ends_line()) print("\n");
@@ -281,6 +270,9 @@ void add_chat(CLI::App& app, Context& context) {
   command->add_option("-s,--system", options->system, "Instructions for the model");
   command->add_option("--url", options->url,
                       "URL of the gateway (default: $WEIR_URL, else the configuration's)");
+  command->add_option("--ca", options->ca_file,
+                      "PEM file of who signs the gateway's certificate (default: the configured "
+                      "certificate itself, else the system's authorities)");
   command->add_option("prompt", options->words, "The question; standard input when left out");
   command->callback([&context, options] { context.exit_code = chat(context, *options); });
 }

@@ -55,6 +55,7 @@ GatewayAccess admin_access(const Context& context, const std::string& url) {
   if (access.url.empty()) {
     access.url = is_same ? url_of(config.listen, !config.tls.cert.empty())
                          : url_of(config.admin_listen, false);
+    if (is_same) access.ca_file = config.tls.cert;
   }
   if (access.secret.empty()) access.secret = secret_in(context, config, "admin-token");
   return access;
@@ -66,6 +67,7 @@ GatewayAccess client_access(const Context& context, const std::string& url) {
   // A key is for the gateway it belongs to, not for whatever address was typed.
   const bool is_own = access.url.empty();
   if (is_own) access.url = url_of(config.listen, !config.tls.cert.empty());
+  if (is_own) access.ca_file = config.tls.cert;
   if (access.secret.empty() && is_own && !config.keys.empty()) {
     access.secret = config.keys.front().reveal();
   }
@@ -76,6 +78,7 @@ GatewayAccess client_access(const Context& context, const std::string& url) {
 Result<server::HttpCall> call_gateway(const GatewayAccess& access, std::string_view method,
                                       std::string_view path, std::string body) {
   WEIR_TRY_ASSIGN(call, server::call_to(access.url, path));
+  call.origin.ca_file = access.ca_file;
   call.method = method;
   call.body = std::move(body);
   if (!call.body.empty()) {

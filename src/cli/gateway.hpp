@@ -13,13 +13,16 @@ namespace weir::cli {
 struct GatewayAccess {
   std::string url;
   std::string secret;  ///< admin token or client key; may be empty
+  /// PEM file of who may sign its certificate; empty: the system's authorities.
+  std::string ca_file = {};
 };
 
 /// The admin API: `url` when it is not empty, else WEIR_ADMIN_URL, else where the configuration
 /// says; the token of WEIR_ADMIN_TOKEN, else the one in the data directory.
 GatewayAccess admin_access(const Context& context, const std::string& url);
 /// The client API: `url`, else WEIR_URL, else where the configuration says; the key of WEIR_KEY,
-/// else one of the configuration, else the one in the data directory.
+/// else one of the configuration, else the one in the data directory. The certificate of the
+/// configuration's own listener is trusted as it is.
 GatewayAccess client_access(const Context& context, const std::string& url);
 
 /// A call to `access` with its secret. Errors: `invalid_request` for a URL that is none.

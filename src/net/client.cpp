@@ -39,6 +39,10 @@ Error error_of(const ExchangeResult& result) {
       return {ErrorCode::upstream_timeout, "no answer in time"};
     case ExchangeError::malformed:
       return {ErrorCode::upstream_malformed, "the answer is not HTTP"};
+    case ExchangeError::certificate:
+      // Somebody answers there.
+      return {ErrorCode::upstream_error, "its certificate can't be trusted" +
+                                             (result.reason.empty() ? "" : ": " + result.reason)};
     default:
       return {ErrorCode::upstream_unreachable,
               result.reason.empty() ? std::string(name(result.error)) : result.reason};

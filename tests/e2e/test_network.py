@@ -207,6 +207,21 @@ def test_y10_certificates_are_verified_and_there_is_no_switch(certificate, tmp_p
             assert run.returncode != 0 and switch in run.stderr, run
 
 
+def test_weir_chat_trusts_the_configured_certificate_and_whom_it_is_told_to(certificate, tmp_path):
+    weir = Weir(None)
+    admin = {"listen": f"127.0.0.1:{weir.admin_port}"}
+    weir.config = {"tls": certificate, "admin": admin, "listen": f"127.0.0.1:{weir.port}"}
+    port, weir.port = weir.port, weir.admin_port  # where /readyz is to be had without TLS
+    with weir:
+        url = ("--url", f"https://localhost:{port}")
+        by_config = ("-c", str(weir.config_file))
+        for options in (by_config, (*url, "--ca", certificate["cert"])):
+            run = run_weir("chat", "-m", "mock", *options, "hello", folder=tmp_path)
+            assert run.returncode == 0 and "You said: hello" in run.stdout, run.stderr
+        run = run_weir("chat", "-m", "mock", *url, "hello", folder=tmp_path)
+        assert run.returncode != 0 and "certificate" in run.stderr, run.stderr
+
+
 def far(upstream: Upstream, scheme: str, **more: str) -> dict[str, Any]:
     """A provider that is only to be had through the proxy: nobody else knows its name."""
     url = f"{scheme}://models.example.com:{upstream.port}/v1"
