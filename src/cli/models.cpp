@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weir models: what clients can ask for, from the configuration and the catalog.
+// weir models: what clients can ask for, from the configuration, the catalog and, where a gateway
+// runs, from what its providers have told it.
 
 #include <chrono>
 #include <memory>
@@ -9,7 +10,9 @@
 
 #include "admin/model_view.hpp"
 #include "base/money.hpp"
+#include "cli/answers.hpp"
 #include "cli/commands.hpp"
+#include "cli/gateway.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "config/resolve.hpp"
@@ -194,9 +197,63 @@ bool ask_providers(Context& context, const config::Config& config, const std::st
   return true;
 }
 
+/// A fact that the server itself told, not one that the gateway knows otherwise.
+bool is_told(json::Value fact) {
+  return text_at(fact, {"source"}) == providers::name(providers::FactSource::detection);
+}
+
+config::DetectedModel read_told(json::Value entry) {
+  config::DetectedModel model;
+  model.id = text_at(entry, {"id"});
+  const auto tokens = [&](std::string_view name) {
+    const auto fact = value_at(entry, {name});
+    return fact && is_told(*fact) ? number_at(*fact, {"value"}) : 0;
+  };
+  model.context_tokens = tokens("context_tokens");
+  model.output_tokens_max = tokens("output_tokens_max");
+  for (const auto& row : providers::capability_names) {
+    const auto fact = value_at(entry, {"capabilities", row.name});
+    if (!fact || !is_told(*fact)) continue;
+    model.capabilities.say(row.capability, text_at(*fact, {"value"}) == "yes");
+  }
+  return model;
+}
+
+/// Lays over `detected` what the providers have told the running gateway. Where none runs, or it
+/// does not answer this caller, nothing changes.
+void ask_gateway(const Context& context, config::DetectedModels& detected) {
+  const auto body = ask_admin(admin_access(context, {}), "GET", "/api/llm-providers");
+  json::Document document;
+  if (!body || !document.parse(*body)) return;
+  const auto providers = value_at(document.root(), {"providers"});
+  if (!providers || !providers->is_array()) return;
+  for (const json::Value provider : providers->elements()) {
+    const auto models = value_at(provider, {"models"});
+    if (number_at(provider, {"detection", "models"}) == 0 || !models || !models->is_array())
+      continue;
+    std::vector<config::DetectedModel> told;
+    for (const json::Value entry : models->elements()) {
+      if (is_told(entry)) told.push_back(read_told(entry));
+    }
+    detected.insert_or_assign(text_at(provider, {"name"}),
+                              std::make_shared<const config::DetectedList>(std::move(told)));
+  }
+}
+
+/// Where a provider is shown without models, and has not been asked.
+bool is_anyone_silent(const config::Resolver& resolver, const std::string& only) {
+  const auto& all = resolver.config().providers;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool is_meant = all[i].enabled && !all[i].mock && (only.empty() || all[i].name == only);
+    if (is_meant && resolver.models_of(i).empty()) return true;
+  }
+  return false;
+}
+
 void list_models(Context& context, const Options& options) {
   const std::string& only = options.only;
   config::DetectedModels detected = look_for_servers(context);
+  if (!options.is_online) ask_gateway(context, detected);
   auto config = load_config(context);
   if (!config) return;
   if (options.is_online && !ask_providers(context, *config, only, detected)) return;
@@ -215,11 +272,16 @@ void list_models(Context& context, const Options& options) {
   }
   if (options.is_json) return print(models_json(*resolver, only));
   if (only.empty()) print("routes\n" + route_lines(*resolver) + "\n");
+  const bool is_to_be_asked = !options.is_online && is_anyone_silent(*resolver, only);
+  const std::string hint =
+      is_to_be_asked ? "Some providers tell their models only when asked: weir models --online\n"
+                     : "";
   if (options.with_capabilities) {
     print(table(capability_rows(*resolver, only)));
-    return print(dim(cell_legend));
+    return print(dim(hint + std::string(cell_legend)));
   }
   print(table(price_rows(*resolver, only)));
+  if (!hint.empty()) print(dim(hint));
   print(dim("Prices in dollars per million tokens, catalog of " +
             std::string(providers::catalog_date()) + ".\n"));
 }

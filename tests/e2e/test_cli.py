@@ -81,6 +81,23 @@ def chat(weir: Weir, *arguments: str):
     return run_weir("chat", "--url", url, *arguments, folder=weir.folder)
 
 
+def test_models_are_those_that_a_running_gateway_was_told_of(tmp_path):
+    hint = "weir models --online"
+    with Upstream("openai") as upstream:
+        upstream.models = ["own-model"]
+        here = {"type": "vllm", "base_url": upstream.base_url, "api_key": upstream.key}
+        with Weir({"providers": {"here": here}}) as weir:
+            look = ("models", "-c", str(weir.config_file))
+            eventually(lambda: "own-model" in weir.get("/v1/models").body.decode())
+            run = run_weir(*look, folder=weir.folder)
+            assert "here/own-model" in run.stdout and hint not in run.stdout, run.stdout
+            assert "here/own-model" in run_weir(*look, "--json", folder=weir.folder).stdout
+        nobody = {"listen": "127.0.0.1:1", "admin": {"listen": f"127.0.0.1:{free_port()}"}}
+        (tmp_path / "weir.yaml").write_text(json.dumps({**nobody, "providers": {"here": here}}))
+        run = run_weir("models", folder=tmp_path)
+        assert "own-model" not in run.stdout and hint in run.stdout, run.stdout
+
+
 def test_chat_streams_the_answer_and_shows_who_gave_it():
     with Upstream("anthropic") as upstream:
         with Weir({"providers": {"up": upstream.provider}}) as weir:
