@@ -170,8 +170,8 @@ Result<PostgresRows> PostgresDatabase::run(const char* sql,
                                            const std::vector<std::string>& parameters) {
   std::vector<const char*> values;
   for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-  return finish(pq().sendQueryParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
-                                  values.data(), nullptr, nullptr, binary_format) == 1);
+  return finish(pq().sendQueryParams(connection_.get(), sql, static_cast<int>(values.size()),
+                                     nullptr, values.data(), nullptr, nullptr, binary_format) == 1);
 }
 
 Result<> PostgresDatabase::run_all(const char* sql) {
