@@ -308,19 +308,31 @@ HttpExchange::Piece HttpExchange::decode(std::string_view input, std::size_t& co
       piece.is_last = body_left_ == 0;
       break;
     case http::Framing::chunked:
-      while (piece.bytes.empty() && !piece.is_last) {
-        const auto step = chunked_.step(input.substr(consumed));
-        consumed += step.consumed;
-        if (step.error) {
-          piece.error = ExchangeError::malformed;
-          break;
-        }
-        piece.bytes = step.data;
-        piece.is_last = step.is_done;
-        if (step.consumed == 0) break;
-      }
-      break;
+      return decode_chunks(input, consumed);
   }
+  return piece;
+}
+
+/// All that came at once goes on at once, however many chunks it was: a burst of small events costs
+/// its reader one write and not one for each.
+HttpExchange::Piece HttpExchange::decode_chunks(std::string_view input, std::size_t& consumed) {
+  Piece piece;
+  while (!piece.is_last && !is_malformed_) {
+    const auto step = chunked_.step(input.substr(consumed));
+    is_malformed_ = step.error.has_value();
+    if (is_malformed_ || step.consumed == 0) break;
+    consumed += step.consumed;
+    piece.is_last = step.is_done;
+    if (step.data.empty()) continue;
+    if (piece.bytes.empty()) {
+      piece.bytes = step.data;
+    } else {
+      if (gathered_.empty()) gathered_ = piece.bytes;
+      piece.bytes = gathered_.append(step.data);
+    }
+  }
+  // What was whole before the flaw is good; the next read tells of it.
+  if (is_malformed_ && piece.bytes.empty()) piece.error = ExchangeError::malformed;
   return piece;
 }
 
@@ -328,6 +340,7 @@ Task<HttpExchange::Piece> HttpExchange::read(Duration timeout) {
   BufferedReader& reader = connection_->reader;
   Piece piece;
   reader.consume(std::exchange(head_bytes_, 0) + std::exchange(given_bytes_, 0));
+  gathered_.clear();
   if (is_complete_) {
     piece.is_last = true;
     co_return piece;
@@ -341,6 +354,7 @@ Task<HttpExchange::Piece> HttpExchange::read(Duration timeout) {
       co_return piece;
     }
     reader.consume(consumed);
+    std::string().swap(gathered_);  // who waits holds no memory
     const NetError error = co_await reader.more(timeout);
     if (error == NetError::none) continue;
     if (cancellation_.is_cancelled() || is_closed_) {

@@ -94,6 +94,7 @@ class HttpExchange final : public Exchange {
   Task<ExchangeResult> read_head(std::string_view method, Duration timeout,
                                  const ExchangeLimits& limits);
   Piece decode(std::string_view input, std::size_t& consumed);
+  Piece decode_chunks(std::string_view input, std::size_t& consumed);
 
   ClientContext& context_;
   const Origin& origin_;
@@ -106,6 +107,8 @@ class HttpExchange final : public Exchange {
   std::size_t given_bytes_ = 0;  ///< of the piece handed out last
   std::uint64_t body_left_ = 0;
   http::ChunkedDecoder chunked_;
+  std::string gathered_;  ///< what chunks that came at once hold
+  bool is_malformed_ = false;
   bool is_complete_ = false;
   bool is_closed_ = false;
   bool was_reused_ = false;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <deque>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -34,7 +36,7 @@ class StillLoop final : public Loop {
 /// real sockets do.
 class AnsweringStream final : public Stream {
  public:
-  explicit AnsweringStream(StillLoop& loop) : loop_(loop) {}
+  AnsweringStream(StillLoop& loop, std::string_view text) : loop_(loop), text_(text) {}
   ~AnsweringStream() override { EXPECT_EQ(reader_, nullptr) << "destroyed while it was read"; }
 
   void start_read(ReadWaiter& waiter) override {
@@ -58,16 +60,16 @@ class AnsweringStream final : public Stream {
 
  private:
   void answer() {
-    constexpr std::string_view text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     if (reader_ == nullptr || is_closed_) return;
-    std::memcpy(reader_->room().data(), text.data(), text.size());
-    std::exchange(reader_, nullptr)->on_io({text.size(), NetError::none});
+    std::memcpy(reader_->room().data(), text_.data(), text_.size());
+    std::exchange(reader_, nullptr)->on_io({text_.size(), NetError::none});
   }
   void end_read() {
     loop_.post([this] { std::exchange(reader_, nullptr)->on_io({0, NetError::cancelled}); });
   }
 
   StillLoop& loop_;
+  std::string_view text_;
   ReadWaiter* reader_ = nullptr;
   bool is_closed_ = false;
 };
@@ -78,9 +80,10 @@ class Connections final : public Connector {
   Task<Connected> connect(const Origin&, ConnectTimeouts, Cancellation&) override {
     ++made;
     Connected connected;
-    connected.stream = std::make_unique<AnsweringStream>(loop_);
+    connected.stream = std::make_unique<AnsweringStream>(loop_, answer);
     co_return connected;
   }
+  std::string_view answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
   int made = 0;
 
  private:
@@ -105,6 +108,21 @@ class HttpExchangeTest : public testing::Test {
     exchange.finish(std::chrono::seconds(1));
   }
 
+  /// Reads until the last piece or an error; the bytes of each.
+  Task<void> read_all(std::vector<std::string>& pieces, ExchangeError& outcome) {
+    Cancellation cancellation;
+    HttpExchange exchange(context_, origin_, "key", cancellation);
+    const ExchangeResult sent = co_await exchange.send("GET", "GET / HTTP/1.1\r\n\r\n", {}, {}, {});
+    EXPECT_TRUE(sent);
+    for (bool is_over = false; !is_over;) {
+      const Exchange::Piece piece = co_await exchange.read(Duration::zero());
+      pieces.emplace_back(piece.bytes);
+      outcome = piece.error;
+      is_over = piece.is_last || piece.error != ExchangeError::none;
+    }
+    exchange.finish(std::chrono::seconds(1));
+  }
+
   StillLoop loop_;
   Connections connections_{loop_};
   UpstreamPool pool_{loop_};
@@ -123,6 +141,31 @@ TEST_F(HttpExchangeTest, UsesAConnectionAgain) {
   }
   EXPECT_EQ(connections_.made, 1);
   EXPECT_EQ(pool_.size(), 1U);
+}
+
+TEST_F(HttpExchangeTest, GivesChunksThatCameAtOnceAtOnce) {
+  connections_.answer =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n";
+  std::vector<std::string> pieces;
+  ExchangeError outcome = ExchangeError::cancelled;
+  tasks_.spawn(read_all(pieces, outcome));
+  loop_.run();
+  EXPECT_EQ(outcome, ExchangeError::none);
+  EXPECT_EQ(pieces, std::vector<std::string>{"abcdef"});
+  EXPECT_EQ(pool_.size(), 1U);  // the body's end was read with it
+}
+
+TEST_F(HttpExchangeTest, GivesWhatWasWholeBeforeItTellsOfAFlaw) {
+  connections_.answer =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "1\r\na\r\n2\r\nbc\r\nno size\r\n";
+  std::vector<std::string> pieces;
+  ExchangeError outcome = ExchangeError::none;
+  tasks_.spawn(read_all(pieces, outcome));
+  loop_.run();
+  EXPECT_EQ(outcome, ExchangeError::malformed);
+  EXPECT_EQ(pieces, (std::vector<std::string>{"abc", ""}));
 }
 
 // The client left before its request was written: the pooled connection it took still has its read

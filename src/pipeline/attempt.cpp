@@ -666,9 +666,10 @@ net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
     // A normal end counts as content: an answer may be nothing else (a filter's refusal, say), and
     // some dialects tell of it in their very last frame only.
     const bool is_news = !out.empty() || (facts.is_complete && !end.first_content_at);
-    if (facts.has_content && is_news && end.failure() != FailureClass::malformed) {
+    if (facts.has_content && is_news) {
       if (!end.first_content_at) {
-        // A stream that fails with its first content has not begun for the client.
+        // A stream that fails with its first content has not begun for the client. Later on, what
+        // came well before the failure is the client's: recovery goes on behind it.
         if (!end.is_ok() || !note_content(end, listener)) break;
         guards.begin_content(continuation_, *end.first_content_at);
       }

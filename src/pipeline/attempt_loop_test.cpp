@@ -173,6 +173,24 @@ TEST_F(AttemptLoopTest, S92AStreamThatCannotBeJoinedEndsWithOneErrorAndNoTermina
   EXPECT_TRUE(rig.channel.is_ended);
 }
 
+TEST_F(AttemptLoopTest, S91AStreamThatFailsWithItsFirstContentFailsOver) {
+  rig.add("a/m", {{.pieces = {{0ms, said("lost") + "data: {\"broken\n\n"}}}});
+  rig.add("b/m", {answers("hi")});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.channel.text.find("lost"), std::string::npos);
+  EXPECT_NE(rig.channel.text.find("hi"), std::string::npos);
+}
+
+// The client has read on to where the stream broke, and what goes on there begins behind it.
+TEST_F(AttemptLoopTest, S92WhatCameWithAFlawButBeforeItIsTheClients) {
+  rig.operation.joins = false;
+  rig.add("a/m", {{.pieces = {{0ms, said("one")}, {0ms, said("two") + "data: {\"broken\n\n"}}}});
+  EXPECT_EQ(rig.finish().outcome, Outcome::aborted_upstream);
+  EXPECT_EQ(rig.channel.text.substr(0, said("one").size() + said("two").size()),
+            said("one") + said("two"));
+  EXPECT_EQ(rig.channel.text.find("broken"), std::string::npos);
+}
+
 TEST_F(AttemptLoopTest, S94WaitsTwoSecondsForUsageAfterTheFinish) {
   const std::string finish = stopped().substr(0, stopped().find("\n\n") + 2);
   rig.add("a/m", {{.pieces = {{0ms, said("hi") + finish}}}});

@@ -18,6 +18,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import pathlib
 import re
 import socket
 import ssl
@@ -117,6 +118,13 @@ class Exchange:
         for event in self.answer.events.start + self.answer.events.content[:count]:
             await self.send_chunk(event)
 
+    async def until_read(self) -> None:
+        """Returns when the caller has read all that was sent, so that what follows comes to it by
+        itself: with its first content alone, a stream has not begun and may fail over."""
+        here, there = (self.writer.get_extra_info(name) for name in ("sockname", "peername"))
+        while unread_bytes(there[1], here[1]) > 0:
+            await asyncio.sleep(0)
+
     async def wait_for_caller_to_go(self) -> None:
         self.may_keep_alive = False
         try:
@@ -137,6 +145,21 @@ class Exchange:
         linger_off = struct.pack("ii", 1, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_off)
         self.writer.transport.abort()
+
+
+def unread_bytes(port: int, peer_port: int) -> int:
+    """Bytes that wait in the socket at `port` that is connected to `peer_port`, and those that are
+    on their way to it."""
+    waiting = 0
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        local, remote, _, queues = line.split()[1:5]
+        ports = int(local.split(":")[1], 16), int(remote.split(":")[1], 16)
+        to_send, to_read = (int(size, 16) for size in queues.split(":"))
+        if ports == (port, peer_port):
+            waiting += to_read
+        elif ports == (peer_port, port):
+            waiting += to_send
+    return waiting
 
 
 # Faults: what may happen to a call instead of its answer -------------------------------------------
@@ -272,6 +295,7 @@ def no_terminator() -> Fault:
 
     async def play(exchange: Exchange) -> None:
         await exchange.send_events(10_000)
+        await exchange.until_read()
         await exchange.send(b"0\r\n\r\n")
 
     return Fault(play)
@@ -282,6 +306,7 @@ def broken_event_after(events: int) -> Fault:
 
     async def play(exchange: Exchange) -> None:
         await exchange.send_events(events)
+        await exchange.until_read()
         is_sse = exchange.dialect.stream_type == "text/event-stream"
         await exchange.send_chunk(b'data: {"broken\n\n' if is_sse else b'{"broken\n')
         assert exchange.answer.events is not None
@@ -297,6 +322,7 @@ def error_event_after(events: int, code: int = 503, message: str = "scripted") -
 
     async def play(exchange: Exchange) -> None:
         await exchange.send_events(events)
+        await exchange.until_read()
         error = exchange.dialect.error(code, message)
         if exchange.dialect.stream_type != "text/event-stream":
             frame = answers.encode(error) + b"\n"
