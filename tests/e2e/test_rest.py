@@ -58,6 +58,7 @@ def chunks(content_type: str, *pieces: bytes, is_whole: bool = True) -> Fault:
         await exchange.send_head("transfer-encoding: chunked", answer)
         for piece in pieces:
             await exchange.send_chunk(piece)
+        await exchange.until_read()
         if is_whole:
             await exchange.send(b"0\r\n\r\n")
         else:
