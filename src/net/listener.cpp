@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/listener.hpp"
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -102,12 +104,27 @@ void Listener::close() {
   loop().end_operation();
 }
 
+void Listener::ignore_newcomers() {
+  if (!socket_.is_open()) return;
+  constexpr std::uint32_t flags_at = 13;  // in TCP's header, where the filter begins to read
+  constexpr std::uint32_t syn = 0x02;
+  constexpr std::uint32_t ack = 0x10;
+  constexpr std::uint32_t all = 0xFFFF'FFFF;
+  std::array<sock_filter, 5> first_of_a_handshake{{
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, flags_at},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, syn | ack},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, syn},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, all},
+  }};
+  const sock_fprog filter{first_of_a_handshake.size(), first_of_a_handshake.data()};
+  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
 void Listener::finish() {
   if (!socket_.is_open()) return;
   // Closing resets what waits, also what came after the last accept: first nothing more comes in.
-  sock_filter nothing{BPF_RET | BPF_K, 0, 0, 0};
-  const sock_fprog filter{1, &nothing};
-  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  ignore_newcomers();
   for (;;) {
     Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted.is_open()) {

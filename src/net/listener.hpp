@@ -34,10 +34,14 @@ class Listener final : private Pollable {
   Listener(EpollLoop& loop, OnAccept on_accept);
   ~Listener() override;
   Result<> open(const ListenAddress& address);
-  /// Takes what waits already, then closes. Whoever comes in between is not refused: the client's
-  /// system asks again and finds another listener of the port, if there is one (H-7).
+  /// From now on nobody new gets in, nor is refused: the client's system asks again, and finds
+  /// another listener of the port once this one is closed (H-7). Who is in the middle of TCP's
+  /// handshake can still end it, and is taken.
+  void ignore_newcomers();
+  /// Takes what waits already, then closes. What is in the middle of its handshake is refused.
   void finish();
   void close();
+  [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
   [[nodiscard]] std::uint16_t port() const;
 
  private:

@@ -244,6 +244,7 @@ void Program::set_limits(const config::Config& config) {
   context_.limits = server_limits(config);
   context_.limits.bodies = &occupancy_;
   if (config.admin_listen == "same") context_.client_surface = Surface::both;
+  context_.shares_port = config.reuse_port;
 }
 
 identity::MasterKeySource Program::master_key_source() const {

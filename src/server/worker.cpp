@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/worker.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include "net/tcp.hpp"
 #include "server/client_address.hpp"
 
@@ -14,6 +17,7 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journ
       client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
                     engine_.random()),
       admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()),
+      handshakes_over_([this] { close_listeners(); }),
       last_call_([this] { end_last_call(); }),
       abort_alarm_([this] { abort_all(); }) {}
 
@@ -120,12 +124,25 @@ void Worker::stop() {
 }
 
 void Worker::drain_connections() {
-  for (auto& listener : listeners_) listener->finish();
+  const bool is_open = is_listening();
+  for (auto& listener : listeners_) listener->ignore_newcomers();
+  if (!context_.shares_port) {
+    close_listeners();
+  } else if (is_open && !handshakes_over_.is_armed()) {
+    // A round trip of clients nearby, or a moment in which a busy machine has other things to do.
+    constexpr std::chrono::milliseconds handshake_max{50};
+    loop_.arm_coarse(handshakes_over_, loop_.now() + handshake_max);
+  }
   // A connection may leave the set while it is told.
   const std::vector<net::ServerConnection*> all(connections_.begin(), connections_.end());
   for (net::ServerConnection* connection : all) {
     if (connections_.contains(connection)) connection->drain();
   }
+}
+
+void Worker::close_listeners() {
+  for (auto& listener : listeners_) listener->finish();
+  finish_if_idle();
 }
 
 void Worker::end_last_call() {
@@ -144,9 +161,14 @@ void Worker::abort_all() {
   }
 }
 
+bool Worker::is_listening() const {
+  const auto is_open = [](const auto& listener) { return listener->is_open(); };
+  return std::any_of(listeners_.begin(), listeners_.end(), is_open);
+}
+
 void Worker::finish_if_idle() {
   const bool may_come = arriving_ > 0 && !is_last_call_over_;
-  if (!is_finished_when_idle_ || !connections_.empty() || may_come) return;
+  if (!is_finished_when_idle_ || is_listening() || !connections_.empty() || may_come) return;
   last_call_.disarm();
   abort_alarm_.disarm();
   engine_.finish();

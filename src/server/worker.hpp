@@ -26,6 +26,7 @@ struct WorkerContext {
   net::ServerLimits limits;
   net::TlsContext listener_tls;              ///< null: plain
   Surface client_surface = Surface::client;  ///< `both`: with the administration
+  bool shares_port = false;                  ///< with gateways that go on when this one ends
 };
 
 /// One thread: its loop, its listeners, its connections and everything they need.
@@ -45,8 +46,9 @@ class Worker {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken);
   /// Says on /readyz that the end is near; everything else goes on.
   void announce_drain();
-  /// Takes no new connection; what runs goes on, and clients that have only just come have a second
-  /// to ask for something.
+  /// Takes no new connection, but for those that were just being made where another gateway listens
+  /// on the same port, since their clients could not know of it; what runs goes on, and clients
+  /// that have only just come have a second to ask for something.
   void drain();
   /// Ends the model calls under way with an error, what is left a second later without one, and
   /// lets `join` return.
@@ -59,6 +61,8 @@ class Worker {
       const net::Stream& stream) const;
   void accept(net::Socket socket, Surface surface);
   void drain_connections();
+  void close_listeners();
+  [[nodiscard]] bool is_listening() const;
   void end_last_call();
   void abort_all();
   void finish_if_idle();
@@ -72,6 +76,7 @@ class Worker {
   std::set<net::ServerConnection*> connections_;
   std::vector<IpRange> proxies_;
   net::TaskSet tasks_;
+  net::CallbackAlarm handshakes_over_;
   net::CallbackAlarm last_call_;
   net::CallbackAlarm abort_alarm_;
   int arriving_ = 0;  ///< accepted, and in their TLS handshake
