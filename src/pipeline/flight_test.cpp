@@ -82,7 +82,8 @@ TEST_F(ChargeTest, S112CancelledAfterCommitWhatWasDeliveredAtTheEstimate) {
   expect_charged(leave_after(1s), input_estimate, tokens_of(text), true);
 }
 
-// What the provider has told of the output by then may be no more than that there is some.
+// S-11.1: of the output what came counts; what the provider has told of it by then may be no more
+// than that there is some.
 TEST_F(ChargeTest, S112CancelledAfterCommitTheInputAsReported) {
   add("a/m", {{.pieces = {{0ms, begun()}, {0ms, said(text)}}}});
   expect_charged(leave_after(1s), 37, tokens_of(text), true);

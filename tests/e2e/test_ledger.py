@@ -90,7 +90,7 @@ def ask_until_killed(weir, answered: list[str]) -> None:
         return
 
 
-# no acknowledged settlement lost, none doubled, no repair needed.
+# X-2, I-12: no acknowledged settlement lost, none doubled, no repair needed.
 @pytest.mark.parametrize("durability, kills", [("process", KILLS), ("power", KILLS // 10)])
 def test_x2_no_kill_loses_or_doubles_a_call(durability, kills):
     seed = int(os.environ.get("WEIR_LEDGER_SEED", str(time.time_ns() % 1_000_000)))

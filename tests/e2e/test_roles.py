@@ -245,6 +245,21 @@ def test_i11_what_can_not_be_written_down_is_not_done(table):
         assert weir.chat("smart", "hello", headers).status == 200
 
 
+def test_z3_no_path_of_the_administration_calls_a_model(table):
+    """Nothing there makes a test call: who wants one asks at the clients' door, with a key, within
+    its limits, and it is in the books."""
+    with Upstream("openai") as upstream:
+        providers = {"up": upstream.provider, "spare": upstream.provider}
+        with Weir({"providers": providers}) as weir:
+            assert weir.chat("up/m", "hello").status == 200
+            for method, pattern in sorted(table):
+                name, body = CHANGES.get((method, pattern), ("up", {"model": "up/m"}))
+                path = pattern.replace("{*}", "up/m").replace("{}", name)
+                answer = weir.admin(method, path, None if method == "GET" else body, token=True)
+                assert answer.status != 401, (method, path)
+            assert len(upstream.calls) == 1
+
+
 def test_j1_a_refusal_is_written_down(weir, tokens):
     assert ask(weir, tokens["viewer"], "DELETE", "/api/routes/smart").status == 403
     eventually(lambda: ("user:viewer", "policy.refusal", "smart") in actions(weir, tokens))
