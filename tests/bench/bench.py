@@ -26,7 +26,9 @@ import time
 
 MEASURED_CORE, OTHER_CORE = 0, 1
 CHUNKS, PACE_MS = 100, 10
+SLOW_CHUNKS, SLOW_PACE_MS = 40, 250
 OPEN_STREAMS = 1000
+CROWD = 500
 
 
 # ---- Processes -------------------------------------------------------------------------------
@@ -271,12 +273,13 @@ class Bench:
                 samples[server.name].append(spent / 1000 / requests / units)
         return {name: statistics.median(values) for name, values in samples.items()}
 
-    def latency_us(self, shots: dict[str, Shot], requests: int, *measures: str) -> dict[str, list]:
-        """Medians of the named measures at one connection, by name of the shot."""
+    def latency_us(self, shots: dict[str, Shot], requests: int, *measures: str,
+                   connections: int = 1) -> dict[str, list]:
+        """Medians of the named measures, by name of the shot."""
         samples: dict[str, list[dict]] = {name: [] for name in shots}
         for _ in range(self.rounds):
             for name, shot in shots.items():
-                samples[name].append(self.load(shot, 1, requests))
+                samples[name].append(self.load(shot, connections, requests))
         return {name: [statistics.median(report[measure] for report in reports)
                        for measure in measures]
                 for name, reports in samples.items()}
@@ -455,10 +458,15 @@ def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int) -> lis
     for index, label in enumerate(("p99", "max")):
         rows.append(Row(f"between chunks of {PACE_MS} ms, {label}", "ms",
                         {name: values[index] / 1000 for name, values in gaps.items()}, "< 40 ms"))
+    progress(f"delay of chunks in {CROWD} streams")
+    slow = shots(nginx.slow, "slow/m", stream=True)
+    gaps = bench.latency_us(slow, CROWD, "gap_p99_us", connections=CROWD)
+    rows.append(Row(f"delay of a chunk in {CROWD} streams, p99", "ms",
+                    {name: values[0] / 1000 - SLOW_PACE_MS for name, values in gaps.items()},
+                    "≤ 2 ms"))
 
     progress(f"memory of {OPEN_STREAMS} open streams")
     after = {server.name: rss_kib(server.pid()) / 1024 for server in servers}
-    slow = shots(nginx.slow, "slow/m", stream=True)
     per_stream = {server.name: bench.stream_kib(server, slow[server.name]) for server in servers}
     rows.append(Row("idle RSS", "MiB", idle, "≤ 12 MiB"))
     rows.append(Row("RSS after all the load", "MiB", after))
@@ -482,7 +490,7 @@ def main() -> int:
         bench = Bench(arguments.tools.resolve(), folder, arguments.rounds)
         fast, upstream = bench.start_upstream(CHUNKS, PACE_MS)
         stack.callback(stop, fast)
-        slow, slow_upstream = bench.start_upstream(40, 250)
+        slow, slow_upstream = bench.start_upstream(SLOW_CHUNKS, SLOW_PACE_MS)
         stack.callback(stop, slow)
         nginx = Nginx(folder, upstream, slow_upstream)
         stack.callback(nginx.stop)

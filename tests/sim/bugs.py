@@ -166,7 +166,7 @@ BUGS = [
         "who leaves pays nothing",
         FLIGHT,
         "row.is_charged = end.is_ok() || is_delivered || has_left;",
-        "row.is_charged = end.is_ok() || is_delivered;",
+        "row.is_charged = end.is_ok() || (is_delivered && !has_left);",
     ),
     Bug(
         "what may be billed is not exposure",
