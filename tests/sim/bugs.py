@@ -265,8 +265,9 @@ BUGS = [
     Bug(
         "an open breaker lets requests through",
         BREAKER,
-        "if (state_ == State::open && now >= open_until_) {",
-        "if (state_ == State::open) {",
+        "  enter(State::open, cause);\n"
+        "  open_until_ = now + open_time(options_, openings_, random);\n",
+        "  enter(State::open, cause);\n  static_cast<void>(random);\n  open_until_ = now;\n",
     ),
     Bug(
         "failures in a row are not counted",
@@ -278,7 +279,7 @@ BUGS = [
         "a failed probe changes nothing",
         BREAKER,
         "if (effect == BreakerEffect::failure) return open(Cause::probe_failed, now, random);",
-        "if (effect == BreakerEffect::failure) return;",
+        "if (effect == BreakerEffect::failure) return static_cast<void>(random);",
     ),
     Bug(
         "everybody comes back at once after a cooldown",

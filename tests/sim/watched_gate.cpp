@@ -87,7 +87,7 @@ void WatchedGate::note_cooldown(Expected& target, const policy::Classified& verd
   target.cool_until = std::max(target.cool_until, now + length);
   target.is_on_probation = true;
   target.tried = 0;
-  target.cooling_generation = 0;  // nothing lent before it counts
+  target.cooling_generation.reset();  // nothing lent before it counts
 }
 
 void WatchedGate::on_transition(const shared_state::Transition& change) {
@@ -98,7 +98,7 @@ void WatchedGate::on_transition(const shared_state::Transition& change) {
   target.state = change.to;
   target.failures_in_row = 0;
   target.probes = 0;
-  target.generation = 0;
+  target.generation.reset();
   // Of probes that came to no verdict it is only noticed later that they opened it again.
   target.opened.reset();
   const bool is_noticed_late = change.cause == policy::CircuitBreaker::Cause::probes_timed_out;

@@ -55,11 +55,12 @@ class WatchedGate final : public pipeline::TargetGate {
     std::optional<net::TimePoint> opened;
     int failures_in_row = 0;
     std::int64_t probes = 0;  ///< lent since it is half open
-    std::uint64_t generation = 0;
+    /// Of what was lent since the latest change; nothing: nobody was let in since.
+    std::optional<std::uint64_t> generation;
     net::TimePoint cool_until{};
     bool is_on_probation = false;
     std::int64_t tried = 0;  ///< lent on probation
-    std::uint64_t cooling_generation = 0;
+    std::optional<std::uint64_t> cooling_generation;  ///< the same of the cooldown
   };
 
   void check_breaker(const std::string& name, Expected& target, const Permit& permit,
