@@ -7,6 +7,7 @@
 #include "wire/fault.hpp"
 #include "wire/responses/codec.hpp"
 #include "wire/sse.hpp"
+#include "wire/text_mender.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -30,7 +31,9 @@ class PassthroughRelay final : public Relay {
     memory_.emplace(options.client, options.quirks, stream);
   }
 
-  Result<> whole(std::string_view body, std::string& out) override {
+  Result<> whole(std::string_view text, std::string& out) override {
+    wire::TextMender mender;
+    const std::string_view body = mender.whole(text);
     json::Document document;
     if (const auto parsed = document.parse(body); !parsed) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");

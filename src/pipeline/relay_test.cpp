@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/relay.hpp"
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <gtest/gtest.h>
+
+#include "base/utf8.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -120,6 +123,64 @@ TEST(TranslatingRelay, MakesAStreamOfAWholeAnswerInTheClientsDialect) {
   EXPECT_EQ(count(text, R"("stop_reason":"tool_use")"), 1u) << text;
   EXPECT_EQ(count(text, "event: message_stop"), 1u) << text;
   EXPECT_TRUE(facts.is_complete);
+}
+
+/// An event of OpenAI's with `text`, which stands in it as it is.
+std::string text_event(std::string_view text) {
+  return R"(data: {"id":"c1","created":5,"model":"up","choices":[{"index":0,"delta":{"content":")" +
+         std::string(text) + "\"}}]}\n\n";
+}
+
+constexpr std::array every_client{Dialect::openai_chat, Dialect::openai_responses,
+                                  Dialect::anthropic, Dialect::gemini, Dialect::ollama};
+
+// S-9.7: a character cut between two events reaches the client whole, and bytes that are none as
+// U+FFFD; the answer goes on, whether its events pass or are translated.
+TEST(Relay, S97NoCharacterIsSplitAndNoInvalidByteGoesOut) {
+  for (const Dialect client : every_client) {
+    const auto relay = relay_between(Dialect::openai_chat, client);
+    std::string out;
+    for (const std::string_view text :
+         {"a\xF0\x9F", "\x98\x80", "b\xFFz", R"(c\ud83d)", R"(\ude01)"}) {
+      ASSERT_TRUE(relay->feed(text_event(text), out)) << name(client);
+    }
+    EXPECT_EQ(valid_utf8_prefix(out), out.size()) << out;
+    EXPECT_EQ(count(out, "\xF0\x9F\x98\x80"), 1U) << out;
+    EXPECT_EQ(count(out, "b\xEF\xBF\xBDz"), 1U) << out;
+    EXPECT_EQ(count(out, "\xF0\x9F\x98\x81") + count(out, R"(\ud83d\ude01)"), 1U) << out;
+  }
+}
+
+TEST(Relay, S97AWholeAnswerGoesOutAsValidText) {
+  std::string body(whole_answer);
+  body.replace(body.find("\"Hi\""), 4, "\"a\xFF z\xE2\x82\"");
+  for (const Dialect client : every_client) {
+    std::string out;
+    ASSERT_TRUE(relay_between(Dialect::openai_chat, client)->whole(body, out)) << name(client);
+    EXPECT_EQ(count(out, "a\xEF\xBF\xBD z\xEF\xBF\xBD"), 1U) << out;
+  }
+}
+
+// S-9.10: after the first content each event goes out in the turn that it came in, and two that
+// came at once stay two.
+TEST(Relay, S910EventsAreNeitherHeldNorMerged) {
+  for (const Dialect client : every_client) {
+    const auto frames = [&](std::string_view text) {
+      return count(text, client == Dialect::ollama ? "\n" : "data: ");
+    };
+    const auto relay = relay_between(Dialect::openai_chat, client);
+    std::string out;
+    ASSERT_TRUE(relay->feed(text_event("begin"), out));
+    out.clear();
+    ASSERT_TRUE(relay->feed(text_event("one"), out));
+    const std::string one = out;
+    EXPECT_EQ(count(one, "\"one\""), 1U) << one;
+    out.clear();
+    ASSERT_TRUE(relay->feed(text_event("two") + text_event("three"), out));
+    EXPECT_EQ(count(out, "\"two\""), 1U) << out;
+    EXPECT_EQ(count(out, "\"three\""), 1U) << out;
+    EXPECT_EQ(frames(out), 2 * frames(one)) << out;
+  }
 }
 
 // S-9.6: the operator's limit holds for every dialect, whether its events pass or are translated,

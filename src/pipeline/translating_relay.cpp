@@ -8,6 +8,7 @@
 #include "wire/fault.hpp"
 #include "wire/gemini/codec.hpp"
 #include "wire/replay.hpp"
+#include "wire/text_mender.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -104,7 +105,9 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
 
  private:
   /// The whole answer; of no use when it set `facts_.fault`.
-  Result<wire::ChatResponse> decode(std::string_view body) {
+  Result<wire::ChatResponse> decode(std::string_view text) {
+    wire::TextMender mender;
+    const std::string_view body = mender.whole(text);
     json::Document document;
     if (const auto parsed = document.parse(body); !parsed) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");

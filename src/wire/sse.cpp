@@ -99,6 +99,7 @@ void SseParser::give(Event& event) {
   } else {
     event = {given_type_, std::exchange(data_line_, {})};
   }
+  event.data = mender_.event(event.data);
   has_data_ = false;
 }
 
@@ -158,7 +159,9 @@ bool LineParser::next(std::string_view& line) {
       if (is_overflowing_) return false;
     }
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(" \t") != std::string_view::npos) return true;
+    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+    line = mender_.event(line);
+    return true;
   }
   return false;
 }

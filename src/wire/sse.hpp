@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "wire/text_mender.hpp"
+
 namespace weir::wire {
 
 /// One event or line of a stream may be as long as this, where nothing else is said.
@@ -13,8 +15,9 @@ inline constexpr std::size_t event_bytes_max_default = std::size_t{32} << 20;
 /// Cuts a server-sent-events stream into events, however its bytes arrive.
 ///
 /// Takes LF, CR and CRLF in any mix, a byte-order mark at the start only, and joins several `data:`
-/// lines with LF. Comments and unknown fields are skipped.
-/// Source: WHATWG HTML, "Parsing an event stream" and "Interpreting an event stream".
+/// lines with LF. Comments and unknown fields are skipped. Data comes as valid UTF-8
+/// (`TextMender`). Source: WHATWG HTML, "Parsing an event stream" and "Interpreting an event
+/// stream".
 class SseParser {
  public:
   /// Views that hold until the next call of `next` or `feed`.
@@ -64,6 +67,7 @@ class SseParser {
   std::string_view data_line_;
   std::string given_type_;
   std::string given_data_;
+  TextMender mender_;
   bool has_data_ = false;
   bool is_started_ = false;       ///< past a possible byte-order mark
   bool skips_line_feed_ = false;  ///< the last line ended in CR: an LF right after belongs to it
@@ -86,6 +90,7 @@ class LineParser {
  private:
   std::size_t line_bytes_max_;
   std::string buffer_;
+  TextMender mender_;
   std::size_t at_ = 0;
   std::size_t scan_ = 0;
   bool is_finished_ = false;

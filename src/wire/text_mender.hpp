@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace weir::wire {
+
+/// Makes an upstream's JSON text what JSON has to be: valid UTF-8, surrogates in pairs (S-9.7).
+///
+/// Engines that write token by token can cut a character in two, as bytes or as `\uXXXX` escapes,
+/// and put one half at the end of a string and the other at the beginning of the next event's. The
+/// first half is held back until the string of that name goes on, and what can't be made whole
+/// becomes U+FFFD. What is no JSON for other reasons stays so.
+class TextMender {
+ public:
+  /// One event of a stream. The view is of `text`, nearly always, or of the mender's own memory and
+  /// holds until the next call.
+  std::string_view event(std::string_view text);
+  /// A whole answer: nothing follows, so nothing is held.
+  std::string_view whole(std::string_view text);
+
+ private:
+  std::string_view mend(std::string_view text, bool may_hold);
+  void append_string(std::string_view inside, bool may_hold);
+  /// The same for what stands first in `rest`; answers what is left.
+  std::string_view append_escape(std::string_view rest, bool may_hold);
+  std::string_view append_sequence(std::string_view rest, bool may_hold);
+  /// Puts together what is held and what `inside` begins with.
+  std::string_view complete(std::string_view inside);
+  void hold(std::string_view half);
+
+  std::string out_;
+  std::string held_;      ///< half a character, as it stood in its string
+  std::string held_key_;  ///< the name of that string
+  std::string_view key_;  ///< of the value that is read
+};
+
+}  // namespace weir::wire
