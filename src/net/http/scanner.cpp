@@ -157,6 +157,12 @@ bool HeadReader::take_start_line(std::string_view& line) {
   if (at_ < buffer_.size() && !is_token_char(buffer_[at_])) {
     return refuse(ErrorCode::invalid_request, "this is not HTTP");
   }
+  // Nor does what an upstream sends behind the end of its last answer ever end: waiting for more of
+  // it would take the next answer for the rest of the line.
+  constexpr std::string_view begin = "HTTP/";
+  if (side_ == Side::response && !begin.starts_with(buffer_.substr(at_, begin.size()))) {
+    return refuse(ErrorCode::upstream_malformed, "this is not HTTP");
+  }
   return take_line(limits_.request_line_bytes_max, ErrorCode::uri_too_long, line);
 }
 

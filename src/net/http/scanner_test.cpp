@@ -385,6 +385,19 @@ TEST(ResponseHead, E4RefusesABadStatusLine) {
   }
 }
 
+// The bytes that follow an answer of a lying length must not be waited for: the next answer would
+// be taken for their end.
+TEST(ResponseHead, RefusesWhatCantBecomeAStatusLineAtOnce) {
+  for (const char* text : {"and more", "a", "HTTX", "\r\n", "HTTq"}) {
+    EXPECT_EQ(scan_response(text).error, malformed) << text;
+  }
+  for (const char* text : {"H", "HTTP", "HTTP/", "HTTP/1.1 20"}) {
+    const Outcome outcome = scan_response(text);
+    EXPECT_FALSE(outcome.error) << text;
+    EXPECT_EQ(outcome.consumed, 0U) << text;
+  }
+}
+
 TEST(ResponseHead, HasTheLargerLimitOfUpstream) {
   constexpr std::size_t limit = 64 * 1024;
   EXPECT_GT(scan_response(response_with(field_line(limit - 2))).consumed, limit);
