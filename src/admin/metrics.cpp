@@ -241,6 +241,10 @@ void append_ledger(std::vector<MetricFamily>& families, const ledger::Figures& f
     families.push_back(single(std::string(row.name), std::string(row.help), MetricType::Counter,
                               static_cast<double>(count)));
   }
+  families.push_back(single("weir_usage_rows_waiting",
+                            "Calls in the ledger that the store of its sums could not take yet",
+                            MetricType::Gauge,
+                            static_cast<double>(figures.waiting.load(std::memory_order_relaxed))));
 }
 
 void append_process(std::vector<MetricFamily>& families, const ProcessFacts& process) {

@@ -202,7 +202,8 @@ Result<std::int64_t> reindex(Context& context, config::Config config) {
   Offline offline;
   WEIR_TRY(offline.open(std::move(config), context.environment));
   const engine::SystemClock time;
-  server::UsageWatch watch(time, log, place);
+  const auto on_backlog = [](std::uint64_t, bool) {};  // nobody makes calls here
+  server::UsageWatch watch(time, log, place, on_backlog);
   watch.set_snapshot(offline.shared_snapshot());
   watch.start();
   watch.stop();  // once all is added

@@ -83,6 +83,9 @@ CallView view_of(const pipeline::Call& call) {
 }  // namespace
 
 Result<> LaneJournal::open(pipeline::Call& call, const pipeline::Operation& operation) {
+  if (spool_.is_full() && !options_.serves_unwritten) {
+    return Error(ErrorCode::ledger_unavailable, "too much of the ledger is not added up yet");
+  }
   CallView view = view_of(call);
   view.usage.input = operation.input_tokens_estimate();
   const bool is_written =

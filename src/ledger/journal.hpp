@@ -22,6 +22,10 @@ class LaneJournal final : public pipeline::Journal {
   Result<> open(pipeline::Call& call, const pipeline::Operation& operation) override;
   void note(const pipeline::Call& call, const pipeline::AttemptRow& row) override;
   void close(pipeline::Call& call, const pipeline::CallResult& result) override;
+  /// `open` would not refuse a call. For the lane's own thread.
+  [[nodiscard]] bool takes_calls() const {
+    return options_.serves_unwritten || (!spool_.is_full() && lane_.may_open());
+  }
   [[nodiscard]] bool is_to_be_kept() const override { return options_.is_power_safe; }
   net::Task<bool> kept(net::Loop& loop) override;
 

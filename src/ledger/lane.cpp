@@ -13,6 +13,9 @@ namespace {
 /// What is not synced may be so much, however short a time it takes to come together.
 constexpr std::size_t unsynced_bytes_max = std::size_t{1} << 20;
 
+/// One to begin, and the one that is left to settlements.
+constexpr std::size_t segments_for_intent = 2;
+
 }  // namespace
 
 // ---- the lane's own thread ----------------------------------------------------------------------
@@ -24,6 +27,11 @@ bool Lane::has_room(Need need) const {
   return written_->end.load(std::memory_order_relaxed) + record_bytes_max <=
              written_->bytes.size() &&
          !written_->is_broken.load(std::memory_order_acquire);
+}
+
+bool Lane::may_open() const {
+  return has_room(Need::intent) ||
+         ahead_count_.load(std::memory_order_relaxed) >= segments_for_intent;
 }
 
 std::span<char> Lane::find_room(Need need) {
@@ -52,7 +60,7 @@ bool Lane::change_segment(Need need) {
   std::shared_ptr<WritableSegment> before;
   {
     const std::lock_guard lock(mutex_);
-    const std::size_t needed = need == Need::settlement ? 1 : 2;
+    const std::size_t needed = need == Need::settlement ? 1 : segments_for_intent;
     if (ahead_.size() < needed) return false;
     before = std::exchange(current_, std::move(ahead_.front()));
     ahead_.pop_front();

@@ -39,8 +39,9 @@ struct Figures {
   std::atomic<std::uint64_t> sync_failures{0};
   std::atomic<std::uint64_t> segment_failures{0};  ///< a segment could not be made
   std::atomic<std::uint64_t> refused{0};           ///< calls that found no room for their intent
-  std::atomic<std::uint64_t> late{0};  ///< settlements that had to wait in memory for a segment
-  std::atomic<std::uint64_t> lost{0};  ///< settlements that found no room there either
+  std::atomic<std::uint64_t> late{0};     ///< settlements that had to wait in memory for a segment
+  std::atomic<std::uint64_t> lost{0};     ///< settlements that found no room there either
+  std::atomic<std::uint64_t> waiting{0};  ///< calls that could not be added up yet, as far as known
 };
 
 /// Where one thread writes: its stream of segments.
@@ -78,6 +79,8 @@ class Lane {
     advance(need, size);
     return true;
   }
+  /// An intent would find room.
+  [[nodiscard]] bool may_open() const;
   /// The segment that is written, for `close_call`. Precondition: something was appended.
   [[nodiscard]] std::uint64_t open_call();
   void close_call(std::uint64_t segment);

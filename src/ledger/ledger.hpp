@@ -25,7 +25,7 @@ class Ledger {
 
   /// Of one thread, known by a random number. Lives as long as the ledger. Precondition: not
   /// started.
-  pipeline::Journal& add_thread(std::uint64_t stream) {
+  LaneJournal& add_thread(std::uint64_t stream) {
     journals_.push_back(
         std::make_unique<LaneJournal>(spool_, spool_.add_lane(stream), journal_options_));
     return *journals_.back();
@@ -35,6 +35,7 @@ class Ledger {
   /// Precondition: nobody uses a journal any more.
   void stop() { spool_.stop(); }
 
+  [[nodiscard]] Spool& spool() { return spool_; }
   [[nodiscard]] const Spool& spool() const { return spool_; }
 
  private:

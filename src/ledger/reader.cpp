@@ -329,6 +329,25 @@ Result<Reader::Entry*> Reader::next() { return state_->next(); }
 Position Reader::position() const { return state_->position(); }
 const Reader::Damage& Reader::damage() const { return state_->damage(); }
 
+Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Position& position) {
+  store::SpoolFiles& files = store::system_spool_files();
+  const std::string folder = folder_of(data_directory);
+  WEIR_TRY_ASSIGN(segments, list_segments(files, folder));
+  std::uint64_t bytes = 0;
+  for (const SegmentName& name : segments) {
+    if (name.state == SegmentName::State::open || name.number < position.segments_read) continue;
+    const auto stream = position.streams.find(name.stream);
+    const bool is_read = stream != position.streams.end() &&
+                         (stream->second.is_over || name.number < stream->second.segment);
+    if (is_read) continue;
+    const auto size = files.size(folder + "/" + name.text());
+    if (!size && size.error().code == ErrorCode::route_unknown) continue;  // packed meanwhile
+    if (!size) return size.error();
+    bytes += *size;
+  }
+  return bytes;
+}
+
 Result<CallRecord> read_at(const std::string& data_directory, const Place& place) {
   store::SpoolFiles& files = store::system_spool_files();
   const std::string folder = folder_of(data_directory);

@@ -79,6 +79,10 @@ class Reader {
   std::unique_ptr<State> state_;
 };
 
+/// How much room the closed segments take that a reader at `position` has not read to their ends.
+/// Errors: `store_unavailable`.
+Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Position& position);
+
 /// The call that stands at `place`. Errors: `route_unknown` when it is not there any more,
 /// `store_unavailable`.
 Result<CallRecord> read_at(const std::string& data_directory, const Place& place);

@@ -51,6 +51,14 @@ class Spool {
   /// is known. From the lane's own thread; `then` is called on the spool's.
   void when_synced(Lane& lane, std::function<void(bool)> then);
 
+  /// For any thread: how many calls could not be added up yet, and whether that is so much that no
+  /// more is to come (section 16).
+  void set_backlog(std::uint64_t calls, bool is_full) {
+    figures_.waiting.store(calls, std::memory_order_relaxed);
+    is_full_.store(is_full, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is_full() const { return is_full_.load(std::memory_order_relaxed); }
+
   [[nodiscard]] const Figures& figures() const { return figures_; }
   /// The first segments are there: calls can be written down.
   [[nodiscard]] bool is_ready() const { return is_recovered_.load(std::memory_order_acquire); }
@@ -88,6 +96,7 @@ class Spool {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::shared_ptr<WritableSegment>> unclosed_;  ///< closing them failed; the keeper's
   std::atomic<bool> is_recovered_ = false;
+  std::atomic<bool> is_full_ = false;
   bool is_supply_failing_ = false;
   bool is_sync_failing_ = false;
   bool is_archive_failing_ = false;

@@ -75,6 +75,12 @@ class FaultyFiles final : public store::SpoolFiles {
     if (found == files_.end()) return Error(ErrorCode::route_unknown, "there is no " + path);
     return std::unique_ptr<store::ReadableFile>(std::make_unique<Readable>(found->second));
   }
+  Result<std::uint64_t> size(const std::string& path) override {
+    WEIR_TRY(act());
+    const auto found = files_.find(path);
+    if (found == files_.end()) return Error(ErrorCode::route_unknown, "there is no " + path);
+    return std::uint64_t{found->second->now.size()};
+  }
   Result<> write(const std::string& path, std::string_view bytes) override {
     WEIR_TRY(act());
     auto content = std::make_shared<Content>();

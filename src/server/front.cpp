@@ -44,7 +44,7 @@ bool is_for_pages(const RouteSpec* route) {
 }  // namespace
 
 Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared,
-             Surface surface, Random& random)
+             Surface surface, Random& random, const ledger::LaneJournal& journal)
     : loop_(loop),
       model_calls_(loop, attempts, shared.wall, shared.log, shared.failovers, shared.idempotency,
                    shared.limits),
@@ -54,6 +54,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
       shared_(shared),
       surface_(surface),
       random_(random),
+      journal_(journal),
       started_at_(shared.wall.unix_ms() / 1000) {}
 
 void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
@@ -251,13 +252,22 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     case Endpoint::livez:
       co_await respond(request, 200, "text/plain", "ok\n");
       break;
-    case Endpoint::readyz:
-      co_await respond(request, is_draining_ ? 503 : 200, "text/plain",
-                       is_draining_ ? "draining\n" : "ok\n");
+    case Endpoint::readyz: {
+      const std::string_view obstacle = unreadiness();
+      const int status = obstacle.empty() ? 200 : 503;
+      std::string body(obstacle.empty() ? "ok\n" : obstacle);
+      co_await respond(request, status, "text/plain", std::move(body));
       break;
+    }
     default:
       co_await ask_admin(request);
   }
+}
+
+std::string_view Front::unreadiness() const {
+  if (is_draining_) return "draining\n";
+  if (!journal_.takes_calls()) return "the ledger can't be written\n";
+  return {};
 }
 
 net::Task<void> Front::ask_admin(ClientRequest& request) {

@@ -11,6 +11,7 @@
 #include "base/random.hpp"
 #include "engine/snapshot.hpp"
 #include "identity/directory.hpp"
+#include "ledger/journal.hpp"
 #include "net/server.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "server/client_request.hpp"
@@ -56,7 +57,7 @@ struct Shared {
 class Front final : public net::RequestHandler {
  public:
   Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared, Surface surface,
-        Random& random);
+        Random& random, const ledger::LaneJournal& journal);
 
   /// The configuration for requests from now on.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
@@ -81,6 +82,8 @@ class Front final : public net::RequestHandler {
       std::string_view credential) const;
   /// Whoever reaches the listener may call.
   [[nodiscard]] bool is_keyless() const;
+  /// Why no model call could be served now; empty: they can (D-3).
+  [[nodiscard]] std::string_view unreadiness() const;
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);
@@ -93,7 +96,8 @@ class Front final : public net::RequestHandler {
   const Shared& shared_;
   Surface surface_;
   Random& random_;
-  std::int64_t started_at_;  ///< Unix seconds; models have no better birthday
+  const ledger::LaneJournal& journal_;  ///< of the thread
+  std::int64_t started_at_;             ///< Unix seconds; models have no better birthday
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<IpRange> proxies_;  ///< of the snapshot's configuration
   /// Of the keys in the configuration, in their order; where there are none, of everyone.

@@ -174,7 +174,10 @@ Program::Program(Options options, config::Loaded loaded)
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       health_(wall_, gate_, log_),
-      usage_(wall_, log_, {data_directory_, loaded_.config.ledger.store}),
+      usage_(wall_, log_, {data_directory_, loaded_.config.ledger.store},
+             [this](std::uint64_t calls, bool is_full) {
+               ledger_->spool().set_backlog(calls, is_full);
+             }),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
@@ -203,7 +206,7 @@ Result<> Program::start() {
   }
   ledger_ = make_ledger(config.ledger);
   for (std::size_t i = 0; i < threads; ++i) {
-    pipeline::Journal& journal = ledger_->add_thread(random_seed());
+    ledger::LaneJournal& journal = ledger_->add_thread(random_seed());
     workers_.push_back(std::make_unique<Worker>(context_, random_seed(), journal));
   }
   WEIR_TRY(open_data_directory(config));
@@ -333,16 +336,22 @@ void Program::restore_limits() {
 }
 
 Result<> Program::restore_used() {
-  Result<> restored;
-  const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
-    if (!restored) return std::nullopt;
-    auto found = usage_.used(window);
-    if (found) return *found;
-    restored = std::move(found).error();
+  // Which windows there are comes first, so that the store is asked once for all of them.
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<std::string> windows;
+  const auto collect = [&](const std::string& window) -> std::optional<policy::WindowUse> {
+    windows.push_back(window);
     return std::nullopt;
   };
-  limits_.restore(used, std::chrono::steady_clock::now());
-  return restored;
+  limits_.restore(collect, now);
+  WEIR_TRY_ASSIGN(uses, usage_.used(windows));
+  const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
+    const auto found = uses.find(window);
+    if (found == uses.end()) return std::nullopt;
+    return found->second;
+  };
+  limits_.restore(used, now);
+  return {};
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.

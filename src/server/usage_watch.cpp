@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/price_comparison.hpp"
+#include "store/spool_files.hpp"
 
 namespace weir::server {
 namespace {
@@ -45,8 +46,8 @@ void UsageWatch::close() {
   store_.reset();
 }
 
-Result<std::optional<policy::WindowUse>> UsageWatch::used(std::string_view window) {
-  return store_->used(window);
+Result<usage::Store::WindowUses> UsageWatch::used(const std::vector<std::string>& windows) {
+  return store_->used(windows);
 }
 
 void UsageWatch::set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot) {
@@ -72,7 +73,7 @@ void UsageWatch::join() {
 }
 
 Result<std::unique_ptr<usage::Store>> UsageWatch::sums() {
-  if (is_down_ || is_doubted_) {
+  if (is_down() || is_doubted_) {
     return Error(ErrorCode::store_unavailable, "the sums can't be reached at present");
   }
   auto opened = open_usage_store(place_);
@@ -83,11 +84,44 @@ Result<std::unique_ptr<usage::Store>> UsageWatch::sums() {
 
 /// Once as it stops, once as it goes on.
 void UsageWatch::note(const Result<>& added) {
-  const bool was_down = is_down_.exchange(!added);
-  if (!added && !was_down) {
+  if (added) {
+    const bool was_down = is_down();
+    failures_ = 0;
+    if (was_down) log_.info("usage", "the ledger is added up again");
+  } else if (!is_down() && ++failures_ == failures_until_down) {
     log_.warn("usage", "the ledger can't be added up", {{"reason", added.error().message}});
   }
-  if (added && was_down) log_.info("usage", "the ledger is added up again");
+}
+
+Result<> UsageWatch::count_waiting() {
+  if (!is_position_known_) return {};  // nothing to count from
+  if (!counting_) {
+    WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place_.data_directory, position_));
+    counting_.emplace(std::move(reader));
+  }
+  for (;;) {
+    WEIR_TRY_ASSIGN(next, counting_->next());
+    if (!next) return {};
+    ++calls_waiting_;
+  }
+}
+
+/// Section 16: the ledger is not to fill the disk with what nobody has added up.
+void UsageWatch::measure_backlog() {
+  constexpr std::uint64_t bytes_max = std::uint64_t{4} << 30;
+  constexpr std::uint64_t part_of_disk = 10;
+  const auto bytes = ledger::unread_bytes(place_.data_directory, position_);
+  const auto disk = store::disk_bytes(place_.data_directory);
+  if (!bytes || !disk) return;  // it stays as it was
+  const bool is_full = *bytes > std::min(bytes_max, *disk / part_of_disk);
+  if (is_full == is_full_) return;
+  is_full_ = is_full;
+  if (is_full) {
+    log_.error("ledger_full", "too much of the ledger is not added up yet",
+               {{"bytes", static_cast<std::int64_t>(*bytes)}});
+  } else {
+    log_.info("ledger_full", "the ledger has room again");
+  }
 }
 
 void UsageWatch::run() {
@@ -97,11 +131,17 @@ void UsageWatch::run() {
     Result<> added = add_all();
     if (added) added = forget_old();
     note(added);
-    is_doubted_ = false;
-    if (!added) {
+    is_doubted_ = !added;
+    if (added) {
+      counting_.reset();
+      calls_waiting_ = 0;
+    } else {
       close();
       pause = try_again_after;
+      static_cast<void>(count_waiting());  // the next round goes on with it
+      measure_backlog();
     }
+    on_backlog_(calls_waiting_, is_full_);
     std::unique_lock lock(mutex_);
     if (is_stopping_) return;
     wakes_.wait_for(lock, pause, [this] { return is_stopping_; });
@@ -113,6 +153,9 @@ Result<> UsageWatch::add_all() {
   while (may_be_more) {
     WEIR_TRY_ASSIGN(more, add_some());
     may_be_more = more;
+    if (calls_waiting_ == 0 && !is_full_) continue;
+    if (is_full_) measure_backlog();
+    on_backlog_(calls_waiting_, is_full_);
   }
   return {};
 }
@@ -123,6 +166,7 @@ Result<> UsageWatch::open() {
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(open_at_.data_directory, position));
   store_ = std::move(opened);
   position_ = std::move(position);
+  is_position_known_ = true;
   reader_.emplace(std::move(reader));
   return {};
 }
@@ -149,6 +193,7 @@ Result<bool> UsageWatch::add_some() {
   calls_at_once_ = std::min(calls_at_once_max, calls_at_once_ * 2);
   if (*added) {
     position_ = std::move(behind);
+    calls_waiting_ -= std::min<std::uint64_t>(calls_waiting_, entries.size());
   } else {
     reader_.reset();  // another instance, or a new beginning: go on where that is
   }

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "engine/snapshot.hpp"
 #include "ledger/reader.hpp"
@@ -27,8 +29,15 @@ namespace weir::server {
 /// `set_snapshot` and `stop` are for any thread.
 class UsageWatch {
  public:
-  UsageWatch(const pipeline::WallClock& wall, Log& log, UsagePlace place)
-      : wall_(wall), log_(log), place_(std::move(place)), open_at_(place_) {}
+  /// Told from its thread how many calls could not be added up yet, and whether the closed files of
+  /// the ledger that they stand in take more room than they may (section 16).
+  using OnBacklog = std::function<void(std::uint64_t calls, bool is_full)>;
+  UsageWatch(const pipeline::WallClock& wall, Log& log, UsagePlace place, OnBacklog on_backlog)
+      : wall_(wall),
+        log_(log),
+        place_(std::move(place)),
+        on_backlog_(std::move(on_backlog)),
+        open_at_(place_) {}
   ~UsageWatch();
   UsageWatch(const UsageWatch&) = delete;
   UsageWatch& operator=(const UsageWatch&) = delete;
@@ -37,8 +46,8 @@ class UsageWatch {
   Result<> catch_up();
   /// The same in a file of the data directory, where a database can't be reached.
   Result<> catch_up_alone();
-  /// What was taken of a window of a quota or budget. After `catch_up`, before `start`.
-  Result<std::optional<policy::WindowUse>> used(std::string_view window);
+  /// What was taken of windows of quotas and budgets. After `catch_up`, before `start`.
+  Result<usage::Store::WindowUses> used(const std::vector<std::string>& windows);
   void start();
   void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
   /// What was written until now is still added.
@@ -48,8 +57,8 @@ class UsageWatch {
   /// Where the sums are, for whoever wants to know them. Any thread. Errors: `store_unavailable`,
   /// at once when it is known that they can't be reached (D-1).
   Result<std::unique_ptr<usage::Store>> sums();
-  /// Any thread.
-  [[nodiscard]] bool is_down() const { return is_down_; }
+  /// Any thread. After the third failure in a row, until it goes well again.
+  [[nodiscard]] bool is_down() const { return failures_ >= failures_until_down; }
 
  private:
   void run();
@@ -58,6 +67,9 @@ class UsageWatch {
   Result<> add_all();
   Result<> open();
   void note(const Result<>& added);
+  /// What has come since adding went wrong.
+  Result<> count_waiting();
+  void measure_backlog();
   /// True: there is more.
   Result<bool> add_some();
   Result<> forget_old();
@@ -66,8 +78,10 @@ class UsageWatch {
   const pipeline::WallClock& wall_;
   Log& log_;
   const UsagePlace place_;
+  static constexpr int failures_until_down = 3;
+  const OnBacklog on_backlog_;
   UsagePlace open_at_;
-  std::atomic<bool> is_down_ = false;
+  std::atomic<int> failures_ = 0;         ///< in a row
   std::atomic<bool> is_doubted_ = false;  ///< another could not reach them
 
   std::mutex mutex_;  ///< of the next three
@@ -77,6 +91,10 @@ class UsageWatch {
 
   std::unique_ptr<usage::Store> store_;
   std::optional<ledger::Reader> reader_;
+  std::optional<ledger::Reader> counting_;  ///< goes on where adding stopped
+  std::uint64_t calls_waiting_ = 0;
+  bool is_full_ = false;
+  bool is_position_known_ = false;
   ledger::Position position_;
   std::size_t calls_at_once_ = 1'000;  ///< as many as the store takes in time
   std::int64_t forgotten_ms_ = 0;

@@ -9,14 +9,15 @@
 
 namespace weir::server {
 
-Worker::Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journal& journal)
+Worker::Worker(const WorkerContext& context, std::uint64_t seed, ledger::LaneJournal& journal)
     : context_(context),
       engine_({context.wall, context.gate, context.tls, &context.accounting}, seed, nullptr,
               &journal),
       loop_(engine_.loop()),
       client_front_(loop_, engine_.attempts(), context.shared, context.client_surface,
-                    engine_.random()),
-      admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random()),
+                    engine_.random(), journal),
+      admin_front_(loop_, engine_.attempts(), context.shared, Surface::admin, engine_.random(),
+                   journal),
       handshakes_over_([this] { close_listeners(); }),
       last_call_([this] { end_last_call(); }),
       abort_alarm_([this] { abort_all(); }) {}

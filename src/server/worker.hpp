@@ -33,7 +33,7 @@ struct WorkerContext {
 class Worker {
  public:
   /// `journal` is this thread's and outlives the worker.
-  Worker(const WorkerContext& context, std::uint64_t seed, pipeline::Journal& journal);
+  Worker(const WorkerContext& context, std::uint64_t seed, ledger::LaneJournal& journal);
   ~Worker();
 
   /// Before `start`. Errors: the address can't be listened on.

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "store/descriptor.hpp"
 #include "store/files.hpp"
@@ -159,6 +160,13 @@ class SystemSpoolFiles final : public SpoolFiles {
         std::make_unique<SystemReadableFile>(path, std::move(file)));
   }
 
+  Result<std::uint64_t> size(const std::string& path) override {
+    struct stat found{};
+    if (::stat(path.c_str(), &found) == 0) return static_cast<std::uint64_t>(found.st_size);
+    if (errno == ENOENT) return Error(ErrorCode::route_unknown, "there is no " + path);
+    return failed("look at", path, errno);
+  }
+
   Result<> write(const std::string& path, std::string_view content) override {
     return replace_file(path, content);
   }
@@ -191,6 +199,12 @@ class SystemSpoolFiles final : public SpoolFiles {
 };
 
 }  // namespace
+
+Result<std::uint64_t> disk_bytes(const std::string& directory) {
+  struct statvfs disk{};
+  if (::statvfs(directory.c_str(), &disk) != 0) return failed("look at", directory, errno);
+  return std::uint64_t{disk.f_blocks} * disk.f_frsize;
+}
 
 SpoolFiles& system_spool_files() {
   static SystemSpoolFiles files;

@@ -60,6 +60,8 @@ class SpoolFiles {
   virtual Result<std::unique_ptr<MappedFile>> adopt(const std::string& path) = 0;
   /// Errors: `route_unknown` when there is no such file.
   virtual Result<std::unique_ptr<ReadableFile>> open(const std::string& path) = 0;
+  /// How long it is. Errors: `route_unknown` when there is no such file.
+  virtual Result<std::uint64_t> size(const std::string& path) = 0;
   /// The whole file is there afterwards, also after a crash, or nothing of it.
   virtual Result<> write(const std::string& path, std::string_view content) = 0;
   virtual Result<> rename(const std::string& from, const std::string& to) = 0;
@@ -67,6 +69,9 @@ class SpoolFiles {
   /// Waits for whoever has it.
   virtual Result<std::unique_ptr<Lock>> lock(const std::string& path) = 0;
 };
+
+/// Of the whole disk that the directory is on. Errors: `store_unavailable`.
+Result<std::uint64_t> disk_bytes(const std::string& directory);
 
 /// Those of the system.
 SpoolFiles& system_spool_files();

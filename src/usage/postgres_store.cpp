@@ -167,10 +167,10 @@ ON CONFLICT (id, ledger) DO UPDATE SET
   nanousd = windows.nanousd + excluded.nanousd,
   ended_ms = greatest(windows.ended_ms, excluded.ended_ms))sql";
 
-constexpr const char* get_window = R"sql(
-SELECT sum(requests)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
+constexpr const char* get_windows = R"sql(
+SELECT id, sum(requests)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint,
   sum(nanousd)::bigint
-FROM weir.windows WHERE id = $1 HAVING count(*) > 0)sql";
+FROM weir.windows WHERE id IN (SELECT json_array_elements_text($1::json)) GROUP BY id)sql";
 
 // The names of series stay: others have sums of the same.
 constexpr const char* clearing[] = {
@@ -440,16 +440,27 @@ Result<std::optional<ledger::Place>> PostgresStore::find(std::string_view reques
   return place;
 }
 
-Result<std::optional<policy::WindowUse>> PostgresStore::used(std::string_view window) {
-  WEIR_TRY_ASSIGN(rows, database_.run(get_window, {clean(window)}));
-  std::optional<policy::WindowUse> use;
-  if (rows.size() > 0) {
-    use = policy::WindowUse{.requests = rows.integer(0, 0),
-                            .input_tokens = rows.integer(0, 1),
-                            .output_tokens = rows.integer(0, 2),
-                            .nanousd = rows.integer(0, 3)};
+Result<Store::WindowUses> PostgresStore::used(const std::vector<std::string>& windows) {
+  std::map<std::string, std::string> names;  // as they are stored, and as they are asked for
+  std::string list;
+  json::Writer json(list);
+  json.begin_array();
+  for (const std::string& window : windows) {
+    const auto [name, is_new] = names.emplace(clean(window), window);
+    if (is_new) json.string(name->first);
   }
-  return use;
+  json.end_array();
+  WEIR_TRY_ASSIGN(rows, database_.run(get_windows, {std::move(list)}));
+  WindowUses uses;
+  for (int row = 0; row < rows.size(); ++row) {
+    const auto name = names.find(std::string(rows.text(row, 0)));
+    if (name == names.end()) continue;
+    uses[name->second] = policy::WindowUse{.requests = rows.integer(row, 1),
+                                           .input_tokens = rows.integer(row, 2),
+                                           .output_tokens = rows.integer(row, 3),
+                                           .nanousd = rows.integer(row, 4)};
+  }
+  return uses;
 }
 
 /// Learns the names of those series of `sums` that are new here.

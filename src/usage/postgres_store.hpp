@@ -31,7 +31,7 @@ class PostgresStore final : public Store {
                    const ledger::Position& to) override;
   /// Of a call of this ledger: others stand elsewhere.
   Result<std::optional<ledger::Place>> find(std::string_view request_id) override;
-  Result<std::optional<policy::WindowUse>> used(std::string_view window) override;
+  Result<WindowUses> used(const std::vector<std::string>& windows) override;
   Result<> read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
                 const ReadSums& read) override;
   Result<> clear() override;

@@ -204,17 +204,19 @@ Result<std::optional<ledger::Place>> SqliteStore::find(std::string_view request_
   return place;
 }
 
-Result<std::optional<policy::WindowUse>> SqliteStore::used(std::string_view window) {
-  WEIR_TRY_ASSIGN(has_row, get_window_.bind(1, window).step());
-  std::optional<policy::WindowUse> use;
-  if (has_row) {
-    use = policy::WindowUse{.requests = get_window_.integer(0),
-                            .input_tokens = get_window_.integer(1),
-                            .output_tokens = get_window_.integer(2),
-                            .nanousd = get_window_.integer(3)};
+Result<Store::WindowUses> SqliteStore::used(const std::vector<std::string>& windows) {
+  WindowUses uses;
+  for (const std::string& window : windows) {
+    WEIR_TRY_ASSIGN(has_row, get_window_.bind(1, std::string_view(window)).step());
+    if (has_row) {
+      uses[window] = policy::WindowUse{.requests = get_window_.integer(0),
+                                       .input_tokens = get_window_.integer(1),
+                                       .output_tokens = get_window_.integer(2),
+                                       .nanousd = get_window_.integer(3)};
+    }
+    get_window_.reset();
   }
-  get_window_.reset();
-  return use;
+  return uses;
 }
 
 Result<> SqliteStore::load_series() {

@@ -24,7 +24,7 @@ class SqliteStore final : public Store {
   Result<bool> add(const std::vector<Entry>& entries, const ledger::Position& from,
                    const ledger::Position& to) override;
   Result<std::optional<ledger::Place>> find(std::string_view request_id) override;
-  Result<std::optional<policy::WindowUse>> used(std::string_view window) override;
+  Result<WindowUses> used(const std::vector<std::string>& windows) override;
   Result<> read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
                 const ReadSums& read) override;
   Result<> clear() override;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,9 +44,10 @@ class Store {
   /// Where a call stands. Nothing when it is not known.
   virtual Result<std::optional<ledger::Place>> find(std::string_view request_id) = 0;
 
-  /// What was taken of a window of a quota or budget, by all who share the store. Nothing when no
-  /// call was.
-  virtual Result<std::optional<policy::WindowUse>> used(std::string_view window) = 0;
+  using WindowUses = std::map<std::string, policy::WindowUse, std::less<>>;
+  /// What was taken of windows of quotas and budgets, by all who share the store; those that no
+  /// call was taken from are missing.
+  virtual Result<WindowUses> used(const std::vector<std::string>& windows) = 0;
 
   struct Sums {
     std::int64_t start_ms = 0;

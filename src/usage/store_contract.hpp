@@ -190,9 +190,12 @@ TEST_P(StoreContract, AddsUpWhatWasTakenOfEachWindow) {
   add({two, one});
   add({one});  // again
   const auto used = [this](std::string_view id) {
-    auto found = store->used(id);
+    // Among others: one that nobody knows, and one that is asked for twice.
+    const std::string name(id);
+    auto found = store->used({"nobody:day:2026-11-21", name, "global:total", name});
     EXPECT_TRUE(found);
-    return (*found).value_or(policy::WindowUse());
+    EXPECT_FALSE(found->contains("nobody:day:2026-11-21"));
+    return found->contains(name) ? found->at(name) : policy::WindowUse();
   };
   const ledger::CallRecord& a = two;
   EXPECT_EQ(
@@ -256,9 +259,9 @@ TEST_P(StoreContract, TakesEveryTextThatAClientCanSend) {
   ASSERT_EQ(found.rows.size(), 1U);
   EXPECT_EQ(found.rows[0].labels[0], odd.user);
   EXPECT_EQ(found.total.cost, 3);
-  const auto used = store->used(odd.windows[0]);
-  ASSERT_TRUE(used && *used);
-  EXPECT_EQ((*used)->nanousd, 3);
+  const auto used = store->used(odd.windows);
+  ASSERT_TRUE(used && used->contains(odd.windows[0]));
+  EXPECT_EQ(used->at(odd.windows[0]).nanousd, 3);
 }
 
 }  // namespace weir::usage

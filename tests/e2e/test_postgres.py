@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from disk import LEDGER, bulky, small_disk
 from harness import Weir, eventually, free_port, run_weir
 from postgres import PASSWORD, PASSWORD_IN_URL, Postgres
 from upstream import Upstream
@@ -100,10 +101,18 @@ def requests(weir: Weir) -> int:
     return answer.json["total"]["requests"] if answer.status == 200 else -1
 
 
-def up(weir: Weir) -> int:
+def metric(weir: Weir, name: str) -> int:
     lines = weir.admin("GET", "/metrics").body.decode().splitlines()
-    (value,) = [line.split()[1] for line in lines if line.startswith("weir_usage_store_up ")]
+    (value,) = [line.split()[1] for line in lines if line.startswith(name + " ")]
     return int(value)
+
+
+def up(weir: Weir) -> int:
+    return metric(weir, "weir_usage_store_up")
+
+
+def waiting(weir: Weir) -> int:
+    return metric(weir, "weir_usage_rows_waiting")
 
 
 def check_books(server: Postgres, database: str, weir: Weir, upstream: Upstream) -> None:
@@ -236,6 +245,54 @@ def test_d1_hung_it_delays_nobody_and_loses_nothing(server, database, upstream):
         check_books(server, database, weir, upstream)
         assert (weir.log().count(STOPPED), weir.log().count(GOES_ON)) == (1, 1)
         assert up(weir) == 1
+
+
+def test_what_waits_for_the_database_is_counted(server, database, upstream):
+    with gateway(upstream, database) as weir:
+        ask(weir, 2)
+        eventually(lambda: requests(weir) == 2)
+        assert (up(weir), waiting(weir)) == (1, 0)
+        server.stop()
+        ask(weir, 3)
+        eventually(lambda: (up(weir), waiting(weir)) == (0, 3), CATCH_UP_SECONDS_MAX)
+        ask(weir)
+        eventually(lambda: waiting(weir) == 4, CATCH_UP_SECONDS_MAX)
+        server.start()
+        check_books(server, database, weir, upstream)
+        eventually(lambda: (up(weir), waiting(weir)) == (1, 0), CATCH_UP_SECONDS_MAX)
+
+
+# Section 16, ledger: what is not stored yet may take a tenth of the disk, and no more.
+def test_a_full_spool_refuses_calls_until_the_database_takes_it(
+    server, database, upstream, tmp_path
+):
+    ledger = {**LEDGER, "store": "env:LEDGER_STORE"}
+    with small_disk(tmp_path / "disk", 40) as disk:
+        made = gateway(upstream, database, ledger=ledger, threads=1)
+        data = made.folder / "data"
+        (disk / "data").mkdir(mode=0o700)
+        data.symlink_to(disk / "data")
+        with made as weir:
+            ask(weir)
+            eventually(lambda: requests(weir) == 1)
+            server.stop()
+
+            def is_full():
+                answer = weir.chat("up/m", TEXT, bulky(), max_tokens=64)
+                assert answer.status == 200 or answer.error["code"] == "ledger_unavailable"
+                # A file that is not compressed yet takes less room in a moment.
+                is_packed = not list((data / "ledger").glob("*.closed"))
+                return answer.status == 503 and is_packed and weir.get("/readyz").status == 503
+
+            eventually(is_full, 120.0)
+            served = len(upstream.calls)
+            assert weir.chat("up/m", TEXT).status == 503
+            assert len(upstream.calls) == served
+            server.start()
+            eventually(lambda: weir.get("/readyz").status == 200, CATCH_UP_SECONDS_MAX)
+            ask(weir)
+            check_books(server, database, weir, upstream)
+            assert weir.log().count("too much of the ledger is not added up yet") >= 1
 
 
 def test_d2_what_a_killed_gateway_had_not_stored_is_stored_later(server, database, upstream):
