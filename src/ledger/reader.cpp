@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -116,23 +117,22 @@ class Reader::State {
       streams_[name.stream].at.segment = name.number;
     }
     advance_segments_read();
+    for (const auto& [id, cursor] : streams_) hungry_.insert(id);
     return {};
   }
 
   Result<Entry*> next() {
-    if (given_ != nullptr) given_->take_back();
-    given_ = nullptr;
+    take_back_given();
     WEIR_TRY(fill());
-    StreamCursor* first = earliest();
-    if (first == nullptr) {
+    if (heads_.empty()) {
       WEIR_TRY(list());
       WEIR_TRY(fill());
-      first = earliest();
     }
-    if (first == nullptr) return nullptr;
-    first->is_given = true;
-    given_ = first;
-    return &*first->head;
+    if (heads_.empty()) return nullptr;
+    StreamCursor& first = streams_.at(heads_.begin()->second);
+    first.is_given = true;
+    is_one_given_ = true;
+    return &*first.head;
   }
 
   [[nodiscard]] Position position() const {
@@ -148,12 +148,31 @@ class Reader::State {
   [[nodiscard]] const Damage& damage() const { return damage_; }
 
  private:
+  void take_back_given() {
+    if (!std::exchange(is_one_given_, false)) return;
+    const std::uint64_t id = heads_.begin()->second;
+    heads_.erase(heads_.begin());
+    streams_.at(id).take_back();
+    hungry_.insert(id);
+  }
+
+  /// Sees to it that each stream has a head that can have one. After many starts there are many
+  /// streams, and all but a few of them have one already.
   Result<> fill() {
-    for (auto& [id, cursor] : streams_) {
-      if (cursor.head || cursor.at.is_over || cursor.is_dry) continue;
-      WEIR_TRY(fill(id, cursor));
-      cursor.is_dry = !cursor.head;
+    while (!hungry_.empty()) {
+      const std::uint64_t id = *hungry_.begin();
+      const auto stream = streams_.find(id);  // one that is over may be gone
+      if (stream != streams_.end()) WEIR_TRY(fill_one(id, stream->second));
+      hungry_.erase(id);
     }
+    return {};
+  }
+
+  Result<> fill_one(std::uint64_t id, StreamCursor& cursor) {
+    if (cursor.head || cursor.at.is_over || cursor.is_dry) return {};
+    WEIR_TRY(fill(id, cursor));
+    cursor.is_dry = !cursor.head;
+    if (cursor.head) heads_.emplace(cursor.head->call.ended_ms, id);
     return {};
   }
 
@@ -269,17 +288,6 @@ class Reader::State {
     return header.has_value();
   }
 
-  StreamCursor* earliest() {
-    StreamCursor* first = nullptr;
-    for (auto& [id, cursor] : streams_) {
-      if (!cursor.head) continue;
-      if (first == nullptr || cursor.head->call.ended_ms < first->head->call.ended_ms) {
-        first = &cursor;
-      }
-    }
-    return first;
-  }
-
   void advance_segments_read() {
     std::uint64_t smallest = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t largest = segments_read_;
@@ -305,7 +313,9 @@ class Reader::State {
   std::uint64_t segments_read_;
   std::map<std::uint64_t, StreamCursor> streams_;
   std::vector<SegmentName> segments_;
-  StreamCursor* given_ = nullptr;  ///< whose head the caller has
+  std::set<std::pair<std::int64_t, std::uint64_t>> heads_;  ///< by their ends, with their streams
+  std::set<std::uint64_t> hungry_;                          ///< streams that may lack a head
+  bool is_one_given_ = false;                               ///< the caller has the first of them
   Damage damage_;
 };
 
