@@ -3,6 +3,9 @@
 // How long the sums of many calls take to make and to ask, and how long one of them takes to find:
 // usage_bench FOLDER [CALLS]. The ledger is made in the empty folder. The calls are spread over a
 // month, 5 providers, 20 models, 40 keys and 8 teams.
+//
+// usage_bench --spool FOLDER [CALLS] makes the ledger only, and ends as a process does that is
+// killed, for whoever wants to know what the next one makes of it.
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +13,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -78,8 +82,9 @@ Value checked(Result<Value> result) {
   std::exit(1);
 }
 
-/// Writes the calls into a ledger. The sum of what they cost.
-std::int64_t write_ledger(const std::string& folder, std::int64_t calls) {
+/// Writes the calls into a ledger, and ends it unless it is to look as after a crash. The sum of
+/// what they cost.
+std::int64_t write_ledger(const std::string& folder, std::int64_t calls, bool is_to_crash) {
   ledger::Spool::Options options;
   options.unix_ms = [] { return month_start_ms; };
   ledger::Spool spool(store::system_spool_files(), ledger::folder_of(folder), std::move(options));
@@ -99,6 +104,7 @@ std::int64_t write_ledger(const std::string& folder, std::int64_t calls) {
     }
     cost += record.cost_nanousd;
   }
+  if (is_to_crash) std::_Exit(0);
   spool.stop();
   return cost;
 }
@@ -141,14 +147,17 @@ double find_one(const std::string& folder, std::int64_t calls) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fputs("usage_bench FOLDER [CALLS]\n", stderr);
+  std::span<char*> arguments(argv + 1, argv + argc);
+  const bool is_to_crash = !arguments.empty() && std::string_view(arguments[0]) == "--spool";
+  if (is_to_crash) arguments = arguments.subspan(1);
+  if (arguments.empty()) {
+    std::fputs("usage_bench [--spool] FOLDER [CALLS]\n", stderr);
     return 64;
   }
-  const std::string folder = argv[1];
-  const std::int64_t calls = argc > 2 ? std::atoll(argv[2]) : 1'000'000;
+  const std::string folder = arguments[0];
+  const std::int64_t calls = arguments.size() > 1 ? std::atoll(arguments[1]) : 1'000'000;
   auto start = steady_clock::now();
-  const std::int64_t cost = write_ledger(folder, calls);
+  const std::int64_t cost = write_ledger(folder, calls, is_to_crash);
   const double writing = ms_since(start);
   auto store = checked(usage::SqliteStore::open(folder + "/usage.db"));
   start = steady_clock::now();

@@ -186,3 +186,27 @@ def test_a_time_zone_that_does_not_exist_is_refused_at_the_start(upstreams):
     weir = Weir({"providers": {"one": {**upstream.provider, "limits": limits}}})
     with pytest.raises(AssertionError, match="Europe/Bielefeld"):
         weir.start()
+
+
+# L-14: whoever may change the limits is held to them, too.
+def test_l14_an_administrators_own_calls_are_limited_like_anyones(upstreams):
+    upstream, _ = upstreams
+    config = {"providers": {"one": upstream.provider}, "limits": {"requests_per_minute": 2}}
+    with Weir(config) as weir:
+        admin = {"name": "root", "role": "admin"}
+        assert weir.admin("POST", "/api/users", admin, token=True).status == 200
+        made = weir.admin("POST", "/api/keys", {"name": "own", "user": "root"}, token=True)
+        assert made.status == 200, made.body
+        own = bearer(made.json["key"])
+        assert [weir.chat("one/m", "hi", own).status for _ in range(3)] == [200, 200, 429]
+        assert weir.chat("one/m", "hi", own).exceeded == ("global", "requests")
+        # Nor do the tokens of the administration open a way around.
+        for token in (weir.admin_token(), made_token(weir, "root")):
+            assert weir.chat("one/m", "hi", bearer(token)).status in (401, 403)
+        assert len(upstream.calls) == 2
+
+
+def made_token(weir: Weir, user: str) -> str:
+    answer = weir.admin("POST", f"/api/users/{user}/token", token=True)
+    assert answer.status == 200, answer.body
+    return answer.json["key"]

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""start.py WEIR FOLDER: how long WEIR takes until it serves, with the ledger in FOLDER/data, and what
+it then knows of it. Fails above 5 s (rule X-7)."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from harness import Client, clean_environment, eventually, free_port  # noqa: E402
+
+SECONDS_MAX = 5.0
+
+
+def is_serving(port: int) -> bool:
+    try:
+        with Client(port) as client:
+            return client.request("GET", "/readyz").status == 200
+    except OSError:
+        return False
+
+
+def main() -> int:
+    program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    port, admin_port = free_port(), free_port()
+    config = {
+        "listen": f"127.0.0.1:{port}", "admin": {"listen": f"127.0.0.1:{admin_port}"},
+        "data_dir": str(folder / "data"), "providers": {"mock": {"type": "mock"}},
+        "budget": {"total": "1000000"},
+    }  # fmt: skip
+    (folder / "weir.yaml").write_text(json.dumps(config))
+    begin = time.monotonic()
+    weir = subprocess.Popen(
+        [program, "serve", "--config", str(folder / "weir.yaml")], cwd=folder,
+        env=clean_environment(folder), stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually(lambda: is_serving(port), 120.0)
+        seconds = time.monotonic() - begin
+        with Client(admin_port) as client:
+            [total] = client.request("GET", "/api/usage?by=all").json["rows"]
+        print(f"serving after {seconds:.2f} s; {total['requests']} requests in the sums")
+    finally:
+        weir.terminate()
+        weir.wait(60)
+    return 0 if seconds <= SECONDS_MAX else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
