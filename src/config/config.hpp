@@ -216,7 +216,7 @@ struct ProviderConfig {
   RetrySettings retries;
   OnDisconnect on_disconnect = OnDisconnect::cancel;
   std::string ca_file;
-  std::string proxy;                  ///< empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
+  Secret proxy;  ///< with its login; empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
   std::vector<ModelOverride> models;  ///< sorted by id
 
   /// What is said about `id` (or the model it is an alias of), or null.

@@ -75,6 +75,15 @@ std::optional<std::string_view> Environment::get(std::string_view name) const {
   return found->second;
 }
 
+std::vector<std::string> Environment::names_beginning(std::string_view prefix) const {
+  std::vector<std::string> names;
+  for (auto entry = variables_.lower_bound(prefix);
+       entry != variables_.end() && entry->first.starts_with(prefix); ++entry) {
+    if (!entry->second.empty()) names.push_back(entry->first);
+  }
+  return names;
+}
+
 Result<> Environment::add_env_file(std::string_view file, std::string_view text) {
   constexpr std::string_view export_word = "export ";
   for (std::size_t line_number = 1; !text.empty(); ++line_number) {

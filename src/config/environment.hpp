@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "weir/result.hpp"
 
@@ -24,6 +25,8 @@ class Environment {
   static Environment of_process();
 
   [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
+  /// The names of those that are set and begin with `prefix`, sorted.
+  [[nodiscard]] std::vector<std::string> names_beginning(std::string_view prefix) const;
   void set(std::string name, std::string value) {
     variables_.insert_or_assign(std::move(name), std::move(value));
   }

@@ -18,6 +18,16 @@ constexpr std::int64_t hour = 3'600'000;
 constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t tokens_max = std::int64_t{1} << 40;
 
+/// Its user and password are a secret, which proxy it is, is not.
+constexpr auto proxy_row() {
+  auto row = field<&ProviderConfig::proxy>(
+      "proxy",
+      "URL of an HTTP proxy, with user and password where it wants them, or `none`; default: "
+      "HTTPS_PROXY and HTTP_PROXY");
+  row.show = [](const ProviderConfig& provider) { return hide_login(provider.proxy.reveal()); };
+  return row;
+}
+
 // clang-format off
 /// What one may use. `limits` leads to it.
 template <auto limits>
@@ -192,7 +202,7 @@ constexpr std::array provider_own{
     field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
     field<&ProviderConfig::probe>("probe", "How often it is asked for its free list of models, to see that it answers: `1m`, give or take a fifth; default off. Changes no circuit breaker and no figure of the traffic", {30 * second, 24 * hour}),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
-    field<&ProviderConfig::proxy>("proxy", "URL of an HTTP proxy, or `none`; default: HTTPS_PROXY and HTTP_PROXY"),
+    proxy_row(),
     field<&ProviderConfig::plan>("plan", "Which plan the account is on, `paid` or `free`: limits that are set nowhere are those that the catalog knows of it; `none`: none"),
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "base/edit_distance.hpp"
 #include "base/http_url.hpp"
 #include "config/document_reader.hpp"
 #include "config/edits.hpp"
@@ -18,6 +19,25 @@ namespace weir::config {
 namespace {
 
 constexpr std::array file_names{"weir.yaml", "weir.yml", "weir.json"};
+
+constexpr std::string_view variable_prefix = "WEIR_";
+/// What the program reads that is no setting of the configuration.
+constexpr std::array<std::string_view, 9> variables_beside_settings{"WEIR_ADMIN_TOKEN",
+                                                                    "WEIR_ADMIN_URL",
+                                                                    "WEIR_CONFIG",
+                                                                    "WEIR_ENV",
+                                                                    "WEIR_KEY",
+                                                                    "WEIR_MASTER_KEY",
+                                                                    "WEIR_URL",
+                                                                    "WEIR_MASTER_KEY_FILE",
+                                                                    "WEIR_MASTER_KEY_COMMAND"};
+
+bool is_variable_beside_settings(std::string_view name) {
+  // Kubernetes tells every container of a service that is called weir.
+  if (name.starts_with("WEIR_SERVICE_") || name.starts_with("WEIR_PORT")) return true;
+  return std::find(variables_beside_settings.begin(), variables_beside_settings.end(), name) !=
+         variables_beside_settings.end();
+}
 
 /// `dir/weir.yaml` with `production` is `dir/weir.production.yaml`.
 std::string overlay_name(const std::string& file, std::string_view stage) {
@@ -94,6 +114,7 @@ class Loading {
     remove_edited(options.edits);
     add_mock_provider(config);
     check_names();
+    note_unknown_variables();
     name_edits();
     return std::move(loaded_);
   }
@@ -169,6 +190,23 @@ class Loading {
     for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
       check("keys[" + std::to_string(i) + "].budget.downgrade",
             config.key_settings[i].budget.downgrade);
+    }
+  }
+
+  /// A misspelt setting would be without effect and without a word. Only a note: others may have
+  /// variables of these names, too.
+  void note_unknown_variables() {
+    const auto& settings = reader_.variables_known();
+    for (const std::string& name : environment_.names_beginning(variable_prefix)) {
+      const bool is_known = settings.contains(name) || is_variable_beside_settings(name);
+      if (is_known) continue;
+      NearestNames nearest(name, 1);
+      for (const std::string& known : settings) nearest.offer(known);
+      for (const std::string_view known : variables_beside_settings) nearest.offer(known);
+      std::string text = "no setting is read from " + name;
+      const auto names = std::move(nearest).take();
+      if (!names.empty()) text.append(" (did you mean ").append(names.front()).append("?)");
+      loaded_.notes.push_back(std::move(text));
     }
   }
 

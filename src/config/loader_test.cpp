@@ -357,6 +357,59 @@ TEST(EnvironmentProviders, AreAddedToAFileOnlyWhenAskedFor) {
   EXPECT_FALSE(asked.config.find_provider("openai")) << "there under the name mine";
 }
 
+// I-8: views of the configuration are for more eyes than the proxy's password is.
+TEST(ProviderProxy, TakesUserAndPasswordAndShowsNeither) {
+  const Loaded loaded = test::load_yaml(
+      "providers: {openai: {api_key: k, proxy: 'http://ann:pa55word@proxy.example.com:3128'}}", {});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  for (const SettingView& setting : list_settings(loaded.config)) {
+    EXPECT_EQ(setting.value.find("pa55word"), std::string::npos) << setting.path;
+    EXPECT_EQ(setting.value.find("ann"), std::string::npos) << setting.path;
+    if (setting.path == "providers.openai.proxy") {
+      EXPECT_EQ(setting.value, "http://…@proxy.example.com:3128");
+    }
+  }
+  EXPECT_EQ(loaded.config.providers.front().proxy.reveal(),
+            "http://ann:pa55word@proxy.example.com:3128");
+  const Loaded wrong =
+      test::load_yaml("providers: {openai: {api_key: k, proxy: 'ftp://ann:pa55word@p'}}", {});
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.report().find("pa55word"), std::string::npos) << wrong.report();
+}
+
+TEST(EnvironmentSettings, AMisspeltVariableIsNotedWithTheNearestName) {
+  const Loaded loaded = config_from_environment({{"WEIR_LISTN", "127.0.0.1:1"},
+                                                 {"WEIR_TIMEOUTS_CONECT", "2s"},
+                                                 {"WEIR_RETRIES_MAX_ATEMPTS", "2"},
+                                                 {"WEIR_MASTER_KEY_FIL", "/k"},
+                                                 {"WEIR_NOTHING_LIKE_IT_AT_ALL", "1"}},
+                                                MemoryFiles{});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(loaded.notes,
+            (std::vector<std::string>{
+                "no setting is read from WEIR_LISTN (did you mean WEIR_LISTEN?)",
+                "no setting is read from WEIR_MASTER_KEY_FIL (did you mean WEIR_MASTER_KEY_FILE?)",
+                "no setting is read from WEIR_NOTHING_LIKE_IT_AT_ALL",
+                "no setting is read from WEIR_RETRIES_MAX_ATEMPTS (did you mean "
+                "WEIR_RETRIES_MAX_ATTEMPTS?)",
+                "no setting is read from WEIR_TIMEOUTS_CONECT (did you mean "
+                "WEIR_TIMEOUTS_CONNECT?)"}));
+}
+
+TEST(EnvironmentSettings, WhatIsReadOrReferredToOrEmptyIsNotNoted) {
+  const Loaded loaded =
+      test::load_yaml("keys: [env:WEIR_TEAM_KEY]", {{"WEIR_TEAM_KEY", "a"},
+                                                    {"WEIR_LISTEN", "127.0.0.1:1"},
+                                                    {"WEIR_RETRIES", "off"},
+                                                    {"WEIR_TIMEOUTS_DNS", "1s"},
+                                                    {"WEIR_URL", "http://a"},
+                                                    {"WEIR_PORT_9347_TCP", "b"},
+                                                    {"WEIR_SERVICE_HOST", "c"},
+                                                    {"WEIR_LISTN", ""}});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(loaded.notes, std::vector<std::string>{});
+}
+
 TEST(EnvironmentProviders, AKeyWithoutItsEndpointIsSaidAndLeftOut) {
   const Loaded loaded = config_from_environment({{"AZURE_OPENAI_API_KEY", "a"}}, MemoryFiles{});
   ASSERT_TRUE(loaded.ok()) << loaded.report();

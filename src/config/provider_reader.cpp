@@ -9,6 +9,7 @@
 #include "base/http_url.hpp"
 #include "config/document_reader.hpp"
 #include "config/price_reader.hpp"
+#include "config/values.hpp"
 
 namespace weir::config {
 namespace {
@@ -258,10 +259,9 @@ class ProviderCompletion {
     if (!is_provider_name(provider_.name)) {
       reader_.problem_at(path_, "a provider's name is made of letters, digits, - _ and .");
     }
-    if (!provider_.proxy.empty() && provider_.proxy != "none" && !parse_http_url(provider_.proxy)) {
-      reader_.problem_at(
-          path_ + ".proxy",
-          "must be the URL of a proxy (user and password only in HTTPS_PROXY), or none");
+    const std::string_view proxy = provider_.proxy.reveal();
+    if (!proxy.empty() && proxy != "none" && !parse_http_url(without_login(proxy))) {
+      reader_.problem_at(path_ + ".proxy", "must be the URL of a proxy, or none");
     }
   }
 

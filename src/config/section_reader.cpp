@@ -67,7 +67,7 @@ void SectionReader::read_timeout_variables(Timeouts& out) {
   for (const TimeoutSpec& spec : timeout_specs) {
     const std::string path = "timeouts." + std::string(spec.name);
     const std::string variable = environment_name(path);
-    const auto text = environment_.get(variable);
+    const auto text = variable_called(variable);
     if (!text) continue;
     milliseconds value{0};
     if (const Mismatch mismatch = read_value(*text, value, range_of(spec))) {
@@ -145,7 +145,7 @@ std::optional<std::string> SectionReader::resolve(std::string text, bool is_secr
   constexpr std::string_view file_prefix = "file:";
   if (text.starts_with(env_prefix)) {
     const std::string variable = text.substr(env_prefix.size());
-    if (const auto value = environment_.get(variable)) return std::string(*value);
+    if (const auto value = variable_called(variable)) return std::string(*value);
     problem(place, path, "the environment variable " + variable + " is not set");
     return std::nullopt;
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,7 +44,7 @@ class SectionReader {
   template <class Section>
   void read_variable(const std::string& path, const Field<Section>& field, Section& section) {
     const std::string variable = environment_name(path);
-    const auto text = environment_.get(variable);
+    const auto text = variable_called(variable);
     if (!text) return;
     const std::string place = "env " + variable;
     std::vector<std::string> values;
@@ -80,8 +81,17 @@ class SectionReader {
     sources_.insert_or_assign(path, std::move(source));
   }
   [[nodiscard]] const Environment& environment() const { return environment_; }
+  /// Every variable that a setting could be read from, or that the files refer to.
+  [[nodiscard]] const std::set<std::string, std::less<>>& variables_known() const {
+    return variables_known_;
+  }
 
  private:
+  std::optional<std::string_view> variable_called(const std::string& name) {
+    variables_known_.insert(name);
+    return environment_.get(name);
+  }
+
   template <class Section>
   void read_level(const Node& map, const std::string& path, std::string_view prefix,
                   std::span<const Field<Section>> fields, Section& section,
@@ -167,6 +177,7 @@ class SectionReader {
                                               const std::string& path);
 
   const Environment& environment_;
+  std::set<std::string, std::less<>> variables_known_;
   const Files& files_;
   Sources& sources_;
   std::vector<Problem>& problems_;

@@ -337,4 +337,23 @@ std::string show_value(Plan value) { return show_word(value, plans); }
 std::string show_value(NanoUsd value) { return to_usd_text(value); }
 std::string show_value(wire::Dialect value) { return show_word(value, dialects); }
 
+namespace {
+
+/// `url` with `shown` in the place of what stands before the `@`; a password may hold one itself.
+std::string replace_login(std::string_view url, std::string_view shown) {
+  const auto at = url.rfind('@');
+  if (at == std::string_view::npos) return std::string(url);
+  constexpr std::string_view separator = "://";
+  const auto scheme_end = url.find(separator);
+  const bool has_scheme = scheme_end != std::string_view::npos && scheme_end < at;
+  std::string text(url.substr(0, has_scheme ? scheme_end + separator.size() : 0));
+  return text.append(shown).append(url.substr(at + 1));
+}
+
+}  // namespace
+
+std::string hide_login(std::string_view url) { return replace_login(url, "…@"); }
+
+std::string without_login(std::string_view url) { return replace_login(url, ""); }
+
 }  // namespace weir::config

@@ -107,4 +107,9 @@ inline constexpr bool is_secret = false;
 template <>
 inline constexpr bool is_secret<Secret> = true;
 
+/// The URL of a proxy with `…` in the place of user and password, where it has them.
+std::string hide_login(std::string_view url);
+/// The same without them: a plain URL.
+std::string without_login(std::string_view url);
+
 }  // namespace weir::config

@@ -98,5 +98,13 @@ TEST(Secret, HasNoControlCharacters) {
   EXPECT_NE(refusal<Secret>("sk-1\r\nx-evil: 1"), "accepted");
 }
 
+TEST(Proxy, IsShownWithoutUserAndPassword) {
+  EXPECT_EQ(hide_login("http://ann:se@cret@proxy:3128"), "http://…@proxy:3128");
+  EXPECT_EQ(hide_login("ann:secret@proxy:3128"), "…@proxy:3128");
+  EXPECT_EQ(hide_login("http://proxy:3128"), "http://proxy:3128");
+  EXPECT_EQ(hide_login("none"), "none");
+  EXPECT_EQ(without_login("http://ann:p://w@proxy:3128"), "http://proxy:3128");
+}
+
 }  // namespace
 }  // namespace weir::config

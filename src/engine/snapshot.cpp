@@ -19,8 +19,9 @@ constexpr std::size_t routes_kept_max = 10'000;
 
 std::string proxy_of(const config::ProviderConfig& provider, const HttpUrl& url,
                      const config::Environment& environment) {
-  if (provider.proxy == "none") return {};
-  if (!provider.proxy.empty()) return provider.proxy;
+  const std::string_view own = provider.proxy.reveal();
+  if (own == "none") return {};
+  if (!own.empty()) return std::string(own);
   if (url.is_loopback()) return {};
   for (const char* name : {"NO_PROXY", "no_proxy"}) {
     std::string_view list = environment.get(name).value_or("");

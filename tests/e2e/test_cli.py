@@ -56,6 +56,15 @@ def test_validate_accepts_a_sound_file_and_refuses_another(folder):
     assert "weir.yaml:5" in run.stderr and "listen" in run.stderr
 
 
+def test_a_misspelt_variable_is_told_of_with_the_nearest_name(folder):
+    misspelt = {"WEIR_LISTN": "127.0.0.1:1"}
+    said = "no setting is read from WEIR_LISTN (did you mean WEIR_LISTEN?)"
+    run = run_weir("validate", folder=folder, environment=misspelt)
+    assert run.returncode == 0 and said in run.stdout, run.stdout
+    with Weir({"providers": {"mock": {}}}, misspelt) as weir:
+        eventually(lambda: said in weir.log())
+
+
 def test_validate_online_asks_each_provider(tmp_path):
     with Upstream("openai") as upstream:
         config = tmp_path / "weir.yaml"

@@ -239,6 +239,18 @@ def test_plain_http_goes_through_the_proxy_of_the_environment():
         assert "proxy-authorization" not in dict(upstream.received[0].headers)
 
 
+def test_a_proxy_of_the_configuration_takes_user_and_password_and_nobody_sees_them():
+    with Upstream("openai") as upstream, Proxy(upstream.port) as proxy:
+        config = far(upstream, "http", proxy=f"http://ann:se%40ret@{proxy.address}")
+        with Weir(config) as weir:
+            assert weir.chat("up/m", "hello").status == 200
+            shown = weir.admin("GET", "/api/config", token=True)
+            assert shown.status == 200 and proxy.address in shown.body.decode()
+            assert "ret@" not in shown.body.decode() and "ann" not in shown.body.decode()
+            assert "ret@" not in weir.log()
+        assert len(proxy.heads) == 1
+
+
 def test_https_goes_through_a_tunnel_and_is_verified_inside(certificate):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate["cert"], certificate["key"])
