@@ -361,7 +361,7 @@ void Snapshot::forget_refused(std::string_view provider) const {
   const std::lock_guard lock(memory_->mutex);
   for (auto entry = memory_->learnt.lower_bound(prefix);
        entry != memory_->learnt.end() && entry->first.starts_with(prefix); ++entry) {
-    entry->second->refused.store(0, std::memory_order_relaxed);
+    entry->second->forget();
   }
 }
 

@@ -266,16 +266,23 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   }
   reply.should_retry = should_retry_;
   reply.is_beside_model = operation_.is_beside_model();
+  const auto own_path = operation_.own_path(target_);
+  reply.is_beside_chat = own_path.has_value();
   AttemptEnd end;
   if (relay_) end.facts.usage = relay_->facts().usage;
   end.verdict = policy::classify(reply);
   if (end.verdict.try_next_for_parameter) learn_refusal(target_, fault);
   std::string message = redacted_message(fault.message);
+  std::string param = redacted_message(fault.param, fault_param_bytes_max);
   if (message.empty()) message = "status " + std::to_string(reply.status);
+  if (own_path && end.verdict.lacks_operation) {
+    learn_missing_path(target_, *own_path, wall_.unix_ms());
+    message = no_such_path(*own_path);
+    param = "model";
+  }
   // What a provider says about our key is not the client's business.
   if (end.verdict.code == ErrorCode::upstream_auth) message = "the gateway's key was refused";
-  end.error = Error(end.verdict.code, target_.upstream->name + ": " + message,
-                    redacted_message(fault.param, fault_param_bytes_max));
+  end.error = Error(end.verdict.code, target_.upstream->name + ": " + message, std::move(param));
   end.error.upstream_status = reply.status;
   end.error.retry_after = end.verdict.wait;
   return end;

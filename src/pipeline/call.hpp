@@ -109,6 +109,17 @@ class Operation : public Recycled {
   }
   /// What is prepared from now on has no seals any more. False: it had none before.
   virtual bool drop_seals() { return false; }
+  /// Set where it is no chat but stands at a path of its own, which `target` may turn out to lack.
+  [[nodiscard]] virtual std::optional<OwnPath> own_path(const Target& target) const {
+    static_cast<void>(target);
+    return std::nullopt;
+  }
+  /// The member of the client's request, as a path in the client's words, that asks for what
+  /// `lacks` named; empty: there is none.
+  [[nodiscard]] virtual std::string field_asking_for(std::string_view lacking) const {
+    static_cast<void>(lacking);
+    return {};
+  }
 };
 
 /// One request on its way. Lives as long as its task.

@@ -44,8 +44,12 @@ std::optional<std::string> ChatOperation::lacks(const Target& target) const {
   auto reason = lacking(ask_.peek, target);
   if (reason || target.trims || !is_near_window(ask_.peek, target)) return reason;
   const auto request = codec_of(ask_.client).decode_request(ask_.root);
-  if (request && exceeds_window(*request, target)) return "the context window is too small";
+  if (request && exceeds_window(*request, target)) return std::string(small_window);
   return std::nullopt;
+}
+
+std::string ChatOperation::field_asking_for(std::string_view lacking) const {
+  return pipeline::field_asking_for(ask_.client, ask_.root, lacking);
 }
 
 bool ChatOperation::is_uncertain(const Target& target) const {

@@ -62,6 +62,7 @@ class ChatOperation final : public Operation {
     return fate_of_seals(ask_.peek, target, ask_.client);
   }
   bool drop_seals() override;
+  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
 
  private:
   [[nodiscard]] bool is_own_dialect(const Target& target) const;

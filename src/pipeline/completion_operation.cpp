@@ -12,6 +12,8 @@
 namespace weir::pipeline {
 namespace {
 
+constexpr std::string_view several_prompts = "several prompts in one request";
+
 /// Several prompts are a list of texts or of token lists; a list of numbers is one prompt.
 std::size_t prompts_in(json::Value prompt) {
   if (!prompt.is_array() || prompt.size() == 0) return 1;
@@ -74,8 +76,17 @@ bool CompletionOperation::passes_through(const Target& target) const {
 std::optional<std::string> CompletionOperation::lacks(const Target& target) const {
   if (passes_through(target)) return std::nullopt;
   if (target.chat_path.empty()) return "no completions here";
-  if (prompts_ > 1) return "several prompts in one request";
+  if (prompts_ > 1) return std::string(several_prompts);
   return std::nullopt;
+}
+
+std::string CompletionOperation::field_asking_for(std::string_view lacking) const {
+  return lacking == several_prompts ? "prompt" : "model";
+}
+
+std::optional<OwnPath> CompletionOperation::own_path(const Target& target) const {
+  if (!passes_through(target)) return std::nullopt;
+  return completions_own_path;
 }
 
 Result<Outgoing> CompletionOperation::prepare(const Target& target) {

@@ -21,6 +21,8 @@ class CompletionOperation final : public Operation {
   [[nodiscard]] const std::string& model() const { return model_; }
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
+  [[nodiscard]] std::optional<OwnPath> own_path(const Target& target) const override;
+  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }

@@ -150,6 +150,12 @@ std::optional<std::string> GenerateOperation::lacks(const Target& target) const 
   return lacking(peek_, target);
 }
 
+std::string GenerateOperation::field_asking_for(std::string_view lacking) const {
+  if (lacking == "images") return "images";
+  if (lacking == "json_schema") return "format";
+  return lacking == small_window ? "prompt" : "model";
+}
+
 bool GenerateOperation::is_uncertain(const Target& target) const {
   return needs_unknown(peek_, target);
 }

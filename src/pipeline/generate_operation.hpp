@@ -24,6 +24,7 @@ class GenerateOperation final : public Operation {
 
   [[nodiscard]] const std::string& model() const { return peek_.model; }
   [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;

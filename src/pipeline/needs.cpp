@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/needs.hpp"
 
-#include "pipeline/count_chat.hpp"
-
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <initializer_list>
 #include <string_view>
+
+#include "json/object_reader.hpp"
+#include "pipeline/count_chat.hpp"
+#include "wire/field_names.hpp"
 
 namespace weir::pipeline {
 namespace {
 
 constexpr std::int64_t image_tokens_estimate = 800;
+constexpr milliseconds missing_path_is_believed = std::chrono::minutes(10);
 
 /// What a request may need that a target may lack, by the name that a refusal says (F-3).
 struct Need {
@@ -64,7 +69,115 @@ std::optional<Capability> capability_in(const wire::UpstreamFault& fault) {
   return std::nullopt;
 }
 
+/// How a dialect's parts tell what they are, and which of their members holds it.
+struct MediaMark {
+  wire::Dialect client;
+  Capability capability;
+  std::string_view type;
+  std::string_view member;
+};
+constexpr std::array media_marks{
+    MediaMark{wire::Dialect::openai_chat, Capability::vision, "image_url", "image_url"},
+    MediaMark{wire::Dialect::openai_chat, Capability::audio, "input_audio", "input_audio"},
+    MediaMark{wire::Dialect::openai_responses, Capability::vision, "input_image", "image_url"},
+    MediaMark{wire::Dialect::openai_responses, Capability::audio, "input_audio", "input_audio"},
+    MediaMark{wire::Dialect::anthropic, Capability::vision, "image", "source"},
+};
+
+/// Gemini tells what a part is by its media type alone, in either spelling of protobuf's JSON.
+std::string_view gemini_media_member(json::Value part, std::string_view mime_prefix) {
+  for (const std::string_view name : {"inlineData", "inline_data", "fileData", "file_data"}) {
+    const auto data = part.find(name);
+    for (const std::string_view key : {"mimeType", "mime_type"}) {
+      const auto mime = data ? data->find(key) : std::nullopt;
+      if (mime && mime->is_string() && mime->as_string().starts_with(mime_prefix)) return name;
+    }
+  }
+  return {};
+}
+
+/// The member of `part` that brings an image or a sound; empty: it is no such part.
+std::string_view media_member(wire::Dialect client, Capability capability, json::Value part) {
+  if (client == wire::Dialect::gemini) {
+    return gemini_media_member(part, capability == Capability::vision ? "image/" : "audio/");
+  }
+  if (client == wire::Dialect::ollama) {
+    const auto images = part.find("images");
+    return capability == Capability::vision && images && images->size() > 0 ? "images" : "";
+  }
+  const auto type = part.find("type");
+  for (const MediaMark& mark : media_marks) {
+    if (mark.client != client || mark.capability != capability) continue;
+    if (type && type->equals(mark.type)) return mark.member;
+  }
+  return {};
+}
+
+/// Where the first image or sound stands below `value`; empty: nowhere. A request is no deeper than
+/// `limits.json_depth`.
+std::string media_path(wire::Dialect client, Capability capability, json::Value value,
+                       const json::Path& path) {
+  std::string found;
+  if (value.is_object()) {
+    const std::string_view own = media_member(client, capability, value);
+    if (!own.empty()) return json::Path{&path, own, 0}.text();
+    for (const json::Member member : value.members()) {
+      const std::string key = member.key.as_string();
+      found = media_path(client, capability, member.value, {&path, key, 0});
+      if (!found.empty()) break;
+    }
+  } else if (value.is_array()) {
+    std::size_t i = 0;
+    for (const json::Value element : value.elements()) {
+      found = media_path(client, capability, element, {&path, {}, i++});
+      if (!found.empty()) break;
+    }
+  }
+  return found;
+}
+
+std::string field_asking_for(wire::Dialect client, json::Value root, Capability capability) {
+  const wire::FieldNames names = wire::field_names(client);
+  const auto first_there = [&](std::initializer_list<std::string_view> fields) {
+    const auto there = std::find_if(fields.begin(), fields.end(),
+                                    [&](std::string_view name) { return root.find(name); });
+    return std::string(there == fields.end() ? names.conversation : *there);
+  };
+  const json::Path all;
+  const auto conversation = root.find(names.conversation);
+  switch (capability) {
+    case Capability::streaming:
+      return root.find("stream") ? "stream" : "";  // Gemini's clients ask for it by the path
+    case Capability::tools:
+      return first_there({"tools", "functions"});
+    case Capability::vision:
+    case Capability::audio: {
+      if (!conversation) return {};
+      std::string path =
+          media_path(client, capability, *conversation, {&all, names.conversation, 0});
+      if (path.empty() && capability == Capability::audio) path = first_there({"audio"});
+      return path;
+    }
+    case Capability::json_schema:
+      return std::string(names.format);
+    case Capability::several_choices:
+      return std::string(names.n);
+    case Capability::logprobs:
+      return std::string(names.logprobs);
+    default:
+      return {};
+  }
+}
+
 }  // namespace
+
+std::string field_asking_for(wire::Dialect client, json::Value root, std::string_view lacking) {
+  if (lacking == small_window) return std::string(wire::field_names(client).conversation);
+  for (const Need& need : needs) {
+    if (need.name == lacking) return field_asking_for(client, root, need.capability);
+  }
+  return "model";
+}
 
 std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target) {
   if (target.chat_path.empty() || target.can(Capability::chat) == Tri::no) return "no chat here";
@@ -77,7 +190,7 @@ std::optional<std::string> lacking(const wire::RequestPeek& request, const Targe
   if (target.context_tokens > 0 && !target.trims &&
       input_tokens_estimate(request) / 2 + output > target.context_tokens) {
     // Half of a rough estimate: certain that it can't fit, not merely likely.
-    return "the context window is too small";
+    return std::string(small_window);
   }
   return std::nullopt;
 }
@@ -111,6 +224,17 @@ void learn_refusal(const Target& target, const wire::UpstreamFault& fault) {
   target.learnt->refused.fetch_or(static_cast<providers::Capabilities>(*capability),
                                   std::memory_order_relaxed);
 }
+
+void learn_missing_path(const Target& target, const OwnPath& path, std::int64_t unix_ms) {
+  target.learnt->lacks_path_until_ms[path.place].store(unix_ms + missing_path_is_believed.count(),
+                                                       std::memory_order_relaxed);
+}
+
+bool is_path_missing(const Target& target, const OwnPath& path, std::int64_t unix_ms) {
+  return unix_ms < target.learnt->lacks_path_until_ms[path.place].load(std::memory_order_relaxed);
+}
+
+std::string no_such_path(const OwnPath& path) { return "no " + std::string(path.name) + " here"; }
 
 const Target& serving_variant(const wire::RequestPeek& request, const Target& target) {
   return request.uses_tools && target.with_tools ? *target.with_tools : target;

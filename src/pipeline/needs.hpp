@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "pipeline/route.hpp"
 #include "wire/passthrough.hpp"
 
 /// What a chat needs of a target, whichever way it came in.
 namespace weir::pipeline {
+
+/// Why a target can't take a chat that is too long for it.
+inline constexpr std::string_view small_window = "the context window is too small";
 
 /// Nothing when `target` can take the request; otherwise the capability it lacks.
 std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target);
@@ -31,6 +35,18 @@ const Target& serving_variant(const wire::RequestPeek& request, const Target& ta
 /// Remembers of `target` that it lacks the capability that `fault`, its refusal of a parameter, is
 /// about, unless that was known before (F-3).
 void learn_refusal(const Target& target, const wire::UpstreamFault& fault);
+
+/// Remembers of `target` that it lacks the path, for as long as a model would be taken to be
+/// missing.
+void learn_missing_path(const Target& target, const OwnPath& path, std::int64_t unix_ms);
+/// Is it known, from an answer of its own, that `target` lacks the path?
+bool is_path_missing(const Target& target, const OwnPath& path, std::int64_t unix_ms);
+/// For people: `no reranking here`.
+std::string no_such_path(const OwnPath& path);
+
+/// The member of a client's chat, as a path in its own words, that asks for what `lacking` named of
+/// it; empty: there is none. Precondition: `root` could be decoded.
+std::string field_asking_for(wire::Dialect client, json::Value root, std::string_view lacking);
 
 /// Our estimate of the input, in tokens.
 std::int64_t input_tokens_estimate(const wire::RequestPeek& request);

@@ -62,5 +62,19 @@ TEST(Window, OnlyRequestsNearItAreCounted) {
   EXPECT_FALSE(is_near_window(peek_of_bytes(380'000), target_of("openai", "gpt-4o", 0)));
 }
 
+// A server may be given the path by its next start, and no longer silence than for a missing model.
+TEST(Needs, AMissingPathIsBelievedForTenMinutes) {
+  constexpr std::int64_t now = 1'000;
+  constexpr std::int64_t ten_minutes = 600'000;
+  Target target;
+  EXPECT_FALSE(is_path_missing(target, embeddings_own_path, now));
+  learn_missing_path(target, embeddings_own_path, now);
+  EXPECT_TRUE(is_path_missing(target, embeddings_own_path, now + ten_minutes - 1));
+  EXPECT_FALSE(is_path_missing(target, embeddings_own_path, now + ten_minutes));
+  EXPECT_FALSE(is_path_missing(target, completions_own_path, now)) << "of that one alone";
+  target.learnt->forget();
+  EXPECT_FALSE(is_path_missing(target, embeddings_own_path, now));
+}
+
 }  // namespace
 }  // namespace weir::pipeline

@@ -9,6 +9,7 @@
 
 #include "base/hash.hpp"
 #include "base/money.hpp"
+#include "pipeline/needs.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -155,8 +156,11 @@ std::size_t preference(const Target& target, const std::vector<std::string>& pre
 }
 
 /// Why `target` is of no use for this request (F-2); empty: it is.
-std::string reason_against(const Target& target, const Call& call, const Operation& operation) {
+std::string reason_against(const Target& target, const Call& call, const Operation& operation,
+                           std::int64_t unix_ms) {
   if (auto lacking = operation.lacks(target)) return *std::move(lacking);
+  const auto path = operation.own_path(target);
+  if (path && is_path_missing(target, *path, unix_ms)) return no_such_path(*path);
   if (call.route->rejects_unpriced && !target.prices.is_known() && !target.upstream->is_local) {
     return "its price is not known";
   }
@@ -199,7 +203,7 @@ std::vector<Candidate> make_plan(const Call& call, const Operation& operation, R
         const Target& keyed = key == 0 ? *target : *target->other_keys[key - 1];
         Candidate& candidate = plan.emplace_back();
         candidate.target = &operation.variant_of(keyed);
-        candidate.skipped = reason_against(*candidate.target, call, operation);
+        candidate.skipped = reason_against(*candidate.target, call, operation, unix_ms);
         candidate.step = static_cast<std::uint32_t>(step);
         candidate.place = place;
         candidate.seal_fate = operation.seal_fate(*candidate.target);

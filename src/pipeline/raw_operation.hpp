@@ -36,6 +36,7 @@ class RawOperation final : public Operation {
   [[nodiscard]] std::string_view media_type() const override { return {}; }
   [[nodiscard]] bool passes_bytes(std::string_view /*media_type*/) const override { return true; }
   [[nodiscard]] bool may_answer_nothing() const override { return true; }
+  [[nodiscard]] bool is_beside_model() const override { return true; }
   [[nodiscard]] std::int64_t output_tokens_wanted() const override { return 0; }
   [[nodiscard]] std::int64_t input_tokens_estimate() const override { return 0; }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return 0; }

@@ -58,6 +58,9 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   [[nodiscard]] std::int64_t windows() const override { return chat_.windows(); }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool is_joinable() const override { return chat_.is_joinable(); }
+  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override {
+    return chat_.field_asking_for(lacking);
+  }
   void hold_answers_to(const guard::Rules& rules) override {
     is_held_to_rules_ = true;
     chat_.hold_answers_to(rules);

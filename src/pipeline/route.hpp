@@ -40,9 +40,29 @@ using std::chrono::milliseconds;
 using providers::Capability;
 using providers::Tri;
 
+/// An operation beside chats, which has a path of its own that a server may lack: a service, by its
+/// number, or one of those behind them.
+struct OwnPath {
+  std::size_t place = 0;
+  std::string_view name;  ///< as said to people
+};
+inline constexpr std::size_t own_path_count = providers::service_count + 2;
+constexpr OwnPath own_path_of(providers::Service service) {
+  return {static_cast<std::size_t>(service), providers::name(service)};
+}
+inline constexpr OwnPath embeddings_own_path{providers::service_count, "embeddings"};
+inline constexpr OwnPath completions_own_path{providers::service_count + 1, "completions"};
+
 /// What refusals taught about a target; written by every thread.
 struct Learnt {
   std::atomic<providers::Capabilities> refused{0};
+  /// By `OwnPath::place`: Unix time until which the target is not asked for it again.
+  std::array<std::atomic<std::int64_t>, own_path_count> lacks_path_until_ms{};
+
+  void forget() {
+    refused.store(0, std::memory_order_relaxed);
+    for (auto& until : lacks_path_until_ms) until.store(0, std::memory_order_relaxed);
+  }
 };
 
 /// The limits that a provider told of with its latest answer. For any thread.

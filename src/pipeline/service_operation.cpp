@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "pipeline/needs.hpp"
 #include "pipeline/service_relay.hpp"
 #include "wire/openai/passthrough.hpp"
 
@@ -72,7 +73,7 @@ const std::string& ServiceOperation::path_of(const Target& target) const {
 }
 
 std::optional<std::string> ServiceOperation::lacks(const Target& target) const {
-  if (path_of(target).empty()) return "no " + std::string(providers::name(service_)) + " here";
+  if (path_of(target).empty()) return no_such_path(own_path_of(service_));
   return std::nullopt;
 }
 

@@ -149,7 +149,10 @@ Error Succession::exhausted() const {
     reasons.append(candidate.target->name).append(": ").append(candidate.skipped);
   }
   if (all_lack) {
-    return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons};
+    // What the first lacks the others usually lack too; it is what the client would change.
+    const std::string& lacking = candidates_.front().skipped;
+    return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons,
+            operation_.field_asking_for(lacking)};
   }
   // L-10: whose own limits are all that stands in the way is told of them.
   if (refusal_ && !is_refused_by_others_) return *refusal_;

@@ -410,7 +410,8 @@ Classified row_of(FailureClass failure) {
           .wait = {},
           .is_daily_limit = false,
           .try_next_for_parameter = false,
-          .is_seal_refused = false};
+          .is_seal_refused = false,
+          .lacks_operation = false};
 }
 
 Classified server_row(ErrorCode code, std::optional<milliseconds> wait) {
@@ -501,6 +502,30 @@ void obey(std::optional<bool> should_retry, Classified& result) {
   }
 }
 
+/// A server that is asked for a path that it does not have says so in a hundred ways; one that has
+/// the path and not the model speaks of the model.
+bool lacks_path(const Seen& seen) {
+  if (seen.status == 405 || seen.status == 501) return true;
+  const auto is_of_model = [](std::string_view name) {
+    return ascii::find_ignoring_case(name, "model") != std::string_view::npos;
+  };
+  return seen.status == 404 && seen.param.empty() && !says(seen.message, "model") &&
+         !any_name(seen, is_of_model);
+}
+
+/// Chats go on, whatever is the matter with what is beside them.
+void spare_chats(const Seen& seen, Classified& result) {
+  if (lacks_path(seen)) {
+    result = row_of(FailureClass::request);
+    result.code = ErrorCode::unsupported_capability;
+    result.next_target = NextTarget::yes;
+    result.lacks_operation = true;
+  }
+  const bool is_of_model =
+      result.failure == FailureClass::not_found || result.failure == FailureClass::forbidden;
+  if (is_of_model) result.cooldown = CooldownScope::none;
+}
+
 }  // namespace
 
 Classified classify(const UpstreamReply& reply) {
@@ -510,6 +535,7 @@ Classified classify(const UpstreamReply& reply) {
     result = row_of(FailureClass::request);
     result.next_target = NextTarget::yes;
   }
+  if (reply.is_beside_chat) spare_chats(seen, result);
   obey(reply.should_retry, result);
   return result;
 }

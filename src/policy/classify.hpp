@@ -25,6 +25,9 @@ struct UpstreamReply {
   /// It was asked for something that not every server of its dialect has, or that is gone some day:
   /// its 404 says nothing about the model.
   bool is_beside_model = false;
+  /// It was asked for an operation beside chats, at a path of its own (embeddings, reranking,
+  /// pictures): its refusal says nothing about the model's chats, and may be of the path alone.
+  bool is_beside_chat = false;
 };
 
 /// What it means, with the provider's own oddities and wishes already worked in.
@@ -38,6 +41,7 @@ struct Classified {
   bool is_daily_limit = false;  ///< a day's allowance is used up: back at the provider's midnight
   bool try_next_for_parameter = false;  ///< this target can't take `param`; another one may
   bool is_seal_refused = false;         ///< signed or encrypted thoughts were not its model's own
+  bool lacks_operation = false;         ///< it has no such path; only of what is beside chats
 
   bool operator==(const Classified&) const = default;
 };

@@ -353,6 +353,32 @@ TEST(Classify, C0WhatATargetCannotTakeGoesToTheNext) {
   EXPECT_FALSE(plain.try_next_for_parameter);
 }
 
+TEST(Classify, AMissingPathBesideChatsIsOfThatOperationAlone) {
+  const auto beside = [](int status, std::string_view message, std::string_view type = {}) {
+    UpstreamReply reply{.provider = "vllm", .status = status, .type = type, .message = message};
+    reply.is_beside_chat = true;
+    return classify(reply);
+  };
+  for (const Classified& seen :
+       {beside(404, "Not Found"), beside(404, "File Not Found", "not_found_error"), beside(404, ""),
+        beside(405, "Method Not Allowed"), beside(501, "This model does not support embeddings")}) {
+    EXPECT_TRUE(seen.lacks_operation);
+    EXPECT_EQ(seen.failure, F::request);
+    EXPECT_EQ(seen.code, E::unsupported_capability);
+    EXPECT_EQ(seen.next_target, NextTarget::yes);
+    EXPECT_EQ(seen.cooldown, CooldownScope::none);
+  }
+  // It has the path, and not the model; a server that can get the model is asked to.
+  const Classified model = beside(404, "The model `m` does not exist.", "NotFoundError");
+  EXPECT_EQ(model.failure, F::not_found);
+  EXPECT_EQ(model.cooldown, CooldownScope::none) << "chats go on";
+  const Classified forbidden = beside(403, "You are not allowed to do this");
+  EXPECT_EQ(forbidden.failure, F::forbidden);
+  EXPECT_EQ(forbidden.cooldown, CooldownScope::none);
+  EXPECT_FALSE(beside(400, "Not Found").lacks_operation);
+  EXPECT_EQ(beside(401, "who?").cooldown, CooldownScope::key) << "a key is a key";
+}
+
 // What the caller sent must not look like the model's absence: that cools a target for everyone.
 // The words are those of the vendors' own refusals.
 // Such as an answer that is kept no longer, at a server that keeps none.

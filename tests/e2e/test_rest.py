@@ -329,6 +329,57 @@ def test_a_provider_without_the_service_is_named(pair):
             assert upstream.calls == []
 
 
+BESIDE_CHAT = {
+    "rerank": ("/v1/rerank", {"query": "q", "documents": ["a"]}),
+    "picture": ("/v1/images/generations", {"prompt": "a"}),
+    "moderation": ("/v1/moderations", {"input": "a"}),
+    "embeddings": ("/v1/embeddings", {"input": "a"}),
+    "completion": ("/v1/completions", {"prompt": "a"}),
+}
+NO_SUCH_PATH = {
+    "fastapi": fault.status(404, body=b'{"detail":"Not Found"}'),
+    "llama.cpp": fault.status(
+        404, body=b'{"error":{"code":404,"message":"File Not Found","type":"not_found_error"}}'
+    ),
+    "page": fault.status(404, body=b"<html>404</html>", content_type="text/html"),
+    "not built in": fault.status(501, body=b'{"error":{"message":"This model has none of that"}}'),
+}
+
+
+@pytest.mark.parametrize("server", NO_SUCH_PATH)
+@pytest.mark.parametrize("name", BESIDE_CHAT)
+def test_a_path_that_a_server_lacks_rests_alone(name, server):
+    with Upstream("openai") as upstream, Weir({"providers": {"up": custom(upstream)}}) as weir:
+        upstream.script(NO_SUCH_PATH[server])
+        path, body = BESIDE_CHAT[name]
+        for _ in range(2):
+            got = weir.post(path, {"model": "up/m", **body})
+            assert (got.status, got.error["code"]) == (400, "unsupported_capability"), got.body
+            assert got.error["param"] == "model"
+        assert len(upstream.calls) == 1, "it was asked again for what it does not have"
+        assert weir.chat("up/m", "hello").status == 200, "chats do not rest"
+
+
+def test_a_path_that_a_server_lacks_is_asked_of_the_next(pair):
+    weir, first, second = pair
+    first.script(NO_SUCH_PATH["fastapi"])
+    second.always(fault.ok_with(b'{"results":[]}'))
+    for _ in range(2):
+        got = weir.post("/v1/rerank", {"model": "ears", "query": "q", "documents": ["a"]})
+        assert (got.status, got.headers["x-weir-target"]) == (200, "two/whisper-large-v3")
+    assert (len(first.calls), len(second.calls)) == (1, 2)
+
+
+def test_a_missing_model_beside_chats_does_not_rest_the_chats():
+    no_model = b'{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}'
+    with Upstream("openai") as upstream, Weir({"providers": {"up": custom(upstream)}}) as weir:
+        upstream.script(fault.status(404, body=no_model), fault.status(403))
+        for status in (404, 502):
+            got = weir.post("/v1/embeddings", {"model": "up/m", "input": "a"})
+            assert got.status == status, got.body
+        assert weir.chat("up/m", "hello").status == 200
+
+
 def test_sound_passes_as_it_comes_and_without_limit(pair):
     weir, first, second = pair
     first.always(fault.ok_with(b'{"error":{"message":"overloaded","code":503}}'))  # C-1

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request that no target can take is told which of its fields asks for too much, in the words of
+the API that was called."""
+
+from typing import Any
+
+import pytest
+
+from doors import post
+from harness import Weir
+from upstream import Upstream
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+TURNS = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+DATA_URL = "data:image/png;base64," + PIXEL
+TEXT = {"type": "text", "text": "see"}
+FUNCTION = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
+
+
+def chat(*parts: Any, **members: Any):
+    content = list(parts) or "hello"
+    messages = [*TURNS, {"role": "user", "content": content}]
+    return "/v1/chat/completions", {"model": "up/m", "messages": messages, **members}
+
+
+def responses(*parts: Any, **members: Any):
+    content = list(parts) or "hello"
+    asked = [{"role": "user", "content": content}]
+    return "/v1/responses", {"model": "up/m", "input": asked, "store": False, **members}
+
+
+def messages(*parts: Any, **members: Any):
+    asked = [{"role": "user", "content": list(parts) or "hello"}]
+    return "/v1/messages", {"model": "up/m", "max_tokens": 9, "messages": asked, **members}
+
+
+def gemini(*parts: Any, **members: Any):
+    asked = [{"role": "user", "parts": [{"text": "see"}, *parts]}]
+    return "/v1beta/models/up%2Fm:generateContent", {"contents": asked, **members}
+
+
+def ollama(images: list[str] | None = None, **members: Any):
+    asked = {"role": "user", "content": "see", **({"images": images} if images else {})}
+    return "/api/chat", {"model": "up/m", "messages": [asked], "stream": False, **members}
+
+
+JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
+INLINE = {"inlineData": {"mimeType": "image/png", "data": PIXEL}}
+REFUSED = {
+    "chat, tools": (chat(tools=[FUNCTION]), "tools"),
+    "chat, schema": (chat(response_format=JSON_SCHEMA), "response_format"),
+    "chat, image": (
+        chat(TEXT, {"type": "image_url", "image_url": {"url": DATA_URL}}),
+        "messages[2].content[1].image_url",
+    ),
+    "chat, sound": (
+        chat({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}),
+        "messages[2].content[0].input_audio",
+    ),
+    "responses, tools": (
+        responses(tools=[{"type": "function", "name": "f", "parameters": SCHEMA}]),
+        "tools",
+    ),
+    "responses, schema": (
+        responses(text={"format": {"type": "json_schema", "name": "a", "schema": SCHEMA}}),
+        "text.format",
+    ),
+    "responses, image": (
+        responses({"type": "input_image", "image_url": DATA_URL}),
+        "input[0].content[0].image_url",
+    ),
+    "anthropic, tools": (messages(tools=[{"name": "f", "input_schema": SCHEMA}]), "tools"),
+    "anthropic, image": (
+        messages(
+            TEXT,
+            {"type": "image",
+             "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
+        ),
+        "messages[0].content[1].source",
+    ),
+    "gemini, tools": (
+        gemini(tools=[{"functionDeclarations": [{"name": "f", "parameters": SCHEMA}]}]),
+        "tools",
+    ),
+    "gemini, image": (gemini(INLINE), "contents[0].parts[1].inlineData"),
+    "ollama, tools": (ollama(tools=[FUNCTION]), "tools"),
+    "ollama, image": (ollama([PIXEL]), "messages[0].images"),
+    "ollama, schema": (ollama(format=SCHEMA), "format"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def weir():
+    """In front of a model that can do nothing but write."""
+    with Upstream("openai") as upstream:
+        models = {"m": {"capabilities": ["chat", "streaming"]}}
+        provider = {**upstream.provider, "type": "custom", "models": models}
+        with Weir({"providers": {"up": provider}}) as running:
+            yield running
+        assert upstream.calls == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_names_the_field_that_asks_for_it(weir, name):
+    (path, body), field = REFUSED[name]
+    answer = post(weir, path, body, {"anthropic-version": "2023-06-01"})
+    assert answer.status == 400, answer.body
+    error = answer.json["error"]
+    if path.startswith(("/v1/chat", "/v1/responses")):
+        assert (error["code"], error["param"]) == ("unsupported_capability", field)
+    else:  # which have no place for it of their own
+        said = error if isinstance(error, str) else error["message"]
+        assert said.startswith(f"{field}: no target can take this request"), said
