@@ -218,6 +218,10 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
   WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(call);
   const std::string& model = ready.call.model;
+  // `auto` means models that write: who wants vectors has to say whose.
+  if (model.empty() && config.default_model.empty() && !is_chat(*request.route)) {
+    return Error(ErrorCode::invalid_request, "is required", "model");
+  }
   // Elsewhere nobody knows what the request refers to, and other things than texts are other
   // models.
   const bool may_go_elsewhere =

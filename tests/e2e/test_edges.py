@@ -194,8 +194,6 @@ BAD_JSON = {
     "messages twice": (b'{"model":"openai/m",' + M + b"," + M + b"}", "messages"),
     "stream twice": (b'{"model":"openai/m","stream":false,"stream":true,' + M + b"}", "stream"),
     "model twice, once escaped": (b'{"model":"openai/m","mod\\u0065l":"x",' + M + b"}", "model"),
-    "no model": ({"messages": user("hi")}, "model"),
-    "model null": (chat_with(model=None), "model"),
     "model a number": (chat_with(model=5), "model"),
     "stream a string": (chat_with(stream="yes"), "stream"),
     "no messages": ({"model": "openai/m"}, "messages"),
@@ -224,6 +222,12 @@ def test_bad_json_is_refused_with_the_place_of_the_fault(gateway, upstreams, nam
     assert answer.error["retryable"] is False
     assert answer.headers["x-should-retry"] == "false"
     assert upstreams["openai"].calls == []
+
+
+@pytest.mark.parametrize("body", [{"messages": user("hi")}, chat_with(model=None)])
+def test_a_chat_without_a_model_goes_to_auto(gateway, body):
+    answer = gateway.post("/v1/chat/completions", body)
+    assert answer.status == 200, answer.body
 
 
 # Where the request is translated everything is read, so every place is known.
