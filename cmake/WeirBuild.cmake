@@ -36,7 +36,7 @@ endif()
 #
 # Every .cpp in src/<folder> becomes the library weir_<folder> (alias weir::<folder>, slashes as
 # underscores), every *_test.cpp the test binary <folder>_test. Folders inside it that have a target
-# of their own come in through theirs. COLD: nothing in it runs for every request, so that the
+# of their own come in through theirs. COLD: hardly anything in it runs for every request, so the
 # release build makes it small instead of fast.
 function(weir_add_library folder)
   cmake_parse_arguments(ARG "COLD" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
