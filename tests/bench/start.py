@@ -41,7 +41,9 @@ def main() -> int:
         eventually(lambda: is_serving(port), 120.0)
         seconds = time.monotonic() - begin
         with Client(admin_port) as client:
-            [total] = client.request("GET", "/api/usage?by=all").json["rows"]
+            token = (folder / "data" / "admin-token").read_text().strip()
+            headers = {"authorization": "Bearer " + token}
+            total = client.request("GET", "/api/usage?by=all", None, headers).json["total"]
         print(f"serving after {seconds:.2f} s; {total['requests']} requests in the sums")
     finally:
         weir.terminate()
