@@ -126,10 +126,14 @@ Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::P
     WEIR_TRY(add_call_.run());
     if (database_.changes() > 0) rollup.add(entry.call, entry.alternatives);
   }
+  std::map<std::pair<std::int64_t, std::int64_t>, Figures> of_days;  // by start and series
   for (const auto& [key, figures] : rollup.sums()) {
     WEIR_TRY_ASSIGN(series, series_of(key.labels));
     WEIR_TRY(merge(hours, key.hour_start_ms, series, figures));
-    WEIR_TRY(merge(days, key.hour_start_ms - key.hour_start_ms % day_ms, series, figures));
+    of_days[{key.hour_start_ms - key.hour_start_ms % day_ms, series}] += figures;
+  }
+  for (const auto& [key, figures] : of_days) {
+    WEIR_TRY(merge(days, key.first, key.second, figures));
   }
   WEIR_TRY(add_windows(rollup, entries));
   const std::string text = to.text();
