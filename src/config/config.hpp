@@ -347,6 +347,16 @@ struct IdempotencySettings {
   ByteSize stream_bytes_max{std::int64_t{1} << 20};
 };
 
+/// How long is kept what has no setting beside its own.
+struct RetentionSettings {
+  static constexpr milliseconds day{24 * 3'600'000};
+
+  milliseconds audit = 2'190 * day;  ///< 0 = for ever
+  milliseconds keys = 400 * day;     ///< those that have ended; 0 = for ever
+  milliseconds health = 90 * day;
+  milliseconds usage = 92 * day;
+};
+
 /// A rule that an alert comes of. Exactly one of the first six is set.
 struct AlertRuleConfig {
   std::string name;
@@ -410,6 +420,7 @@ struct Config {
   IdempotencySettings idempotency;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
   LedgerSettings ledger;
+  RetentionSettings retention;
   AlertSettings alerts;
 
   std::vector<ProviderConfig> providers;  ///< in the order they were written

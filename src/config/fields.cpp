@@ -164,6 +164,10 @@ constexpr std::array root_own{
     field<&Config::ledger, &LedgerSettings::retention>("ledger.retention", "How long entries are kept; 0 is for ever", {0, 36'500 * 24 * hour}),
     field<&Config::ledger, &LedgerSettings::segment_size>("ledger.segment_size", "Size of its files; three are allocated per thread", {mib, gib}),
     field<&Config::ledger, &LedgerSettings::is_strict>("ledger.strict", "Refuse to start (exit code 74) when what was written down before is damaged"),
+    field<&Config::retention, &RetentionSettings::audit>("retention.audit", "How long records of the audit log are kept, up to a signed checkpoint; 0 is for ever", {0, 36'500 * 24 * hour}),
+    field<&Config::retention, &RetentionSettings::keys>("retention.keys", "How long keys that were revoked or have expired are kept as a record; 0 is for ever", {0, 36'500 * 24 * hour}),
+    field<&Config::retention, &RetentionSettings::health>("retention.health", "How long the providers' history by the hour is kept; that by the minute a day", {24 * hour, 3'650 * 24 * hour}),
+    field<&Config::retention, &RetentionSettings::usage>("retention.usage", "How long sums by the hour are kept, and in PostgreSQL a row per call; sums by the day stay", {32 * 24 * hour, 36'500 * 24 * hour}),
 };
 
 constexpr std::array retry_table{

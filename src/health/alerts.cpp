@@ -127,6 +127,11 @@ AlertEvent Alerts::make_event(const AlertRule& rule, const std::string& subject,
   return event;
 }
 
+std::size_t Alerts::forget(std::string_view subject) {
+  std::erase_if(states_, [&](const auto& entry) { return entry.first.second == subject; });
+  return std::erase_if(events_, [&](const AlertEvent& event) { return event.subject == subject; });
+}
+
 std::vector<AlertEvent> Alerts::active() const {
   std::vector<AlertEvent> incidents;
   for (const auto& [key, state] : states_) {

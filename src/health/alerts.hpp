@@ -91,6 +91,9 @@ class Alerts {
   std::vector<AlertEvent> observe(std::size_t rule, std::span<const AlertReading> readings,
                                   std::int64_t now_ms);
 
+  /// Removes all that is known of a subject; answers how many events that were.
+  std::size_t forget(std::string_view subject);
+
   /// The incidents under way, as they were raised.
   [[nodiscard]] std::vector<AlertEvent> active() const;
   /// The events after the one with `id`, oldest first, so far as they are kept.

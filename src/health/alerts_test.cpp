@@ -142,6 +142,23 @@ TEST_F(AlertsTest, AKeptIncidentOfARuleThatMeansSomethingElseNowIsForgotten) {
   EXPECT_EQ(alerts_.latest_id(), 1);
 }
 
+// J-3: of one subject nothing is left, of the others all.
+TEST_F(AlertsTest, J3ASubjectIsForgottenWithItsEvents) {
+  const auto see_both = [&](double value, std::int64_t seconds) {
+    const AlertReading readings[] = {{"user:ann", value}, {"user:bob", value}};
+    return alerts_.observe(0, readings, start + seconds * second).size();
+  };
+  see_both(0.9, 0);
+  EXPECT_EQ(see_both(0.9, 60), 2U);
+  EXPECT_EQ(alerts_.forget("user:ann"), 1U);
+  EXPECT_EQ(alerts_.forget("user:ann"), 0U);
+  ASSERT_EQ(alerts_.active().size(), 1U);
+  EXPECT_EQ(alerts_.active().front().subject, "user:bob");
+  ASSERT_EQ(alerts_.events_after(0).size(), 1U);
+  EXPECT_EQ(alerts_.events_after(0).front().subject, "user:bob");
+  EXPECT_EQ(alerts_.latest_id(), 2);
+}
+
 TEST(AlertValue, IsThatOfTheWindowAndNothingForTooFewCalls) {
   Meter meter;
   Monitor monitor({});

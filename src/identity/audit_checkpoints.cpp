@@ -46,7 +46,9 @@ std::string make_seed(const KeyEntropy& entropy) {
 }
 
 std::string signed_text(const AuditCheckpoint& checkpoint) {
-  return "weir audit checkpoint\n" + std::to_string(checkpoint.seq) + "\n" +
+  const std::string_view what =
+      checkpoint.is_beginning ? "weir audit beginning\n" : "weir audit checkpoint\n";
+  return std::string(what) + std::to_string(checkpoint.seq) + "\n" +
          std::to_string(checkpoint.time_ms) + "\n" + checkpoint.hash;
 }
 
@@ -60,6 +62,7 @@ Result<AuditCheckpoint> read_checkpoint(std::string_view line, const std::string
   checkpoint.seq = reader.integer("seq").value_or(-1);
   checkpoint.time_ms = reader.integer("time_ms").value_or(0);
   checkpoint.hash = from_hex(reader.required_string("hash"), crypto_hash_sha256_BYTES);
+  checkpoint.is_beginning = reader.boolean("beginning").value_or(false);
   const std::string signature = from_hex(reader.required_string("signature"), crypto_sign_BYTES);
   WEIR_TRY(problem.result());
   const std::string text = signed_text(checkpoint);
@@ -108,6 +111,7 @@ Result<> AuditSigner::sign(const AuditCheckpoint& checkpoint) {
   std::string line;
   json::Writer json(line);
   json.begin_object().member("seq", checkpoint.seq).member("time_ms", checkpoint.time_ms);
+  if (checkpoint.is_beginning) json.member("beginning", true);
   json.member("hash", to_hex(checkpoint.hash)).member("signature", to_hex(signature));
   json.end_object();
   return store::append_private_file(folder_ + "/audit-checkpoints", line + "\n");
@@ -139,17 +143,25 @@ namespace {
 class Verifier {
  public:
   Verifier(std::vector<AuditCheckpoint> checkpoints, AuditVerdict& verdict)
-      : checkpoints_(std::move(checkpoints)), verdict_(verdict) {}
+      : checkpoints_(std::move(checkpoints)), verdict_(verdict) {
+    std::stable_sort(checkpoints_.begin(), checkpoints_.end(),
+                     [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  }
 
   void look_at(std::int64_t seq, std::string_view record, std::string_view hash) {
     if (verdict_.first_bad != 0) return;
+    const bool is_beginning = !has_begun_ && (seq == 0 || is_signed_beginning(seq));
+    if (is_beginning) next_ = seq;
     if (seq != next_) return fail(next_, "is missing");
-    if (seq > 0 && seq_in(record) != seq) return fail(seq, "is not where it was written");
-    if (seq > 0 && hash != audit_hash(previous_, record)) return fail(seq, "was changed");
+    if (!is_beginning) {
+      if (seq_in(record) != seq) return fail(seq, "is not where it was written");
+      if (hash != audit_hash(previous_, record)) return fail(seq, "was changed");
+      ++verdict_.records;
+    }
     check_checkpoints(seq, hash);
+    has_begun_ = true;
     previous_ = hash;
     ++next_;
-    if (seq > 0) ++verdict_.records;
   }
 
   void end() {
@@ -174,15 +186,24 @@ class Verifier {
     return seq ? seq->as_int().value_or(-1) : -1;
   }
 
+  [[nodiscard]] bool is_signed_beginning(std::int64_t seq) const {
+    return std::any_of(checkpoints_.begin(), checkpoints_.end(), [&](const auto& checkpoint) {
+      return checkpoint.is_beginning && checkpoint.seq == seq;
+    });
+  }
+
+  /// Those of records that were removed are passed over.
   void check_checkpoints(std::int64_t seq, std::string_view hash) {
-    for (const AuditCheckpoint& checkpoint : checkpoints_) {
-      if (checkpoint.seq != seq || checkpoint.hash == hash) continue;
+    for (; checked_ < checkpoints_.size() && checkpoints_[checked_].seq <= seq; ++checked_) {
+      if (checkpoints_[checked_].seq < seq || checkpoints_[checked_].hash == hash) continue;
       return fail(seq, "or one before it was written anew since its checkpoint");
     }
   }
 
-  std::vector<AuditCheckpoint> checkpoints_;
+  std::vector<AuditCheckpoint> checkpoints_;  ///< by record
+  std::size_t checked_ = 0;                   ///< of them
   AuditVerdict& verdict_;
+  bool has_begun_ = false;
   std::int64_t next_ = 0;
   std::string previous_;
 };

@@ -15,7 +15,8 @@ namespace weir::identity {
 struct AuditCheckpoint {
   std::int64_t seq = 0;
   std::int64_t time_ms = 0;
-  std::string hash;  ///< of the record, raw
+  std::string hash;           ///< of the record, raw
+  bool is_beginning = false;  ///< what was before that record may be gone
 };
 
 /// Signs with an Ed25519 key from the file `audit-key` in `folder`, which is made where it is
@@ -24,6 +25,7 @@ class AuditSigner {
  public:
   static Result<AuditSigner> open(const std::string& folder);
   Result<> sign(const AuditCheckpoint& checkpoint);
+  [[nodiscard]] const std::string& folder() const { return folder_; }
 
  private:
   AuditSigner(std::string folder, std::string secret)

@@ -10,13 +10,15 @@
 namespace weir::identity {
 namespace {
 
-/// Row 0 is no record: its hash is what the first one goes on from, and nobody could foresee it.
+/// The first row is no record: its hash is what the next one goes on from. That of row 0 nobody
+/// could foresee; later it is that of a record that was removed.
 constexpr const char* schema = R"sql(
 CREATE TABLE IF NOT EXISTS audit(
   seq INTEGER PRIMARY KEY,
   record TEXT NOT NULL,
   hash BLOB NOT NULL);
-INSERT OR IGNORE INTO audit(seq, record, hash) VALUES(0, '', randomblob(32));
+INSERT INTO audit(seq, record, hash) SELECT 0, '', randomblob(32)
+  WHERE NOT EXISTS(SELECT 1 FROM audit);
 )sql";
 
 std::string record_text(std::int64_t seq, const Actor& actor, const AuditEntry& entry,
@@ -48,14 +50,16 @@ std::string audit_hash(std::string_view previous, std::string_view record) {
 
 Result<AuditLog> AuditLog::open(store::SqliteDatabase& database) {
   WEIR_TRY(database.run(schema));
-  AuditLog log;
-  WEIR_TRY_ASSIGN(last, database.prepare("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"));
-  WEIR_TRY_ASSIGN(insert, database.prepare("INSERT INTO audit(seq, record, hash) VALUES(?, ?, ?)"));
-  WEIR_TRY_ASSIGN(select, database.prepare("SELECT seq, record, hash FROM audit WHERE seq > ? "
-                                           "ORDER BY seq LIMIT ?"));
-  log.select_last_ = std::move(last);
-  log.insert_ = std::move(insert);
-  log.select_ = std::move(select);
+  AuditLog log(database);
+  WEIR_TRY(database.prepare({
+      {log.select_last_, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"},
+      {log.insert_, "INSERT INTO audit(seq, record, hash) VALUES(?, ?, ?)"},
+      {log.select_,
+       "SELECT seq, record, hash FROM audit WHERE seq > ? AND record <> '' ORDER BY seq LIMIT ?"},
+      {log.select_first_, "SELECT seq FROM audit ORDER BY seq LIMIT 1"},
+      {log.remove_, "DELETE FROM audit WHERE seq < ?"},
+      {log.empty_, "UPDATE audit SET record = '' WHERE seq = ? AND hash = ?"},
+  }));
   return log;
 }
 
@@ -74,6 +78,23 @@ Result<AuditLog::Last> AuditLog::last() {
   Last found{select_last_.integer(0), std::string(select_last_.text(1))};
   select_last_.reset();
   return found;
+}
+
+Result<std::int64_t> AuditLog::first_seq() {
+  WEIR_TRY_ASSIGN(has_row, select_first_.step());
+  const std::int64_t seq = has_row ? select_first_.integer(0) : 0;
+  select_first_.reset();
+  return seq;
+}
+
+/// One that was a beginning goes and is no record; the new one was.
+Result<std::int64_t> AuditLog::begin_at(std::int64_t seq, std::string_view hash) {
+  WEIR_TRY(empty_.bind(1, seq).bind_blob(2, hash).run());
+  if (database_->changes() != 1) {
+    return Error(ErrorCode::invalid_request, "the audit log is not as it was signed");
+  }
+  WEIR_TRY(remove_.bind(1, seq).run());
+  return database_->changes();
 }
 
 Result<> AuditLog::for_each(std::int64_t after, std::size_t count_max, const Visit& visit) {

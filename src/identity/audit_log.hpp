@@ -51,17 +51,28 @@ class AuditLog {
   /// The last record; the beginning, which is none, where there is none yet.
   Result<Last> last();
 
+  /// The record that what is there goes on from; 0 unless older ones were removed.
+  Result<std::int64_t> first_seq();
+  /// Makes this record the beginning: of it only the hash is left, and of those before nothing. To
+  /// be called within a transaction. Answers how many have gone. Errors also: `invalid_request`
+  /// when it has not that hash.
+  Result<std::int64_t> begin_at(std::int64_t seq, std::string_view hash);
+
   /// Records behind `after`, oldest first, each as its JSON with its hash.
   using Visit =
       std::function<void(std::int64_t seq, std::string_view record, std::string_view hash)>;
   Result<> for_each(std::int64_t after, std::size_t count_max, const Visit& visit);
 
  private:
-  AuditLog() = default;
+  explicit AuditLog(store::SqliteDatabase& database) : database_(&database) {}
 
+  store::SqliteDatabase* database_;
   store::SqliteStatement select_last_;
   store::SqliteStatement insert_;
   store::SqliteStatement select_;
+  store::SqliteStatement select_first_;
+  store::SqliteStatement remove_;
+  store::SqliteStatement empty_;
 };
 
 }  // namespace weir::identity

@@ -123,6 +123,63 @@ TEST_F(AuditFolder, J2_AForgedCheckpointIsFound) {
   EXPECT_EQ(verify().first_bad, 1);
 }
 
+// J-4: what is left begins where the gateway signed that it may.
+TEST_F(AuditFolder, J4_OldRecordsGoUpToACheckpointAndTheRestIsFoundWhole) {
+  write(7);
+  auto directory = Directory::open(folder_);
+  ASSERT_TRUE(directory);
+  const auto too_young = (*directory)->remove_old_records(1'007, 2'000);
+  ASSERT_TRUE(too_young);
+  EXPECT_EQ(*too_young, 0U);
+  const auto removed = (*directory)->remove_old_records(1'008, 2'000);
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(*removed, 7U);
+  std::vector<std::int64_t> left;
+  ASSERT_TRUE(
+      (*directory)
+          ->for_each_record(0, 100, [&](std::int64_t seq, std::string_view, std::string_view) {
+            left.push_back(seq);
+          }));
+  EXPECT_EQ(left, (std::vector<std::int64_t>{8, 9, 10, 11}));  // the last is of the removal itself
+  EXPECT_EQ(*(*directory)->remove_old_records(1'008, 2'000), 0U);
+  directory = Directory::open(folder_);
+  ASSERT_TRUE(directory);
+  ASSERT_TRUE((*directory)->record(root, {"x", "y"}, 2'001));
+  const AuditVerdict verdict = verify();
+  EXPECT_EQ(verdict.first_bad, 0) << verdict.problem;
+  EXPECT_EQ(verdict.records, 5);
+}
+
+// Who can write the database must not get rid of records the way the gateway does.
+TEST_F(AuditFolder, J2_ABeginningThatTheGatewayDidNotSignIsFound) {
+  write(7);
+  run("DELETE FROM audit WHERE seq < 7; UPDATE audit SET record = '' WHERE seq = 7");
+  EXPECT_EQ(verify().first_bad, 1);
+}
+
+TEST_F(AuditFolder, J2_RecordsThatGoBehindASignedBeginningAreFound) {
+  write(7);
+  {
+    const auto directory = Directory::open(folder_);
+    ASSERT_TRUE(directory);
+    ASSERT_TRUE((*directory)->remove_old_records(1'008, 2'000));
+  }
+  run("DELETE FROM audit WHERE seq < 8");
+  EXPECT_EQ(verify().first_bad, 1);
+}
+
+// What was not as it was signed is evidence, and stays.
+TEST_F(AuditFolder, J4_NothingIsRemovedOfALogThatWasWrittenAnew) {
+  write(7);
+  run("UPDATE audit SET hash = randomblob(32) WHERE seq = 7");
+  {
+    const auto directory = Directory::open(folder_);
+    ASSERT_TRUE(directory);
+    EXPECT_FALSE((*directory)->remove_old_records(1'008, 2'000));
+  }
+  EXPECT_EQ(verify().first_bad, 7);
+}
+
 // Power went in the middle of a line: what stands before it is right, and the next start goes on.
 TEST_F(AuditFolder, ATornCheckpointIsDropped) {
   write(10);

@@ -35,12 +35,13 @@ bool either(bool a, bool b) { return (static_cast<unsigned>(a) | static_cast<uns
 }  // namespace
 
 Directory::Directory(std::unique_ptr<Store> store, std::unique_ptr<Vault> vault, AuditLog audit,
-                     AuditSigner signer, Pepper pepper)
+                     AuditSigner signer, Pepper pepper, store::SharedCounter changes)
     : store_(std::move(store)),
       vault_(std::move(vault)),
       audit_(std::move(audit)),
       signer_(std::move(signer)),
-      pepper_(pepper) {}
+      pepper_(pepper),
+      changes_(std::move(changes)) {}
 
 Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder,
                                                    const MasterKeySource& master) {
@@ -52,29 +53,40 @@ Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder,
   WEIR_TRY_ASSIGN(signer, AuditSigner::open(folder));
   // That one was forged is for who verifies; here the next one is signed all the same.
   auto checkpoints = read_audit_checkpoints(folder);
+  WEIR_TRY_ASSIGN(changes, store::SharedCounter::open(folder + "/identity-changes"));
   std::unique_ptr<Directory> directory(new Directory(std::move(opened), std::move(vault),
                                                      std::move(audit), std::move(signer),
-                                                     Pepper(pepper.text)));
-  if (checkpoints && !checkpoints->empty()) {
-    directory->last_checkpoint_ = std::move(checkpoints->back());
+                                                     Pepper(pepper.text), std::move(changes)));
+  if (checkpoints) {
+    for (AuditCheckpoint& checkpoint : *checkpoints) {
+      if (!checkpoint.is_beginning) directory->last_checkpoint_ = std::move(checkpoint);
+    }
   }
   WEIR_TRY(directory->load());
   return directory;
 }
 
+Directory::Group Directory::group_of(const UserRecord& user) {
+  return {std::make_shared<const Scopes>(user.settings.scopes), user.settings.priority, user.team,
+          user.role, user.is_disabled};
+}
+
+Directory::Group Directory::group_of(const TeamRecord& team) {
+  return {std::make_shared<const Scopes>(team.settings.scopes), team.settings.priority};
+}
+
 Result<> Directory::load() {
-  WEIR_TRY(store_->for_each_team([this](TeamRecord team) {
-    teams_[team.name] = {std::make_shared<const Scopes>(team.settings.scopes),
-                         team.settings.priority};
-  }));
-  WEIR_TRY(store_->for_each_user([this](UserRecord user) {
-    users_[user.name] = {std::make_shared<const Scopes>(user.settings.scopes),
-                         user.settings.priority, user.team, user.role, user.is_disabled};
-  }));
+  // First: what another changes while this goes on is then taken over once more.
+  WEIR_TRY_ASSIGN(last, audit_.last());
+  seen_seq_ = last.seq;
+  WEIR_TRY(store_->for_each_team(
+      [this](const TeamRecord& team) { teams_[team.name] = group_of(team); }));
+  WEIR_TRY(store_->for_each_user(
+      [this](const UserRecord& user) { users_[user.name] = group_of(user); }));
   has_users_ = !users_.empty();
   WEIR_TRY_ASSIGN(has_keys, store_->has_client_keys());
   has_client_keys_ = has_keys;
-  return reload_keys({});
+  return reload_keys({.is_in_force_only = true});
 }
 
 Result<> Directory::follow_limits(LimitListener listener) {
@@ -86,7 +98,7 @@ Result<> Directory::follow_limits(LimitListener listener) {
   WEIR_TRY(store_->for_each_user([this](const UserRecord& user) {
     tell_limits(LimitHolder::user, user.name, &user.settings);
   }));
-  return reload_keys({});
+  return reload_keys({.is_in_force_only = true});
 }
 
 void Directory::tell_limits(LimitHolder holder, const std::string& name,
@@ -97,12 +109,10 @@ void Directory::tell_limits(LimitHolder holder, const std::string& name,
   limit_listener_(holder, name, said.limits, said.budgets);
 }
 
-/// Of the filter only whose keys they are counts.
-Result<> Directory::reload_keys(const Store::KeyFilter& filter) {
-  Store::KeyFilter all = filter;
-  all.count_max = std::numeric_limits<std::int64_t>::max();
-  all.is_in_force_only = true;
-  return store_->for_each_key(all, [this](const KeyRecord& key) { publish(key); });
+/// However many they are.
+Result<> Directory::reload_keys(Store::KeyFilter filter) {
+  filter.count_max = std::numeric_limits<std::int64_t>::max();
+  return store_->for_each_key(filter, [this](const KeyRecord& key) { publish(key); });
 }
 
 // ---- look-up --------------------------------------------------------------------------------
@@ -157,22 +167,26 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
 }
 
 void Directory::publish(const KeyRecord& key) {
-  const std::uint64_t id = id_number(key.id);
   auto grant = grant_of(key);
-  tell_limits(LimitHolder::key, key.id, grant == nullptr ? nullptr : &key.settings);
-  if (grant == nullptr) return index_.remove(id);
-  index_.put(id, std::move(grant));
+  if (grant == nullptr) return forget(key.id);
+  tell_limits(LimitHolder::key, key.id, &key.settings);
+  index_.put(id_number(key.id), std::move(grant));
+}
+
+void Directory::forget(const std::string& id) {
+  tell_limits(LimitHolder::key, id, nullptr);
+  index_.remove(id_number(id));
 }
 
 // ---- changes --------------------------------------------------------------------------------
 
-template <class Write>
 Result<> Directory::commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms,
-                           Write write) {
+                           const Write& write) {
   WEIR_TRY_ASSIGN(transaction, store_->begin());
   WEIR_TRY(write());
   WEIR_TRY(audit_.append(actor, entry, now_ms));
   WEIR_TRY(transaction.commit());
+  changes_.advance();
   // What is written is written; a checkpoint that fails is made up for by the next.
   static_cast<void>(check_point_if_due(now_ms, false));
   return {};
@@ -385,11 +399,10 @@ Result<> Directory::write_user(const Actor& actor, const UserRecord* before, con
   const AuditEntry entry{before == nullptr ? "user.add" : "user.change", user.name,
                          before == nullptr ? std::string() : json_of(*before), json_of(user)};
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(user); }));
-  users_[user.name] = {std::make_shared<const Scopes>(user.settings.scopes), user.settings.priority,
-                       user.team, user.role, user.is_disabled};
+  users_[user.name] = group_of(user);
   has_users_ = true;
   tell_limits(LimitHolder::user, user.name, &user.settings);
-  return reload_keys({.user = user.name});
+  return reload_keys({.user = user.name, .is_in_force_only = true});
 }
 
 Result<> Directory::add_user(const Actor& actor, UserRecord user, std::int64_t now_ms) {
@@ -450,6 +463,7 @@ Result<std::size_t> Directory::erase_user(const Actor& actor, std::string_view n
   for (const KeyRecord& key : keys) publish(key);
   if (const auto user = users_.find(name); user != users_.end()) users_.erase(user);
   tell_limits(LimitHolder::user, std::string(name), nullptr);
+  WEIR_TRY(store_->database().purge());
   return keys.size();
 }
 
@@ -474,10 +488,9 @@ Result<> Directory::put_team(const Actor& actor, TeamRecord team, std::int64_t n
   const AuditEntry entry{before ? "team.change" : "team.add", team.name,
                          before ? json_of(*before) : std::string(), json_of(team)};
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(team); }));
-  teams_[team.name] = {std::make_shared<const Scopes>(team.settings.scopes),
-                       team.settings.priority};
+  teams_[team.name] = group_of(team);
   tell_limits(LimitHolder::team, team.name, &team.settings);
-  return reload_keys({.team = team.name});
+  return reload_keys({.team = team.name, .is_in_force_only = true});
 }
 
 Result<> Directory::remove_team(const Actor& actor, std::string_view name, std::int64_t now_ms) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "identity/records.hpp"
 #include "identity/store.hpp"
 #include "identity/vault.hpp"
+#include "store/shared_counter.hpp"
 
 namespace weir::identity {
 
@@ -64,6 +66,11 @@ class Directory {
   /// Tells the listener of all there are, and from then on of every change. Once, before others
   /// call. Errors: `store_unavailable`.
   Result<> follow_limits(LimitListener listener);
+
+  /// Takes over what others that share the folder have changed since (Y-3).
+  Result<> refresh();
+  /// Advances with each change, whoever makes it.
+  [[nodiscard]] store::SharedCounter& changes() { return changes_; }
 
   // ---- for any thread, without waiting
 
@@ -116,12 +123,27 @@ class Directory {
   Result<std::vector<SecretRecord>> secrets();
   Result<> rotate_master(const Actor& actor, std::int64_t now_ms);
 
+  /// The key that a tenant's content is sealed with. Made where there is none.
+  Result<std::shared_ptr<const store::DataKey>> content_key(const std::string& tenant);
+  /// Null where there is none.
+  Result<std::shared_ptr<const store::DataKey>> find_content_key(const std::string& tenant);
+  /// From now on nothing opens what was sealed with these tenants' keys.
+  Result<> remove_content_keys(const Actor& actor, const std::vector<std::string>& tenants,
+                               std::string_view user, std::int64_t now_ms);
+
   /// Writes down what is done elsewhere, before it is done (J-1).
   Result<> record(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms);
   Result<> for_each_record(std::int64_t after, std::size_t count_max, const AuditLog::Visit& visit);
   /// Signs a checkpoint when the last one is too long ago and something was written since (J-1);
   /// `is_last`: also when it is not.
   Result<> check_point(std::int64_t now_ms, bool is_last = false);
+
+  /// Removes keys that ended before `before_ms`, each with its record, in pieces between which
+  /// others are served (J-4). Answers how many.
+  Result<std::size_t> remove_ended_keys(std::int64_t before_ms, std::int64_t now_ms);
+  /// Removes records of the audit log that are older than a checkpoint that was signed before
+  /// `before_ms`. Answers how many; the rest can be verified as before.
+  Result<std::size_t> remove_old_records(std::int64_t before_ms, std::int64_t now_ms);
 
  private:
   /// What requests need of a user or team.
@@ -133,12 +155,28 @@ class Directory {
     bool is_disabled = false;
   };
   using Groups = std::map<std::string, Group, std::less<>>;
+  /// What is to be read again.
+  struct Changed {
+    bool is_everything = false;
+    std::set<std::string> teams;
+    std::set<std::string> users;
+    std::set<std::string> keys;
+    void add(std::string_view record);
+  };
 
   Directory(std::unique_ptr<Store> store, std::unique_ptr<Vault> vault, AuditLog audit,
-            AuditSigner signer, Pepper pepper);
+            AuditSigner signer, Pepper pepper, store::SharedCounter changes);
+  static Group group_of(const UserRecord& user);
+  static Group group_of(const TeamRecord& team);
   Result<> load();
-  Result<> reload_keys(const Store::KeyFilter& filter);
+  Result<> reload_keys(Store::KeyFilter filter);
+  Result<> take_over(const Changed& changed);
+  Result<> take_over_team(const std::string& name);
+  Result<> take_over_user(const std::string& name);
+  Result<> take_over_all();
+  void remember_content_key(const std::string& tenant, std::shared_ptr<const store::DataKey> key);
   void publish(const KeyRecord& key);
+  void forget(const std::string& id);
   /// `settings` null: there is no such holder any more.
   void tell_limits(LimitHolder holder, const std::string& name, const Settings* settings) const;
   [[nodiscard]] std::shared_ptr<const Grant> grant_of(const KeyRecord& key) const;
@@ -150,10 +188,14 @@ class Directory {
   Result<NewCredential> add_credential(const Actor& actor, KeyRecord key, std::int64_t now_ms);
   Result<> write_user(const Actor& actor, const UserRecord* before, const UserRecord& user,
                       std::int64_t now_ms);
+  /// Some of them; none when there are no more.
+  Result<std::size_t> remove_some_keys(std::int64_t before_ms, std::int64_t now_ms);
+  Result<std::size_t> remove_some_records(std::int64_t before_ms, std::int64_t now_ms);
   Result<> check_point_if_due(std::int64_t now_ms, bool is_last);
+  using Write = std::function<Result<>()>;
   /// Runs `write` and the record of what it does in one transaction.
-  template <class Write>
-  Result<> commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms, Write write);
+  Result<> commit(const Actor& actor, const AuditEntry& entry, std::int64_t now_ms,
+                  const Write& write);
 
   std::mutex mutex_;  ///< of everything but the index
   LimitListener limit_listener_;
@@ -163,8 +205,12 @@ class Directory {
   AuditSigner signer_;
   AuditCheckpoint last_checkpoint_;
   const Pepper pepper_;
+  store::SharedCounter changes_;
+  std::int64_t seen_seq_ = 0;  ///< the last record whose change holds here, others' among them
   Groups users_;
   Groups teams_;
+  /// Those in use lately.
+  std::map<std::string, std::shared_ptr<const store::DataKey>, std::less<>> content_keys_;
   KeyIndex index_;
   std::atomic<bool> has_client_keys_ = false;
   std::atomic<bool> has_users_ = false;

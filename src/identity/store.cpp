@@ -164,6 +164,11 @@ Result<> Store::prepare() {
       {select_teams_, "SELECT name, settings, created_ms FROM teams ORDER BY name"},
       {select_team_, "SELECT name, settings, created_ms FROM teams WHERE name = ?"},
       {select_any_key_, "SELECT 1 FROM keys WHERE kind = 0 LIMIT 1"},
+      {select_ended_,
+       "SELECT id FROM keys WHERE (revoked_ms BETWEEN 1 AND ?1 - 1 OR expires_ms BETWEEN 1 AND "
+       "?1 - 1) AND id IS NOT (SELECT id FROM keys WHERE kind = 0 ORDER BY created_ms DESC, id "
+       "LIMIT 1) LIMIT ?2"},
+      {remove_key_, "DELETE FROM keys WHERE id = ?"},
   });
 }
 
@@ -231,6 +236,18 @@ Result<> Store::for_each_user(const Visit<UserRecord>& visit) {
 Result<> Store::for_each_team(const Visit<TeamRecord>& visit) {
   return for_each_row(select_teams_, team_at, visit);
 }
+
+Result<std::vector<std::string>> Store::ended_keys(std::int64_t before_ms, std::size_t count_max) {
+  select_ended_.bind(1, before_ms).bind(2, static_cast<std::int64_t>(count_max));
+  std::vector<std::string> ids;
+  WEIR_TRY(for_each_row(
+      select_ended_,
+      [](const SqliteStatement& row) { return Result<std::string>(std::string(row.text(0))); },
+      [&](std::string id) { ids.push_back(std::move(id)); }));
+  return ids;
+}
+
+Result<> Store::remove_key(std::string_view id) { return remove_key_.bind(1, id).run(); }
 
 Result<bool> Store::has_client_keys() {
   WEIR_TRY_ASSIGN(has_row, select_any_key_.step());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "identity/records.hpp"
 #include "store/sqlite.hpp"
@@ -47,6 +48,11 @@ class Store {
   Result<> for_each_user(const Visit<UserRecord>& visit);
   Result<> for_each_team(const Visit<TeamRecord>& visit);
 
+  /// Keys that ended before `before_ms`, at most `count_max`. The newest client key is never one of
+  /// them, so that it stays known that there was one.
+  Result<std::vector<std::string>> ended_keys(std::int64_t before_ms, std::size_t count_max);
+  Result<> remove_key(std::string_view id);
+
   /// True when there ever was a key for clients.
   Result<bool> has_client_keys();
 
@@ -67,6 +73,8 @@ class Store {
   store::SqliteStatement select_teams_;
   store::SqliteStatement select_team_;
   store::SqliteStatement select_any_key_;
+  store::SqliteStatement select_ended_;
+  store::SqliteStatement remove_key_;
 };
 
 }  // namespace weir::identity

@@ -39,7 +39,10 @@ CREATE TABLE IF NOT EXISTS secrets(
 )sql";
 
 /// Provider keys are the gateway's own.
-constexpr std::string_view tenant;
+constexpr std::string_view own_tenant;
+
+/// Apart from that: content of a listener without keys has an empty tenant.
+std::string content_tenant(std::string_view tenant) { return "content:" + std::string(tenant); }
 
 std::string to_hex(std::string_view bytes) {
   std::string hex(bytes.size() * 2 + 1, '\0');
@@ -103,7 +106,8 @@ Result<std::shared_ptr<const DataKey>> master_of_command(const std::string& comm
 }
 
 /// Names the place of a sealed value without any way to write another's name.
-std::string place_name(std::string_view table, std::string_view row, std::int64_t version) {
+std::string place_name(std::string_view tenant, std::string_view table, std::string_view row,
+                       std::int64_t version) {
   std::string place(table);
   for (const std::string_view part : {tenant, row}) {
     place.append(" ").append(std::to_string(part.size())).append(":").append(part);
@@ -140,17 +144,25 @@ Result<> Vault::prepare(const MasterKeySource& source) {
     master = master_of_command(source.command);
   } else {
     WEIR_TRY(read_or_create_secret(own_file_, make_master));
-    master = master_in(own_file_);
   }
   if (!master) return std::move(master).error();
   master_ = *std::move(master);
   if (own_file_.empty()) return {};
-  auto next = master_in(next_file());
-  if (!next && next.error().code == ErrorCode::route_unknown) return {};
-  if (!next) return std::move(next).error();
-  next_master_ = *std::move(next);
+  WEIR_TRY(read_own_masters());
+  if (next_master_ == nullptr) return {};
   WEIR_TRY(wrap_anew());
   return end_rotation();
+}
+
+/// As they are now: another gateway that shares the folder may be at a rotation, or behind one. The
+/// order counts: the next one becomes the master, and then is gone.
+Result<> Vault::read_own_masters() {
+  auto next = master_in(next_file());
+  if (!next && next.error().code != ErrorCode::route_unknown) return std::move(next).error();
+  WEIR_TRY_ASSIGN(master, master_in(own_file_));
+  next_master_ = next ? *std::move(next) : nullptr;
+  master_ = std::move(master);
+  return {};
 }
 
 // ---- data keys ------------------------------------------------------------------------------
@@ -160,38 +172,63 @@ const Vault::Key* Vault::master_of(std::string_view id) const {
   return next_master_ != nullptr && next_master_->id() == id ? &next_master_ : nullptr;
 }
 
-Result<> Vault::put_data_key(const DataKey& key, const DataKey& master) {
+Result<> Vault::put_key(std::string_view tenant, const DataKey& key, const DataKey& master) {
   const std::string_view bytes(reinterpret_cast<const char*>(key.bytes().data()),
                                key.bytes().size());
-  const std::string wrapped = store::seal(master, bytes, place_name("data_keys", key.id(), 1));
+  const std::string wrapped =
+      store::seal(master, bytes, place_name(tenant, "data_keys", key.id(), 1));
   WEIR_TRY_ASSIGN(put, database_.prepare("INSERT OR REPLACE INTO data_keys(tenant, key_id, "
                                          "master_id, wrapped) VALUES(?, ?, ?, ?)"));
   return put.bind(1, tenant).bind(2, key.id()).bind(3, master.id()).bind_blob(4, wrapped).run();
 }
 
-/// Made where there is none yet.
-Result<Vault::Key> Vault::data_key() {
-  if (data_key_ != nullptr) return data_key_;
+/// Null where there is none.
+Result<Vault::Key> Vault::stored_key(std::string_view tenant) {
+  if (!own_file_.empty()) WEIR_TRY(read_own_masters());
   WEIR_TRY_ASSIGN(row, database_.prepare("SELECT key_id, master_id, wrapped FROM data_keys "
                                          "WHERE tenant = ?"));
   row.bind(1, tenant);
   WEIR_TRY_ASSIGN(has_row, row.step());
-  if (!has_row) {
-    const KeyEntropy entropy = key_entropy();
-    const std::string_view bytes(reinterpret_cast<const char*>(entropy.data()), entropy.size());
-    auto made = std::make_shared<const DataKey>(fingerprint(bytes, "weir data key id"), bytes);
-    WEIR_TRY(put_data_key(*made, next_master_ != nullptr ? *next_master_ : *master_));
-    data_key_ = std::move(made);
-    return data_key_;
-  }
+  if (!has_row) return Key();
   const Key* const master = master_of(row.text(1));
   if (master == nullptr) return unreadable("the data key");
   const std::string id(row.text(0));
-  auto bytes = store::unseal(**master, row.text(2), place_name("data_keys", id, 1));
+  auto bytes = store::unseal(**master, row.text(2), place_name(tenant, "data_keys", id, 1));
   if (!bytes || bytes->size() != DataKey::bytes_size) return unreadable("the data key");
-  data_key_ = std::make_shared<const DataKey>(id, *bytes);
+  auto key = std::make_shared<const DataKey>(id, *bytes);
   sodium_memzero(bytes->data(), bytes->size());
-  return data_key_;
+  return Key(std::move(key));
+}
+
+/// Made where there is none yet.
+Result<Vault::Key> Vault::key_of(std::string_view tenant) {
+  WEIR_TRY_ASSIGN(found, stored_key(tenant));
+  if (found != nullptr) return std::move(found);
+  const KeyEntropy entropy = key_entropy();
+  const std::string_view bytes(reinterpret_cast<const char*>(entropy.data()), entropy.size());
+  auto made = std::make_shared<const DataKey>(fingerprint(bytes, "weir data key id"), bytes);
+  WEIR_TRY(put_key(tenant, *made, next_master_ != nullptr ? *next_master_ : *master_));
+  return Key(std::move(made));
+}
+
+Result<Vault::Key> Vault::data_key() {
+  if (data_key_ != nullptr) return data_key_;
+  WEIR_TRY_ASSIGN(key, key_of(own_tenant));
+  data_key_ = key;
+  return std::move(key);
+}
+
+Result<Vault::Key> Vault::content_key(std::string_view tenant) {
+  return key_of(content_tenant(tenant));
+}
+
+Result<Vault::Key> Vault::find_content_key(std::string_view tenant) {
+  return stored_key(content_tenant(tenant));
+}
+
+Result<> Vault::remove_content_key(std::string_view tenant) {
+  WEIR_TRY_ASSIGN(remove, database_.prepare("DELETE FROM data_keys WHERE tenant = ?"));
+  return remove.bind(1, content_tenant(tenant)).run();
 }
 
 // ---- secrets --------------------------------------------------------------------------------
@@ -204,14 +241,15 @@ Result<> Vault::set(std::string_view name, std::string_view text, std::int64_t n
   WEIR_TRY_ASSIGN(has_row, select.step());
   const std::int64_t version = has_row ? select.integer(0) + 1 : 1;
   select.reset();
-  const std::string sealed = store::seal(*key, text, place_name("secrets", name, version));
+  const std::string sealed =
+      store::seal(*key, text, place_name(own_tenant, "secrets", name, version));
   const std::string_view last4 =
       text.size() < last4_from ? std::string_view() : text.substr(text.size() - 4);
   WEIR_TRY_ASSIGN(put, database_.prepare("INSERT OR REPLACE INTO secrets(name, tenant, version, "
                                          "key_id, sealed, last4, changed_ms) "
                                          "VALUES(?, ?, ?, ?, ?, ?, ?)"));
   return put.bind(1, name)
-      .bind(2, tenant)
+      .bind(2, own_tenant)
       .bind(3, version)
       .bind(4, key->id())
       .bind_blob(5, sealed)
@@ -233,7 +271,8 @@ Result<std::string> Vault::get(std::string_view name) {
     return Error(ErrorCode::route_unknown, "there is no secret " + std::string(name));
   }
   WEIR_TRY_ASSIGN(key, data_key());
-  auto text = store::unseal(*key, row.text(1), place_name("secrets", name, row.integer(0)));
+  auto text =
+      store::unseal(*key, row.text(1), place_name(own_tenant, "secrets", name, row.integer(0)));
   if (!text) return unreadable("the secret " + std::string(name));
   return *std::move(text);
 }
@@ -271,21 +310,38 @@ Result<> Vault::begin_rotation() {
 }
 
 Result<> Vault::wrap_anew() {
-  WEIR_TRY_ASSIGN(row, database_.prepare("SELECT 1 FROM data_keys WHERE tenant = ?"));
-  row.bind(1, tenant);
-  WEIR_TRY_ASSIGN(has_row, row.step());
-  row.reset();
-  if (!has_row) return {};
-  WEIR_TRY_ASSIGN(key, data_key());
+  for (;;) {
+    WEIR_TRY_ASSIGN(is_more, wrap_some_anew());
+    if (!is_more) return {};
+  }
+}
+
+/// Whoever makes a data key meanwhile either is seen here or sees the next master key. False: all
+/// are wrapped by that.
+Result<bool> Vault::wrap_some_anew() {
+  constexpr std::int64_t at_once = 500;
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
-  WEIR_TRY(put_data_key(*key, *next_master_));
-  return transaction.commit();
+  WEIR_TRY_ASSIGN(row, database_.prepare("SELECT tenant FROM data_keys WHERE master_id <> ? "
+                                         "LIMIT ?"));
+  row.bind(1, next_master_->id()).bind(2, at_once);
+  std::vector<std::string> tenants;
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, row.step());
+    if (!has_row) break;
+    tenants.emplace_back(row.text(0));
+  }
+  for (const std::string& tenant : tenants) {
+    WEIR_TRY_ASSIGN(key, stored_key(tenant));
+    WEIR_TRY(put_key(tenant, *key, *next_master_));
+  }
+  WEIR_TRY(transaction.commit());
+  return !tenants.empty();
 }
 
 /// The log beside the database still has what was wrapped by the old key; it is emptied before that
 /// key is gone for good.
 Result<> Vault::end_rotation() {
-  WEIR_TRY(database_.run("PRAGMA wal_checkpoint(TRUNCATE)"));
+  WEIR_TRY(database_.purge());
   WEIR_TRY_ASSIGN(text, store::read_file(next_file(), file_bytes_max));
   WEIR_TRY(store::replace_file(own_file_, text));
   sodium_memzero(text.data(), text.size());

@@ -48,6 +48,16 @@ class Vault {
   Result<std::string> get(std::string_view name);
   Result<std::vector<SecretRecord>> list();
 
+  // What tenants' content is sealed with: a key for each, so that nothing opens what one of them
+  // left once his is removed, in copies of the files neither.
+
+  /// Made where there is none; to be called within a transaction.
+  Result<std::shared_ptr<const store::DataKey>> content_key(std::string_view tenant);
+  /// Null where there is none.
+  Result<std::shared_ptr<const store::DataKey>> find_content_key(std::string_view tenant);
+  /// To be called within a transaction.
+  Result<> remove_content_key(std::string_view tenant);
+
   /// Puts a new master key in the place of the old one: writes it beside, wraps every data key
   /// anew, then lets the old one go. Secrets can be read all the while. Errors also:
   /// `invalid_request` where the master key is not in the data directory.
@@ -64,10 +74,15 @@ class Vault {
   Vault(store::SqliteDatabase& database, std::string own_file)
       : database_(database), own_file_(std::move(own_file)) {}
   Result<> prepare(const MasterKeySource& source);
+  Result<> read_own_masters();
   [[nodiscard]] std::string next_file() const { return own_file_ + ".next"; }
   Result<Key> data_key();
+  Result<Key> stored_key(std::string_view tenant);
+  Result<Key> key_of(std::string_view tenant);
+  Result<bool> wrap_some_anew();
   [[nodiscard]] const Key* master_of(std::string_view id) const;
-  Result<> put_data_key(const store::DataKey& key, const store::DataKey& master);
+  Result<> put_key(std::string_view tenant, const store::DataKey& key,
+                   const store::DataKey& master);
 
   store::SqliteDatabase& database_;
   std::string own_file_;  ///< empty: the master key comes from elsewhere

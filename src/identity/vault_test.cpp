@@ -115,6 +115,24 @@ TEST_F(VaultFolder, Y6_AKillBeforeTheLastStepChangesNothingAnyMore) {
   expect_readable();
 }
 
+// A gateway that shares the folder and first needs the data key when the master key is another.
+TEST_F(VaultFolder, Y6_AnotherGatewayFollowsARotation) {
+  for (const bool has_data_key : {false, true}) {
+    auto database = store::SqliteDatabase::open(folder_ + "/identity.db");
+    ASSERT_TRUE(database);
+    const auto other = Vault::open(*database, folder_, {});
+    ASSERT_TRUE(other) << other.error().message;
+    ASSERT_TRUE(vault_->rotate_master());
+    if (has_data_key) {
+      EXPECT_TRUE((*other)->get("openai"));
+    } else {
+      ASSERT_TRUE((*other)->set("openai", key, 1));
+    }
+    open();
+    expect_readable();
+  }
+}
+
 TEST_F(VaultFolder, AMasterKeyThatOthersCanReadIsRefused) {
   std::filesystem::permissions(folder_ + "/master-key", std::filesystem::perms(0644));
   EXPECT_FALSE(Vault::open(*database_, folder_, {}));

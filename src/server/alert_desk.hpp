@@ -49,6 +49,7 @@ class AlertDesk {
   void look(const health::Monitor& monitor, const engine::Snapshot& snapshot,
             const std::vector<shared_state::ProviderStatus>& status, std::int64_t now_ms);
 
+  std::size_t forget(std::string_view subject) { return alerts_.forget(subject); }
   [[nodiscard]] const health::Alerts& alerts() const { return alerts_; }
 
  private:

@@ -22,7 +22,6 @@ constexpr int looks_per_keeping = 6;
 constexpr int looks_per_sweep = 360;
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t minutes_kept_ms = day_ms;
-constexpr std::int64_t hours_kept_ms = 90 * day_ms;
 constexpr std::size_t rows_max = 1'000'000;  // of each length
 constexpr std::size_t removed_at_once = 2'000;
 constexpr std::size_t restored_max = 500'000;
@@ -113,6 +112,7 @@ std::int64_t HealthWatch::now_ms() {
 // ---- the thread -----------------------------------------------------------------------------
 
 void HealthWatch::run() {
+  forget_old();
   for (int looks = 1;; ++looks) {
     {
       std::unique_lock lock(mutex_);
@@ -261,10 +261,14 @@ void HealthWatch::keep_points() {
 
 void HealthWatch::forget_old() {
   std::int64_t now = 0;
+  std::int64_t hours_kept_ms = 0;
   {
     const std::lock_guard lock(mutex_);
+    if (snapshot_ == nullptr) return;
     now = now_ms();
+    hours_kept_ms = snapshot_->config().retention.health.count();
   }
+  std::size_t all = 0;
   for (const auto& [resolution, kept_ms] : {std::pair(Resolution::minute, minutes_kept_ms),
                                             std::pair(Resolution::hour, hours_kept_ms)}) {
     const std::int64_t slot_ms = health::length_ms(resolution);
@@ -273,8 +277,12 @@ void HealthWatch::forget_old() {
       if (store_ == nullptr) return;
       const auto gone = store_->remove_old(slot_ms, now - kept_ms, rows_max, removed_at_once);
       removed = gone ? *gone : 0;
+      all += removed;
     }
   }
+  if (all == 0) return;
+  log_.info("retention", "removed what was over",
+            {{"what", "health history"}, {"count", static_cast<std::int64_t>(all)}});
 }
 
 // ---- questions ------------------------------------------------------------------------------
@@ -289,6 +297,14 @@ void HealthWatch::look_at_alerts(const std::function<void(const health::Alerts& 
   const std::lock_guard lock(mutex_);
   look_now();
   read(alerts_.alerts());
+}
+
+std::size_t HealthWatch::forget_alerts(std::string_view subject) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t count = alerts_.forget(subject);
+  has_news_ = true;
+  wakes_.notify_all();
+  return count;
 }
 
 Result<std::vector<Point>> HealthWatch::history(Resolution resolution, std::string_view series,

@@ -44,6 +44,9 @@ class HealthWatch {
   void look(const std::function<void(const health::Monitor& monitor)>& read);
   /// Calls `read` with the incidents of this moment.
   void look_at_alerts(const std::function<void(const health::Alerts& alerts)>& read);
+  /// Removes the events of this subject, a little later also from where they are kept; answers how
+  /// many they were.
+  std::size_t forget_alerts(std::string_view subject);
   /// Limits that alerts watch beside those that providers tell of. Before `start`.
   void add_limits(AlertDesk::LimitSource source) { alerts_.add_limits(std::move(source)); }
   /// Points of the history, by start. Errors: `store_unavailable`.

@@ -30,10 +30,11 @@ bool may_be_billed(const pipeline::CallResult& result) {
 // ---- where they are kept ------------------------------------------------------------------------
 
 Idempotency::Idempotency(const config::IdempotencySettings& settings, std::string data_directory,
-                         bool is_power_safe)
+                         bool is_power_safe, MakeKeys make_keys)
     : settings_(settings),
       data_directory_(std::move(data_directory)),
       is_power_safe_(is_power_safe),
+      make_keys_(std::move(make_keys)),
       store_([this] { return open(); }) {}
 
 /// What an earlier process left unfinished is to be known even if nobody asks this one.
@@ -58,7 +59,8 @@ Result<std::unique_ptr<store::IdempotencyStore>> Idempotency::open() {
   if (instance_.empty()) {
     return Error(ErrorCode::store_unavailable, "there is no data directory to keep it in");
   }
-  keys_ = std::make_unique<store::FileDataKeys>(data_directory_ + "/data-key");
+  WEIR_TRY_ASSIGN(keys, make_keys_());
+  keys_ = std::move(keys);
   options.keys = keys_.get();
   options.instance = instance_;
   return store::IdempotencyStore::open(file(), std::move(options));

@@ -30,8 +30,10 @@ enum class OnceEnding : std::uint8_t {
 /// Where all threads keep them.
 class Idempotency {
  public:
+  /// `make_keys` is asked once, by the store's thread, where answers are kept on a disk.
+  using MakeKeys = std::function<Result<std::unique_ptr<store::DataKeys>>()>;
   Idempotency(const config::IdempotencySettings& settings, std::string data_directory,
-              bool is_power_safe);
+              bool is_power_safe, MakeKeys make_keys);
 
   /// False: the header is not looked at.
   [[nodiscard]] bool is_on() const { return settings_.store != config::ContentStorage::off; }
@@ -64,6 +66,7 @@ class Idempotency {
   const config::IdempotencySettings settings_;
   const std::string data_directory_;
   const bool is_power_safe_;
+  const MakeKeys make_keys_;
   std::string instance_;
   // For the store's thread only.
   std::unique_ptr<store::DataKeys> keys_;

@@ -82,7 +82,7 @@ Result<> erase_responses(store::ResponseStore& store, const std::vector<std::str
       ++erased.count;
     }
   }
-  return {};
+  return store.purge();
 }
 
 /// Those of his keys, and those that carry his name although their key does not any more.
@@ -110,6 +110,19 @@ Result<> write_requests(json::Writer& json, Idempotency& idempotency,
   });
 }
 
+/// How incidents call one whose limits or budgets they are about.
+std::string alert_subject(const std::string& user) { return "user:" + user; }
+
+void write_incidents(json::Writer& json, HealthWatch& health, const std::string& user) {
+  health.look_at_alerts([&](const health::Alerts& alerts) {
+    for (const health::AlertEvent& event : alerts.events_after(0)) {
+      if (event.subject != alert_subject(user)) continue;
+      json.begin_object().member("rule", event.rule).member("raised", event.is_raised);
+      json.member("at_ms", event.at_ms).end_object();
+    }
+  });
+}
+
 }  // namespace
 
 Result<std::string> PersonalData::exported(const identity::Actor& actor, const std::string& user,
@@ -130,6 +143,8 @@ Result<std::string> PersonalData::exported(const identity::Actor& actor, const s
   WEIR_TRY(write_responses(json, responses_, tenants));
   json.end_array().key("idempotent_requests").begin_array();
   WEIR_TRY(write_requests(json, idempotency_, owners_of({}, user)));
+  json.end_array().key("incidents").begin_array();
+  write_incidents(json, health_, user);
   json.end_array().end_object();
   return out;
 }
@@ -151,14 +166,18 @@ Result<std::string> PersonalData::erase(const identity::Actor& actor, const std:
     }
     return {};
   }));
+  WEIR_TRY(directory_.remove_content_keys(actor, tenants, user, now_ms));
   WEIR_TRY_ASSIGN(erased_keys, directory_.erase_user(actor, user, now_ms));
+  // Behind his limits, which would raise them anew.
+  const auto incidents = static_cast<std::int64_t>(health_.forget_alerts(alert_subject(user)));
   std::string out;
   json::Writer json(out);
   json.begin_object().member("erased", user);
   json.member("keys", static_cast<std::int64_t>(erased_keys));
   json.member("responses", responses.count);
   json.member("responses_kept_by_providers", responses.kept_by_providers);
-  json.member("idempotent_requests", requests).end_object();
+  json.member("idempotent_requests", requests);
+  json.member("incidents", incidents).end_object();
   return out;
 }
 

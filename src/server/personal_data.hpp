@@ -5,6 +5,7 @@
 
 #include "config/config.hpp"
 #include "identity/directory.hpp"
+#include "server/health_watch.hpp"
 #include "server/idempotency.hpp"
 #include "server/response_archive.hpp"
 
@@ -15,8 +16,9 @@ namespace weir::server {
 class PersonalData {
  public:
   /// All references outlive this.
-  PersonalData(identity::Directory& directory, ResponseArchive& responses, Idempotency& idempotency)
-      : directory_(directory), responses_(responses), idempotency_(idempotency) {}
+  PersonalData(identity::Directory& directory, ResponseArchive& responses, Idempotency& idempotency,
+               HealthWatch& health)
+      : directory_(directory), responses_(responses), idempotency_(idempotency), health_(health) {}
 
   /// JSON. Errors: `store_unavailable`; `too_large` for more than one answer can hold.
   Result<std::string> exported(const identity::Actor& actor, const std::string& user,
@@ -29,6 +31,7 @@ class PersonalData {
   identity::Directory& directory_;
   ResponseArchive& responses_;
   Idempotency& idempotency_;
+  HealthWatch& health_;
 };
 
 }  // namespace weir::server

@@ -23,6 +23,7 @@
 #include "server/administration.hpp"
 #include "server/callers.hpp"
 #include "server/changes_file.hpp"
+#include "server/content_keys.hpp"
 #include "server/memory.hpp"
 
 namespace weir::server {
@@ -155,9 +156,10 @@ Program::Program(Options options, config::Loaded loaded)
                           }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
-      responses_(loaded_.config.responses, data_directory_),
+      responses_(loaded_.config.responses, data_directory_, [this] { return make_content_keys(); }),
       idempotency_(loaded_.config.idempotency, data_directory_,
-                   loaded_.config.ledger.durability == config::Durability::power),
+                   loaded_.config.ledger.durability == config::Durability::power,
+                   [this] { return make_content_keys(); }),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
       shared_{wall_,
@@ -173,6 +175,7 @@ Program::Program(Options options, config::Loaded loaded)
       context_{wall_, gate_, tls_, limits_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
+      identity_(log_),
       health_(wall_, gate_, log_),
       usage_(wall_, log_, {data_directory_, loaded_.config.ledger.store},
              [this](std::uint64_t calls, bool is_full) {
@@ -226,6 +229,7 @@ Result<> Program::start() {
   begin_day();
   health_.start(instance_.folder());
   if (!instance_.folder().empty()) usage_.start();
+  if (config.reuse_port && directory_ != nullptr) identity_.start(*directory_);
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -263,6 +267,7 @@ Result<> Program::open_data_directory(const config::Config& config) {
     instance_ = *std::move(instance);
     // Without the keys that were given out nobody can be told from anybody.
     WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_, master_key_source()));
+    options_.environment.forget("WEIR_MASTER_KEY");
     directory_ = std::move(directory);
     WEIR_TRY(follow_limits());
     shared_.directory = directory_.get();
@@ -297,6 +302,14 @@ std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSetting
   };
   return std::make_unique<ledger::Ledger>(store::system_spool_files(), data_directory_,
                                           std::move(options));
+}
+
+Result<std::unique_ptr<store::DataKeys>> Program::make_content_keys() {
+  if (directory_ == nullptr) {
+    return Error(ErrorCode::store_unavailable, "there is no data directory to keep it in");
+  }
+  return std::unique_ptr<store::DataKeys>(
+      std::make_unique<ContentKeys>(*directory_, data_directory_));
 }
 
 /// Limits and budgets of keys, users and teams that were given out.
@@ -639,6 +652,7 @@ void Program::join() {
   // After the ledger: what was written last is added up, too.
   usage_.stop();
   usage_.join();
+  identity_.stop();
   if (directory_ != nullptr) {
     static_cast<void>(directory_->check_point(wall_.unix_ms(), true));  // the next start signs it
   }
@@ -673,13 +687,34 @@ void Program::begin_day() {
   const std::lock_guard lock(day_mutex_);
   day_.advance(wall_.unix_ms(), now->upstreams());
   const auto told = [this](std::string_view what) {
-    return [this, what](std::size_t count) {
-      log_.info("retention", "removed what was over",
-                {{"what", what}, {"count", static_cast<std::int64_t>(count)}});
-    };
+    return [this, what](std::size_t count) { tell_removed(what, count); };
   };
   responses_.remove_expired(wall_.unix_ms(), told("conversations"));
   idempotency_.remove_expired(wall_.unix_ms(), told("idempotent requests"));
+  if (directory_ == nullptr) return;
+  background_.submit([this, kept = now->config().retention] { remove_old_identities(kept); });
+}
+
+void Program::tell_removed(std::string_view what, std::size_t count) {
+  log_.info("retention", "removed what was over",
+            {{"what", what}, {"count", static_cast<std::int64_t>(count)}});
+}
+
+/// May wait for the disk.
+void Program::remove_old_identities(const config::RetentionSettings& kept) {
+  const std::int64_t now = wall_.unix_ms();
+  const auto remove = [&](std::string_view what, std::chrono::milliseconds age, auto how) {
+    if (age == std::chrono::milliseconds::zero()) return;
+    const auto removed = (*directory_.*how)(now - age.count(), now);
+    if (!removed) {
+      log_.error("retention", "what is over could not be removed",
+                 {{"what", what}, {"reason", removed.error().message}});
+    } else if (*removed > 0) {
+      tell_removed(what, *removed);
+    }
+  };
+  remove("keys", kept.keys, &identity::Directory::remove_ended_keys);
+  remove("audit records", kept.audit, &identity::Directory::remove_old_records);
 }
 
 bool Program::detect_provider(std::string_view name) {

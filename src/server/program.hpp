@@ -19,6 +19,7 @@
 #include "server/background.hpp"
 #include "server/health_watch.hpp"
 #include "server/idempotency.hpp"
+#include "server/identity_watch.hpp"
 #include "server/usage_watch.hpp"
 #include "server/local_servers.hpp"
 #include "server/log.hpp"
@@ -156,7 +157,10 @@ class Program {
   void adopt(config::DetectedModels detected);
   void warn_of_restart(const config::Config& next);
   void forget_secrets(const config::Config& config);
+  Result<std::unique_ptr<store::DataKeys>> make_content_keys();
   void relieve(std::int64_t resident);
+  void tell_removed(std::string_view what, std::size_t count);
+  void remove_old_identities(const config::RetentionSettings& kept);
 
   Options options_;
   config::Loaded loaded_;
@@ -181,6 +185,7 @@ class Program {
   Shared shared_;
   WorkerContext context_;
   engine::Detection detection_;
+  IdentityWatch identity_;
   HealthWatch health_;
   UsageWatch usage_;
   net::ListenAddress client_address_;

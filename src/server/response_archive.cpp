@@ -17,9 +17,10 @@ constexpr std::size_t swept_at_once = 1'000;
 }  // namespace
 
 ResponseArchive::ResponseArchive(const config::ResponseSettings& settings,
-                                 std::string data_directory)
+                                 std::string data_directory, MakeKeys make_keys)
     : settings_(settings),
       data_directory_(std::move(data_directory)),
+      make_keys_(std::move(make_keys)),
       store_([this] { return open(); }) {}
 
 net::Task<Result<>> ResponseArchive::put(net::Loop& loop, store::StoredResponse response,
@@ -47,7 +48,8 @@ Result<std::unique_ptr<store::ResponseStore>> ResponseArchive::open() {
     return store;
   }
   WEIR_TRY(store::make_private_directory(data_directory_));
-  keys_ = std::make_unique<store::FileDataKeys>(data_directory_ + "/data-key");
+  WEIR_TRY_ASSIGN(keys, make_keys_());
+  keys_ = std::move(keys);
   WEIR_TRY_ASSIGN(opened, store::SqliteResponseStore::open(data_directory_ + "/responses.db",
                                                            *keys_, bytes_max));
   store = std::move(opened);

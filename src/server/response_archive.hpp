@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,10 @@ namespace weir::server {
 /// Where all threads keep answers of the Responses API.
 class ResponseArchive {
  public:
-  ResponseArchive(const config::ResponseSettings& settings, std::string data_directory);
+  /// `make_keys` is asked once, by the store's thread, where content is kept on a disk.
+  using MakeKeys = std::function<Result<std::unique_ptr<store::DataKeys>>()>;
+  ResponseArchive(const config::ResponseSettings& settings, std::string data_directory,
+                  MakeKeys make_keys);
 
   /// False: answers are not kept, and none is found.
   [[nodiscard]] bool is_on() const { return settings_.store != config::ContentStorage::off; }
@@ -45,6 +49,7 @@ class ResponseArchive {
 
   const config::ResponseSettings settings_;
   const std::string data_directory_;
+  const MakeKeys make_keys_;
   // For the store's thread only.
   std::unique_ptr<store::DataKeys> keys_;
   std::int64_t swept_ms_ = 0;

@@ -16,7 +16,6 @@ constexpr std::chrono::milliseconds look_every{250};
 constexpr std::chrono::seconds try_again_after{1};
 constexpr std::size_t calls_at_once_max = 5'000;
 constexpr std::size_t calls_at_once_min = 50;
-constexpr std::int64_t hours_kept_ms = 92 * usage::day_ms;
 
 }  // namespace
 
@@ -203,7 +202,10 @@ Result<bool> UsageWatch::add_some() {
 Result<> UsageWatch::forget_old() {
   const std::int64_t now = wall_.unix_ms();
   if (now - forgotten_ms_ < usage::hour_ms) return {};
-  const std::int64_t before = now - hours_kept_ms;
+  const auto in_force = snapshot();
+  const auto kept =
+      in_force ? in_force->config().retention.usage : config::RetentionSettings().usage;
+  const std::int64_t before = now - kept.count();
   bool may_be_more = true;
   while (may_be_more) {
     WEIR_TRY_ASSIGN(more, store_->forget(before - before % usage::hour_ms));

@@ -330,6 +330,7 @@ Result<std::size_t> IdempotencyStore::remove_of(const Owner& owner) {
   WEIR_TRY(delete_of_.bind(1, owner.tenant).bind(2, owner.user).run());
   WEIR_TRY_ASSIGN(count, changes());
   if (count > 0) WEIR_TRY(database_.run("PRAGMA incremental_vacuum"));
+  WEIR_TRY(database_.purge());
   return count;
 }
 

@@ -18,6 +18,7 @@ class MemoryResponseStore final : public ResponseStore {
                              std::int64_t now_ms) override;
   Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) override;
   Result<std::vector<std::string>> ids_of(std::string_view tenant) override;
+  Result<> purge() override { return {}; }
   Result<std::size_t> remove_expired(std::int64_t now_ms, std::size_t count_max) override;
 
  private:

@@ -52,6 +52,9 @@ class ResponseStore {
   /// Ids of all that are kept of this tenant, those among them whose time is over.
   virtual Result<std::vector<std::string>> ids_of(std::string_view tenant) = 0;
 
+  /// Leaves nothing of what was removed where it was written.
+  virtual Result<> purge() = 0;
+
   /// Removes conversations whose time is over, `count_max` at most; answers how many.
   virtual Result<std::size_t> remove_expired(std::int64_t now_ms, std::size_t count_max) = 0;
 };

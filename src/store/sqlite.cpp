@@ -108,7 +108,7 @@ Result<SqliteDatabase> SqliteDatabase::open_at(const std::string& place) {
   WEIR_TRY(
       database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
                    "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-                   "PRAGMA journal_size_limit=67108864;"));
+                   "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;"));
   return database;
 }
 
@@ -136,6 +136,8 @@ Result<> SqliteDatabase::migrate(const std::string& path, SqliteSchema schema) {
 }
 
 Result<> SqliteDatabase::sync_later() { return run("PRAGMA synchronous=NORMAL"); }
+
+Result<> SqliteDatabase::purge() { return run("PRAGMA wal_checkpoint(TRUNCATE)"); }
 
 Error SqliteDatabase::failed() const { return error_of(database_.get()); }
 

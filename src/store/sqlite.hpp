@@ -81,6 +81,9 @@ class SqliteDatabase {
   /// The first column of the first row; 0 where there is none.
   Result<std::int64_t> number(std::string_view sql);
   [[nodiscard]] std::int64_t last_row_id() const;
+  /// Leaves nothing of what was removed, neither in the file nor in the log beside it, unless
+  /// another connection reads just then.
+  Result<> purge();
   /// Rows that the last statement inserted, changed or removed.
   [[nodiscard]] std::int64_t changes() const;
 

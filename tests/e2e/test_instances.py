@@ -59,6 +59,25 @@ def test_gateways_that_share_a_port_share_the_directory():
         assert first.get("/livez").status == 200
 
 
+def test_y3_a_key_that_one_gateway_revokes_ends_at_the_other():
+    """Both share the data directory, each has a port of its own."""
+    shared = {"providers": {"mock": {}}, "reuse_port": True}
+    with Weir(shared) as first:
+        ports = {"data_dir": str(first.folder / "data"), **shared}
+        with Weir(ports) as second:
+            assert first.admin("POST", "/api/users", {"name": "ann"}, token=True).status == 200
+            made = first.admin("POST", "/api/keys", {"user": "ann"}, token=True).json
+            key = {"authorization": "Bearer " + made["key"]}
+            for weir in (first, second):
+                eventually(lambda weir=weir: weir.chat("mock", "hello", key).status == 200)
+                eventually(lambda weir=weir: weir.chat("mock", "hello").status == 401)
+            revoked = first.admin("DELETE", "/api/keys/" + made["record"]["id"], token=True)
+            assert revoked.status == 200
+            assert first.chat("mock", "hello", key).status == 401
+            # Told, not found by looking now and then: that takes half a minute.
+            eventually(lambda: second.chat("mock", "hello", key).status == 401)
+
+
 def test_h7_restarts_under_load_refuse_no_connection():
     """Each gateway takes over from the one before it, twenty times, on one port and directory. A
     new connection per request, since what is refused is connections."""
