@@ -6,6 +6,7 @@
 #include "base/edit_distance.hpp"
 #include "base/version.hpp"
 #include "cli/text.hpp"
+#include "store/dumps.hpp"
 
 namespace weir::cli {
 namespace {
@@ -76,6 +77,7 @@ std::optional<config::Config> load_config(Context& context) {
 }
 
 int run(int argc, char** argv) {
+  store::keep_memory_out_of_dumps();
   Context context;
   context.environment = config::Environment::of_process();
   CLI::App app(about, "weir");

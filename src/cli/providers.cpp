@@ -2,6 +2,7 @@
 //
 // weir providers: how each provider is doing, and changes to them while the gateway runs.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -143,6 +144,26 @@ void watch_providers(Context& context, const Options& options) {
 
 // ---- changes --------------------------------------------------------------------------------
 
+bool is_key(json::Value value) {
+  const std::string text = value.is_string() ? value.as_string() : std::string(value.raw());
+  return text != "-" && text != "null" && !text.empty() && !text.starts_with("env:") &&
+         !text.starts_with("file:") && !text.starts_with("secret:");
+}
+
+/// A key itself would be in the history and in the list of processes (Y-9).
+bool shows_a_key(const std::string& assignment) {
+  json::Document document;
+  if (!document.parse(assignments_json({assignment}))) return false;
+  if (const auto key = document.root().find("api_key"); key && is_key(*key)) return true;
+  const auto keys = document.root().find("api_keys");
+  if (!keys) return false;
+  if (!keys->is_array()) return is_key(*keys);
+  for (const json::Value key : keys->elements()) {
+    if (is_key(key)) return true;
+  }
+  return false;
+}
+
 /// The assignments as JSON, with `-` read from standard input. Empty: they are none.
 std::string body_of(const Options& options, const std::string& name) {
   std::vector<std::string> assignments = options.assignments;
@@ -184,6 +205,13 @@ std::string path_of(const std::string& name, std::string_view rest = {}) {
 }
 
 void add_or_set(Context& context, const Options& options, bool is_new) {
+  if (std::any_of(options.assignments.begin(), options.assignments.end(), shows_a_key)) {
+    print_error(
+        "a key among the arguments is seen by others; write api_key=- and type it, or name where "
+        "it is: env:NAME, file:PATH, secret:NAME\n");
+    context.exit_code = ExitCode::usage;
+    return;
+  }
   std::string body = body_of(options, is_new ? options.name : "");
   if (body.empty()) {
     print_error("settings are written as key=value, such as limits.burst=3\n");

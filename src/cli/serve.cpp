@@ -274,6 +274,7 @@ ExitCode serve(Context& context) {
   }
   const std::vector<std::string> notes = loaded.notes;
   server::keep_freed_memory();
+  context.environment = {};  // the program has it, and clears what it needs no longer
   server::Program program(std::move(options), std::move(loaded));
   if (const auto started = program.start(); !started) {
     print_error("weir: " + started.error().message + "\n");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/environment.hpp"
 
-#include <unistd.h>
-
+#include <cstring>
 #include <utility>
 
+#include <unistd.h>
+
 #include "base/ascii.hpp"
+#include "base/wipe.hpp"
 
 namespace weir::config {
 namespace {
@@ -82,6 +84,18 @@ std::vector<std::string> Environment::names_beginning(std::string_view prefix) c
     if (!entry->second.empty()) names.push_back(entry->first);
   }
   return names;
+}
+
+void Environment::forget(std::string_view name) {
+  if (const auto found = variables_.find(name); found != variables_.end()) {
+    wipe(found->second);
+    variables_.erase(found);
+  }
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const bool is_it = text.starts_with(name) && text.substr(name.size()).starts_with('=');
+    if (is_it) ::explicit_bzero(*entry + name.size() + 1, text.size() - name.size() - 1);
+  }
 }
 
 Result<> Environment::add_env_file(std::string_view file, std::string_view text) {

@@ -31,6 +31,10 @@ class Environment {
     variables_.insert_or_assign(std::move(name), std::move(value));
   }
 
+  /// Clears a variable that is a secret and not needed any more, also in the process's own (Y-9).
+  /// While there is no other thread that reads those.
+  void forget(std::string_view name);
+
   /// Adds the variables of a `.env` file (`NAME=value`, quotes, comments, `export`), where they are
   /// not set yet: what the operator typed for this run goes over the file. Errors:
   /// `invalid_request` with `file:line`.

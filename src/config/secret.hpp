@@ -6,14 +6,21 @@
 #include <string_view>
 #include <utility>
 
+#include "base/wipe.hpp"
+
 namespace weir::config {
 
 /// A key or password. It can't be printed, formatted or compared by accident; whoever needs the
-/// text says `reveal()`, which is easy to search for.
+/// text says `reveal()`, which is easy to search for. Its memory is cleared when it goes (Y-9).
 class Secret {
  public:
   Secret() = default;
   explicit Secret(std::string text) : text_(std::move(text)) {}
+  ~Secret() { wipe(text_); }
+  Secret(const Secret&) = default;
+  Secret(Secret&&) noexcept = default;
+  Secret& operator=(const Secret&) = default;
+  Secret& operator=(Secret&&) noexcept = default;
 
   [[nodiscard]] std::string_view reveal() const noexcept { return text_; }
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }

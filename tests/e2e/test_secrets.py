@@ -6,6 +6,8 @@ import itertools
 import json
 import pathlib
 import re
+import resource
+import signal
 import urllib.parse
 
 import pytest
@@ -287,6 +289,42 @@ def test_g3_canaries_are_found_nowhere(ledger):
         inside = {"folder": str(weir.folder), "provider": f"127.0.0.1:{upstream.port}"}
         errors = {place: places[place] for place in own}
         assert leaks(inside, errors) == []
+
+
+def test_y9_a_dump_of_the_process_holds_no_secret():
+    with Upstream("openai") as upstream:
+        config = {"keys": [CLIENT_KEY], "providers": {"up": upstream.provider}}
+        master = "5d" * 32
+        with Weir(config, environment={"WEIR_MASTER_KEY": master}) as weir:
+            assert weir.chat("up/m", "hello", bearer(CLIENT_KEY)).status == 200
+            place = pathlib.Path("/proc") / str(weir.process.pid)
+            assert b"sk-upstream" not in (place / "cmdline").read_bytes()
+            assert master.encode() not in (place / "environ").read_bytes()
+            soft, _ = resource.prlimit(weir.process.pid, resource.RLIMIT_CORE)
+            assert soft == 0
+            assert int((place / "coredump_filter").read_text(), 16) == 0
+            # Somebody allows dumps again; what the system writes is without the memory.
+            resource.prlimit(weir.process.pid, resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+            weir.signal(signal.SIGABRT)
+            weir.process.wait(60)
+            secrets = {"client": CLIENT_KEY, "provider": upstream.key, "master": master}
+            secrets["admin"] = weir.admin_token()
+            dumps = {str(file): file.read_bytes() for file in weir.folder.glob("core*")}
+            assert leaks(secrets, dumps) == []
+            for file in dumps:
+                pathlib.Path(file).unlink()
+            weir.start()
+
+
+def test_y9_a_key_is_no_argument_of_a_command():
+    with Weir({"providers": {"mock": {}}}) as weir:
+        config = ("--config", str(weir.config_file))
+        for setting in ("api_key=sk-of-mine-0123456789", 'api_keys=["env:ONE","sk-of-mine-0123"]'):
+            added = ("providers", "add", "mine", "type=openai", setting, *config)
+            told = run_weir(*added, folder=weir.folder)
+            assert told.returncode == 64 and "sk-of-mine" not in told.stdout + told.stderr, told
+        named = ("providers", "add", "mine", "type=openai", "api_key=file:/nothing/there", *config)
+        assert "file" in run_weir(*named, folder=weir.folder).stderr
 
 
 def test_the_files_of_secrets_are_private():
