@@ -20,9 +20,7 @@ constexpr std::size_t hex_size = 2 * DataKey::bytes_size;
 constexpr std::size_t file_bytes_max = 4'096;
 constexpr std::size_t last4_from = 16;  // shorter secrets show nothing of themselves
 
-/// `secure_delete`: what was deleted or replaced is overwritten in the file, too.
 constexpr const char* schema = R"sql(
-PRAGMA secure_delete=ON;
 CREATE TABLE IF NOT EXISTS data_keys(
   tenant TEXT PRIMARY KEY,
   key_id TEXT NOT NULL,

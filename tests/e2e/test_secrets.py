@@ -318,19 +318,29 @@ def test_y9_a_dump_of_the_process_holds_no_secret():
 
 def test_y9_a_key_is_no_argument_of_a_command():
     with Weir({"providers": {"mock": {}}}) as weir:
-        config = ("--config", str(weir.config_file))
+        environment = {
+            "WEIR_ADMIN_URL": f"http://127.0.0.1:{weir.admin_port}",
+            "WEIR_ADMIN_TOKEN": weir.admin_token(),
+        }
+
+        def add(setting: str):
+            line = ("providers", "add", "mine", "type=openai", setting)
+            return run_weir(*line, folder=weir.folder, environment=environment)
+
         for setting in ("api_key=sk-of-mine-0123456789", 'api_keys=["env:ONE","sk-of-mine-0123"]'):
-            added = ("providers", "add", "mine", "type=openai", setting, *config)
-            told = run_weir(*added, folder=weir.folder)
-            assert told.returncode == 64 and "sk-of-mine" not in told.stdout + told.stderr, told
-        named = ("providers", "add", "mine", "type=openai", "api_key=file:/nothing/there", *config)
-        assert "file" in run_weir(*named, folder=weir.folder).stderr
+            told = add(setting)
+            assert told.returncode == 64 and "env:NAME" in told.stderr, told
+            assert "sk-of-mine" not in told.stdout + told.stderr
+        (weir.folder / "key").write_text("sk-of-mine-0123456789")
+        assert add(f"api_key=file:{weir.folder}/key").returncode == 0
 
 
-def test_the_files_of_secrets_are_private():
-    with Weir({"providers": {}}) as weir:
-        folder = pathlib.Path(weir.folder / "data")
-        for name in ("admin-token", "key-pepper", "master-key", "audit-key", "identity.db"):
-            assert (folder / name).stat().st_mode & 0o077 == 0, name
-        listed = run_weir("secrets", "--help", folder=weir.folder)
-        assert listed.returncode == 0
+def test_every_file_of_the_data_directory_is_its_owners():
+    with Upstream("openai") as upstream, Weir({"providers": {"up": upstream.provider}}) as weir:
+        assert weir.admin("POST", "/api/users", {"name": "ann"}, token=True).status == 200
+        assert weir.post(CHAT, {"model": "up/m", "messages": user("x")}, {"idempotency-key": "x"})
+        assert weir.post("/v1/responses", {"model": "up/m", "input": "x"}, {}).status == 200
+        files = list((weir.folder / "data").rglob("*"))
+        assert {"admin-token", "key-pepper", "master-key", "audit-key", "identity.db", "usage.db",
+                "responses.db", "idempotency.db"} <= {file.name for file in files}  # fmt: skip
+        assert [str(file) for file in files if file.stat().st_mode & 0o077] == []
