@@ -152,8 +152,9 @@ bool is_key(json::Value value) {
 
 /// A key itself would be in the history and in the list of processes (Y-9).
 bool shows_a_key(const std::string& assignment) {
+  const std::string body = assignments_json({assignment});
   json::Document document;
-  if (!document.parse(assignments_json({assignment}))) return false;
+  if (!document.parse(body)) return false;
   if (const auto key = document.root().find("api_key"); key && is_key(*key)) return true;
   const auto keys = document.root().find("api_keys");
   if (!keys) return false;

@@ -159,8 +159,7 @@ Result<std::string> Administration::personal_data(const AdminRequest& request,
   if (directory_ == nullptr) {
     return Error(ErrorCode::store_unavailable, "the data directory can't be used");
   }
-  PersonalData data(*directory_, program_.responses(), program_.idempotency(),
-                    program_.health());
+  PersonalData data(*directory_, program_.responses(), program_.idempotency(), program_.health());
   const std::string user(request.argument);
   const std::int64_t now = program_.wall().unix_ms();
   return request.endpoint == Endpoint::export_user_data
