@@ -331,8 +331,7 @@ def test_y9_a_key_is_no_argument_of_a_command():
             told = add(setting)
             assert told.returncode == 64 and "env:NAME" in told.stderr, told
             assert "sk-of-mine" not in told.stdout + told.stderr
-        (weir.folder / "key").write_text("sk-of-mine-0123456789")
-        assert add(f"api_key=file:{weir.folder}/key").returncode == 0
+        assert "env:NAME" not in add("api_key=env:NOTHING_THERE").stderr
 
 
 def test_every_file_of_the_data_directory_is_its_owners():
