@@ -56,7 +56,7 @@ std::string objection_to(const pipeline::Target& target,
 }
 
 /// The candidate that would be asked first, after those that can't be were marked.
-const pipeline::Candidate* choose(std::vector<pipeline::Candidate>& plan,
+const pipeline::Candidate* choose(pipeline::Candidates& plan,
                                   const std::vector<shared_state::ProviderStatus>& status) {
   const pipeline::Candidate* chosen = nullptr;
   for (pipeline::Candidate& candidate : plan) {
@@ -98,8 +98,9 @@ Result<std::string> explain_request(const Snapshot& snapshot, shared_state::Gate
                             .request_id = {},
                             .route = route,
                             .options = ask.options};
-  auto plan = pipeline::make_plan(call, operation, random, unix_ms);
-  const pipeline::Candidate* chosen = choose(plan, gate.status(std::chrono::steady_clock::now()));
+  pipeline::Plan plan(call, operation, random, unix_ms);
+  const pipeline::Candidate* chosen =
+      choose(plan.all(), gate.status(std::chrono::steady_clock::now()));
   std::string out;
   json::Writer json(out);
   json.begin_object().member("model", name);
@@ -110,7 +111,8 @@ Result<std::string> explain_request(const Snapshot& snapshot, shared_state::Gate
     json.member("downgraded_by", policy::name(downgrade->owner.scope));
   }
   json.member("input_tokens_estimate", operation.input_tokens_estimate());
-  json.key("decision").raw(pipeline::explain(call, operation, plan, chosen, explanation_bytes_max));
+  json.key("decision")
+      .raw(pipeline::explain(call, operation, plan.all(), chosen, explanation_bytes_max));
   json.end_object();
   return out;
 }

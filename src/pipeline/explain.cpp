@@ -29,7 +29,7 @@ void append_candidate(json::Writer& json, const Call& call, const Operation& ope
   json.member("state", state_of(candidate, is_chosen));
   const std::string& why = candidate.skipped.empty() ? candidate.outcome : candidate.skipped;
   if (!why.empty()) json.member("why", why);
-  if (operation.is_uncertain(target)) json.member("uncertain", true);
+  if (candidate.is_uncertain) json.member("uncertain", true);
   if (candidate.seal_fate == SealFate::dropped) json.member("drops_sealed_reasoning", true);
   if (const auto cost = expected_cost(target, operation)) {
     json.member("expected_cost", to_usd_text(NanoUsd(*cost)));
@@ -68,9 +68,8 @@ std::string_view name(Strategy strategy) noexcept {
   return "priority";
 }
 
-std::string explain(const Call& call, const Operation& operation,
-                    const std::vector<Candidate>& plan, const Candidate* chosen,
-                    std::size_t bytes_max) {
+std::string explain(const Call& call, const Operation& operation, const Candidates& plan,
+                    const Candidate* chosen, std::size_t bytes_max) {
   std::string out;
   json::Writer json(out);
   json.begin_object().member("route", call.route->name).key("targets").begin_array();

@@ -15,8 +15,7 @@ std::string_view name(Strategy strategy) noexcept;
 /// why it was passed over or how its attempt ended, and the figures the strategies go by. `chosen`
 /// may be null. Targets that begin beyond `bytes_max`, by default what a header line can hold, are
 /// counted only.
-std::string explain(const Call& call, const Operation& operation,
-                    const std::vector<Candidate>& plan, const Candidate* chosen,
-                    std::size_t bytes_max = 6 * 1024);
+std::string explain(const Call& call, const Operation& operation, const Candidates& plan,
+                    const Candidate* chosen, std::size_t bytes_max = 6 * 1024);
 
 }  // namespace weir::pipeline

@@ -238,7 +238,9 @@ class RecordingChannel final : public ClientChannel {
 class PlainOperation final : public Operation {
  public:
   [[nodiscard]] std::optional<std::string> lacks(const Target&) const override { return {}; }
-  [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
+  [[nodiscard]] bool is_uncertain(const Target& target) const override {
+    return target.name == uncertain;
+  }
   Result<Outgoing> prepare(const Target& target) override {
     asked.push_back(target.name + target.upstream->key_name);
     return outgoing();
@@ -290,6 +292,7 @@ class PlainOperation final : public Operation {
   std::int64_t output_wanted = 0;
   std::int64_t context_windows = 0;
   bool limits_output = false;
+  std::string uncertain{};  ///< name of a target that may lack something
   std::uint64_t prefix = 0;
 };
 

@@ -184,44 +184,94 @@ std::optional<std::int64_t> expected_cost(const Target& target, const Operation&
   return total->count();
 }
 
-std::vector<Candidate> make_plan(const Call& call, const Operation& operation, Random& random,
-                                 std::int64_t unix_ms) {
-  std::vector<Candidate> plan;
-  plan.reserve(call.route->target_count());
-  Group group;
-  std::uint32_t place = 0;
-  for (std::size_t step = 0; step < call.route->steps.size(); ++step) {
-    group.clear();
-    for (const auto& target : call.route->steps[step].targets) group.push_back(target.get());
-    order(group, call.route->steps[step], call, operation, random, unix_ms);
-    for (const Target* target : group) {
-      const std::size_t keys = 1 + target->other_keys.size();
-      const std::uint64_t turn =
-          keys > 1 ? target->upstream->key_turn->fetch_add(1, std::memory_order_relaxed) : 0;
-      for (std::size_t i = 0; i < keys; ++i) {
-        const std::size_t key = (turn + i) % keys;
-        const Target& keyed = key == 0 ? *target : *target->other_keys[key - 1];
-        Candidate& candidate = plan.emplace_back();
-        candidate.target = &operation.variant_of(keyed);
-        candidate.skipped = reason_against(*candidate.target, call, operation, unix_ms);
-        candidate.step = static_cast<std::uint32_t>(step);
-        candidate.place = place;
-        candidate.seal_fate = operation.seal_fate(*candidate.target);
-      }
-      ++place;
-    }
+Plan::Plan(const Call& call, const Operation& operation, Random& random, std::int64_t unix_ms)
+    : call_(call), operation_(operation), random_(random), unix_ms_(unix_ms) {
+  if (call.options.prefer.empty()) return;
+  all();
+  sort_by(candidates_, [&](const Candidate& candidate) {
+    return preference(*candidate.target, call.options.prefer);
+  });
+}
+
+Candidate* Plan::at(std::size_t index) {
+  while (index >= candidates_.size()) {
+    if (!grow()) return nullptr;
   }
-  if (plan.size() > 1) {
-    sort_by(plan,
-            [&](const Candidate& candidate) { return operation.is_uncertain(*candidate.target); });
-    sort_by(plan, [](const Candidate& candidate) { return candidate.seal_fate; });
-    if (!call.options.prefer.empty()) {
-      sort_by(plan, [&](const Candidate& candidate) {
-        return preference(*candidate.target, call.options.prefer);
-      });
-    }
+  return &candidates_[index];
+}
+
+Candidates& Plan::all() {
+  while (grow()) {
   }
-  return plan;
+  return candidates_;
+}
+
+/// Looks at one target more; false when there is none.
+bool Plan::grow() {
+  const auto& steps = call_.route->steps;
+  while (step_ < steps.size() && next_ == steps[step_].targets.size()) {
+    ++step_;
+    next_ = 0;
+  }
+  if (step_ == steps.size()) return add_late_ones();
+  if (next_ == 0) begin_step();
+  add_keys_of(take());
+  ++place_;
+  return true;
+}
+
+void Plan::begin_step() {
+  const Step& step = call_.route->steps[step_];
+  group_.clear();
+  if (step.strategy == Strategy::priority) return;
+  group_.reserve(step.targets.size());
+  for (const auto& target : step.targets) group_.push_back(target.get());
+  order(group_, step, call_, operation_, random_, unix_ms_);
+}
+
+const Target& Plan::take() {
+  const std::size_t taken = next_++;
+  return group_.empty() ? *call_.route->steps[step_].targets[taken] : *group_[taken];
+}
+
+void Plan::add_keys_of(const Target& target) {
+  const std::size_t keys = 1 + target.other_keys.size();
+  const std::uint64_t turn =
+      keys > 1 ? target.upstream->key_turn->fetch_add(1, std::memory_order_relaxed) : 0;
+  for (std::size_t i = 0; i < keys; ++i) {
+    const std::size_t key = (turn + i) % keys;
+    add(key == 0 ? target : *target.other_keys[key - 1]);
+  }
+}
+
+void Plan::add(const Target& target) {
+  Candidate candidate;
+  candidate.target = &operation_.variant_of(target);
+  candidate.skipped = reason_against(*candidate.target, call_, operation_, unix_ms_);
+  candidate.step = static_cast<std::uint32_t>(step_);
+  candidate.place = place_;
+  candidate.is_uncertain = operation_.is_uncertain(*candidate.target);
+  candidate.seal_fate = operation_.seal_fate(*candidate.target);
+  const std::size_t its_class = class_of(candidate);
+  if (its_class == 0) {
+    candidates_.push_back(std::move(candidate));
+  } else {
+    late_[its_class - 1].push_back(std::move(candidate));
+  }
+}
+
+std::size_t Plan::class_of(const Candidate& candidate) {
+  return static_cast<std::size_t>(candidate.seal_fate) * 2 + (candidate.is_uncertain ? 1 : 0);
+}
+
+bool Plan::add_late_ones() {
+  for (std::vector<Candidate>& late : late_) {
+    if (late.empty()) continue;
+    std::move(late.begin(), late.end(), std::back_inserter(candidates_));
+    late.clear();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace weir::pipeline

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -18,17 +20,56 @@ struct Candidate {
   std::uint32_t step = 0;
   std::uint32_t place = 0;      ///< equal for the keys of one model at one provider
   bool is_key_refused = false;  ///< its last attempt ended by the key's fault: another may serve
+  bool is_uncertain = false;    ///< nobody knows whether it can do what is asked
   SealFate seal_fate = SealFate::read;  ///< of the thoughts that the request carries
   std::string outcome;                  ///< why it was passed over or how its last attempt ended
 };
+
+using Candidates = std::deque<Candidate>;  // which stay where they are as more come
 
 /// The order in which a request's targets are tried: steps in order, inside a step by its strategy
 /// (F-1); targets whose capabilities are not known come after those that are, and those who can't
 /// read what the conversation carries sealed after those who can (F-8); providers the client
 /// prefers come first. Of a provider with several keys the next in turn comes first, the others
 /// follow. Targets that can't take the request stay in the list, with the reason (F-2).
-std::vector<Candidate> make_plan(const Call& call, const Operation& operation, Random& random,
-                                 std::int64_t unix_ms);
+///
+/// A target is looked at when its turn may have come: most requests are served by the first,
+/// however many there are.
+class Plan {
+ public:
+  /// All that is referred to outlives this.
+  Plan(const Call& call, const Operation& operation, Random& random, std::int64_t unix_ms);
+
+  /// The candidate at `index`, which stays where it is; null behind the last.
+  Candidate* at(std::size_t index);
+  /// Those that were looked at so far.
+  [[nodiscard]] const Candidates& seen() const { return candidates_; }
+  Candidates& all();
+
+ private:
+  /// The later a class, the less is to be expected of a candidate. The first is the usual one.
+  static constexpr std::size_t class_count = 6;
+  [[nodiscard]] static std::size_t class_of(const Candidate& candidate);
+
+  bool grow();
+  bool add_late_ones();
+  void begin_step();
+  const Target& take();
+  void add_keys_of(const Target& target);
+  void add(const Target& target);
+
+  const Call& call_;
+  const Operation& operation_;
+  Random& random_;
+  std::int64_t unix_ms_;
+  Candidates candidates_;
+  std::array<std::vector<Candidate>, class_count - 1> late_;  ///< by their class, less the first
+  // Where the plan is in the route.
+  std::size_t step_ = 0;
+  std::size_t next_ = 0;              ///< target of the step
+  std::vector<const Target*> group_;  ///< the step's targets, ordered; empty: as they stand there
+  std::uint32_t place_ = 0;
+};
 
 /// What this request may cost at `target`, in nano-dollars; the answer's length is a guess where
 /// the client did not limit it. Nothing: no price is known.

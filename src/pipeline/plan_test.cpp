@@ -14,17 +14,19 @@ class PlanTest : public testing::Test {
  protected:
   PlanTest() { rig.add("a/m"), rig.add("b/m"), rig.add("c/m"); }
 
-  std::vector<std::string> order(Strategy strategy) {
+  Call call(Strategy strategy) {
     rig.route().steps.front().strategy = strategy;
-    const Call call{.loop = rig.loop,
-                    .cancellation = rig.cancellation,
-                    .request_id = "req_1",
-                    .route = std::shared_ptr<const Route>(std::shared_ptr<void>(), &rig.route()),
-                    .options = {}};
+    return {.loop = rig.loop,
+            .cancellation = rig.cancellation,
+            .request_id = "req_1",
+            .route = std::shared_ptr<const Route>(std::shared_ptr<void>(), &rig.route()),
+            .options = {}};
+  }
+  std::vector<std::string> order(Strategy strategy) {
+    const Call asked = call(strategy);
+    Plan plan(asked, rig.operation, random, 1'000'000);
     std::vector<std::string> names;
-    for (const Candidate& candidate : make_plan(call, rig.operation, random, 1'000'000)) {
-      names.push_back(candidate.target->name);
-    }
+    for (const Candidate& candidate : plan.all()) names.push_back(candidate.target->name);
     return names;
   }
   TrafficCounters& counters(std::size_t index) {
@@ -37,6 +39,28 @@ class PlanTest : public testing::Test {
   Rig rig;
   SeededRandom random{7};
 };
+
+// Of a route of a thousand targets nearly every request needs one.
+TEST_F(PlanTest, LooksAtATargetWhenItsTurnHasCome) {
+  const Call asked = call(Strategy::priority);
+  Plan plan(asked, rig.operation, random, 1'000'000);
+  const Candidate* const first = plan.at(0);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(first->target->name, "a/m");
+  EXPECT_EQ(plan.seen().size(), 1U);
+  EXPECT_EQ(plan.at(2)->target->name, "c/m");
+  EXPECT_EQ(plan.at(3), nullptr);
+  EXPECT_EQ(plan.at(0), first) << "it stays where it is";
+}
+
+// F-3
+TEST_F(PlanTest, WhoMayLackSomethingComesAfterTheOthers) {
+  rig.operation.uncertain = "a/m";
+  EXPECT_EQ(order(Strategy::priority), (std::vector<std::string>{"b/m", "c/m", "a/m"}));
+  const Call asked = call(Strategy::priority);
+  Plan plan(asked, rig.operation, random, 1'000'000);
+  EXPECT_EQ(plan.at(0)->target->name, "b/m");
+}
 
 TEST_F(PlanTest, F1WeightsAreKeptWithinTwoPointsOverTenThousandPicks) {
   set_weight(0, 70);

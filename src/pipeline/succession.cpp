@@ -28,7 +28,7 @@ Succession::Succession(const Call& call, const Operation& operation, TargetGate&
       gate_(gate),
       accounting_(accounting),
       random_(random),
-      candidates_(make_plan(call, operation, random, unix_ms)),
+      plan_(call, operation, random, unix_ms),
       may_retry_(policy_.is_enabled && !call.options.no_retry),
       // F-8: what only one provider can read goes nowhere else.
       may_fail_over_(may_retry_ && call.route->failover && !call.options.no_failover &&
@@ -92,20 +92,22 @@ Succession::Next Succession::beside(const Candidate& candidate, bool may_cost) {
       counted_ + 1 < policy_.max_attempts && time_left() >= policy_.backoff.attempt_budget_min;
   if (!may_start) return {};
   const bool is_first_free = is_free(*candidate.target);
-  for (Candidate& other : candidates_) {
-    if (other.place == candidate.place || !is_open(other)) continue;
-    if (is_first_free && !may_cost && !is_free(*other.target)) continue;
-    if (other.seal_fate > candidate.seal_fate) continue;  // being slow is no reason to lose them
-    if (auto admitted = admit(other, Purpose::hedge, false)) return *std::move(admitted);
+  for (std::size_t i = 0; Candidate* const other = plan_.at(i); ++i) {
+    if (other->place == candidate.place || !is_open(*other)) continue;
+    if (is_first_free && !may_cost && !is_free(*other->target)) continue;
+    if (other->seal_fate > candidate.seal_fate) continue;  // being slow is no reason to lose them
+    if (auto admitted = admit(*other, Purpose::hedge, false)) return *std::move(admitted);
   }
   return {};
 }
 
-bool Succession::has_others(const Candidate& candidate) const {
-  return may_fail_over_ &&
-         std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
-           return other.place != candidate.place && other.skipped.empty() && other.visits == 0;
-         });
+bool Succession::has_others(const Candidate& candidate) {
+  if (!may_fail_over_) return false;
+  for (std::size_t i = 0; const Candidate* const other = plan_.at(i); ++i) {
+    if (other->place != candidate.place && other->skipped.empty() && other->visits == 0)
+      return true;
+  }
+  return false;
 }
 
 Succession::Next Succession::to_recover(Candidate& candidate, const AttemptEnd& end) {
@@ -139,10 +141,10 @@ Succession::Next Succession::anew(Candidate& candidate) {
   return enter(candidate, true).value_or(Next{});
 }
 
-Error Succession::exhausted() const {
+Error Succession::exhausted() {
   std::string reasons;
   bool all_lack = true;
-  for (const Candidate& candidate : candidates_) {
+  for (const Candidate& candidate : plan_.all()) {
     all_lack = all_lack && !candidate.skipped.empty();
     if (candidate.skipped.empty()) continue;
     if (!reasons.empty()) reasons.append("; ");
@@ -150,7 +152,7 @@ Error Succession::exhausted() const {
   }
   if (all_lack) {
     // What the first lacks the others usually lack too; it is what the client would change.
-    const std::string& lacking = candidates_.front().skipped;
+    const std::string& lacking = plan_.seen().front().skipped;
     return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons,
             operation_.field_asking_for(lacking)};
   }
@@ -165,17 +167,17 @@ Error Succession::exhausted() const {
 }
 
 /// Keys of one model count once: they stand in for each other.
-std::size_t Succession::usable_untried_count() {
-  if (!may_fail_over_) return 0;
-  std::size_t count = 0;
+bool Succession::has_usable_untried(std::size_t count) {
   std::optional<std::uint32_t> counted_place;
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.place == counted_place || !is_open(candidate)) continue;
-    if (gate_.refused_for(*candidate.target, call_.loop.now()) > milliseconds(0)) continue;
-    counted_place = candidate.place;
-    ++count;
+  for (std::size_t i = 0; count > 0; ++i) {
+    const Candidate* const candidate = may_fail_over_ ? plan_.at(i) : nullptr;
+    if (candidate == nullptr) return false;
+    if (candidate->place == counted_place || !is_open(*candidate)) continue;
+    if (gate_.refused_for(*candidate->target, call_.loop.now()) > milliseconds(0)) continue;
+    counted_place = candidate->place;
+    --count;
   }
-  return count;
+  return true;
 }
 
 // a retry here must not use up the attempt that a healthy last target would need.
@@ -183,7 +185,7 @@ bool Succession::may_repeat(const AttemptEnd& end, const Candidate& current) {
   if (end.verdict.same_target != policy::SameTarget::yes) return false;
   if (current.visits >= policy_.attempts_per_target) return false;
   const auto left = static_cast<std::size_t>(policy_.max_attempts - counted_);
-  return left > usable_untried_count();
+  return !has_usable_untried(left);
 }
 
 bool Succession::may_go_on() const {
@@ -222,8 +224,10 @@ milliseconds Succession::time_left() const {
 bool Succession::is_open(const Candidate& candidate) const {
   if (candidate.visits > 0 || !candidate.skipped.empty()) return false;
   if (!fits_after_context_error(*candidate.target)) return false;
+  if (visited_.empty()) return true;
   // Another key helps only against what was wrong with the first.
-  return std::all_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
+  const Candidates& seen = plan_.seen();
+  return std::all_of(seen.begin(), seen.end(), [&](const Candidate& other) {
     return other.place != candidate.place || other.visits == 0 || other.is_key_refused;
   });
 }
@@ -231,9 +235,9 @@ bool Succession::is_open(const Candidate& candidate) const {
 Succession::Next Succession::untried(milliseconds wait, Purpose purpose) {
   // What is spared of a quota is for those who find nothing else.
   for (const bool is_last_resort : {false, true}) {
-    for (Candidate& candidate : candidates_) {
-      if (!is_open(candidate)) continue;
-      if (auto admitted = admit(candidate, purpose, is_last_resort)) {
+    for (std::size_t i = 0; Candidate* const candidate = plan_.at(i); ++i) {
+      if (!is_open(*candidate)) continue;
+      if (auto admitted = admit(*candidate, purpose, is_last_resort)) {
         admitted->wait = wait;
         return *std::move(admitted);
       }

@@ -52,7 +52,7 @@ class Succession {
   /// never joined by one that is not, unless `may_cost`.
   Next beside(const Candidate& candidate, bool may_cost);
   /// True when `beside` may find one: asked before a timer is set for it.
-  [[nodiscard]] bool has_others(const Candidate& candidate) const;
+  [[nodiscard]] bool has_others(const Candidate& candidate);
   /// An attempt that ended beside another which goes on.
   void note(Candidate& candidate, const AttemptEnd& end);
   /// One that may go on with a stream which broke at `candidate` (S-9.11).
@@ -65,13 +65,14 @@ class Succession {
   Next again(Candidate& candidate);
 
   /// The error when no target could be asked.
-  [[nodiscard]] Error exhausted() const;
-  [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
+  [[nodiscard]] Error exhausted();
+  [[nodiscard]] const Candidates& candidates() { return plan_.all(); }
 
  private:
   enum class Purpose : std::uint8_t { answer, hedge };
 
-  [[nodiscard]] std::size_t usable_untried_count();
+  /// True when at least `count` targets are left that would be asked now.
+  [[nodiscard]] bool has_usable_untried(std::size_t count);
   [[nodiscard]] bool may_repeat(const AttemptEnd& end, const Candidate& current);
   [[nodiscard]] bool may_go_on() const;
   Next same(Candidate& candidate, const AttemptEnd& end);
@@ -93,7 +94,7 @@ class Succession {
   TargetGate& gate_;
   Accounting* accounting_;
   Random& random_;
-  std::vector<Candidate> candidates_;
+  Plan plan_;
   std::vector<const Upstream*> visited_;
   bool may_retry_;
   bool may_fail_over_;

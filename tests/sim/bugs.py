@@ -53,7 +53,7 @@ BUGS = [
     Bug(
         "retries use up the last target's attempt",
         SUCCESSION,
-        "return left > usable_untried_count();",
+        "return !has_usable_untried(left);",
         "return left > 0;",
     ),
     Bug(
