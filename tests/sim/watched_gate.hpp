@@ -59,7 +59,7 @@ class WatchedGate final : public pipeline::TargetGate {
     std::optional<std::uint64_t> generation;
     net::TimePoint cool_until{};
     bool is_on_probation = false;
-    std::int64_t tried = 0;  ///< lent on probation
+    std::int64_t tried = 0;                           ///< lent on probation
     std::optional<std::uint64_t> cooling_generation;  ///< the same of the cooldown
   };
 
