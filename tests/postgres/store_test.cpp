@@ -47,7 +47,7 @@ TEST_F(PostgresUsage, SeveralLedgersAddUpAndEachKeepsItsPlace) {
   add_to(*other, {call("c", noon, 7)});
   EXPECT_EQ(report(Period::all, {}).total.cost, 15);
   EXPECT_EQ(report(Period::day, {Dimension::model}).rows.size(), 1U);
-  EXPECT_EQ((*store->used("global:total"))->nanousd, 8);
+  EXPECT_EQ(store->used({"global:total"})->at("global:total").nanousd, 8);
   EXPECT_EQ(store->position()->segments_read, 1U);
   EXPECT_EQ(other->position()->segments_read, 2U);
   EXPECT_TRUE(*store->find("a"));
