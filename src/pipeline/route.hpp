@@ -47,7 +47,7 @@ struct OwnPath {
   std::string_view name;  ///< as said to people
 };
 inline constexpr std::size_t own_path_count = providers::service_count + 2;
-constexpr OwnPath own_path_of(providers::Service service) {
+inline OwnPath own_path_of(providers::Service service) {
   return {static_cast<std::size_t>(service), providers::name(service)};
 }
 inline constexpr OwnPath embeddings_own_path{providers::service_count, "embeddings"};
