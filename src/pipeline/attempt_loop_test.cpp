@@ -10,7 +10,6 @@ namespace weir::pipeline {
 namespace {
 
 using net::ExchangeError;
-using policy::FailureClass;
 
 class AttemptLoopTest : public testing::Test {
  protected:
