@@ -108,16 +108,30 @@ class HttpExchangeTest : public testing::Test {
     exchange.finish(std::chrono::seconds(1));
   }
 
-  /// Reads until the last piece or an error; the bytes of each.
-  Task<void> read_all(std::vector<std::string>& pieces, ExchangeError& outcome) {
+  struct Body {
+    std::vector<std::string> pieces;
+    ExchangeError error = ExchangeError::cancelled;  ///< of the last one
+  };
+  /// What an upstream's chunked body is read as, when all of it comes at once.
+  Body read_chunked(std::string_view chunks) {
+    const std::string answer =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(chunks);
+    connections_.answer = answer;
+    Body body;
+    tasks_.spawn(read_all(body));
+    loop_.run();
+    return body;
+  }
+
+  Task<void> read_all(Body& body) {
     Cancellation cancellation;
     HttpExchange exchange(context_, origin_, "key", cancellation);
     const ExchangeResult sent = co_await exchange.send("GET", "GET / HTTP/1.1\r\n\r\n", {}, {}, {});
     EXPECT_TRUE(sent);
     for (bool is_over = false; !is_over;) {
       const Exchange::Piece piece = co_await exchange.read(Duration::zero());
-      pieces.emplace_back(piece.bytes);
-      outcome = piece.error;
+      body.pieces.emplace_back(piece.bytes);
+      body.error = piece.error;
       is_over = piece.is_last || piece.error != ExchangeError::none;
     }
     exchange.finish(std::chrono::seconds(1));
@@ -144,28 +158,16 @@ TEST_F(HttpExchangeTest, UsesAConnectionAgain) {
 }
 
 TEST_F(HttpExchangeTest, GivesChunksThatCameAtOnceAtOnce) {
-  connections_.answer =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n";
-  std::vector<std::string> pieces;
-  ExchangeError outcome = ExchangeError::cancelled;
-  tasks_.spawn(read_all(pieces, outcome));
-  loop_.run();
-  EXPECT_EQ(outcome, ExchangeError::none);
-  EXPECT_EQ(pieces, std::vector<std::string>{"abcdef"});
+  const Body body = read_chunked("1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n");
+  EXPECT_EQ(body.error, ExchangeError::none);
+  EXPECT_EQ(body.pieces, std::vector<std::string>{"abcdef"});
   EXPECT_EQ(pool_.size(), 1U);  // the body's end was read with it
 }
 
 TEST_F(HttpExchangeTest, GivesWhatWasWholeBeforeItTellsOfAFlaw) {
-  connections_.answer =
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "1\r\na\r\n2\r\nbc\r\nno size\r\n";
-  std::vector<std::string> pieces;
-  ExchangeError outcome = ExchangeError::none;
-  tasks_.spawn(read_all(pieces, outcome));
-  loop_.run();
-  EXPECT_EQ(outcome, ExchangeError::malformed);
-  EXPECT_EQ(pieces, (std::vector<std::string>{"abc", ""}));
+  const Body body = read_chunked("1\r\na\r\n2\r\nbc\r\nno size\r\n");
+  EXPECT_EQ(body.error, ExchangeError::malformed);
+  EXPECT_EQ(body.pieces, (std::vector<std::string>{"abc", ""}));
 }
 
 // The client left before its request was written: the pooled connection it took still has its read
