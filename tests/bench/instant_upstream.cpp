@@ -7,7 +7,7 @@
 //
 // The path of a POST tells the dialect of the answer, OpenAI's where it tells nothing; any GET gets
 // a model list. A body with "stream":true, or Gemini's path for streams, gets `chunks` events, one
-// every `pace_ms`.
+// every `pace_ms`. Where such an event has a `created`, it tells when it was sent (socket.hpp).
 
 #include "socket.hpp"
 
@@ -43,14 +43,16 @@ struct StreamText {
   std::string_view end;
 };
 
-#define WEIR_OPENAI_CHUNK(delta, finish)                                                      \
-  "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000," \
-  "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta                                \
+#define WEIR_OPENAI_CHUNK_AT(created, delta, finish)                                       \
+  "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":" created \
+  ","                                                                                      \
+  "\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta                             \
   ",\"logprobs\":null,\"finish_reason\":" finish "}]}\n\n"
+#define WEIR_OPENAI_CHUNK(delta, finish) WEIR_OPENAI_CHUNK_AT("1700000000", delta, finish)
 
 constexpr StreamText openai_stream{
     .begin = WEIR_OPENAI_CHUNK("{\"role\":\"assistant\",\"content\":\"\"}", "null"),
-    .chunk = WEIR_OPENAI_CHUNK("{\"content\":\" word\"}", "null"),
+    .chunk = WEIR_OPENAI_CHUNK_AT("2000000000", "{\"content\":\" word\"}", "null"),
     .end = WEIR_OPENAI_CHUNK("{}", "\"stop\"") "data: [DONE]\n\n"};
 
 constexpr StreamText anthropic_stream{
@@ -165,6 +167,7 @@ struct Answers {
   std::string stream_begin;
   std::string stream_chunk;
   std::string stream_end;
+  std::size_t sent_at;  ///< where `stream_chunk` tells when it was sent; npos when it does not
 
   Answers(std::string_view body, const StreamText& stream,
           std::string_view media_type = "text/event-stream")
@@ -172,7 +175,19 @@ struct Answers {
         stream_begin("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(media_type) +
                      "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(stream.begin)),
         stream_chunk(chunked(stream.chunk)),
-        stream_end(chunked(stream.end) + "0\r\n\r\n") {}
+        stream_end(chunked(stream.end) + "0\r\n\r\n"),
+        sent_at(stream_chunk.find(sent_at_member)) {
+    if (sent_at != std::string::npos) sent_at += sent_at_member.size();
+  }
+
+  /// The chunk as it is sent now.
+  [[nodiscard]] std::string chunk_now() const {
+    std::string chunk = stream_chunk;
+    if (sent_at == std::string::npos) return chunk;
+    const std::string micros = std::to_string(sent_at_now());
+    const std::size_t skipped = sent_at_digits - micros.size();
+    return chunk.replace(sent_at + skipped, micros.size(), micros);
+  }
 };
 
 class Upstream {
@@ -307,7 +322,7 @@ class Upstream {
         write(due.socket, due.answers->stream_end);
         continue;
       }
-      write(due.socket, due.answers->stream_chunk);
+      write(due.socket, due.answers->chunk_now());
       --due.chunks_left;
       due.at += pace_;
       due_.push_back(due);

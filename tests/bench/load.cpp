@@ -6,7 +6,8 @@
 //   load <port> <path> <body file> <connections> <requests>
 //
 // Latency is from the first byte sent to the last received. `gap` is the time between two pieces of
-// a streamed answer, where a stall of the transport shows.
+// a streamed answer, where a stall of the transport shows; `delay` is how long an event was on its
+// way, where it tells when it was sent.
 
 #include "socket.hpp"
 
@@ -145,6 +146,7 @@ class Load {
                 static_cast<long long>(done_), static_cast<long long>(errors_), seconds_);
     latency_.print("latency");
     gap_.print("gap");
+    delay_.print("delay");
     std::printf("}\n");
   }
 
@@ -216,6 +218,7 @@ class Load {
     const auto now = Clock::now();
     if (connection.heard_at != Clock::time_point{}) gap_.add(now - connection.heard_at);
     connection.heard_at = now;
+    add_delays({bytes, static_cast<std::size_t>(size)});
     connection.answer.feed({bytes, static_cast<std::size_t>(size)});
     if (connection.answer.state() == AnswerReader::State::broken) return fail(index);
     if (connection.answer.state() != AnswerReader::State::done) return;
@@ -223,6 +226,20 @@ class Load {
     ++done_;
     if (connection.answer.status() != 200) ++errors_;
     start_request(index);
+  }
+
+  /// A stamp that two reads share is left out.
+  void add_delays(std::string_view bytes) {
+    const std::int64_t now = sent_at_now();
+    for (auto at = bytes.find(sent_at_member); at != std::string_view::npos;
+         at = bytes.find(sent_at_member, at + 1)) {
+      const std::string_view digits = bytes.substr(at + sent_at_member.size(), sent_at_digits);
+      std::int64_t sent_at = 0;
+      if (digits.size() < sent_at_digits) return;
+      std::from_chars(digits.data(), digits.data() + digits.size(), sent_at);
+      const std::int64_t micros = (now - sent_at + sent_at_period_us) % sent_at_period_us;
+      delay_.add(std::chrono::microseconds(micros));
+    }
   }
 
   void fail(std::size_t index) {
@@ -249,6 +266,7 @@ class Load {
   double seconds_ = 0;
   Samples latency_;
   Samples gap_;
+  Samples delay_;
 };
 
 int run(std::span<char*> arguments) {
