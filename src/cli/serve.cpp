@@ -283,6 +283,7 @@ ExitCode serve(Context& context) {
                                                                 : ExitCode::failed;
   }
   print(greeting(program, notes));
+  server::give_back_start();
   Watch(program, signals).run();
   return ExitCode::ok;
 }

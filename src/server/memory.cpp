@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
+#include <link.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "store/files.hpp"
@@ -43,6 +46,19 @@ std::optional<std::string> read_system_file(const std::string& path) {
   auto text = store::read_file(path, file_bytes_max);
   if (!text) return std::nullopt;
   return *std::move(text);
+}
+
+/// Drops the pages of a loaded file that are as the file has them: code and constants.
+int drop_pages(dl_phdr_info* file, std::size_t /*size*/, void* /*context*/) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (const auto& segment : std::span(file->dlpi_phdr, file->dlpi_phnum)) {
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const std::uintptr_t begin = file->dlpi_addr + segment.p_vaddr;
+    const std::uintptr_t first = begin - begin % page;
+    void* const address = reinterpret_cast<void*>(first);  // NOLINT(performance-no-int-to-ptr)
+    ::madvise(address, begin + segment.p_memsz - first, MADV_DONTNEED);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -86,6 +102,11 @@ void keep_freed_memory() {
   // There is no other thread yet.
   ::mallopt(M_TRIM_THRESHOLD, kept_bytes);        // NOLINT(concurrency-mt-unsafe)
   ::mallopt(M_MMAP_THRESHOLD, mapped_bytes_min);  // NOLINT(concurrency-mt-unsafe)
+}
+
+void give_back_start() {
+  ::malloc_trim(0);
+  ::dl_iterate_phdr(drop_pages, nullptr);
 }
 
 }  // namespace weir::server

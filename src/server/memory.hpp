@@ -29,4 +29,8 @@ using FileReader = std::function<std::optional<std::string>(const std::string& p
 /// the first thread starts.
 void keep_freed_memory();
 
+/// Lets go of what only the start has needed: freed memory, and the pages of the program and its
+/// libraries, of which those still in use come back from the page cache when they are touched.
+void give_back_start();
+
 }  // namespace weir::server

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/memory.hpp"
 
+#include <algorithm>
 #include <map>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -44,6 +46,15 @@ TEST(Memory, IsNotBoundedByGroupsThatSayNothing) {
 TEST(Memory, OfThisProcessIsSomeOfTheMachines) {
   EXPECT_GT(resident_bytes(), 0);
   EXPECT_LT(resident_bytes(), memory_max());
+}
+
+TEST(Memory, OfTheStartIsGivenBackAndWhatIsInUseComesAgain) {
+  const std::string text(1 << 20, 'x');
+  const std::int64_t before = resident_bytes();
+  give_back_start();
+  EXPECT_LT(resident_bytes(), before);
+  EXPECT_EQ(std::count(text.begin(), text.end(), 'x'), 1 << 20);
+  EXPECT_EQ(max_with({{"/sys/fs/cgroup/memory.max", "7000\n"}}), 7000);
 }
 
 }  // namespace
