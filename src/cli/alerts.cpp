@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
@@ -91,16 +89,16 @@ void show(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_alerts(CLI::App& app, Context& context) {
+void add_alerts(Command& app, Context& context) {
   // The callback outlives this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("alerts", "Show alerts, or follow them as they come");
-  command->footer(examples);
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_flag("-f,--follow", options->is_followed, "Go on with each new event");
-  command->add_flag("--json", options->is_json, "A JSON object per event");
-  command->callback([&context, options] {
+  Command command = app.add_subcommand("alerts", "Show alerts, or follow them as they come");
+  command.footer(examples);
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_flag("-f,--follow", options->is_followed, "Go on with each new event");
+  command.add_flag("--json", options->is_json, "A JSON object per event");
+  command.callback([&context, options] {
     if (!options->is_followed) return show(context, *options);
     const GatewayAccess access = admin_access(context, options->admin_url);
     std::int64_t after = 0;

@@ -4,8 +4,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/http_url.hpp"
 #include "chaos/proxy.hpp"
 #include "chaos/upstream.hpp"
@@ -93,7 +91,7 @@ Result<> run_proxy(const Options& options) {
   return {};
 }
 
-void add_options(CLI::App& command, const std::shared_ptr<Options>& options) {
+void add_options(Command& command, const std::shared_ptr<Options>& options) {
   command.add_option("--listen", options->listen,
                      "host:port; port 0 is any free one (default: 127.0.0.1:9401)");
   command.add_option("--always", options->always, "The fault that all meet");
@@ -108,20 +106,20 @@ void finish(Context& context, const Result<>& done) {
 
 }  // namespace
 
-void add_chaos(CLI::App& app, Context& context) {
+void add_chaos(Command& app, Context& context) {
   // The callbacks outlive this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("chaos", "Run servers that misbehave by script");
-  command->require_subcommand(1);
-  CLI::App* upstream = command->add_subcommand("upstream", "A model server of every dialect");
-  upstream->footer(footer(false));
-  add_options(*upstream, options);
-  upstream->callback([&context, options] { finish(context, run_upstream(*options)); });
-  CLI::App* proxy = command->add_subcommand("proxy", "A TCP proxy");
-  proxy->footer(footer(true));
-  add_options(*proxy, options);
-  proxy->add_option("--to", options->to, "host:port that it passes on to")->required();
-  proxy->callback([&context, options] { finish(context, run_proxy(*options)); });
+  Command command = app.add_subcommand("chaos", "Run servers that misbehave by script");
+  command.require_subcommand(1);
+  Command upstream = command.add_subcommand("upstream", "A model server of every dialect");
+  upstream.footer(footer(false));
+  add_options(upstream, options);
+  upstream.callback([&context, options] { finish(context, run_upstream(*options)); });
+  Command proxy = command.add_subcommand("proxy", "A TCP proxy");
+  proxy.footer(footer(true));
+  add_options(proxy, options);
+  proxy.add_option("--to", options->to, "host:port that it passes on to").required();
+  proxy.callback([&context, options] { finish(context, run_proxy(*options)); });
 }
 
 }  // namespace weir::cli

@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include "cli/commands.hpp"
@@ -259,22 +258,22 @@ ExitCode chat(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_chat(CLI::App& app, Context& context) {
+void add_chat(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
+  Command command =
       app.add_subcommand("chat", "Ask something, of the running gateway or without one");
-  command->footer(examples);
-  add_load_options(*command, context);
-  command->add_option("-m,--model", options->model,
-                      "Route, tier, task, provider/model or model (default: the gateway's)");
-  command->add_option("-s,--system", options->system, "Instructions for the model");
-  command->add_option("--url", options->url,
-                      "URL of the gateway (default: $WEIR_URL, else the configuration's)");
-  command->add_option("--ca", options->ca_file,
-                      "PEM file of who signs the gateway's certificate (default: the configured "
-                      "certificate itself, else the system's authorities)");
-  command->add_option("prompt", options->words, "The question; standard input when left out");
-  command->callback([&context, options] { context.exit_code = chat(context, *options); });
+  command.footer(examples);
+  add_load_options(command, context);
+  command.add_option("-m,--model", options->model,
+                     "Route, tier, task, provider/model or model (default: the gateway's)");
+  command.add_option("-s,--system", options->system, "Instructions for the model");
+  command.add_option("--url", options->url,
+                     "URL of the gateway (default: $WEIR_URL, else the configuration's)");
+  command.add_option("--ca", options->ca_file,
+                     "PEM file of who signs the gateway's certificate (default: the configured "
+                     "certificate itself, else the system's authorities)");
+  command.add_option("prompt", options->words, "The question; standard input when left out");
+  command.callback([&context, options] { context.exit_code = chat(context, *options); });
 }
 
 }  // namespace weir::cli

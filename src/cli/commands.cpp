@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands.hpp"
 
-#include <CLI/CLI.hpp>
-
-#include "base/edit_distance.hpp"
 #include "base/version.hpp"
 #include "cli/text.hpp"
 #include "store/dumps.hpp"
@@ -38,24 +35,9 @@ constexpr const char* examples =
     "\n"
     "`weir COMMAND --help` tells more about each.";
 
-/// The command that was meant by a word that is none; empty when the word is one, or an option.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
-  const std::string_view word = argc > 1 ? argv[1] : "-";
-  if (word.starts_with('-')) return {};
-  NearestNames nearest(word, 1);
-  for (const CLI::App* command : app.get_subcommands({})) {
-    if (command->get_name() == word) return {};
-    nearest.offer(command->get_name());
-  }
-  const auto names = std::move(nearest).take();
-  return "there is no command '" + std::string(word) + "'" +
-         (names.empty() ? "" : " (did you mean " + names.front() + "?)") +
-         "; weir --help lists them\n";
-}
-
 }  // namespace
 
-void add_load_options(CLI::App& command, Context& context) {
+void add_load_options(Command& command, Context& context) {
   command.add_option("-c,--config", context.load.config_file,
                      "Configuration file (default: $WEIR_CONFIG, ./weir.yaml, the user's or /etc's "
                      "weir/weir.yaml)");
@@ -63,7 +45,7 @@ void add_load_options(CLI::App& command, Context& context) {
                      "File of NAME=value lines; variables that are set already win");
 }
 
-void add_admin_option(CLI::App& command, std::string& url) {
+void add_admin_option(Command& command, std::string& url) {
   command.add_option("--admin", url,
                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
 }
@@ -80,10 +62,10 @@ int run(int argc, char** argv) {
   store::keep_memory_out_of_dumps();
   Context context;
   context.environment = config::Environment::of_process();
-  CLI::App app(about, "weir");
+  CommandLine line(about, std::string(version()));
+  Command app = line.root();
   app.footer(examples);
   app.require_subcommand(1);
-  app.set_version_flag("-V,--version", std::string(version()));
   add_serve(app, context);
   add_chat(app, context);
   add_providers(app, context);
@@ -109,24 +91,14 @@ int run(int argc, char** argv) {
   add_validate(app, context);
   add_config(app, context);
   add_docs(app, context);
-  app.add_subcommand("version", "Print the version")->callback([] {
+  app.add_subcommand("version", "Print the version").callback([] {
     print("weir " + std::string(version()) + "\n");
   });
   if (argc < 2) {
-    print(app.help());
+    print(line.help());
     return static_cast<int>(ExitCode::usage);
   }
-  if (const std::string problem = unknown_command(app, argc, argv); !problem.empty()) {
-    print_error(problem);
-    return static_cast<int>(ExitCode::usage);
-  }
-  // CLI11's door: it throws on a command line that it can't understand, and for --help.
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const bool is_help = app.exit(error) == 0;
-    return static_cast<int>(is_help ? ExitCode::ok : ExitCode::usage);
-  }
+  if (!line.run(argc, argv)) return static_cast<int>(ExitCode::usage);
   return static_cast<int>(context.exit_code);
 }
 

@@ -4,12 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "cli/command.hpp"
 #include "config/environment.hpp"
 #include "config/loader.hpp"
-
-namespace CLI {
-class App;
-}
 
 /// The command line: each command adds itself to the parser and runs from its callback.
 namespace weir::cli {
@@ -29,36 +26,36 @@ struct Context {
   ExitCode exit_code = ExitCode::ok;  ///< what the command came to
 };
 
-void add_serve(CLI::App& app, Context& context);
-void add_validate(CLI::App& app, Context& context);
-void add_models(CLI::App& app, Context& context);
-void add_providers(CLI::App& app, Context& context);
-void add_health(CLI::App& app, Context& context);
-void add_limits(CLI::App& app, Context& context);
-void add_keys(CLI::App& app, Context& context);
-void add_users(CLI::App& app, Context& context);
-void add_teams(CLI::App& app, Context& context);
-void add_secrets(CLI::App& app, Context& context);
-void add_audit(CLI::App& app, Context& context);
-void add_data(CLI::App& app, Context& context);
-void add_chaos(CLI::App& app, Context& context);
-void add_explain(CLI::App& app, Context& context);
-void add_alerts(CLI::App& app, Context& context);
-void add_chat(CLI::App& app, Context& context);
-void add_pull(CLI::App& app, Context& context);
-void add_usage(CLI::App& app, Context& context);
-void add_whatif(CLI::App& app, Context& context);
-void add_price(CLI::App& app, Context& context);
-void add_tokens(CLI::App& app, Context& context);
-void add_config(CLI::App& app, Context& context);
-void add_log(CLI::App& app, Context& context);
-void add_ledger(CLI::App& app, Context& context);
-void add_docs(CLI::App& app, Context& context);
+void add_serve(Command& app, Context& context);
+void add_validate(Command& app, Context& context);
+void add_models(Command& app, Context& context);
+void add_providers(Command& app, Context& context);
+void add_health(Command& app, Context& context);
+void add_limits(Command& app, Context& context);
+void add_keys(Command& app, Context& context);
+void add_users(Command& app, Context& context);
+void add_teams(Command& app, Context& context);
+void add_secrets(Command& app, Context& context);
+void add_audit(Command& app, Context& context);
+void add_data(Command& app, Context& context);
+void add_chaos(Command& app, Context& context);
+void add_explain(Command& app, Context& context);
+void add_alerts(Command& app, Context& context);
+void add_chat(Command& app, Context& context);
+void add_pull(Command& app, Context& context);
+void add_usage(Command& app, Context& context);
+void add_whatif(Command& app, Context& context);
+void add_price(Command& app, Context& context);
+void add_tokens(Command& app, Context& context);
+void add_config(Command& app, Context& context);
+void add_log(Command& app, Context& context);
+void add_ledger(Command& app, Context& context);
+void add_docs(Command& app, Context& context);
 
 /// `--config` and `--env-file`.
-void add_load_options(CLI::App& command, Context& context);
+void add_load_options(Command& command, Context& context);
 /// `--admin`, of the commands that ask a running gateway.
-void add_admin_option(CLI::App& command, std::string& url);
+void add_admin_option(Command& command, std::string& url);
 
 /// The configuration, or nothing after its problems were printed and the exit code set.
 std::optional<config::Config> load_config(Context& context);

@@ -2,7 +2,8 @@
 //
 // weir config, weir docs: the configuration in force, and the pages made from the program's tables.
 
-#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
 
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
@@ -46,35 +47,34 @@ void show_settings(Context& context, const std::string& prefix, bool with_defaul
 
 }  // namespace
 
-void add_config(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("config", "Show settings and where they come from");
-  command->footer(examples);
-  command->fallthrough();
-  add_load_options(*command, context);
-  command->require_subcommand(1);
-  command->add_subcommand("show", "What is set, and where")->callback([&context] {
+void add_config(Command& app, Context& context) {
+  Command command = app.add_subcommand("config", "Show settings and where they come from");
+  command.footer(examples);
+  command.fallthrough();
+  add_load_options(command, context);
+  command.require_subcommand(1);
+  command.add_subcommand("show", "What is set, and where").callback([&context] {
     show_settings(context, "", false);
   });
-  CLI::App* explain = command->add_subcommand("explain", "Every setting, its value and source");
-  CLI::Option* path = explain->add_option("path", "Only settings that begin with this");
-  explain->callback([&context, path] {
-    show_settings(context, path->count() > 0 ? path->as<std::string>() : "", true);
-  });
-  command->add_subcommand("reference", "The reference page")->callback([] {
+  Command explain = command.add_subcommand("explain", "Every setting, its value and source");
+  auto path = std::make_shared<std::string>();
+  explain.add_option("path", *path, "Only settings that begin with this");
+  explain.callback([&context, path] { show_settings(context, *path, true); });
+  command.add_subcommand("reference", "The reference page").callback([] {
     print(config::config_reference_markdown());
   });
 }
 
-void add_docs(CLI::App& app, Context&) {
-  CLI::App* command = app.add_subcommand("docs", "Print a page of the documentation");
-  command->require_subcommand(1);
-  command->add_subcommand("config", "Reference of all settings")->callback([] {
+void add_docs(Command& app, Context&) {
+  Command command = app.add_subcommand("docs", "Print a page of the documentation");
+  command.require_subcommand(1);
+  command.add_subcommand("config", "Reference of all settings").callback([] {
     print(config::config_reference_markdown());
   });
-  command->add_subcommand("providers", "All providers Weir knows")->callback([] {
+  command.add_subcommand("providers", "All providers Weir knows").callback([] {
     print(providers::providers_markdown());
   });
-  command->add_subcommand("permissions", "Who may call which path of the admin API")->callback([] {
+  command.add_subcommand("permissions", "Who may call which path of the admin API").callback([] {
     print(server::permissions_markdown());
   });
 }

@@ -5,8 +5,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/text.hpp"
@@ -37,19 +35,19 @@ void ask(Context& context, const Options& options, std::string_view method) {
 
 }  // namespace
 
-void add_data(CLI::App& app, Context& context) {
+void add_data(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("data", "Export or erase what is kept of one person");
-  command->footer(examples);
-  command->fallthrough();
-  command->require_subcommand(1);
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_option("--user", options->user, "The person's name among the users")->required();
-  command->add_subcommand("export", "All of it, as JSON")->callback([&context, options] {
+  Command command = app.add_subcommand("data", "Export or erase what is kept of one person");
+  command.footer(examples);
+  command.fallthrough();
+  command.require_subcommand(1);
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_option("--user", options->user, "The person's name among the users").required();
+  command.add_subcommand("export", "All of it, as JSON").callback([&context, options] {
     ask(context, *options, "GET");
   });
-  command->add_subcommand("erase", "Remove it")->callback([&context, options] {
+  command.add_subcommand("erase", "Remove it").callback([&context, options] {
     ask(context, *options, "DELETE");
   });
 }

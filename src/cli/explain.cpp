@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/money.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
@@ -143,23 +141,23 @@ void show(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Context& context) {
+void add_explain(Command& app, Context& context) {
   // The callback outlives this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("explain", "Show where a request would go, and why");
-  command->footer(examples);
-  add_load_options(*command, context);
-  command->add_option("model", options->model,
-                      "The name that the client asks for (default: the request's, else auto)");
-  command->add_option("--request", options->request_file, "File with a chat in OpenAI's form");
-  command->add_option("--prefer", options->prefer, "Providers or targets to be tried first");
-  command->add_option("--key", options->key, "Who would ask, where a budget of theirs downgrades");
-  command->add_option("--user", options->user, "The same by user");
-  command->add_option("--team", options->team, "The same by team");
-  add_admin_option(*command, options->admin_url);
-  command->add_flag("--offline", options->is_offline, "Don't ask the running gateway");
-  command->add_flag("--json", options->is_json, "For programs");
-  command->callback([&context, options] { show(context, *options); });
+  Command command = app.add_subcommand("explain", "Show where a request would go, and why");
+  command.footer(examples);
+  add_load_options(command, context);
+  command.add_option("model", options->model,
+                     "The name that the client asks for (default: the request's, else auto)");
+  command.add_option("--request", options->request_file, "File with a chat in OpenAI's form");
+  command.add_option("--prefer", options->prefer, "Providers or targets to be tried first");
+  command.add_option("--key", options->key, "Who would ask, where a budget of theirs downgrades");
+  command.add_option("--user", options->user, "The same by user");
+  command.add_option("--team", options->team, "The same by team");
+  add_admin_option(command, options->admin_url);
+  command.add_flag("--offline", options->is_offline, "Don't ask the running gateway");
+  command.add_flag("--json", options->is_json, "For programs");
+  command.callback([&context, options] { show(context, *options); });
 }
 
 }  // namespace weir::cli

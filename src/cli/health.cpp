@@ -6,8 +6,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
@@ -126,28 +124,27 @@ void write_points(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_health(CLI::App& app, Context& context) {
+void add_health(Command& app, Context& context) {
   // The callbacks outlive this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("health", "Show how providers have been doing");
-  command->footer(examples);
-  command->fallthrough();
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_option("--window", options->window, "1m, 5m, 1h (default) or 24h");
-  command->add_option("--capability", options->capability,
-                      "Only providers with a model that has it: vision, tools, ...");
-  command->add_flag("--targets", options->with_targets, "Each model of a provider as well");
-  command->add_flag("--json", options->is_json, "As the admin API gives it");
-  command->require_subcommand(0, 1);
-  CLI::App* points = command->add_subcommand("export", "Write the history to standard output");
-  points->add_option("--format", options->format, "json (default) or csv");
-  points->add_option("--points", options->points,
-                     "minute (default; of a day) or hour (of 90 days)");
-  points->add_option("--series", options->series, "Only this provider, or provider/model");
-  points->callback([&context, options] { write_points(context, *options); });
-  command->callback([&context, options, command] {
-    if (command->get_subcommands().empty()) show(context, *options);
+  Command command = app.add_subcommand("health", "Show how providers have been doing");
+  command.footer(examples);
+  command.fallthrough();
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_option("--window", options->window, "1m, 5m, 1h (default) or 24h");
+  command.add_option("--capability", options->capability,
+                     "Only providers with a model that has it: vision, tools, ...");
+  command.add_flag("--targets", options->with_targets, "Each model of a provider as well");
+  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.require_subcommand(0, 1);
+  Command points = command.add_subcommand("export", "Write the history to standard output");
+  points.add_option("--format", options->format, "json (default) or csv");
+  points.add_option("--points", options->points, "minute (default; of a day) or hour (of 90 days)");
+  points.add_option("--series", options->series, "Only this provider, or provider/model");
+  points.callback([&context, options] { write_points(context, *options); });
+  command.callback([&context, options, command] {
+    if (!command.has_subcommand()) show(context, *options);
   });
 }
 

@@ -9,8 +9,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/text.hpp"
@@ -188,7 +186,7 @@ std::string path_of(const Kind& kind, const std::string& name, std::string_view 
 }
 
 /// What all these commands take.
-void add_common(CLI::App& command, Context& context, const SharedOptions& options) {
+void add_common(Command& command, Context& context, const SharedOptions& options) {
   command.fallthrough();
   add_load_options(command, context);
   add_admin_option(command, options->admin_url);
@@ -196,12 +194,12 @@ void add_common(CLI::App& command, Context& context, const SharedOptions& option
   command.require_subcommand(0, 1);
 }
 
-CLI::App* add_listing(CLI::App& app, Context& context, const SharedOptions& options,
-                      const char* name, const char* help, const Kind& kind) {
-  CLI::App* command = app.add_subcommand(name, help);
-  add_common(*command, context, options);
-  command->callback([&context, options, command, &kind] {
-    if (command->get_subcommands().empty()) show_list(context, *options, kind);
+Command add_listing(Command& app, Context& context, const SharedOptions& options, const char* name,
+                    const char* help, const Kind& kind) {
+  Command command = app.add_subcommand(name, help);
+  add_common(command, context, options);
+  command.callback([&context, options, command, &kind] {
+    if (!command.has_subcommand()) show_list(context, *options, kind);
   });
   return command;
 }
@@ -215,15 +213,15 @@ struct Change {
   bool has_settings;
 };
 
-void add_changes(CLI::App& command, Context& context, const SharedOptions& options,
-                 const Kind& kind, const char* argument, std::initializer_list<Change> changes) {
+void add_changes(Command& command, Context& context, const SharedOptions& options, const Kind& kind,
+                 const char* argument, std::initializer_list<Change> changes) {
   for (const Change& one : changes) {
-    CLI::App* sub = command.add_subcommand(one.name, one.help);
-    sub->add_option("name", options->name, argument)->required();
+    Command sub = command.add_subcommand(one.name, one.help);
+    sub.add_option("name", options->name, argument).required();
     if (one.has_settings) {
-      sub->add_option("settings", options->assignments, "key=value; null takes one away");
+      sub.add_option("settings", options->assignments, "key=value; null takes one away");
     }
-    sub->callback([&context, options, &kind, one] {
+    sub.callback([&context, options, &kind, one] {
       change(context, *options, one.method, path_of(kind, options->name, one.rest), one.done);
     });
   }
@@ -231,49 +229,49 @@ void add_changes(CLI::App& command, Context& context, const SharedOptions& optio
 
 }  // namespace
 
-void add_keys(CLI::App& app, Context& context) {
+void add_keys(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   const Kind& kind = keys_kind();
-  CLI::App* command =
+  Command command =
       add_listing(app, context, options, "keys", "Show, make and revoke client keys", kind);
-  command->footer(key_examples);
-  CLI::App* create = command->add_subcommand("create", "Make a key");
-  create->add_option("settings", options->assignments, "key=value");
-  create->callback([&context, options, &kind] {
+  command.footer(key_examples);
+  Command create = command.add_subcommand("create", "Make a key");
+  create.add_option("settings", options->assignments, "key=value");
+  create.callback([&context, options, &kind] {
     change(context, *options, "POST", std::string(kind.path), "made");
   });
-  add_changes(*command, context, options, kind, "The key's id",
+  add_changes(command, context, options, kind, "The key's id",
               {{"set", "Change what a key may do", "PUT", "", "changed", true},
                {"rotate", "Give a key a new secret", "POST", "/rotate", "rotated", true},
                {"revoke", "End a key", "DELETE", "", "revoked", false}});
 }
 
-void add_users(CLI::App& app, Context& context) {
+void add_users(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   const Kind& kind = users_kind();
-  CLI::App* command =
+  Command command =
       add_listing(app, context, options, "users", "Show and change who may administrate", kind);
-  command->footer(user_examples);
-  CLI::App* add = command->add_subcommand("add", "Add a user");
-  add->add_option("name", options->name, "The user")->required();
-  add->add_option("settings", options->assignments, "key=value, such as role=viewer");
-  add->callback([&context, options, &kind] {
+  command.footer(user_examples);
+  Command add = command.add_subcommand("add", "Add a user");
+  add.add_option("name", options->name, "The user").required();
+  add.add_option("settings", options->assignments, "key=value, such as role=viewer");
+  add.callback([&context, options, &kind] {
     options->assignments.push_back("name=" + options->name);
     change(context, *options, "POST", std::string(kind.path), "added");
   });
-  add_changes(*command, context, options, kind, "The user",
+  add_changes(command, context, options, kind, "The user",
               {{"set", "Change a user", "PUT", "", "changed", true},
                {"token", "Make a token for the admin API", "POST", "/token", "made", false},
                {"remove", "Remove a user and revoke his keys", "DELETE", "", "removed", false}});
 }
 
-void add_teams(CLI::App& app, Context& context) {
+void add_teams(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   const Kind& kind = teams_kind();
-  CLI::App* command =
+  Command command =
       add_listing(app, context, options, "teams", "Show and change teams and their bounds", kind);
-  command->footer(team_examples);
-  add_changes(*command, context, options, kind, "The team",
+  command.footer(team_examples);
+  add_changes(command, context, options, kind, "The team",
               {{"set", "Make or change a team", "PUT", "", "set", true},
                {"remove", "Remove a team without users", "DELETE", "", "removed", false}});
 }
@@ -311,19 +309,19 @@ void set_secret(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_secrets(CLI::App& app, Context& context) {
+void add_secrets(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   const Kind& kind = secrets_kind();
-  CLI::App* command =
+  Command command =
       add_listing(app, context, options, "secrets", "Keep providers' keys sealed", kind);
-  command->footer(secret_examples);
-  CLI::App* set = command->add_subcommand("set", "Set a secret to a line of standard input");
-  set->add_option("name", options->name, "The secret")->required();
-  set->callback([&context, options] { set_secret(context, *options); });
-  add_changes(*command, context, options, kind, "The secret",
+  command.footer(secret_examples);
+  Command set = command.add_subcommand("set", "Set a secret to a line of standard input");
+  set.add_option("name", options->name, "The secret").required();
+  set.callback([&context, options] { set_secret(context, *options); });
+  add_changes(command, context, options, kind, "The secret",
               {{"remove", "Remove a secret", "DELETE", "", "removed", false}});
-  command->add_subcommand("rotate-master", "Put a new master key in the place of the old one")
-      ->callback([&context, options] {
+  command.add_subcommand("rotate-master", "Put a new master key in the place of the old one")
+      .callback([&context, options] {
         options->name = "the master key was";
         change(context, *options, "POST", "/api/secrets/rotate-master", "rotated");
       });
@@ -377,17 +375,17 @@ constexpr const char* audit_examples =
 
 }  // namespace
 
-void add_audit(CLI::App& app, Context& context) {
+void add_audit(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("audit", "Show what was changed, and by whom");
-  command->footer(audit_examples);
-  add_common(*command, context, options);
-  command->add_flag("-f,--follow", options->is_following, "Go on with what happens from now on");
-  command->add_subcommand("verify", "Check the files of the audit log")->callback([&context] {
+  Command command = app.add_subcommand("audit", "Show what was changed, and by whom");
+  command.footer(audit_examples);
+  add_common(command, context, options);
+  command.add_flag("-f,--follow", options->is_following, "Go on with what happens from now on");
+  command.add_subcommand("verify", "Check the files of the audit log").callback([&context] {
     verify_audit(context);
   });
-  command->callback([&context, options, command] {
-    if (!command->get_subcommands().empty()) return;
+  command.callback([&context, options, command] {
+    if (command.has_subcommand()) return;
     if (options->is_following) return follow_audit(context, *options);
     show_list(context, *options, audit_kind());
   });

@@ -13,8 +13,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/money.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
@@ -259,28 +257,27 @@ void finish(Context& context, const Result<bool>& result) {
 
 }  // namespace
 
-void add_log(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("log", "Show the calls that the ledger has");
-  command->footer(log_examples);
-  add_load_options(*command, context);
+void add_log(Command& app, Context& context) {
+  Command command = app.add_subcommand("log", "Show the calls that the ledger has");
+  command.footer(log_examples);
+  add_load_options(command, context);
   auto options = std::make_shared<LogOptions>();
-  command->add_option("--data-dir", options->data_dir,
-                      "Data directory, in place of the configured");
-  command->add_flag("-f,--follow", options->follows, "Go on with the calls that come");
-  command->add_flag("--json", options->is_json, "One JSON object per line, with all attempts");
-  command->add_option("--since", options->since, "Ended at or after");
-  command->add_option("--until", options->until, "Ended before");
-  command->add_option("--key", options->key, "Of one client key");
-  command->add_option("--user", options->user, "Of one user");
-  command->add_option("--team", options->team, "Of one team");
-  command->add_option("--model", options->model, "That asked for it, or were answered by it");
-  command->add_option("--provider", options->provider, "That it answered");
-  command->add_option("--route", options->route, "By one route");
-  command->add_option("--outcome", options->outcome, "completed, failed, ...");
-  command->add_option("--id", options->id, "One call by its request id");
-  command->add_option("-n,--limit", options->limit, "Only the last so many; 0 is all")
-      ->capture_default_str();
-  command->callback([&context, options] {
+  command.add_option("--data-dir", options->data_dir, "Data directory, in place of the configured");
+  command.add_flag("-f,--follow", options->follows, "Go on with the calls that come");
+  command.add_flag("--json", options->is_json, "One JSON object per line, with all attempts");
+  command.add_option("--since", options->since, "Ended at or after");
+  command.add_option("--until", options->until, "Ended before");
+  command.add_option("--key", options->key, "Of one client key");
+  command.add_option("--user", options->user, "Of one user");
+  command.add_option("--team", options->team, "Of one team");
+  command.add_option("--model", options->model, "That asked for it, or were answered by it");
+  command.add_option("--provider", options->provider, "That it answered");
+  command.add_option("--route", options->route, "By one route");
+  command.add_option("--outcome", options->outcome, "completed, failed, ...");
+  command.add_option("--id", options->id, "One call by its request id");
+  command.add_option("-n,--limit", options->limit, "Only the last so many; 0 is all")
+      .show_default();
+  command.callback([&context, options] {
     const auto place = place_of(context, options->data_dir);
     if (!place) return;
     const Result<> shown = log(*place, *options);
@@ -288,15 +285,15 @@ void add_log(CLI::App& app, Context& context) {
   });
 }
 
-void add_ledger(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("ledger", "Look after the ledger");
-  command->require_subcommand(1);
-  CLI::App* verify = command->add_subcommand("verify", "Check all of it: exit status 1 if damaged");
-  verify->footer(ledger_examples);
-  add_load_options(*verify, context);
+void add_ledger(Command& app, Context& context) {
+  Command command = app.add_subcommand("ledger", "Look after the ledger");
+  command.require_subcommand(1);
+  Command verify = command.add_subcommand("verify", "Check all of it: exit status 1 if damaged");
+  verify.footer(ledger_examples);
+  add_load_options(verify, context);
   auto said = std::make_shared<std::string>();
-  verify->add_option("--data-dir", *said, "Data directory, in place of the configured");
-  verify->callback([&context, said] {
+  verify.add_option("--data-dir", *said, "Data directory, in place of the configured");
+  verify.callback([&context, said] {
     const auto place = place_of(context, *said);
     if (place) finish(context, verify_ledger(place->data_directory));
   });

@@ -4,8 +4,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
@@ -76,17 +74,17 @@ void show(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_limits(CLI::App& app, Context& context) {
+void add_limits(Command& app, Context& context) {
   // The callbacks outlive this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("limits", "Show what is used and left of every limit");
-  command->footer(examples);
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_option("--scope", options->scope,
-                      "Only of this: key, user, team, route, global, provider, ...");
-  command->add_flag("--json", options->is_json, "As the admin API gives it");
-  command->callback([&context, options] { show(context, *options); });
+  Command command = app.add_subcommand("limits", "Show what is used and left of every limit");
+  command.footer(examples);
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_option("--scope", options->scope,
+                     "Only of this: key, user, team, route, global, provider, ...");
+  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.callback([&context, options] { show(context, *options); });
 }
 
 }  // namespace weir::cli

@@ -6,8 +6,6 @@
 #include <chrono>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "admin/model_view.hpp"
 #include "base/money.hpp"
 #include "cli/answers.hpp"
@@ -288,17 +286,17 @@ void list_models(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_models(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("models", "List what clients can ask for");
-  command->footer(examples);
-  add_load_options(*command, context);
+void add_models(Command& app, Context& context) {
+  Command command = app.add_subcommand("models", "List what clients can ask for");
+  command.footer(examples);
+  add_load_options(command, context);
   auto options = std::make_shared<Options>();
-  command->add_option("provider", options->only, "Of this provider only");
-  command->add_flag("--capabilities", options->with_capabilities, "Show what each model can do");
-  command->add_flag("--online", options->is_online,
-                    "Ask the providers for their lists of models, which is free of charge");
-  command->add_flag("--json", options->is_json, "Everything that is known, as JSON");
-  command->callback([&context, options] { list_models(context, *options); });
+  command.add_option("provider", options->only, "Of this provider only");
+  command.add_flag("--capabilities", options->with_capabilities, "Show what each model can do");
+  command.add_flag("--online", options->is_online,
+                   "Ask the providers for their lists of models, which is free of charge");
+  command.add_flag("--json", options->is_json, "Everything that is known, as JSON");
+  command.callback([&context, options] { list_models(context, *options); });
 }
 
 }  // namespace weir::cli

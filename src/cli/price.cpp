@@ -10,8 +10,6 @@
 #include <sstream>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
@@ -266,9 +264,9 @@ void price(Context& context, const Options& options) {
   print(options.is_json ? pricing.json() : pricing.shown());
 }
 
-void add_counts(CLI::App& command, Options& options) {
+void add_counts(Command& command, Options& options) {
   const auto count = [&](const char* name, std::int64_t& out, const char* about) {
-    command.add_option(name, out, about)->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
+    command.add_option(name, out, about).between(0, std::int64_t{1} << 40);
   };
   count("--input", options.input, "Input tokens, cached ones included");
   count("--output", options.output, "Output tokens, reasoning included");
@@ -285,18 +283,18 @@ void add_counts(CLI::App& command, Options& options) {
 
 }  // namespace
 
-void add_price(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("price", "Compute what requests cost");
-  command->footer(examples);
+void add_price(Command& app, Context& context) {
+  Command command = app.add_subcommand("price", "Compute what requests cost");
+  command.footer(examples);
   auto options = std::make_shared<Options>();
-  command->add_option("model", options->model, "Model, as provider/model");
-  command->add_option("-f,--file", options->file, "JSON lines of usages; - is standard input");
-  command->add_option("--at", options->at, "Prices of that day, or of that minute in UTC");
-  command->add_flag("--batch", options->is_batch, "Prices of the batch API");
-  command->add_flag("--json", options->is_json, "Write JSON");
-  add_counts(*command, *options);
-  add_load_options(*command, context);
-  command->callback([&context, options] { price(context, *options); });
+  command.add_option("model", options->model, "Model, as provider/model");
+  command.add_option("-f,--file", options->file, "JSON lines of usages; - is standard input");
+  command.add_option("--at", options->at, "Prices of that day, or of that minute in UTC");
+  command.add_flag("--batch", options->is_batch, "Prices of the batch API");
+  command.add_flag("--json", options->is_json, "Write JSON");
+  add_counts(command, *options);
+  add_load_options(command, context);
+  command.callback([&context, options] { price(context, *options); });
 }
 
 }  // namespace weir::cli

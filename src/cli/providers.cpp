@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "admin/views.hpp"
 #include "base/money.hpp"
 #include "cli/answers.hpp"
@@ -226,57 +224,55 @@ void add_or_set(Context& context, const Options& options, bool is_new) {
   }
 }
 
-CLI::App* add_change(CLI::App& parent, const std::shared_ptr<Options>& options, const char* name,
-                     const char* help, bool has_settings) {
-  CLI::App* command = parent.add_subcommand(name, help);
-  command->add_option("name", options->name, "The provider")->required();
+Command add_change(Command& parent, const std::shared_ptr<Options>& options, const char* name,
+                   const char* help, bool has_settings) {
+  Command command = parent.add_subcommand(name, help);
+  command.add_option("name", options->name, "The provider").required();
   if (has_settings) {
-    command->add_option("settings", options->assignments,
-                        "key=value as in the configuration file; null takes one away");
+    command.add_option("settings", options->assignments,
+                       "key=value as in the configuration file; null takes one away");
   }
   return command;
 }
 
 }  // namespace
 
-void add_providers(CLI::App& app, Context& context) {
+void add_providers(Command& app, Context& context) {
   // The callbacks outlive this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("providers", "Show providers, or change them while running");
-  command->footer(examples);
-  command->fallthrough();
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_flag("--save", options->is_saved, "Write the change into the configuration file");
-  command->add_flag("--json", options->is_json, "As the admin API gives it");
-  command->add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");
-  command->require_subcommand(0, 1);
+  Command command = app.add_subcommand("providers", "Show providers, or change them while running");
+  command.footer(examples);
+  command.fallthrough();
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_flag("--save", options->is_saved, "Write the change into the configuration file");
+  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");
+  command.require_subcommand(0, 1);
 
-  add_change(*command, options, "add", "Add a provider", true)->callback([&context, options] {
+  add_change(command, options, "add", "Add a provider", true).callback([&context, options] {
     add_or_set(context, *options, true);
   });
-  add_change(*command, options, "set", "Change settings of a provider", true)
-      ->callback([&context, options] { add_or_set(context, *options, false); });
-  add_change(*command, options, "remove", "Remove a provider", false)
-      ->callback([&context, options] {
-        change(context, *options, "DELETE", path_of(options->name), "", "removed");
-      });
-  add_change(*command, options, "reset", "Close its circuit breaker, end its cooldowns", false)
-      ->callback([&context, options] {
+  add_change(command, options, "set", "Change settings of a provider", true)
+      .callback([&context, options] { add_or_set(context, *options, false); });
+  add_change(command, options, "remove", "Remove a provider", false).callback([&context, options] {
+    change(context, *options, "DELETE", path_of(options->name), "", "removed");
+  });
+  add_change(command, options, "reset", "Close its circuit breaker, end its cooldowns", false)
+      .callback([&context, options] {
         change(context, *options, "POST", path_of(options->name, "/reset"), "", "reset");
       });
-  CLI::App* circuit = add_change(*command, options, "circuit",
-                                 "Set the circuit breaker of it or of a target", false);
-  circuit->add_option("state", options->order, "closed, forced_open or disabled")->required();
-  circuit->callback([&context, options] {
+  Command circuit = add_change(command, options, "circuit",
+                               "Set the circuit breaker of it or of a target", false);
+  circuit.add_option("state", options->order, "closed, forced_open or disabled").required();
+  circuit.callback([&context, options] {
     std::string body;
     json::Writer(body).begin_object().member("state", options->order).end_object();
     change(context, *options, "PUT", path_of(options->name, "/circuit"), std::move(body),
            options->order);
   });
-  command->callback([&context, options, command] {
-    if (!command->get_subcommands().empty()) return;
+  command.callback([&context, options, command] {
+    if (command.has_subcommand()) return;
     if (options->is_watched) return watch_providers(context, *options);
     list_providers(context, *options);
   });

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/text.hpp"
@@ -101,15 +99,15 @@ ExitCode pull(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_pull(CLI::App& app, Context& context) {
+void add_pull(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("pull", "Have an Ollama server get a model");
-  command->footer(examples);
-  add_load_options(*command, context);
-  command->add_option("--url", options->url,
-                      "URL of the gateway (default: $WEIR_URL, else the configuration's)");
-  command->add_option("model", options->model, "model, or provider/model")->required();
-  command->callback([&context, options] { context.exit_code = pull(context, *options); });
+  Command command = app.add_subcommand("pull", "Have an Ollama server get a model");
+  command.footer(examples);
+  add_load_options(command, context);
+  command.add_option("--url", options->url,
+                     "URL of the gateway (default: $WEIR_URL, else the configuration's)");
+  command.add_option("model", options->model, "model, or provider/model").required();
+  command.callback([&context, options] { context.exit_code = pull(context, *options); });
 }
 
 }  // namespace weir::cli

@@ -10,7 +10,6 @@
 #include <thread>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -290,25 +289,25 @@ ExitCode serve(Context& context) {
 
 }  // namespace
 
-void add_serve(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("serve", "Start the gateway");
-  command->footer(examples);
-  add_load_options(*command, context);
+void add_serve(Command& app, Context& context) {
+  Command command = app.add_subcommand("serve", "Start the gateway");
+  command.footer(examples);
+  add_load_options(command, context);
   for (const SettingOption& row : setting_options) {
-    command->add_option_function<std::string>(
+    command.add_option(
         row.option,
         [&context, variable = row.variable](const std::string& value) {
           context.environment.set(variable, value);
         },
         row.help);
   }
-  command->add_flag_callback(
+  command.add_flag(
       "--no-failover", [&context] { context.environment.set("WEIR_FAILOVER", "off"); },
       "Never try a second target");
-  command->add_flag_callback(
+  command.add_flag(
       "--no-detect", [&context] { context.environment.set("WEIR_DETECT_LOCAL", "off"); },
       "Don't look for local servers");
-  command->callback([&context] { context.exit_code = serve(context); });
+  command.callback([&context] { context.exit_code = serve(context); });
 }
 
 }  // namespace weir::cli

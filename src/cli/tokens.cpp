@@ -7,8 +7,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
 #include "store/files.hpp"
@@ -64,14 +62,13 @@ void count_tokens(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_tokens(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("tokens", "Count the tokens of a text");
-  command->footer(examples);
+void add_tokens(Command& app, Context& context) {
+  Command command = app.add_subcommand("tokens", "Count the tokens of a text");
+  command.footer(examples);
   auto options = std::make_shared<Options>();
-  command->add_option("-m,--model", options->model, "Model to count for")->capture_default_str();
-  command->add_option("file", options->file, "File to count; - is standard input")
-      ->capture_default_str();
-  command->callback([&context, options] { count_tokens(context, *options); });
+  command.add_option("-m,--model", options->model, "Model to count for").show_default();
+  command.add_option("file", options->file, "File to count; - is standard input").show_default();
+  command.callback([&context, options] { count_tokens(context, *options); });
 }
 
 }  // namespace weir::cli

@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/money.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
@@ -224,32 +222,32 @@ void reindex_all(Context& context) {
 
 }  // namespace
 
-void add_usage(CLI::App& app, Context& context) {
+void add_usage(Command& app, Context& context) {
   // The callbacks outlive this function.
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("usage", "Show what was used and what it cost");
-  command->footer(examples);
-  command->fallthrough();
-  add_load_options(*command, context);
-  add_admin_option(*command, options->admin_url);
-  command->add_option("--by", options->by, "What to tell apart (default: day,model)");
-  command->add_option("--since", options->since, "From this date, or hour");
-  command->add_option("--until", options->until, "To before this date, or hour");
-  command->add_option("--format", options->format, "table (default), json or csv")
-      ->check(CLI::IsMember({"table", "json", "csv"}));
+  Command command = app.add_subcommand("usage", "Show what was used and what it cost");
+  command.footer(examples);
+  command.fallthrough();
+  add_load_options(command, context);
+  add_admin_option(command, options->admin_url);
+  command.add_option("--by", options->by, "What to tell apart (default: day,model)");
+  command.add_option("--since", options->since, "From this date, or hour");
+  command.add_option("--until", options->until, "To before this date, or hour");
+  command.add_option("--format", options->format, "table (default), json or csv")
+      .one_of({"table", "json", "csv"});
   for (std::size_t i = 0; i < usage::dimension_count; ++i) {
     const std::string name(usage::dimension_names[i]);
-    command->add_option("--" + name, options->only[i], "Only this " + name);
+    command.add_option("--" + name, options->only[i], "Only this " + name);
   }
-  command->require_subcommand(0, 1);
-  CLI::App* month = command->add_subcommand("forecast", "What this month comes to");
-  month->callback([&context, options] { show_forecast(context, *options); });
-  CLI::App* runway = command->add_subcommand("runway", "What the free tiers still give");
-  runway->callback([&context, options] { show_runway(context, *options); });
-  CLI::App* again = command->add_subcommand("reindex", "Make the sums of the ledger anew");
-  again->callback([&context] { reindex_all(context); });
-  command->callback([&context, options, command] {
-    if (command->get_subcommands().empty()) show(context, *options);
+  command.require_subcommand(0, 1);
+  Command month = command.add_subcommand("forecast", "What this month comes to");
+  month.callback([&context, options] { show_forecast(context, *options); });
+  Command runway = command.add_subcommand("runway", "What the free tiers still give");
+  runway.callback([&context, options] { show_runway(context, *options); });
+  Command again = command.add_subcommand("reindex", "Make the sums of the ledger anew");
+  again.callback([&context] { reindex_all(context); });
+  command.callback([&context, options, command] {
+    if (!command.has_subcommand()) show(context, *options);
   });
 }
 

@@ -6,8 +6,6 @@
 #include <chrono>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
@@ -71,15 +69,15 @@ ExitCode validate(const Context& context, bool is_online) {
 
 }  // namespace
 
-void add_validate(CLI::App& app, Context& context) {
-  CLI::App* command = app.add_subcommand("validate", "Check the configuration");
-  command->footer(examples);
-  add_load_options(*command, context);
+void add_validate(Command& app, Context& context) {
+  Command command = app.add_subcommand("validate", "Check the configuration");
+  command.footer(examples);
+  add_load_options(command, context);
   // The callback outlives this function.
   auto is_online = std::make_shared<bool>(false);
-  command->add_flag("--online", *is_online,
-                    "Ask each provider for its list of models, which is free of charge");
-  command->callback([&context, is_online] { context.exit_code = validate(context, *is_online); });
+  command.add_flag("--online", *is_online,
+                   "Ask each provider for its list of models, which is free of charge");
+  command.callback([&context, is_online] { context.exit_code = validate(context, *is_online); });
 }
 
 }  // namespace weir::cli

@@ -14,8 +14,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
@@ -190,17 +188,16 @@ void what_if(Context& context, const Options& options) {
 
 }  // namespace
 
-void add_whatif(CLI::App& app, Context& context) {
-  CLI::App* command =
-      app.add_subcommand("whatif", "Replay the ledger against another configuration");
-  command->footer(examples);
+void add_whatif(Command& app, Context& context) {
+  Command command = app.add_subcommand("whatif", "Replay the ledger against another configuration");
+  command.footer(examples);
   auto options = std::make_shared<Options>();
-  command->add_option("--route", options->route, "File laid over the configuration")->required();
-  command->add_option("--since", options->since, "Calls that ended from then on, in UTC");
-  command->add_option("--until", options->until, "Calls that ended before");
-  command->add_flag("--json", options->is_json, "Write JSON");
-  add_load_options(*command, context);
-  command->callback([&context, options] { what_if(context, *options); });
+  command.add_option("--route", options->route, "File laid over the configuration").required();
+  command.add_option("--since", options->since, "Calls that ended from then on, in UTC");
+  command.add_option("--until", options->until, "Calls that ended before");
+  command.add_flag("--json", options->is_json, "Write JSON");
+  add_load_options(command, context);
+  command.callback([&context, options] { what_if(context, *options); });
 }
 
 }  // namespace weir::cli
