@@ -128,7 +128,7 @@ void WhatIf::add(const ledger::CallRecord& call) {
     return;
   }
   // One time drawn from those recorded: over many calls they are spread as those are.
-  const auto permille = static_cast<int>((draw_of(call) >> 32U) % 1000);
+  const auto permille = 1 + static_cast<int>((draw_of(call) >> 32U) % 1000);
   row.projected_times.add(health::bucket_of(times->quantile(permille).value_or(0)), 1);
 }
 
