@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/request_id.hpp"
 
-#include <string_view>
-
 namespace weir {
 namespace {
 
@@ -25,6 +23,19 @@ std::string make_request_id(std::int64_t unix_ms, Random& random) {
     id.push_back(letters[bits & 31U]);
   }
   return id;
+}
+
+std::optional<std::int64_t> time_of_request_id(std::string_view id) {
+  const bool is_ours =
+      id.size() == prefix.size() + time_letters + chance_letters && id.starts_with(prefix);
+  if (!is_ours) return std::nullopt;
+  std::uint64_t time = 0;
+  for (const char letter : id.substr(prefix.size(), time_letters)) {
+    const auto value = letters.find(letter);
+    if (value == std::string_view::npos) return std::nullopt;
+    time = time << 5U | value;
+  }
+  return static_cast<std::int64_t>(time);
 }
 
 }  // namespace weir

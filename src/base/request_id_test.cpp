@@ -16,8 +16,18 @@ TEST(RequestId, SortsByItsTime) {
     const std::string id = make_request_id(time, random);
     EXPECT_EQ(id.size(), 28U);
     EXPECT_LT(before, id) << time;
+    EXPECT_EQ(time_of_request_id(id), time);
     before = id;
   }
+}
+
+TEST(RequestId, OfAnotherMakingTellsNoTime) {
+  SeededRandom random(1);
+  std::string id = make_request_id(1'793'491'200'000, random);
+  EXPECT_EQ(time_of_request_id(id + "0"), std::nullopt);
+  EXPECT_EQ(time_of_request_id("req-nobody"), std::nullopt);
+  id[6] = 'z';
+  EXPECT_EQ(time_of_request_id(id), std::nullopt);
 }
 
 TEST(RequestId, IsAnotherEachTimeWithinOneMillisecond) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/money.hpp"
+#include "base/request_id.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
 #include "engine/engine.hpp"
@@ -161,21 +162,31 @@ Indexed look_up(const server::UsagePlace& ledger, const std::string& request_id)
   return indexed;
 }
 
-/// True: it was shown.
+/// Of the calls that ended until `until_ms`. True: it was shown.
 Result<bool> show_first(const std::string& data_directory, const Filter& filter,
-                        ledger::Position from) {
+                        ledger::Position from,
+                        std::int64_t until_ms = std::numeric_limits<std::int64_t>::max()) {
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory, std::move(from)));
   for (;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
-    if (!entry) return false;
+    if (!entry || entry->call.ended_ms > until_ms) return false;
     if (!filter.takes(entry->call)) continue;
     print(shown(entry->call, true));
     return true;
   }
 }
 
-/// The index answers at once; what it does not know yet is at the end of the ledger, what it has
-/// forgotten at the beginning.
+/// What the index has forgotten. An id tells when its call began: with a clock that was set back
+/// meanwhile, and no call takes a day.
+Result<bool> show_forgotten(const std::string& data_directory, const Filter& filter) {
+  constexpr std::int64_t hour_ms = 3'600'000;
+  const auto began = time_of_request_id(filter.options.id);
+  if (!began) return show_first(data_directory, filter, {});
+  WEIR_TRY_ASSIGN(from, position_of(store::system_spool_files(), data_directory, *began - hour_ms));
+  return show_first(data_directory, filter, std::move(from), *began + 24 * hour_ms);
+}
+
+/// The index answers at once; what it does not know yet is at the end of the ledger.
 Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
   const std::string& data_directory = place.data_directory;
   Indexed indexed = look_up(place, filter.options.id);
@@ -186,7 +197,7 @@ Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
   const bool has_index = indexed.read != ledger::Position();
   WEIR_TRY_ASSIGN(is_shown, show_first(data_directory, filter, std::move(indexed.read)));
   if (is_shown || !has_index) return {};
-  WEIR_TRY_ASSIGN(is_old, show_first(data_directory, filter, {}));
+  WEIR_TRY_ASSIGN(is_old, show_forgotten(data_directory, filter));
   static_cast<void>(is_old);
   return {};
 }
@@ -194,7 +205,9 @@ Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
 Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
   if (!options.id.empty() && !options.follows) return log_one(place, filter);
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place.data_directory));
+  WEIR_TRY_ASSIGN(from,
+                  position_of(store::system_spool_files(), place.data_directory, filter.since_ms));
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place.data_directory, std::move(from)));
   // One call is shown with its attempts.
   const bool is_json = options.is_json || !options.id.empty();
   std::deque<std::string> last;

@@ -78,19 +78,17 @@ struct StreamCursor {
   Position::Stream at;                  ///< behind the last record that was looked at
   Position::Stream before_head;         ///< before `head`, where there is one
   std::optional<SegmentReader> reader;  ///< of segment `at.segment`; none: not opened yet
-  std::optional<Reader::Entry> head;    ///< the next to be given
+  Reader::Entry head;                   ///< the next to be given; its room is used again
+  bool has_head = false;
   bool is_listed = true;
   bool is_dry = false;  ///< all that was written when we looked is read
 
   bool is_given = false;  ///< `head`, to who asked for it
 
   [[nodiscard]] const Position::Stream& position() const {
-    return head && !is_given ? before_head : at;
+    return has_head && !is_given ? before_head : at;
   }
-  void take_back() {
-    head.reset();
-    is_given = false;
-  }
+  void take_back() { has_head = is_given = false; }
 };
 
 class Reader::State {
@@ -108,7 +106,7 @@ class Reader::State {
           std::any_of(segments_.begin(), segments_.end(),
                       [&, stream = id](const SegmentName& name) { return name.stream == stream; });
       // One that is just being renamed may be missing from a single listing.
-      if (!is_there && !cursor.is_listed && !cursor.head) cursor.at.is_over = true;
+      if (!is_there && !cursor.is_listed && !cursor.has_head) cursor.at.is_over = true;
       cursor.is_listed = is_there;
       cursor.is_dry = false;
     }
@@ -132,7 +130,7 @@ class Reader::State {
     StreamCursor& first = streams_.at(heads_.begin()->second);
     first.is_given = true;
     is_one_given_ = true;
-    return &*first.head;
+    return &first.head;
   }
 
   [[nodiscard]] Position position() const {
@@ -169,10 +167,10 @@ class Reader::State {
   }
 
   Result<> fill_one(std::uint64_t id, StreamCursor& cursor) {
-    if (cursor.head || cursor.at.is_over || cursor.is_dry) return {};
+    if (cursor.has_head || cursor.at.is_over || cursor.is_dry) return {};
     WEIR_TRY(fill(id, cursor));
-    cursor.is_dry = !cursor.head;
-    if (cursor.head) heads_.emplace(cursor.head->call.ended_ms, id);
+    cursor.is_dry = !cursor.has_head;
+    if (cursor.has_head) heads_.emplace(cursor.head.call.ended_ms, id);
     return {};
   }
 
@@ -203,13 +201,13 @@ class Reader::State {
         return {};
       }
       if (frame.kind != Kind::settlement) continue;
-      auto call = read_call(frame.payload);
-      if (!call) {
+      if (!read_call(frame.payload, cursor.head.call)) {
         damage_.bytes_unreadable += frame.size;
         continue;
       }
       cursor.before_head = before;
-      cursor.head.emplace(*std::move(call), Place{before.segment, record->offset});
+      cursor.head.place = {before.segment, record->offset};
+      cursor.has_head = true;
       return {};
     }
   }
@@ -303,7 +301,7 @@ class Reader::State {
     segments_read_ = std::max(segments_read_, std::min(smallest, largest));
     std::erase_if(streams_, [this](const auto& entry) {
       const Position::Stream& at = entry.second.at;
-      return !entry.second.head && at.is_over &&
+      return !entry.second.has_head && at.is_over &&
              (at.segment < segments_read_ || at.next_sequence == 0);
     });
   }
@@ -339,6 +337,17 @@ Result<Reader::Entry*> Reader::next() { return state_->next(); }
 Position Reader::position() const { return state_->position(); }
 const Reader::Damage& Reader::damage() const { return state_->damage(); }
 
+Result<Position> position_of(store::SpoolFiles& files, const std::string& data_directory,
+                             std::int64_t unix_ms) {
+  WEIR_TRY_ASSIGN(segments, list_segments(files, folder_of(data_directory)));
+  Position position;
+  for (const SegmentName& name : segments) {
+    if (name.state == SegmentName::State::open || name.closed_ms >= unix_ms) break;
+    position.segments_read = name.number + 1;
+  }
+  return position;
+}
+
 Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Position& position) {
   store::SpoolFiles& files = store::system_spool_files();
   const std::string folder = folder_of(data_directory);
@@ -359,7 +368,11 @@ Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Posi
 }
 
 Result<CallRecord> read_at(const std::string& data_directory, const Place& place) {
-  store::SpoolFiles& files = store::system_spool_files();
+  return read_at(store::system_spool_files(), data_directory, place);
+}
+
+Result<CallRecord> read_at(store::SpoolFiles& files, const std::string& data_directory,
+                           const Place& place) {
   const std::string folder = folder_of(data_directory);
   const Error gone(ErrorCode::route_unknown, "the ledger does not keep this call any more");
   for (int tries = 0; tries < 3; ++tries) {
@@ -368,11 +381,10 @@ Result<CallRecord> read_at(const std::string& data_directory, const Place& place
       return one.number == place.segment;
     });
     if (name == segments.end()) return gone;
-    auto reader = SegmentReader::open(files, folder, *name);
+    auto reader = SegmentReader::open_at(files, folder, *name, place.offset);
     // It may get another name between the two.
     if (!reader && reader.error().code == ErrorCode::route_unknown) continue;
     if (!reader) return std::move(reader).error();
-    reader->seek(place.offset);
     WEIR_TRY_ASSIGN(record, reader->next());
     if (!record || record->frame.kind != Kind::settlement) return gone;
     auto call = read_call(record->frame.payload);

@@ -79,6 +79,11 @@ class Reader {
   std::unique_ptr<State> state_;
 };
 
+/// From where a reader gives all calls that ended at `unix_ms` or later, and as few as can be
+/// passed over of those before. Errors: `store_unavailable`.
+Result<Position> position_of(store::SpoolFiles& files, const std::string& data_directory,
+                             std::int64_t unix_ms);
+
 /// How much room the closed segments take that a reader at `position` has not read to their ends.
 /// Errors: `store_unavailable`.
 Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Position& position);
@@ -86,5 +91,7 @@ Result<std::uint64_t> unread_bytes(const std::string& data_directory, const Posi
 /// The call that stands at `place`. Errors: `route_unknown` when it is not there any more,
 /// `store_unavailable`.
 Result<CallRecord> read_at(const std::string& data_directory, const Place& place);
+Result<CallRecord> read_at(store::SpoolFiles& files, const std::string& data_directory,
+                           const Place& place);
 
 }  // namespace weir::ledger

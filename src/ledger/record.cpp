@@ -198,12 +198,15 @@ class Decoder {
     rest_.remove_prefix(size);
     return bytes;
   }
-  std::string get_text() { return std::string(get_bytes(get())); }
-  std::vector<std::string> get_texts() {
+  void get(std::string& text) { text = get_bytes(get()); }
+  void get(std::vector<std::string>& texts) {
     const std::uint64_t count = get();
-    std::vector<std::string> texts;
-    for (std::uint64_t i = 0; i < count && is_ok_; ++i) texts.push_back(get_text());
-    return texts;
+    std::size_t read = 0;
+    for (; read < count && is_ok_; ++read) {
+      if (read == texts.size()) texts.emplace_back();
+      get(texts[read]);
+    }
+    texts.resize(read);
   }
   wire::Usage get_usage() {
     wire::Usage usage;
@@ -214,13 +217,12 @@ class Decoder {
     if ((mask & stated_cost_bit) != 0) usage.cost_nanousd = get_signed();
     return usage;
   }
-  AttemptRecord get_attempt() {
-    AttemptRecord attempt;
+  void get(AttemptRecord& attempt) {
     attempt.number = get_signed();
-    attempt.target = get_text();
-    attempt.provider = get_text();
-    attempt.model = get_text();
-    attempt.failure = get_text();
+    get(attempt.target);
+    get(attempt.provider);
+    get(attempt.model);
+    get(attempt.failure);
     attempt.recovered_by = get_signed();
     attempt.started_ms = get_signed();
     attempt.ended_ms = get_signed();
@@ -228,20 +230,25 @@ class Decoder {
     attempt.usage = get_usage();
     attempt.cost_nanousd = get_signed();
     attempt.exposure_nanousd = get_signed();
-    if (!rest_.empty()) attempt.windows = get_texts();  // earlier versions wrote none
-    return attempt;
+    if (rest_.empty()) {
+      attempt.windows.clear();  // earlier versions wrote none
+    } else {
+      get(attempt.windows);
+    }
   }
-  std::vector<AttemptRecord> get_attempts() {
-    const std::string_view count = get_bytes(1);
-    std::vector<AttemptRecord> attempts;
-    for (int left = count.empty() ? 0 : static_cast<unsigned char>(count[0]); left > 0; --left) {
+  void get(std::vector<AttemptRecord>& attempts) {
+    const std::string_view byte = get_bytes(1);
+    const std::size_t count = byte.empty() ? 0 : static_cast<unsigned char>(byte[0]);
+    std::size_t read = 0;
+    for (; read < count; ++read) {
       const std::string_view size = get_bytes(sizeof(std::uint16_t));
       if (size.empty()) break;
       Decoder one(get_bytes(load<std::uint16_t>(size.data())));
-      attempts.push_back(one.get_attempt());
+      if (read == attempts.size()) attempts.emplace_back();
+      one.get(attempts[read]);
       if (!one.is_ok()) fail();
     }
-    return attempts;
+    attempts.resize(read);
   }
 
  private:
@@ -357,38 +364,42 @@ std::optional<Frame> read_frame(std::string_view bytes) {
   return frame;
 }
 
-std::optional<CallRecord> read_call(std::string_view payload) {
+bool read_call(std::string_view payload, CallRecord& call) {
   Decoder in(payload);
-  if (in.get() < version) return std::nullopt;
-  CallRecord call;
-  call.request_id = in.get_text();
-  call.key = in.get_text();
-  call.user = in.get_text();
-  call.team = in.get_text();
-  call.tags = in.get_texts();
-  call.task = in.get_text();
+  if (in.get() < version) return false;
+  in.get(call.request_id);
+  in.get(call.key);
+  in.get(call.user);
+  in.get(call.team);
+  in.get(call.tags);
+  in.get(call.task);
   call.priority = in.get_signed();
-  call.endpoint = in.get_text();
-  call.model = in.get_text();
-  call.route = in.get_text();
-  call.target = in.get_text();
-  call.provider = in.get_text();
+  in.get(call.endpoint);
+  in.get(call.model);
+  in.get(call.route);
+  in.get(call.target);
+  in.get(call.provider);
   call.started_ms = in.get_signed();
   call.ended_ms = in.get_signed();
   call.first_content_ms = in.get_signed();
   const std::string_view outcome = in.get_bytes(1);
   if (!outcome.empty()) call.outcome = static_cast<Outcome>(outcome[0]);
-  call.error = in.get_text();
+  in.get(call.error);
   call.flags = static_cast<std::uint32_t>(in.get());
   const std::string_view source = in.get_bytes(1);
   if (!source.empty()) call.source = static_cast<UsageSource>(source[0]);
   call.usage = in.get_usage();
   call.cost_nanousd = in.get_signed();
   call.exposure_nanousd = in.get_signed();
-  call.windows = in.get_texts();
-  call.price_version = in.get_text();
-  call.attempts = in.get_attempts();
-  if (!in.is_ok()) return std::nullopt;
+  in.get(call.windows);
+  in.get(call.price_version);
+  in.get(call.attempts);
+  return in.is_ok();
+}
+
+std::optional<CallRecord> read_call(std::string_view payload) {
+  std::optional<CallRecord> call(std::in_place);
+  if (!read_call(payload, *call)) call.reset();
   return call;
 }
 
@@ -396,8 +407,8 @@ std::optional<Checkpoint> read_checkpoint(std::string_view payload) {
   Decoder in(payload);
   if (in.get() < version) return std::nullopt;
   Checkpoint checkpoint;
-  checkpoint.request_id = in.get_text();
-  checkpoint.attempt = in.get_attempt();
+  in.get(checkpoint.request_id);
+  in.get(checkpoint.attempt);
   if (!in.is_ok()) return std::nullopt;
   return checkpoint;
 }

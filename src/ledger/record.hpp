@@ -170,6 +170,9 @@ struct Frame {
 std::optional<Frame> read_frame(std::string_view bytes);
 /// The payload of an intent or a settlement. Nothing when it says what can't be.
 std::optional<CallRecord> read_call(std::string_view payload);
+/// The same into a record whose texts and lists keep their room, for those who read many. False:
+/// `call` is good for nothing but being read into again.
+bool read_call(std::string_view payload, CallRecord& call);
 struct Checkpoint {
   std::string request_id;
   AttemptRecord attempt;

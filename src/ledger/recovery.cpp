@@ -65,8 +65,12 @@ CallRecord unknown_call(OpenCall open, std::int64_t now_ms) {
 class StreamRecovery {
  public:
   StreamRecovery(store::SpoolFiles& files, const std::string& folder, std::int64_t now_ms,
-                 Recovered& recovered)
-      : files_(files), folder_(folder), now_ms_(now_ms), recovered_(recovered) {}
+                 bool leaves_damage, Recovered& recovered)
+      : files_(files),
+        folder_(folder),
+        now_ms_(now_ms),
+        leaves_damage_(leaves_damage),
+        recovered_(recovered) {}
 
   /// `segments`: all of the stream. Precondition: one of them is open.
   Result<> run(const std::vector<SegmentName>& segments) {
@@ -80,11 +84,17 @@ class StreamRecovery {
       if (name.number < oldest_open_ || is_dropped) continue;
       WEIR_TRY(read(name));
     }
+    // The next start is to find it, too.
+    if (leaves_damage_ && has_damage()) return {};
     if (!is_over_) WEIR_TRY(settle());
     return close();
   }
 
  private:
+  [[nodiscard]] bool has_damage() const {
+    return recovered_.damaged_segments > 0 || recovered_.records_missing > 0;
+  }
+
   struct Adopted {
     SegmentName name;
     std::unique_ptr<store::MappedFile> file;
@@ -208,6 +218,7 @@ class StreamRecovery {
   store::SpoolFiles& files_;
   const std::string& folder_;
   std::int64_t now_ms_;
+  bool leaves_damage_;
   Recovered& recovered_;
   std::map<std::uint64_t, Adopted> files_in_use_;
   std::uint64_t oldest_open_ = 0;
@@ -218,8 +229,8 @@ class StreamRecovery {
 
 }  // namespace
 
-Result<Recovered> recover(store::SpoolFiles& files, const std::string& folder,
-                          std::int64_t now_ms) {
+Result<Recovered> recover(store::SpoolFiles& files, const std::string& folder, std::int64_t now_ms,
+                          bool leaves_damage) {
   Recovered recovered;
   WEIR_TRY_ASSIGN(segments, list_segments(files, folder));
   std::map<std::uint64_t, std::vector<SegmentName>> streams;
@@ -229,7 +240,7 @@ Result<Recovered> recover(store::SpoolFiles& files, const std::string& folder,
       return name.state == State::open;
     });
     if (!is_open) continue;
-    StreamRecovery recovery(files, folder, now_ms, recovered);
+    StreamRecovery recovery(files, folder, now_ms, leaves_damage, recovered);
     WEIR_TRY(recovery.run(names));
   }
   return recovered;

@@ -20,10 +20,11 @@ struct Recovered {
 /// Brings the streams of processes that are gone to their ends: calls that were under way get a
 /// settlement with the outcome `unknown`, booked by what is known of their attempts (S-11.2, X-2).
 /// Doing it again, also after it was cut short, changes nothing. Streams that somebody still writes
-/// are left alone.
+/// are left alone, and with `leaves_damage` those in which something is damaged or missing.
 ///
 /// Precondition: the ledger's lock is held, so that nobody makes segments meanwhile.
 /// Errors: `store_unavailable`.
-Result<Recovered> recover(store::SpoolFiles& files, const std::string& folder, std::int64_t now_ms);
+Result<Recovered> recover(store::SpoolFiles& files, const std::string& folder, std::int64_t now_ms,
+                          bool leaves_damage = false);
 
 }  // namespace weir::ledger

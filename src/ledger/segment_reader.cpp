@@ -6,8 +6,6 @@
 #include <span>
 #include <utility>
 
-#include "ledger/packing.hpp"
-
 namespace weir::ledger {
 namespace {
 
@@ -27,16 +25,29 @@ bool is_blank(std::string_view bytes) {
 Result<SegmentReader> SegmentReader::open(store::SpoolFiles& files, const std::string& folder,
                                           const SegmentName& name) {
   WEIR_TRY_ASSIGN(file, files.open(folder + "/" + name.text()));
-  SegmentReader reader;
-  if (name.state == SegmentName::State::packed) {
-    WEIR_TRY_ASSIGN(content, unpack(*file));
-    reader.room_ = std::move(content);
-    reader.window_size_ = reader.room_.size();
-  } else {
-    reader.file_ = std::move(file);
+  if (name.state != SegmentName::State::packed) return SegmentReader(std::move(file));
+  WEIR_TRY_ASSIGN(unpacked, unpack(*file));
+  return SegmentReader(std::move(unpacked));
+}
+
+Result<SegmentReader> SegmentReader::open_at(store::SpoolFiles& files, const std::string& folder,
+                                             const SegmentName& name, std::uint64_t offset) {
+  WEIR_TRY_ASSIGN(file, files.open(folder + "/" + name.text()));
+  if (name.state != SegmentName::State::packed) {
+    SegmentReader reader(std::move(file));
+    reader.seek(offset);
+    return reader;
   }
+  WEIR_TRY_ASSIGN(unpacked, unpack_part(*file, offset, record_bytes_max));
+  SegmentReader reader(std::move(unpacked));
+  reader.seek(offset);
   return reader;
 }
+
+SegmentReader::SegmentReader(Unpacked unpacked)
+    : room_(std::move(unpacked.bytes)),
+      window_size_(room_.size()),
+      window_offset_(unpacked.offset) {}
 
 std::string_view SegmentReader::seen() const {
   if (offset_ < window_offset_ || offset_ - window_offset_ > window_size_) return {};

@@ -6,7 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "ledger/packing.hpp"
 #include "ledger/record.hpp"
 #include "ledger/segment.hpp"
 
@@ -24,6 +27,9 @@ class SegmentReader {
   /// `store_unavailable`.
   static Result<SegmentReader> open(store::SpoolFiles& files, const std::string& folder,
                                     const SegmentName& name);
+  /// The same to read the record that begins at `offset`, and nothing before or after it.
+  static Result<SegmentReader> open_at(store::SpoolFiles& files, const std::string& folder,
+                                       const SegmentName& name, std::uint64_t offset);
 
   /// Reads on from there. Precondition: a record begins there, or the first one.
   void seek(std::uint64_t offset) { offset_ = std::max<std::uint64_t>(offset, header_bytes); }
@@ -40,6 +46,8 @@ class SegmentReader {
   [[nodiscard]] std::uint64_t bytes_unreadable() const { return bytes_unreadable_; }
 
  private:
+  explicit SegmentReader(std::unique_ptr<store::ReadableFile> file) : file_(std::move(file)) {}
+  explicit SegmentReader(Unpacked unpacked);
   /// The bytes at `offset_`, at least `size` of them if the segment has as many.
   Result<std::string_view> look(std::size_t size);
   /// What of them is in the window.
@@ -47,7 +55,7 @@ class SegmentReader {
   /// Moves the window to `offset_` and reads it from the file.
   Result<> read_window(std::size_t size);
 
-  std::unique_ptr<store::ReadableFile> file_;  ///< null: all of it is in the window
+  std::unique_ptr<store::ReadableFile> file_;  ///< null: all that is asked for is in the window
   std::string room_;                           ///< the window stands at its beginning
   std::size_t window_size_ = 0;
   std::uint64_t window_offset_ = 0;  ///< of the window in the segment

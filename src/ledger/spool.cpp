@@ -149,7 +149,7 @@ Result<> Spool::look_after_others() {
   WEIR_TRY(files_.make_directory(folder_));
   const auto lock = files_.lock(folder_ + "/lock");
   if (!lock) return lock.error();
-  WEIR_TRY_ASSIGN(recovered, recover(files_, folder_, options_.unix_ms()));
+  WEIR_TRY_ASSIGN(recovered, recover(files_, folder_, options_.unix_ms(), options_.leaves_damage));
   options_.on_recovered(recovered);
   is_recovered_.store(true, std::memory_order_release);
   return {};
@@ -283,13 +283,19 @@ Result<bool> Spool::remove_old() {
   const std::int64_t horizon = options_.unix_ms() - options_.retention_ms;
   // The last one stays, since the next one's number follows from it.
   segments.pop_back();
-  std::size_t removed = 0;
+  std::erase_if(segments, [horizon](const SegmentName& name) {
+    return name.state == SegmentName::State::open || name.closed_ms >= horizon;
+  });
+  if (segments.empty()) return false;
+  const bool has_more = segments.size() > removed_at_once_max;
+  if (has_more) segments.resize(removed_at_once_max);
+  std::int64_t closed_ms = 0;
+  for (const SegmentName& name : segments) closed_ms = std::max(closed_ms, name.closed_ms);
+  WEIR_TRY(options_.on_removal(segments.size(), closed_ms));
   for (const SegmentName& name : segments) {
-    if (name.state == SegmentName::State::open || name.closed_ms >= horizon) continue;
     WEIR_TRY(files_.remove(folder_ + "/" + name.text()));
-    if (++removed == removed_at_once_max) return true;
   }
-  return false;
+  return has_more;
 }
 
 }  // namespace weir::ledger

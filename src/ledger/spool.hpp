@@ -26,11 +26,16 @@ class Spool {
     std::size_t segment_bytes = std::size_t{8} << 20;
     std::chrono::milliseconds sync_interval{50};
     std::int64_t retention_ms = 0;  ///< 0 = for ever
+    bool leaves_damage = false;  ///< streams with damage stay as they are: who starts refuses them
     std::function<std::int64_t()> unix_ms;
     /// Told from the spool's threads what went wrong, once for each kind until it goes well again.
     std::function<void(const Error&)> on_problem = [](const Error&) {};
     /// Told when the streams of earlier processes were looked after.
     std::function<void(const Recovered&)> on_recovered = [](const Recovered&) {};
+    /// Told before segments go whose time is over: how many, and when the youngest was closed. They
+    /// stay for now where that can't be written down.
+    std::function<Result<>(std::size_t segments, std::int64_t closed_ms)> on_removal =
+        [](std::size_t, std::int64_t) { return Result<>(); };
   };
 
   /// `files` outlives the spool.

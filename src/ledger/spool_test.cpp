@@ -9,7 +9,9 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <zstd.h>
 
+#include "base/hash.hpp"
 #include "ledger/packing.hpp"
 #include "ledger/reader.hpp"
 #include "ledger/test_support.hpp"
@@ -266,6 +268,27 @@ TEST_F(SpoolTest, ReaderGoesOnOverManySegmentsPackedOrNot) {
   EXPECT_EQ(reader->damage(), Reader::Damage{});
 }
 
+TEST_F(SpoolTest, EachCallIsReadWhereItStandsPackedOrNot) {
+  start();
+  make(0, 1000);
+  std::vector<Reader::Entry> entries;
+  auto reader = Reader::open(files_, "data");
+  for (auto entry = reader->next(); entry && *entry; entry = reader->next()) {
+    entries.push_back(std::move(**entry));
+  }
+  ASSERT_EQ(entries.size(), 1000U);
+  for (const bool is_packed : {false, true}) {
+    while (is_packed && spool_->tidy_up()) {
+    }
+    for (const Reader::Entry& entry : entries) {
+      const auto call = read_at(files_, "data", entry.place);
+      ASSERT_TRUE(call) << call.error().message;
+      EXPECT_EQ(*call, entry.call);
+    }
+  }
+  EXPECT_FALSE(read_at(files_, "data", {999, header_bytes}));
+}
+
 // A segment made ahead that nothing was written into goes at the end, and its number comes again.
 TEST_F(SpoolTest, ReaderGoesOnWhereTheNextProcessUsesANumberAgain) {
   start();
@@ -392,11 +415,35 @@ TEST_F(SpoolTest, DamageInTheMiddleIsToldAndPassedOver) {
   EXPECT_EQ(found->records_missing, 1U);
 }
 
+// Whoever asks for what is new does not read what is old.
+TEST_F(SpoolTest, ReadingBeginsWhereThatTimeIs) {
+  start();
+  make(0, 1000);
+  spool_->stop();
+  const auto segments = list_segments(files_, folder_of("data"));
+  const SegmentName& last = segments->back();
+  ASSERT_GT(segments->size(), 1U);
+  const auto all = position_of(files_, "data", last.closed_ms);
+  EXPECT_EQ(read(*all).size(), 1000U) << "they were all closed at one time";
+  const auto none = position_of(files_, "data", last.closed_ms + 1);
+  EXPECT_EQ(none->segments_read, last.number + 1);
+  EXPECT_EQ(read(*none).size(), 0U);
+}
+
 TEST_F(SpoolTest, OldSegmentsGoAndTheLastStays) {
   Spool::Options options = SpoolTest::options();
   std::int64_t now = 1'000'000;
   options.unix_ms = [&now] { return now; };
   options.retention_ms = 1'000;
+  std::size_t told = 0;
+  bool is_audit_down = true;
+  options.on_removal = [&](std::size_t segments, std::int64_t closed_ms) -> Result<> {
+    EXPECT_GE(closed_ms, 1'000'000);
+    EXPECT_LE(closed_ms, 1'000'500);
+    if (is_audit_down) return Error(ErrorCode::store_unavailable, "no audit log");
+    told += segments;
+    return {};
+  };
   spool_ = std::make_unique<Spool>(files_, folder_of("data"), std::move(options));
   lane_ = &spool_->add_lane(1);
   static_cast<void>(spool_->tend());
@@ -407,19 +454,75 @@ TEST_F(SpoolTest, OldSegmentsGoAndTheLastStays) {
   }
   EXPECT_EQ(read().size(), 1000U);
   now += 100'000;
+  const std::size_t before = list_segments(files_, folder_of("data"))->size();
   while (spool_->tidy_up()) {
   }
+  EXPECT_EQ(read().size(), 1000U) << "J-4: nothing goes that is not written down";
+  is_audit_down = false;
+  while (spool_->tidy_up()) {
+  }
+  EXPECT_EQ(told, before - list_segments(files_, folder_of("data"))->size());
   EXPECT_LT(read().size(), 1000U);
   EXPECT_FALSE(list_segments(files_, folder_of("data"))->empty());
 }
 
+std::string varied(std::size_t size) {
+  std::string text;
+  for (std::uint64_t i = 0; text.size() < size; ++i) text += std::to_string(mixed(i) % 100'000);
+  return text.substr(0, size);
+}
+
 TEST(LedgerPacking, GivesBackWhatWasPackedAndRefusesWhatWasNot) {
   FaultyFiles files;
-  const std::string content(300'000, 'x');
+  for (const std::size_t size : {0U, 1U, 262'143U, 262'144U, 262'145U, 900'000U}) {
+    const std::string content = varied(size);
+    const std::string packed = pack(content);
+    ASSERT_TRUE(files.write("a/1", packed));
+    EXPECT_EQ(unpack(**files.open("a/1"))->bytes, content);
+    // Also where nothing but the last piece is missing.
+    for (std::size_t cut = 1; cut < packed.size(); cut += packed.size() / 16 + 1) {
+      ASSERT_TRUE(files.write("a/2", packed.substr(0, packed.size() - cut)));
+      EXPECT_FALSE(cut + 8 < packed.size() && unpack(**files.open("a/2"))) << size << " - " << cut;
+    }
+  }
+}
+
+TEST(LedgerPacking, APartIsUnpackedWithoutTheRest) {
+  FaultyFiles files;
+  const std::string content = varied(2'000'000);
   ASSERT_TRUE(files.write("a/1", pack(content)));
-  EXPECT_EQ(*unpack(**files.open("a/1")), content);
-  ASSERT_TRUE(files.write("a/2", pack(content).substr(0, 20)));
+  for (std::size_t at = 0; at < content.size(); at += 99'991) {
+    const auto part = unpack_part(**files.open("a/1"), at, 32'768);
+    ASSERT_TRUE(part);
+    EXPECT_LE(part->bytes.size(), 2U * 262'144);
+    const std::string_view bytes = part->bytes;
+    EXPECT_EQ(bytes.substr(at - part->offset, 32'768), content.substr(at, 32'768)) << at;
+  }
+  EXPECT_EQ(unpack_part(**files.open("a/1"), content.size() + 300'000, 10)->bytes, "");
+}
+
+TEST(LedgerPacking, WhatEarlierVersionsPackedInOnePieceIsRead) {
+  FaultyFiles files;
+  const std::string content = varied(600'000);
+  std::string packed(ZSTD_compressBound(content.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), content.data(), content.size(), 3));
+  ASSERT_TRUE(files.write("a/1", packed));
+  EXPECT_EQ(unpack(**files.open("a/1"))->bytes, content);
+  EXPECT_EQ(unpack_part(**files.open("a/1"), 400'000, 10)->bytes, content);
+  ASSERT_TRUE(files.write("a/2", packed.substr(0, packed.size() / 2)));
   EXPECT_FALSE(unpack(**files.open("a/2")));
+}
+
+// A damaged table of pieces leads to an error, not outside of the file or of memory.
+TEST(LedgerPacking, AnyDamagedByteOfItsHeadIsTolerated) {
+  FaultyFiles files;
+  const std::string packed = pack(varied(600'000));
+  for (std::size_t at = 0; at < 40; ++at) {
+    std::string damaged = packed;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    ASSERT_TRUE(files.write("a/1", damaged));
+    EXPECT_FALSE(unpack(**files.open("a/1"))) << at;
+  }
 }
 
 }  // namespace

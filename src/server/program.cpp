@@ -288,6 +288,7 @@ std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSetting
   options.spool.segment_bytes = static_cast<std::size_t>(settings.segment_size.bytes);
   options.spool.sync_interval = settings.sync_interval;
   options.spool.retention_ms = settings.retention.count();
+  options.spool.leaves_damage = settings.is_strict;
   options.spool.unix_ms = [this] { return wall_.unix_ms(); };
   options.spool.on_problem = [this](const Error& error) {
     log_.error("ledger", "the ledger can't be kept as it should", {{"reason", error.message}});
@@ -299,6 +300,13 @@ std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSetting
               {{"unknown_calls", static_cast<std::int64_t>(found.unknown_calls)},
                {"damaged_segments", static_cast<std::int64_t>(found.damaged_segments)},
                {"records_missing", static_cast<std::int64_t>(found.records_missing)}});
+  };
+  options.spool.on_removal = [this](std::size_t segments, std::int64_t closed_ms) -> Result<> {
+    const std::string what = R"({"segments":)" + std::to_string(segments) + R"(,"closed_ms":)" +
+                             std::to_string(closed_ms) + "}";
+    WEIR_TRY(write_down({{}, "ledger.expire", "ledger"}, what, {}));
+    tell_removed("segments of the ledger", segments);
+    return {};
   };
   return std::make_unique<ledger::Ledger>(store::system_spool_files(), data_directory_,
                                           std::move(options));

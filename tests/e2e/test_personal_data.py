@@ -213,6 +213,29 @@ def test_j4_keys_and_audit_records_that_are_over_go_at_the_next_start(upstream):
         assert run.returncode == 0, run.stderr
 
 
+def numbers_of_segments(weir) -> set[str]:
+    return {path.name.split(".")[0] for path in (weir.folder / "data" / "ledger").glob("0*")}
+
+
+def test_j4_what_goes_of_the_ledger_is_in_the_audit_log(upstream):
+    with gateway(upstream, threads=1) as weir:
+        bob = {"authorization": "Bearer " + OPERATOR_KEY}
+        for _ in range(3):
+            assert weir.chat("one/m", "hello", bob).status == 200
+            weir.stop()  # the next start writes another segment
+            weir.start()
+        weir.stop()
+        old = numbers_of_segments(weir)
+        weir.config["ledger"] = {"retention": "1ms"}
+        weir.start()
+        eventually(lambda: ("ledger.expire", "ledger") in audit_actions(weir))
+        eventually(lambda: len(old & numbers_of_segments(weir)) <= 1)
+        records = weir.admin("GET", "/api/audit", token=True).json["records"]
+        [record] = [one for one in records if one["action"] == "ledger.expire"]
+        assert record["before"]["segments"] >= 2
+        assert '"what":"segments of the ledger"' in weir.log()
+
+
 def test_j4_each_class_has_a_setting_of_its_own():
     with Weir({"providers": {"mock": {}}}) as weir:
         shown = weir.admin("GET", "/api/config", token=True).json["settings"]
