@@ -26,14 +26,23 @@ wire::Usage without_cache(wire::Usage usage) {
 
 }  // namespace
 
+const pipeline::Route* PriceComparison::route_of(const std::string& model) {
+  // Clients can ask for any names.
+  constexpr std::size_t known_max = 1'000;
+  if (const auto known = routes_.find(model); known != routes_.end()) return known->second.get();
+  if (routes_.size() >= known_max) routes_.clear();
+  auto found = snapshot_->route(model);
+  return routes_.emplace(model, found ? *std::move(found) : nullptr).first->second.get();
+}
+
 usage::Alternatives PriceComparison::of(const ledger::CallRecord& call) {
   usage::Alternatives out = Comparison::of(call);
   if (snapshot_ == nullptr || call.has(ledger::flag::cached)) return out;
-  const auto route = snapshot_->route(call.model);
-  if (!route) return out;
+  const pipeline::Route* const route = route_of(call.model);
+  if (route == nullptr) return out;
   wire::Usage usage = call.usage;
   usage.cost_nanousd.reset();  // what one provider asked says nothing of another
-  for (const pipeline::Step& step : (*route)->steps) {
+  for (const pipeline::Step& step : route->steps) {
     for (const auto& target : step.targets) {
       const std::int64_t room = target->context_tokens;
       if (room > 0 && usage.input_total() + usage.output_total() > room) continue;

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "engine/snapshot.hpp"
 #include "usage/rollup.hpp"
@@ -18,7 +21,11 @@ class PriceComparison final : public usage::Comparison {
   usage::Alternatives of(const ledger::CallRecord& call) override;
 
  private:
+  /// What calls of that model were for. Null: nothing, by now.
+  const pipeline::Route* route_of(const std::string& model);
+
   std::shared_ptr<const engine::Snapshot> snapshot_;
+  std::unordered_map<std::string, std::shared_ptr<const pipeline::Route>> routes_;  ///< by model
 };
 
 }  // namespace weir::server

@@ -173,26 +173,34 @@ Result<> UsageWatch::open() {
 Result<bool> UsageWatch::add_some() {
   if (!reader_) WEIR_TRY(open());
   PriceComparison comparison(snapshot());
-  std::vector<usage::Store::Entry> entries;
-  while (entries.size() < calls_at_once_) {
+  std::size_t count = 0;
+  for (; count < calls_at_once_; ++count) {
     WEIR_TRY_ASSIGN(next, reader_->next());
     if (!next) break;
-    const usage::Alternatives alternatives = comparison.of(next->call);
-    entries.push_back({std::move(next->call), next->place, alternatives});
+    if (count == entries_.size()) entries_.emplace_back();
+    usage::Store::Entry& entry = entries_[count];
+    entry.alternatives = comparison.of(next->call);
+    entry.place = next->place;
+    // The reader gets the room of a call that was added before.
+    std::swap(entry.call, next->call);
   }
-  if (entries.empty()) return false;
+  entries_.resize(count);
+  if (entries_.empty()) {
+    entries_.shrink_to_fit();  // there is not so much to do at present
+    return false;
+  }
   ledger::Position behind = reader_->position();
-  const auto added = store_->add(entries, position_, behind);
+  const auto added = store_->add(entries_, position_, behind);
   if (!added) {
     // It may have been too much for the time of one operation.
-    calls_at_once_ = std::max(calls_at_once_min, entries.size() / 2);
+    calls_at_once_ = std::max(calls_at_once_min, count / 2);
     return added.error();
   }
-  const bool is_full = entries.size() == calls_at_once_;
+  const bool is_full = count == calls_at_once_;
   calls_at_once_ = std::min(calls_at_once_max, calls_at_once_ * 2);
   if (*added) {
     position_ = std::move(behind);
-    calls_waiting_ -= std::min<std::uint64_t>(calls_waiting_, entries.size());
+    calls_waiting_ -= std::min<std::uint64_t>(calls_waiting_, count);
   } else {
     reader_.reset();  // another instance, or a new beginning: go on where that is
   }

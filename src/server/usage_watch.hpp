@@ -91,7 +91,8 @@ class UsageWatch {
 
   std::unique_ptr<usage::Store> store_;
   std::optional<ledger::Reader> reader_;
-  std::optional<ledger::Reader> counting_;  ///< goes on where adding stopped
+  std::vector<usage::Store::Entry> entries_;  ///< those added last, for their room
+  std::optional<ledger::Reader> counting_;    ///< goes on where adding stopped
   std::uint64_t calls_waiting_ = 0;
   bool is_full_ = false;
   bool is_position_known_ = false;

@@ -2,10 +2,12 @@
 #include "usage/rollup.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "policy/failure.hpp"
 
 namespace weir::usage {
@@ -15,6 +17,7 @@ constexpr std::int64_t us_per_ms = 1000;
 constexpr std::string_view of_all = "global:";
 
 std::string joined(std::vector<std::string> tags) {
+  if (tags.empty()) return {};
   std::sort(tags.begin(), tags.end());
   tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
   std::string text;
@@ -27,12 +30,13 @@ std::string joined(std::vector<std::string> tags) {
 }
 
 /// The model that answered: its id at the provider, where an attempt at it is written down.
-std::string model_of(const ledger::CallRecord& call) {
+std::string_view model_of(const ledger::CallRecord& call) {
   for (auto attempt = call.attempts.rbegin(); attempt != call.attempts.rend(); ++attempt) {
     if (attempt->target == call.target) return attempt->model;
   }
   const auto slash = call.target.find('/');
-  return slash == std::string::npos ? call.model : call.target.substr(slash + 1);
+  if (slash == std::string::npos) return call.model;
+  return std::string_view(call.target).substr(slash + 1);
 }
 
 void add_tokens(const wire::Usage& usage, Figures& figures) {
@@ -54,7 +58,7 @@ Figures figures_of(const ledger::AttemptRecord& attempt) {
   return figures;
 }
 
-/// Of the call itself; what its attempts tell is left out.
+/// Of the call itself, without its times.
 Figures figures_of(const ledger::CallRecord& call, const Alternatives& alternatives) {
   Figures figures;
   figures.requests = 1;
@@ -67,13 +71,16 @@ Figures figures_of(const ledger::CallRecord& call, const Alternatives& alternati
   figures.cheapest = alternatives.cheapest;
   figures.dearest = alternatives.dearest;
   figures.cache_savings = alternatives.uncached - call.cost_nanousd;
+  return figures;
+}
+
+void add_times(const ledger::CallRecord& call, Figures& figures) {
   if (call.outcome != ledger::Outcome::unknown && call.ended_ms >= call.started_ms) {
     figures.latency.add(health::bucket_of((call.ended_ms - call.started_ms) * us_per_ms), 1);
   }
   if (call.first_content_ms > 0) {
     figures.first_content.add(health::bucket_of(call.first_content_ms * us_per_ms), 1);
   }
-  return figures;
 }
 
 /// What the attempts have told is theirs.
@@ -112,32 +119,49 @@ void Rollup::add_windows(const ledger::CallRecord& call) {
   }
 }
 
+Figures& Rollup::sum_of(std::string_view provider, std::string_view model) {
+  key_.labels[static_cast<std::size_t>(Dimension::provider)] = provider;
+  key_.labels[static_cast<std::size_t>(Dimension::model)] = model;
+  return sums_[key_];
+}
+
 void Rollup::add(const ledger::CallRecord& call, const Alternatives& alternatives) {
   add_windows(call);
-  Key key;
-  key.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
-  const auto set = [&](Dimension dimension, std::string value) {
-    key.labels[static_cast<std::size_t>(dimension)] = std::move(value);
+  const auto set = [this](Dimension dimension, std::string_view value) {
+    key_.labels[static_cast<std::size_t>(dimension)] = value;
   };
+  key_.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
   set(Dimension::key, call.key);
   set(Dimension::user, call.user);
   set(Dimension::team, call.team);
   set(Dimension::tag, joined(call.tags));
   set(Dimension::task, call.task);
   set(Dimension::route, call.route);
-  set(Dimension::outcome, std::string(ledger::name(call.outcome)));
+  set(Dimension::outcome, ledger::name(call.outcome));
   // What the list of attempts does not explain, since it was cut say, stays with the call.
   Figures rest = figures_of(call, alternatives);
+  Figures* sum = nullptr;
   for (const ledger::AttemptRecord& attempt : call.attempts) {
     const Figures figures = figures_of(attempt);
     take_away(figures, rest);
-    set(Dimension::provider, attempt.provider);
-    set(Dimension::model, attempt.model);
-    sums_[key] += figures;
+    sum = &sum_of(attempt.provider, attempt.model);
+    *sum += figures;
   }
-  set(Dimension::provider, call.provider);
-  set(Dimension::model, model_of(call));
-  sums_[key] += rest;
+  // Mostly the last attempt is the one that answered, and its sum is at hand.
+  const std::string_view model = model_of(call);
+  const bool is_at_hand = sum != nullptr && label(key_.labels, Dimension::model) == model &&
+                          label(key_.labels, Dimension::provider) == call.provider;
+  if (!is_at_hand) sum = &sum_of(call.provider, model);
+  *sum += rest;
+  add_times(call, *sum);
+}
+
+std::size_t Rollup::KeyHash::operator()(const Key& key) const noexcept {
+  auto hash = static_cast<std::uint64_t>(key.hour_start_ms);
+  for (const std::string& text : key.labels) {
+    hash = mixed(hash + (text.empty() ? 0 : std::hash<std::string_view>()(text)));
+  }
+  return hash;
 }
 
 }  // namespace weir::usage

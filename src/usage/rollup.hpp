@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "ledger/record.hpp"
 #include "policy/limit_set.hpp"
@@ -47,19 +47,27 @@ class Rollup {
   struct Key {
     std::int64_t hour_start_ms = 0;
     Labels labels;
-    auto operator<=>(const Key&) const = default;
+    bool operator==(const Key&) const = default;
   };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept;
+  };
+  using Sums = std::unordered_map<Key, Figures, KeyHash>;
+  using Windows = std::unordered_map<std::string, policy::WindowUse>;
 
   void add(const ledger::CallRecord& call, const Alternatives& alternatives);
 
-  [[nodiscard]] const std::map<Key, Figures>& sums() const { return sums_; }
-  [[nodiscard]] const std::map<std::string, policy::WindowUse>& windows() const { return windows_; }
+  [[nodiscard]] const Sums& sums() const { return sums_; }
+  [[nodiscard]] const Windows& windows() const { return windows_; }
 
  private:
   void add_windows(const ledger::CallRecord& call);
+  /// Of what `key_` says besides, and goes on to say of these two.
+  Figures& sum_of(std::string_view provider, std::string_view model);
 
-  std::map<Key, Figures> sums_;
-  std::map<std::string, policy::WindowUse> windows_;
+  Sums sums_;
+  Windows windows_;
+  Key key_;  ///< of the call that is added; here, so that its texts keep their room
 };
 
 }  // namespace weir::usage

@@ -2,8 +2,10 @@
 #include "usage/sqlite_store.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "usage/call_places.hpp"
 #include "usage/series.hpp"
 
 namespace weir::usage {
@@ -37,11 +39,22 @@ CREATE TABLE IF NOT EXISTS windows(
   output_tokens INTEGER NOT NULL,
   nanousd INTEGER NOT NULL,
   ended_ms INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
+                                  // The id is that of a span and the row's number in it. `calls` is
+                                  // where earlier versions noted each call by itself.
+                                  R"sql(
+CREATE TABLE places(id INTEGER PRIMARY KEY, calls BLOB NOT NULL);
 )sql"};
 
 // The names of series stay: others who have the file open remember them.
 constexpr const char* clearing =
-    "DELETE FROM sums; DELETE FROM calls; DELETE FROM windows; DELETE FROM position;";
+    "DELETE FROM sums; DELETE FROM calls; DELETE FROM places; DELETE FROM windows; "
+    "DELETE FROM position;";
+
+constexpr int row_bits = 20;
+constexpr std::int64_t rows_max = std::int64_t{1} << row_bits;
+constexpr std::int64_t first_row_of(std::int64_t span) { return span * rows_max; }
+constexpr std::int64_t last_row_of(std::int64_t span) { return first_row_of(span) + rows_max - 1; }
 
 }  // namespace
 
@@ -58,9 +71,10 @@ Result<> SqliteStore::prepare() {
       {set_position_,
        "INSERT INTO position(id, text) VALUES(1, ?) ON CONFLICT DO UPDATE SET text = "
        "excluded.text"},
-      {add_call_,
-       "INSERT INTO calls(request_id, ended_ms, segment, offset) VALUES(?, ?, ?, ?) "
-       "ON CONFLICT DO NOTHING"},
+      {list_places_, "SELECT id, calls FROM places WHERE id BETWEEN ? AND ? ORDER BY id"},
+      {add_places_, "INSERT INTO places(id, calls) VALUES(?, ?)"},
+      {forget_places_,
+       "DELETE FROM places WHERE id IN (SELECT id FROM places WHERE id < ? ORDER BY id LIMIT ?)"},
       {find_call_, "SELECT segment, offset FROM calls WHERE request_id = ?"},
       {add_series_,
        "INSERT INTO series(labels) VALUES(?) ON CONFLICT DO UPDATE SET labels = excluded.labels "
@@ -118,14 +132,9 @@ Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::P
   WEIR_TRY_ASSIGN(current, position());
   if (current != from) return false;
   WEIR_TRY(load_series());
+  WEIR_TRY_ASSIGN(fresh, add_places(entries));
   Rollup rollup;
-  for (const Entry& entry : entries) {
-    add_call_.bind(1, std::string_view(entry.call.request_id)).bind(2, entry.call.ended_ms);
-    add_call_.bind(3, static_cast<std::int64_t>(entry.place.segment));
-    add_call_.bind(4, static_cast<std::int64_t>(entry.place.offset));
-    WEIR_TRY(add_call_.run());
-    if (database_.changes() > 0) rollup.add(entry.call, entry.alternatives);
-  }
+  for (const FreshCall& call : fresh) rollup.add(call.entry->call, call.entry->alternatives);
   std::map<std::pair<std::int64_t, std::int64_t>, Figures> of_days;  // by start and series
   for (const auto& [key, figures] : rollup.sums()) {
     WEIR_TRY_ASSIGN(series, series_of(key.labels));
@@ -140,6 +149,76 @@ Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::P
   WEIR_TRY(set_position_.bind(1, std::string_view(text)).run());
   WEIR_TRY(transaction.commit());
   return true;
+}
+
+/// Notes where they stand, and gives those of them that are new.
+Result<std::vector<SqliteStore::FreshCall>> SqliteStore::add_places(
+    const std::vector<Entry>& entries) {
+  std::vector<FreshCall> calls;
+  calls.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    const std::string_view id = entry.call.request_id;
+    calls.push_back({span_of(id), digest_of(id), &entry});
+  }
+  // Of one that came twice the first stays.
+  std::sort(calls.begin(), calls.end(), [](const FreshCall& a, const FreshCall& b) {
+    return std::tuple(a.span, a.digest, a.entry) < std::tuple(b.span, b.digest, b.entry);
+  });
+  const auto repeats = [](const FreshCall& a, const FreshCall& b) {
+    return a.span == b.span && a.digest == b.digest;
+  };
+  calls.erase(std::unique(calls.begin(), calls.end(), repeats), calls.end());
+  auto kept = calls.begin();
+  for (auto first = calls.begin(); first != calls.end();) {
+    const auto last = std::find_if(first, calls.end(), [span = first->span](const FreshCall& call) {
+      return call.span != span;
+    });
+    WEIR_TRY_ASSIGN(count, add_to_span({first, last}));
+    kept = std::move(first, first + static_cast<std::ptrdiff_t>(count), kept);
+    first = last;
+  }
+  calls.erase(kept, calls.end());
+  return calls;
+}
+
+/// Leaves those in front that were not there yet, and answers how many they are.
+Result<std::size_t> SqliteStore::add_to_span(std::span<FreshCall> calls) {
+  std::vector<bool> is_known(calls.size());
+  WEIR_TRY_ASSIGN(row, mark_known(calls, is_known));
+  std::vector<CallPlace> places;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (is_known[i]) continue;
+    calls[places.size()] = calls[i];
+    places.push_back({calls[i].digest, calls[i].entry->place});
+  }
+  if (places.empty()) return std::size_t{0};
+  const std::string bytes = encode_places(places);
+  WEIR_TRY(add_places_.bind(1, row).bind_blob(2, bytes).run());
+  return places.size();
+}
+
+/// Marks those that a row of their span has already. The id that the next row gets.
+Result<std::int64_t> SqliteStore::mark_known(std::span<const FreshCall> calls,
+                                             std::vector<bool>& is_known) {
+  const std::int64_t span = calls.front().span;
+  std::int64_t next_row = first_row_of(span);
+  bool is_sound = true;
+  list_places_.bind(1, next_row).bind(2, last_row_of(span));
+  while (is_sound) {
+    WEIR_TRY_ASSIGN(has_row, list_places_.step());
+    if (!has_row) break;
+    next_row = list_places_.integer(0) + 1;
+    const auto row = PlacesRow::read(list_places_.text(1));
+    is_sound = row.has_value();
+    for (std::size_t i = 0, j = 0; is_sound && i < calls.size() && j < row->size();) {
+      const std::uint64_t known = row->digest(j);
+      if (known == calls[i].digest) is_known[i] = true;
+      ++(known < calls[i].digest ? j : i);
+    }
+  }
+  list_places_.reset();
+  if (!is_sound) return damaged_sums();
+  return next_row;
 }
 
 Result<> SqliteStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
@@ -187,10 +266,15 @@ Result<> SqliteStore::clear() {
 Result<bool> SqliteStore::forget(std::int64_t before_ms) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   bool may_be_more = false;
-  for (store::SqliteStatement* statement : {&forget_sums_, &forget_calls_, &forget_windows_}) {
-    WEIR_TRY(statement->bind(1, before_ms).bind(2, forgotten_at_once).run());
+  const auto forget_from = [&](store::SqliteStatement& statement, std::int64_t before) -> Result<> {
+    WEIR_TRY(statement.bind(1, before).bind(2, forgotten_at_once).run());
     may_be_more = may_be_more || database_.changes() == forgotten_at_once;
-  }
+    return {};
+  };
+  WEIR_TRY(forget_from(forget_sums_, before_ms));
+  WEIR_TRY(forget_from(forget_calls_, before_ms));
+  WEIR_TRY(forget_from(forget_places_, first_row_of(span_at(before_ms))));
+  WEIR_TRY(forget_from(forget_windows_, before_ms));
   WEIR_TRY(transaction.commit());
   return may_be_more;
 }
@@ -198,6 +282,22 @@ Result<bool> SqliteStore::forget(std::int64_t before_ms) {
 // ---- reading --------------------------------------------------------------------------------
 
 Result<std::optional<ledger::Place>> SqliteStore::find(std::string_view request_id) {
+  const std::int64_t span = span_of(request_id);
+  const std::uint64_t digest = digest_of(request_id);
+  list_places_.bind(1, first_row_of(span)).bind(2, last_row_of(span));
+  for (;;) {
+    WEIR_TRY_ASSIGN(has_row, list_places_.step());
+    if (!has_row) return find_call(request_id);
+    const auto row = PlacesRow::read(list_places_.text(1));
+    const auto place = row ? row->find(digest) : std::nullopt;
+    if (!place) continue;
+    list_places_.reset();
+    return place;
+  }
+}
+
+/// Where an earlier version noted it.
+Result<std::optional<ledger::Place>> SqliteStore::find_call(std::string_view request_id) {
   WEIR_TRY_ASSIGN(has_row, find_call_.bind(1, request_id).step());
   std::optional<ledger::Place> place;
   if (has_row) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,17 @@ class SqliteStore final : public Store {
 
  private:
   explicit SqliteStore(store::SqliteDatabase database) : database_(std::move(database)) {}
+  struct FreshCall {
+    std::int64_t span = 0;
+    std::uint64_t digest = 0;
+    const Entry* entry = nullptr;
+  };
+
   Result<> prepare();
+  Result<std::vector<FreshCall>> add_places(const std::vector<Entry>& entries);
+  Result<std::size_t> add_to_span(std::span<FreshCall> calls);
+  Result<std::int64_t> mark_known(std::span<const FreshCall> calls, std::vector<bool>& is_known);
+  Result<std::optional<ledger::Place>> find_call(std::string_view request_id);
   Result<> add_windows(const Rollup& rollup, const std::vector<Entry>& entries);
   Result<std::int64_t> series_of(const Labels& labels);
   Result<> load_series();
@@ -43,7 +54,8 @@ class SqliteStore final : public Store {
   store::SqliteDatabase database_;
   store::SqliteStatement get_position_;
   store::SqliteStatement set_position_;
-  store::SqliteStatement add_call_;
+  store::SqliteStatement list_places_;
+  store::SqliteStatement add_places_;
   store::SqliteStatement find_call_;
   store::SqliteStatement add_series_;
   store::SqliteStatement list_series_;
@@ -55,6 +67,7 @@ class SqliteStore final : public Store {
   store::SqliteStatement forget_sums_;
   store::SqliteStatement forget_windows_;
   store::SqliteStatement forget_calls_;
+  store::SqliteStatement forget_places_;
   std::map<Labels, std::int64_t> ids_;
   std::map<std::int64_t, Labels> series_;
 };

@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/hash.hpp"
+#include "base/request_id.hpp"
 #include "ledger/test_support.hpp"
 #include "usage/report.hpp"
 #include "usage/store.hpp"
@@ -30,10 +33,16 @@ using MakePlace = std::unique_ptr<StorePlace> (*)();
 
 inline constexpr std::int64_t noon = 1'795'608'000'000;  // 2026-11-25, 12:00 UTC
 
+/// An id as the gateway makes them, of that time.
+inline std::string id_of(std::string_view name, std::int64_t unix_ms) {
+  SeededRandom random(hash_of(name));
+  return make_request_id(unix_ms, random);
+}
+
 /// A call of one attempt that cost `nanousd`.
-inline ledger::CallRecord call(const std::string& id, std::int64_t ended_ms, std::int64_t nanousd) {
+inline ledger::CallRecord call(std::string_view name, std::int64_t ended_ms, std::int64_t nanousd) {
   ledger::CallRecord record = ledger::full_call();
-  record.request_id = id;
+  record.request_id = id_of(name, ended_ms - 100);
   record.started_ms = ended_ms - 100;
   record.ended_ms = ended_ms;
   record.cost_nanousd = nanousd;
@@ -213,11 +222,35 @@ TEST_P(StoreContract, AddsUpWhatWasTakenOfEachWindow) {
 }
 
 TEST_P(StoreContract, FindsACallByItsId) {
-  ASSERT_TRUE(store->add({entry(call("a", noon, 3), 7)}, {}, position(8)));
-  const auto place = store->find("a");
+  const ledger::CallRecord a = call("a", noon, 3);
+  const ledger::CallRecord b = call("b", noon, 3);
+  ASSERT_TRUE(store->add({entry(a, 7)}, {}, position(8)));
+  const auto place = store->find(a.request_id);
   ASSERT_TRUE(place && *place);
   EXPECT_EQ((*place)->segment, 7U);
-  EXPECT_FALSE(*store->find("b"));
+  EXPECT_FALSE(*store->find(b.request_id));
+}
+
+// However many came at one time, and in however many pieces.
+TEST_P(StoreContract, FindsEachOfMany) {
+  constexpr int at_once = 300;
+  for (int piece = 0; piece < 5; ++piece) {
+    std::vector<Store::Entry> entries;
+    for (int i = 0; i < at_once; ++i) {
+      const int number = piece * at_once + i;
+      entries.push_back(entry(call(std::to_string(number), noon + i * 100, 1),
+                              static_cast<std::uint64_t>(number + 1)));
+    }
+    const auto added = store->add(entries, *store->position(), position(piece + 1));
+    ASSERT_TRUE(added && *added);
+  }
+  for (int number = 0; number < 5 * at_once; ++number) {
+    const std::int64_t ended_ms = noon + number % at_once * 100;
+    const auto place = store->find(call(std::to_string(number), ended_ms, 1).request_id);
+    ASSERT_TRUE(place && *place) << number;
+    EXPECT_EQ((*place)->segment, static_cast<std::uint64_t>(number + 1));
+  }
+  EXPECT_EQ(report(Period::all, {}).total.requests, 5 * at_once);
 }
 
 TEST_P(StoreContract, CanBeMadeAnew) {
@@ -230,14 +263,16 @@ TEST_P(StoreContract, CanBeMadeAnew) {
 }
 
 TEST_P(StoreContract, ForgetsHoursAndKeepsDays) {
-  add({call("a", noon, 3), call("b", noon + 10 * day_ms, 5)});
+  const ledger::CallRecord a = call("a", noon, 3);
+  const ledger::CallRecord b = call("b", noon + 10 * day_ms, 5);
+  add({a, b});
   const auto more = store->forget(noon + day_ms);
   ASSERT_TRUE(more);
   EXPECT_FALSE(*more);
   EXPECT_EQ(report(Period::hour, {}).total.cost, 5);
   EXPECT_EQ(report(Period::day, {}).total.cost, 8);
-  EXPECT_FALSE(*store->find("a"));
-  EXPECT_TRUE(*store->find("b"));
+  EXPECT_FALSE(*store->find(a.request_id));
+  EXPECT_TRUE(*store->find(b.request_id));
 }
 
 // S-11.4: what comes again after the answer was lost changes nothing, also together with more.

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "store/sqlite.hpp"
+#include "usage/call_places.hpp"
 #include "usage/report.hpp"
 #include "usage/runway.hpp"
 #include "usage/sqlite_store.hpp"
@@ -28,6 +30,60 @@ struct SqlitePlace final : StorePlace {
 };
 
 std::unique_ptr<StorePlace> make_place() { return std::make_unique<SqlitePlace>(); }
+
+// Earlier versions noted each call in a row of its own.
+TEST(SqliteStore, FindsWhatEarlierVersionsNoted) {
+  constexpr const char* earlier[] = {
+      R"sql(
+CREATE TABLE position(id INTEGER PRIMARY KEY, text TEXT);
+CREATE TABLE series(id INTEGER PRIMARY KEY, labels BLOB UNIQUE);
+CREATE TABLE sums(slot INTEGER, start_ms INTEGER, series INTEGER, figures BLOB,
+  PRIMARY KEY(slot, start_ms, series)) WITHOUT ROWID;
+CREATE TABLE calls(request_id TEXT PRIMARY KEY, ended_ms INTEGER, segment INTEGER,
+  offset INTEGER) WITHOUT ROWID;
+)sql",
+      R"sql(
+CREATE TABLE windows(id TEXT PRIMARY KEY, requests INTEGER, input_tokens INTEGER,
+  output_tokens INTEGER, nanousd INTEGER, ended_ms INTEGER) WITHOUT ROWID;
+INSERT INTO calls VALUES('req_a', 1, 7, 64);
+)sql"};
+  SqlitePlace place;
+  ASSERT_TRUE(store::SqliteDatabase::open(place.folder + "/usage.db", earlier));
+  auto opened = place.open();
+  ASSERT_TRUE(opened) << opened.error().message;
+  const auto found = (*opened)->find("req_a");
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ(**found, (ledger::Place{7, 64}));
+  ASSERT_TRUE((*opened)->forget(noon));
+  EXPECT_FALSE(*(*opened)->find("req_a"));
+}
+
+TEST(CallPlaces, ARowGivesBackEachOfItsCallsAndNoOther) {
+  std::vector<CallPlace> calls;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    calls.push_back({i * 0x00fffffffffffff1ULL, {i * i, i << 40U}});
+  }
+  calls.resize(256);  // from there on the digests go round
+  const std::string bytes = encode_places(calls);
+  const auto row = PlacesRow::read(bytes);
+  ASSERT_TRUE(row);
+  ASSERT_EQ(row->size(), calls.size());
+  for (const CallPlace& call : calls) {
+    EXPECT_EQ(row->find(call.digest), call.place);
+    EXPECT_FALSE(row->find(call.digest + 1));
+  }
+  EXPECT_FALSE(PlacesRow::read(""));
+  EXPECT_FALSE(PlacesRow::read(bytes.substr(0, 100)));
+  EXPECT_FALSE(PlacesRow::read(std::string_view(bytes).substr(0, bytes.size() - 1))
+                   ->find(calls.back().digest));
+}
+
+// Whoever asks for an id looks at one span only.
+TEST(CallPlaces, AnIdsSpanIsThatOfItsTime) {
+  EXPECT_EQ(span_of(id_of("a", noon)), span_at(noon));
+  EXPECT_EQ(span_at(noon + 16'384), span_at(noon) + 1);
+  EXPECT_EQ(span_of("made elsewhere"), 0);
+}
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, testing::Values(&make_place));
 

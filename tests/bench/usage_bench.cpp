@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How long the sums of many calls take to make and to ask, and how long one of them takes to find:
-// usage_bench FOLDER [CALLS]. The ledger is made in the empty folder. The calls are spread over a
-// month, 5 providers, 20 models, 40 keys and 8 teams.
+// usage_bench FOLDER [CALLS [HOURS]]. The ledger is made in the empty folder. The calls are spread
+// over so many hours, by default a month of 30 days, and over 5 providers, 20 models, 40 keys and 8
+// teams.
 //
-// usage_bench --spool FOLDER [CALLS] makes the ledger only, and ends as a process does that is
-// killed, for whoever wants to know what the next one makes of it.
+// usage_bench --spool FOLDER [CALLS [HOURS]] makes the ledger only, and ends as a process does that
+// is killed, for whoever wants to know what the next one makes of it.
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/hash.hpp"
@@ -32,19 +34,24 @@ using std::chrono::steady_clock;
 constexpr std::int64_t month_start_ms = 1'793'491'200'000;  // 2026-11-01
 constexpr std::size_t calls_at_once = 5'000;
 
-std::int64_t ended_ms_of(std::int64_t number, std::int64_t calls) {
-  return month_start_ms + number * (30 * usage::day_ms / calls);
+struct Load {
+  std::int64_t calls = 1'000'000;
+  std::int64_t hours = 720;
+};
+
+std::int64_t ended_ms_of(std::int64_t number, const Load& load) {
+  return month_start_ms + number * load.hours * usage::hour_ms / load.calls;
 }
 
-std::string id_of(std::int64_t number, std::int64_t calls) {
+std::string id_of(std::int64_t number, const Load& load) {
   SeededRandom random(mixed(static_cast<std::uint64_t>(number)));
-  return make_request_id(ended_ms_of(number, calls), random);
+  return make_request_id(ended_ms_of(number, load), random);
 }
 
-ledger::CallRecord call(std::int64_t number, std::int64_t calls) {
+ledger::CallRecord call(std::int64_t number, const Load& load) {
   const std::uint64_t random = mixed(static_cast<std::uint64_t>(number) + 77);
   ledger::CallRecord call;
-  call.request_id = id_of(number, calls);
+  call.request_id = id_of(number, load);
   call.key = "key" + std::to_string(random % 40);
   call.user = "user" + std::to_string(random % 40);
   call.team = "team" + std::to_string(random % 8);
@@ -52,7 +59,7 @@ ledger::CallRecord call(std::int64_t number, std::int64_t calls) {
   call.provider = "provider" + std::to_string(model % 5);
   call.model = call.route = "model" + std::to_string(model);
   call.target = call.provider + "/" + call.model;
-  call.ended_ms = ended_ms_of(number, calls);
+  call.ended_ms = ended_ms_of(number, load);
   call.started_ms = call.ended_ms - 200 - static_cast<std::int64_t>((random >> 16U) % 4000);
   call.outcome = ledger::Outcome::completed;
   ledger::AttemptRecord attempt;
@@ -84,7 +91,7 @@ Value checked(Result<Value> result) {
 
 /// Writes the calls into a ledger, and ends it unless it is to look as after a crash. The sum of
 /// what they cost.
-std::int64_t write_ledger(const std::string& folder, std::int64_t calls, bool is_to_crash) {
+std::int64_t write_ledger(const std::string& folder, const Load& load, bool is_to_crash) {
   ledger::Spool::Options options;
   options.unix_ms = [] { return month_start_ms; };
   ledger::Spool spool(store::system_spool_files(), ledger::folder_of(folder), std::move(options));
@@ -92,8 +99,8 @@ std::int64_t write_ledger(const std::string& folder, std::int64_t calls, bool is
   spool.start();
   std::int64_t cost = 0;
   std::vector<ledger::AttemptView> attempts;
-  for (std::int64_t number = 0; number < calls; ++number) {
-    const ledger::CallRecord record = call(number, calls);
+  for (std::int64_t number = 0; number < load.calls; ++number) {
+    const ledger::CallRecord record = call(number, load);
     const ledger::CallView view = ledger::view_of(record, attempts);
     const auto write = [&](std::span<char> room, std::uint64_t sequence) {
       return ledger::write_call(room, ledger::Kind::settlement, sequence, view);
@@ -114,12 +121,16 @@ void add_up(const std::string& folder, usage::Store& store) {
   ledger::Position position;
   std::vector<usage::Store::Entry> entries;
   for (bool is_over = false; !is_over;) {
-    entries.clear();
-    while (entries.size() < calls_at_once && !is_over) {
-      auto entry = checked(reader.next());
-      is_over = entry == nullptr;
-      if (!is_over) entries.push_back({std::move(entry->call), entry->place, {}});
+    std::size_t count = 0;
+    for (; count < calls_at_once; ++count) {
+      auto* const next = checked(reader.next());
+      is_over = next == nullptr;
+      if (is_over) break;
+      if (count == entries.size()) entries.emplace_back();
+      std::swap(entries[count].call, next->call);  // as the gateway does it
+      entries[count].place = next->place;
     }
+    entries.resize(count);
     ledger::Position behind = reader.position();
     checked(store.add(entries, position, behind));
     position = std::move(behind);
@@ -127,11 +138,11 @@ void add_up(const std::string& folder, usage::Store& store) {
 }
 
 /// As `weir log --id` does it: the slowest of some.
-double find_one(const std::string& folder, std::int64_t calls) {
+double find_one(const std::string& folder, const Load& load) {
   constexpr std::int64_t tries = 20;
   double slowest = 0;
   for (std::int64_t i = 0; i < tries; ++i) {
-    const std::string id = id_of(calls / tries * i, calls);
+    const std::string id = id_of(load.calls / tries * i, load);
     const auto start = steady_clock::now();
     auto store = checked(usage::SqliteStore::open(folder + "/usage.db"));
     const auto place = checked(store->find(id));
@@ -151,13 +162,15 @@ int main(int argc, char** argv) {
   const bool is_to_crash = !arguments.empty() && std::string_view(arguments[0]) == "--spool";
   if (is_to_crash) arguments = arguments.subspan(1);
   if (arguments.empty()) {
-    std::fputs("usage_bench [--spool] FOLDER [CALLS]\n", stderr);
+    std::fputs("usage_bench [--spool] FOLDER [CALLS [HOURS]]\n", stderr);
     return 64;
   }
   const std::string folder = arguments[0];
-  const std::int64_t calls = arguments.size() > 1 ? std::atoll(arguments[1]) : 1'000'000;
+  Load load;
+  if (arguments.size() > 1) load.calls = std::atoll(arguments[1]);
+  if (arguments.size() > 2) load.hours = std::atoll(arguments[2]);
   auto start = steady_clock::now();
-  const std::int64_t cost = write_ledger(folder, calls, is_to_crash);
+  const std::int64_t cost = write_ledger(folder, load, is_to_crash);
   const double writing = ms_since(start);
   auto store = checked(usage::SqliteStore::open(folder + "/usage.db"));
   start = steady_clock::now();
@@ -177,12 +190,12 @@ int main(int argc, char** argv) {
     std::fputs("the sum is wrong\n", stderr);
     return 1;
   }
-  const double finding = find_one(folder, calls);
-  const double each = 1000 / static_cast<double>(calls);
+  const double finding = find_one(folder, load);
+  const double each = 1000 / static_cast<double>(load.calls);
   std::printf(
       "%lld calls: written in %.1f s (%.1f us each), added up in %.1f s (%.1f us each); usage by "
       "day and model %.1f ms (%zu rows); one call at most %.2f ms\n",
-      static_cast<long long>(calls), writing / 1000, writing * each, adding / 1000, adding * each,
-      asking, report.rows.size(), finding);
+      static_cast<long long>(load.calls), writing / 1000, writing * each, adding / 1000,
+      adding * each, asking, report.rows.size(), finding);
   return 0;
 }

@@ -68,9 +68,15 @@ def test_one_call_is_found_by_its_id_with_the_index_and_without():
 
         assert_found()
         with contextlib.closing(sqlite3.connect(index)) as database, database:
-            assert {row[0] for row in database.execute("SELECT request_id FROM calls")} == set(ids)
-            database.execute("DELETE FROM calls WHERE request_id = ?", (ids[1],))
-            database.execute("UPDATE calls SET offset = 8 WHERE request_id = ?", (ids[2],))
+            rows = database.execute("SELECT id, calls FROM places").fetchall()
+            assert sum(calls[0] for _, calls in rows) == len(ids), "each begins with their number"
+            for row, calls in rows:  # and ends with where the last of them stands
+                database.execute(
+                    "UPDATE places SET calls = ? WHERE id = ?", (calls[:-1] + b"\x01", row)
+                )
+        assert_found()
+        with contextlib.closing(sqlite3.connect(index)) as database, database:
+            database.execute("DELETE FROM places")
         assert_found()
         for file in index.parent.glob("usage.db*"):
             file.unlink()
@@ -115,6 +121,36 @@ def test_x2_no_kill_loses_or_doubles_a_call(durability, kills):
         assert [id for id in answered if rows[id] == 0] == []
         assert [id for id, count in rows.items() if count > 1] == []
         verify(weir)
+
+
+# what is damaged before the end is passed over and told, or refused where the operator asks so.
+def test_x4_damage_is_told_at_the_start_and_refused_where_it_is_to_be():
+    with Weir({**CONFIG, "threads": 1}) as weir:
+        ids = [weir.chat("mock", "hello").headers["x-weir-request-id"] for _ in range(5)]
+        weir.signal(signal.SIGKILL)
+        weir.process.wait()
+        [segment] = [
+            path for path in (weir.folder / "data" / "ledger").glob("*.open")
+            if ids[0].encode() in path.read_bytes()
+        ]  # fmt: skip
+        content = bytearray(segment.read_bytes())
+        content[content.rindex(ids[2].encode()) + 8] ^= 1  # within the third call's settlement
+        segment.write_bytes(content)
+
+        config = weir.config
+        weir.config = {**config, "ledger": {**CONFIG["ledger"], "strict": True}}
+        for _ in range(2):  # a supervisor tries again, and is told the same
+            with pytest.raises(AssertionError, match="status 74"):
+                weir.start()
+        assert "the ledger is damaged" in weir.log()
+        weir.config = config
+        weir.start()
+        assert weir.chat("mock", "hello").status == 200
+        outcomes = {row["request_id"]: row["outcome"] for row in log_of(weir)}
+        assert [outcomes[one] for one in ids] == ["completed"] * 2 + ["unknown"] + ["completed"] * 2
+        run = run_weir("ledger", "verify", "--data-dir", str(weir.folder / "data"),
+                       folder=weir.folder)
+        assert run.returncode == 1 and "records missing" in run.stdout
 
 
 # of a stream that a kill cut off, what had come by the last checkpoint is booked, as an estimate.

@@ -50,8 +50,8 @@ TEST_F(PostgresUsage, SeveralLedgersAddUpAndEachKeepsItsPlace) {
   EXPECT_EQ(store->used({"global:total"})->at("global:total").nanousd, 8);
   EXPECT_EQ(store->position()->segments_read, 1U);
   EXPECT_EQ(other->position()->segments_read, 2U);
-  EXPECT_TRUE(*store->find("a"));
-  EXPECT_FALSE(*store->find("b")) << "it stands in another's files";
+  EXPECT_TRUE(*store->find(mine.request_id));
+  EXPECT_FALSE(*store->find(theirs.request_id)) << "it stands in another's files";
 }
 
 TEST_F(PostgresUsage, OneLedgerIsMadeAnewAndTheOthersStay) {
