@@ -182,7 +182,8 @@ Result<bool> show_forgotten(const std::string& data_directory, const Filter& fil
   constexpr std::int64_t hour_ms = 3'600'000;
   const auto began = time_of_request_id(filter.options.id);
   if (!began) return show_first(data_directory, filter, {});
-  WEIR_TRY_ASSIGN(from, position_of(store::system_spool_files(), data_directory, *began - hour_ms));
+  WEIR_TRY_ASSIGN(
+      from, ledger::position_of(store::system_spool_files(), data_directory, *began - hour_ms));
   return show_first(data_directory, filter, std::move(from), *began + 24 * hour_ms);
 }
 
@@ -205,8 +206,8 @@ Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
 Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
   if (!options.id.empty() && !options.follows) return log_one(place, filter);
-  WEIR_TRY_ASSIGN(from,
-                  position_of(store::system_spool_files(), place.data_directory, filter.since_ms));
+  WEIR_TRY_ASSIGN(from, ledger::position_of(store::system_spool_files(), place.data_directory,
+                                            filter.since_ms));
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place.data_directory, std::move(from)));
   // One call is shown with its attempts.
   const bool is_json = options.is_json || !options.id.empty();

@@ -44,7 +44,7 @@ TEST(Counter, CountsLongerTextsExactlyToo) {
   }
 }
 
-// What is promised of estimates, on the texts that the weights were not fitted to.
+// S-11.6: what is promised of estimates, on the texts that the weights were not fitted to.
 TEST(Counter, EstimatesAreWithinTheirPromise) {
   const auto all = read_recorded_texts(recorded("estimates.tsv"));
   ASSERT_EQ(all.tokenizers.size(), tokenizer_count);
@@ -149,7 +149,7 @@ TEST(StreamCounter, KeepsNoMoreThanItSays) {
   EXPECT_LE(stream.total(), whole + 40);
 }
 
-// An aborted stream that delivered anything must not be booked as free.
+// S-11.6: an aborted stream that delivered anything must not be booked as free.
 TEST(StreamCounter, DeliveredTextIsNeverFree) {
   for (const Counter* counter : {&o200k(), &counter_for("", "gemini-2.5-pro")}) {
     StreamCounter stream(*counter);
