@@ -79,9 +79,11 @@ class StreamRecovery {
     ++recovered_.streams;
     WEIR_TRY(drop_unused());
     if (files_in_use_.empty()) return {};
+    // Several may not be closed yet, and of each the end is to be found.
+    const std::uint64_t first = std::min(oldest_open_, files_in_use_.begin()->first);
     for (const SegmentName& name : segments) {
       const bool is_dropped = name.state == State::open && !files_in_use_.contains(name.number);
-      if (name.number < oldest_open_ || is_dropped) continue;
+      if (name.number < first || is_dropped) continue;
       WEIR_TRY(read(name));
     }
     // The next start is to find it, too.

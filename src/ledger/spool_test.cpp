@@ -303,6 +303,21 @@ TEST_F(SpoolTest, ReaderGoesOnWhereTheNextProcessUsesANumberAgain) {
   ASSERT_NE(*reader->next(), nullptr);
 }
 
+// a kill may come before a full segment was closed, also when no call is under way.
+TEST_F(SpoolTest, X2SegmentsThatWereNotClosedYetAreKeptWhole) {
+  start();
+  make(0, 1);  // and the next segments are there
+  int number = 1;
+  for (; spool_->figures().segments < 2; ++number) {
+    ASSERT_TRUE(open(number));
+    close(number);
+  }
+  crash();
+  start();
+  EXPECT_EQ(read().size(), static_cast<std::size_t>(number));
+  EXPECT_TRUE(verify(files_, "data")->is_sound());
+}
+
 // of a process that was killed nothing is lost, and what was under way becomes `unknown`,
 // once.
 TEST_F(SpoolTest, X2CallsUnderWayAtACrashBecomeUnknownOnce) {
