@@ -14,5 +14,6 @@ source scripts/lib/build.sh
 build release weir usage_bench
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-build/release/bench/usage_bench --spool "$folder/data" "${1:-100000}"
-exec python3 tests/bench/start.py build/release/weir "$folder"
+calls=${1:-100000}
+build/release/bench/usage_bench --spool "$folder/data" "$calls"
+python3 tests/bench/start.py build/release/weir "$folder" "$calls"

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,12 @@ CallRecord unknown_call(OpenCall open, std::int64_t now_ms) {
   }
   call.ended_ms = std::min(std::max(last_ms, call.started_ms), now_ms);
   return call;
+}
+
+/// Something stands where the header does. Precondition: it can't be read.
+bool is_written(std::span<const char> segment) {
+  const auto room = segment.first(std::min(segment.size(), header_bytes));
+  return std::any_of(room.begin(), room.end(), [](char byte) { return byte != 0; });
 }
 
 /// One stream, from the oldest segment that may hold what is still open.
@@ -120,8 +127,9 @@ class StreamRecovery {
     for (auto next = files_in_use_.begin(); next != files_in_use_.end();) {
       const auto bytes = next->second.file->bytes();
       const auto header = read_header({bytes.data(), bytes.size()});
-      if (header) {
-        oldest_open_ = header->oldest_open;
+      if (header) oldest_open_ = header->oldest_open;
+      if (header || is_written(bytes)) {
+        if (!header) ++recovered_.damaged_segments;  // what stands behind it may be whole
         ++next;
         continue;
       }

@@ -445,6 +445,18 @@ TEST_F(SpoolTest, ReadingBeginsWhereThatTimeIs) {
   EXPECT_EQ(read(*none).size(), 0U);
 }
 
+// also damage at the very beginning costs nothing of what stands behind it.
+TEST_F(SpoolTest, X4ASegmentWithADamagedHeaderIsKept) {
+  start();
+  make(0, 5);
+  crash();
+  for (auto& [path, content] : files_.all()) {
+    if (path.ends_with(".open") && content->now[0] != 0) content->now[20] ^= 0x10;
+  }
+  start();
+  EXPECT_EQ(read().size(), 5U);
+}
+
 TEST_F(SpoolTest, OldSegmentsGoAndTheLastStays) {
   Spool::Options options = SpoolTest::options();
   std::int64_t now = 1'000'000;
