@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/assert.hpp"
+#include "base/hash.hpp"
 #include "base/http_url.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
@@ -458,6 +459,7 @@ std::shared_ptr<pipeline::Target> Snapshot::build(
   auto target = std::make_shared<pipeline::Target>();
   target->upstream = std::move(upstream);
   target->name = found.name;
+  target->name_hash = hash_of(found.name);
   target->model = wire_model(provider, found.model);
   target->dialect = target->upstream->is_mock ? wire::Dialect::openai_chat : provider.dialect;
   if (as_responses) target->dialect = wire::Dialect::openai_responses;

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
@@ -352,6 +353,7 @@ class Rig : private ExchangeFactory, private WallClock {
     upstream->key_name = std::move(key);
     auto target = std::make_shared<Target>();
     target->name = name;
+    target->name_hash = hash_of(name);
     target->upstream = upstream;
     scripts_[name + upstream->key_name] = {scripts.begin(), scripts.end()};
     if (upstream->key_name.empty() || route().steps.back().targets.empty()) {

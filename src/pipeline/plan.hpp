@@ -9,6 +9,7 @@
 
 #include "base/random.hpp"
 #include "pipeline/call.hpp"
+#include "pipeline/step_order.hpp"
 
 namespace weir::pipeline {
 
@@ -53,26 +54,18 @@ class Plan {
 
   bool grow();
   bool add_late_ones();
-  void begin_step();
-  const Target& take();
   void add_keys_of(const Target& target);
   void add(const Target& target);
 
   const Call& call_;
   const Operation& operation_;
-  Random& random_;
   std::int64_t unix_ms_;
   Candidates candidates_;
   std::array<std::vector<Candidate>, class_count - 1> late_;  ///< by their class, less the first
   // Where the plan is in the route.
-  std::size_t step_ = 0;
-  std::size_t next_ = 0;              ///< target of the step
-  std::vector<const Target*> group_;  ///< the step's targets, ordered; empty: as they stand there
+  std::size_t steps_begun_ = 0;
+  StepOrder order_;  ///< of the latest of them
   std::uint32_t place_ = 0;
 };
-
-/// What this request may cost at `target`, in nano-dollars; the answer's length is a guess where
-/// the client did not limit it. Nothing: no price is known.
-std::optional<std::int64_t> expected_cost(const Target& target, const Operation& operation);
 
 }  // namespace weir::pipeline

@@ -2,6 +2,9 @@
 #include "pipeline/plan.hpp"
 
 #include <map>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -36,6 +39,12 @@ class PlanTest : public testing::Test {
     const_cast<Target&>(*rig.route().steps.front().targets[index]).weight = weight;
   }
 
+  void set_price(std::size_t index, std::int64_t input, std::int64_t output) {
+    auto& prices = const_cast<Target&>(*rig.route().steps.front().targets[index]).prices.base;
+    prices.set(providers::PriceKind::input, TokenPrice::from_nano_per_million(input).value());
+    prices.set(providers::PriceKind::output, TokenPrice::from_nano_per_million(output).value());
+  }
+
   Rig rig;
   SeededRandom random{7};
 };
@@ -51,6 +60,21 @@ TEST_F(PlanTest, LooksAtATargetWhenItsTurnHasCome) {
   EXPECT_EQ(plan.at(2)->target->name, "c/m");
   EXPECT_EQ(plan.at(3), nullptr);
   EXPECT_EQ(plan.at(0), first) << "it stays where it is";
+}
+
+// F-1: whatever the strategy finds first, the others follow it, each once.
+TEST_F(PlanTest, EveryStrategyComesToEachTargetOnce) {
+  for (int i = 0; i < 20; ++i) rig.add("more" + std::to_string(i) + "/m");
+  for (std::size_t i = 0; i < 23; ++i) {
+    counters(i).in_flight = static_cast<std::int32_t>(i * 7 % 5);
+    counters(i).first_content_us = static_cast<std::int64_t>(i * 11 % 7);
+    set_weight(i, static_cast<std::int64_t>(i % 4));
+  }
+  for (int strategy = 0; strategy <= static_cast<int>(Strategy::sticky); ++strategy) {
+    const auto names = order(static_cast<Strategy>(strategy));
+    EXPECT_EQ(names.size(), 23U) << strategy;
+    EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), 23U) << strategy;
+  }
 }
 
 // F-3
@@ -71,6 +95,61 @@ TEST_F(PlanTest, F1WeightsAreKeptWithinTwoPointsOverTenThousandPicks) {
   EXPECT_NEAR(picked["a/m"], 7'000, 200);
   EXPECT_NEAR(picked["b/m"], 2'000, 200);
   EXPECT_NEAR(picked["c/m"], 1'000, 200);
+}
+
+TEST_F(PlanTest, F1WhoComesNextIsDrawnByWeightAmongThoseLeft) {
+  set_weight(0, 70);
+  set_weight(1, 20);
+  set_weight(2, 10);
+  std::map<std::string, int> second;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto names = order(Strategy::weighted);
+    if (names.front() == "a/m") ++second[names[1]];
+  }
+  const double firsts = second["b/m"] + second["c/m"];
+  EXPECT_NEAR(second["b/m"] / firsts, 2.0 / 3, 0.02);
+  EXPECT_EQ(second["a/m"], 0);
+}
+
+// A weight of 0: only when all others have failed.
+TEST_F(PlanTest, WeightZeroComesLast) {
+  set_weight(0, 0);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(order(Strategy::weighted).back(), "a/m");
+  set_weight(1, 0);
+  set_weight(2, 0);
+  EXPECT_EQ(order(Strategy::weighted), (std::vector<std::string>{"a/m", "b/m", "c/m"}));
+}
+
+TEST_F(PlanTest, LeastRecentlyUsedBeginsWithTheOneThatRestedLongest) {
+  counters(0).last_used_ms = 1'790'000'000'002;
+  counters(1).last_used_ms = 1'790'000'000'003;
+  counters(2).last_used_ms = 1'790'000'000'001;
+  EXPECT_EQ(order(Strategy::least_recently_used), (std::vector<std::string>{"c/m", "a/m", "b/m"}));
+}
+
+// What costs nothing is cheapest, what has no price may cost anything.
+TEST_F(PlanTest, LeastCostGoesByThePriceOfThisRequest) {
+  set_price(0, 1'000, 9'000);
+  set_price(2, 5'000, 1'000);
+  const_cast<Upstream&>(*rig.add("near/m").upstream).is_local = true;
+  rig.operation.output_wanted = 10;
+  EXPECT_EQ(order(Strategy::least_cost), (std::vector<std::string>{"near/m", "a/m", "c/m", "b/m"}));
+  rig.operation.output_wanted = 100;
+  EXPECT_EQ(order(Strategy::least_cost), (std::vector<std::string>{"near/m", "c/m", "a/m", "b/m"}));
+}
+
+TEST_F(PlanTest, LeastBusyCountsWhoWaitsAtTheServerAndLetsEqualsTakeTurns) {
+  counters(0).in_flight = 1;
+  rig.upstream(1).counters->queued = 2;
+  EXPECT_EQ(order(Strategy::least_busy), (std::vector<std::string>{"c/m", "a/m", "b/m"}));
+  rig.upstream(1).counters->queued = 0;
+  std::map<std::string, int> picked;
+  for (int i = 0; i < 3'000; ++i) ++picked[order(Strategy::least_busy).front()];
+  EXPECT_EQ(picked["a/m"], 0);
+  EXPECT_GT(picked["b/m"], 900);
+  EXPECT_GT(picked["c/m"], 900);
+  rig.upstream(1).counters->cache_permille = 1;
+  EXPECT_EQ(order(Strategy::least_busy).front(), "c/m");
 }
 
 TEST_F(PlanTest, StickySendsEqualBeginningsToOneTargetAndSpreadsDifferentOnes) {

@@ -89,6 +89,18 @@ class ReportedLimits {
 /// Running figures of one provider entry or one target; written by every thread, so each member is
 /// its own atomic.
 struct TrafficCounters {
+  // What strategies look at in each of a thousand targets stands together.
+  std::atomic<std::int32_t> in_flight{0};
+  // What the server itself told of its load; 0 where it tells nothing.
+  std::atomic<std::int32_t> queued{0};            ///< requests that wait there
+  std::atomic<std::int32_t> cache_permille{0};    ///< of its KV cache in use
+  std::atomic<std::int64_t> failing_permille{0};  ///< moving average of attempts that fail
+  std::atomic<std::int64_t> first_content_us{0};  ///< moving average
+  std::atomic<std::int64_t> last_used_ms{0};      ///< Unix time
+  std::atomic<std::int64_t> last_failure_ms{0};
+
+  std::atomic<std::int64_t> last_success_ms{0};
+  std::atomic<std::int64_t> latency_us{0};  ///< moving average of whole answers
   std::atomic<std::uint64_t> attempts{0};
   std::atomic<std::uint64_t> successes{0};
   std::atomic<std::uint64_t> failures{0};  ///< by the provider's or the network's fault
@@ -97,27 +109,18 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> input_tokens{0};
   std::atomic<std::uint64_t> output_tokens{0};
   std::atomic<std::int64_t> cost_nanousd{0};
-  std::atomic<std::int64_t> failing_permille{0};  ///< moving average of attempts that fail
-  std::atomic<std::int64_t> first_content_us{0};  ///< moving average
-  std::atomic<std::int64_t> latency_us{0};        ///< moving average of whole answers
-  std::atomic<std::int64_t> last_used_ms{0};      ///< Unix time
-  std::atomic<std::int64_t> last_success_ms{0};
-  std::atomic<std::int64_t> last_failure_ms{0};
   ReportedLimits reported;  ///< of a provider entry
-  std::atomic<std::int32_t> in_flight{0};
   policy::LatencyWindow first_contents;
   health::Meter meter;
-  // What the server itself told of its load; 0 where it tells nothing.
-  std::atomic<std::int32_t> queued{0};          ///< requests that wait there
-  std::atomic<std::int32_t> cache_permille{0};  ///< of its KV cache in use
 };
 
 /// One configured provider, with one of its keys.
 struct Upstream {
+  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  bool is_local = false;
   std::string name;
   std::string key_name;  ///< how the key is shown where there are several: `sk-…wxyz`
   std::string type;      ///< the table row: openai, azure, custom, ...
-  bool is_local = false;
   bool is_mock = false;
   net::Origin origin;
   std::string pool_key;   ///< equal for entries that may share connections
@@ -136,7 +139,6 @@ struct Upstream {
   bool pulls_models = false;          ///< an Ollama that gets the models it is asked for
   bool marks_prompt_cache = false;    ///< Anthropic: long beginnings are marked to be cached
   std::string keep_alive;             ///< Ollama: raw JSON for requests without; empty: none
-  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
   std::shared_ptr<shared_state::KeyState> key_state;   ///< the gate's own
   /// Whose turn it is among the keys.
@@ -160,7 +162,13 @@ enum class UnknownParams : std::uint8_t { automatic, drop, forward, reject };
 
 /// One provider, one model of it, one key.
 struct Target {
+  // What strategies look at in each of a thousand targets stands together.
   std::shared_ptr<const Upstream> upstream;
+  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
+  std::int64_t weight = 1;
+  std::uint64_t name_hash = 0;  ///< `hash_of(name)`, which `sticky` goes by
+  providers::PriceBook prices;
+
   std::string name;   ///< provider/model, as shown
   std::string model;  ///< id on the wire
   wire::Dialect dialect = wire::Dialect::openai_chat;
@@ -174,15 +182,12 @@ struct Target {
   providers::CapabilityTable capabilities;
   std::int64_t context_tokens = 0;            ///< 0 = unknown
   const providers::Model* catalog = nullptr;  ///< null = not listed
-  providers::PriceBook prices;
   std::string notice;  ///< said with each answer: the model was retired, use another
-  std::int64_t weight = 1;
   TargetTimeouts timeouts;
   /// Members added to a request that lacks them: name and raw JSON, by OpenAI's names.
   std::vector<std::pair<std::string, std::string>> params;
   UnknownParams unknown_params = UnknownParams::automatic;
   bool trims = false;  ///< makes room where a prompt does not fit the window
-  std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>();
   std::shared_ptr<shared_state::TargetState> state;  ///< the gate's own
   /// Set where Chat Completions does not take function tools: the same model on the Responses API.

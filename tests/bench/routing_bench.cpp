@@ -4,13 +4,17 @@
 //
 //   routing_bench [CALLS]      default: 20000
 //
-// Prints processor time per decision, for routes of 3 and of 1,000 targets.
+// Prints processor time per decision for each strategy, over routes of 3 and of 1,000 targets that
+// all differ in what the strategies go by.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
+#include "base/hash.hpp"
+#include "pipeline/explain.hpp"
 #include "pipeline/succession.hpp"
 #include "shared_state/gate.hpp"
 #include "still_world.hpp"
@@ -20,10 +24,30 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::shared_ptr<const pipeline::Route> make_route(shared_state::Gate& gate, std::size_t count) {
+/// Figures and prices such as targets have under load.
+void vary(pipeline::Target& target, SeededRandom& random) {
+  const auto price = [&] {
+    return TokenPrice::from_nano_per_million(random.uniform(1, 30'000'000'000)).value();
+  };
+  target.prices.base.set(providers::PriceKind::input, price());
+  target.prices.base.set(providers::PriceKind::output, price());
+  target.weight = random.uniform(1, 100);
+  pipeline::TrafficCounters& counters = *target.counters;
+  counters.in_flight = static_cast<std::int32_t>(random.uniform(0, 50));
+  counters.first_content_us = random.uniform(100'000, 2'000'000);
+  counters.last_used_ms = bench::still_unix_ms - random.uniform(0, 60'000);
+  if (random.uniform(0, 9) > 0) return;
+  counters.failing_permille = random.uniform(1, 1'000);
+  counters.last_failure_ms = bench::still_unix_ms - random.uniform(0, 60'000);
+}
+
+std::shared_ptr<const pipeline::Route> make_route(shared_state::Gate& gate,
+                                                  pipeline::Strategy strategy, std::size_t count) {
+  SeededRandom random(2);
   auto route = std::make_shared<pipeline::Route>();
   route->name = "smart";
   pipeline::Step step;
+  step.strategy = strategy;
   for (std::size_t i = 0; i < count; ++i) {
     auto upstream = std::make_shared<pipeline::Upstream>();
     upstream->name = "provider" + std::to_string(i);
@@ -31,16 +55,18 @@ std::shared_ptr<const pipeline::Route> make_route(shared_state::Gate& gate, std:
     auto target = std::make_shared<pipeline::Target>();
     target->upstream = upstream;
     target->name = upstream->name + "/model";
+    target->name_hash = hash_of(target->name);
     gate.attach(*target);
+    vary(*target, random);
     step.targets.push_back(std::move(target));
   }
   route->steps.push_back(std::move(step));
   return route;
 }
 
-void run(std::size_t targets, std::size_t calls) {
+void run(pipeline::Strategy strategy, std::size_t targets, std::size_t calls) {
   shared_state::Gate gate({});
-  const auto route = make_route(gate, targets);
+  const auto route = make_route(gate, strategy, targets);
   bench::StillLoop loop;
   SeededRandom random(1);
   net::Cancellation cancellation;
@@ -69,16 +95,22 @@ void run(std::size_t targets, std::size_t calls) {
   const auto each = [&](std::int64_t ns) {
     return static_cast<double>(ns) / 1e3 / static_cast<double>(calls);
   };
-  std::printf("%5zu targets: %.2f us of CPU to choose the first, %.2f us to fail over\n", targets,
-              each(choosing), each(failing_over));
+  std::printf("%-20s %5zu targets: %.2f us of CPU to choose the first, %.2f us to fail over\n",
+              std::string(pipeline::name(strategy)).c_str(), targets, each(choosing),
+              each(failing_over));
 }
 
 }  // namespace
 }  // namespace weir
 
 int main(int argc, char** argv) {
-  const std::size_t calls = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20'000;
-  weir::run(3, calls == 0 ? 1 : calls);
-  weir::run(1'000, calls == 0 ? 1 : calls);
+  const std::size_t asked = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 20'000;
+  const std::size_t calls = std::max<std::size_t>(1, asked);
+  constexpr auto last = static_cast<int>(weir::pipeline::Strategy::sticky);
+  for (int strategy = 0; strategy <= last; ++strategy) {
+    for (const std::size_t targets : {std::size_t{3}, std::size_t{1'000}}) {
+      weir::run(static_cast<weir::pipeline::Strategy>(strategy), targets, calls);
+    }
+  }
   return 0;
 }
