@@ -1,50 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/answer.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "api/convert.hpp"
+#include "base/assert.hpp"
 
 namespace weir::api {
 namespace {
 
+/// What stands before the texts of an event. Both ends are in this process, so that its layout is
+/// the compiler's.
+struct EventHead {
+  wire::StreamEvent::Type type{};
+  wire::ToolKind tool_kind{};
+  wire::Vendor sealed_by{};
+  wire::Finish finish{};
+  std::uint32_t choice = 0;
+  std::uint32_t tool = 0;
+  std::array<std::size_t, 5> sizes{};  ///< of what follows
+};
+
+void append_event(const wire::StreamEvent& event, std::string& out) {
+  const std::array texts{event.text, event.id, event.model, event.name, event.signature};
+  EventHead head{.type = event.type,
+                 .tool_kind = event.tool_kind,
+                 .sealed_by = event.sealed_by,
+                 .finish = event.finish,
+                 .choice = event.choice,
+                 .tool = event.tool};
+  std::transform(texts.begin(), texts.end(), head.sizes.begin(),
+                 [](std::string_view text) { return text.size(); });
+  std::array<char, sizeof head> bytes{};
+  std::memcpy(bytes.data(), &head, sizeof head);
+  out.append(bytes.data(), bytes.size());
+  for (const std::string_view text : texts) out.append(text);
+}
+
+/// Takes the first event off `bytes`; it refers to them.
+wire::StreamEvent take_event(std::string_view& bytes) {
+  const auto take = [&bytes](std::size_t size) {
+    WEIR_ASSERT(size <= bytes.size());
+    const std::string_view taken = bytes.substr(0, size);
+    bytes.remove_prefix(size);
+    return taken;
+  };
+  EventHead head;
+  std::memcpy(&head, take(sizeof head).data(), sizeof head);
+  wire::StreamEvent event;
+  event.type = head.type;
+  event.tool_kind = head.tool_kind;
+  event.sealed_by = head.sealed_by;
+  event.finish = head.finish;
+  event.choice = head.choice;
+  event.tool = head.tool;
+  const std::array texts{&event.text, &event.id, &event.model, &event.name, &event.signature};
+  for (std::size_t i = 0; i < texts.size(); ++i) *texts[i] = take(head.sizes[i]);
+  return event;
+}
+
 class ValueEncoder final : public wire::StreamEncoder {
  public:
-  explicit ValueEncoder(Answer& answer) : answer_(answer) {}
+  explicit ValueEncoder(const wire::StreamOptions& options)
+      : id_(options.id), model_(options.model) {}
+
   void encode(const wire::StreamEvent& event, std::string& out) override {
-    answer_.add(event);
-    if (wire::is_content(event)) out.push_back('.');
+    start(out);
+    const bool is_told_by_result = event.type == wire::StreamEvent::Type::usage ||
+                                   event.type == wire::StreamEvent::Type::error;
+    if (!is_told_by_result) append_event(event, out);
   }
-  void finish(std::string&) override {}
+  void finish(std::string& out) override { start(out); }
   // The caller gets the error as a value, from the result of the call.
   void fail(const Error&, std::string_view, std::string&) override {}
 
  private:
-  Answer& answer_;
+  /// A stream begins: its decoder may never say so itself.
+  void start(std::string& out) {
+    if (std::exchange(has_started_, true)) return;
+    wire::StreamEvent event;
+    event.type = wire::StreamEvent::Type::start;
+    event.id = id_;
+    event.model = model_;
+    append_event(event, out);
+  }
+
+  std::string id_;
+  std::string model_;
+  bool has_started_ = false;
 };
 
 }  // namespace
 
 void ValueForm::encode_response(const wire::ChatResponse& response, std::string& out) const {
-  answer_.take(response);
-  out.push_back('.');
+  out.append(std::to_string(responses_.size()));
+  responses_.push_back(response);
+}
+
+const wire::ChatResponse* ValueForm::response(std::string_view text) const {
+  std::size_t place = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), place);
+  const bool is_place = read.ec == std::errc() && read.ptr == text.data() + text.size();
+  return is_place && place < responses_.size() ? &responses_[place] : nullptr;
 }
 
 std::unique_ptr<wire::StreamEncoder> ValueForm::make_stream_encoder(
     const wire::StreamOptions& options) const {
-  // A stream begins: its decoder may never say so itself.
-  wire::StreamEvent start;
-  start.type = wire::StreamEvent::Type::start;
-  start.id = options.id;
-  start.model = options.model;
-  answer_.add(start);
-  return std::make_unique<ValueEncoder>(answer_);
+  return std::make_unique<ValueEncoder>(options);
 }
 
-void Answer::restart() {
-  response_ = {};
-  calls_.clear();
-  pieces_.clear();
+void ValueForm::read_events(std::string_view bytes, Answer& answer) {
+  while (!bytes.empty()) answer.add(take_event(bytes));
 }
 
 void Answer::take(const wire::ChatResponse& response) {

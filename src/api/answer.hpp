@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/relay.hpp"
@@ -12,14 +14,12 @@
 
 namespace weir::api {
 
-/// Puts the answer of one call together, from the events of a stream or from a whole. Only the
-/// first choice is looked at; the library never asks for more.
+/// Puts the answer of one call together, from what its caller is given of a stream or of a whole.
+/// Only the first choice is looked at; the library never asks for more.
 class Answer {
  public:
   explicit Answer(bool keeps_pieces) : keeps_pieces_(keeps_pieces) {}
 
-  /// An attempt begins: what an earlier one left behind was never shown to anyone.
-  void restart();
   void take(const wire::ChatResponse& response);
   void add(const wire::StreamEvent& event);
 
@@ -43,20 +43,25 @@ class Answer {
   std::vector<StreamPiece> pieces_;
 };
 
-/// Hands an answer over as values in place of bytes.
+/// Hands an answer over as values in place of text.
 ///
-/// What a relay writes for a client stands here for "something is to be handed over now": one byte
-/// an event. The attempt loop decides by these bytes when a stream is committed; the values
-/// themselves wait in the `Answer` until `Delivery` lets them through.
+/// Each attempt writes what it reads as bytes, as it would for an HTTP client: events of a stream
+/// with their lengths before them, a whole answer as the place where it is kept. So the attempt
+/// loop may hold them back, drop those of an attempt that failed or lost, and join two streams, and
+/// none of it reaches the `Answer` before `Delivery` lets it through.
 class ValueForm final : public pipeline::AnswerForm {
  public:
-  explicit ValueForm(Answer& answer) : answer_(answer) {}
   void encode_response(const wire::ChatResponse& response, std::string& out) const override;
   [[nodiscard]] std::unique_ptr<wire::StreamEncoder> make_stream_encoder(
       const wire::StreamOptions& options) const override;
 
+  /// Gives `answer` the events in `bytes`, which a stream's encoder wrote, each of them whole.
+  static void read_events(std::string_view bytes, Answer& answer);
+  /// The answer that `encode_response` wrote as `text`; null: it is none.
+  [[nodiscard]] const wire::ChatResponse* response(std::string_view text) const;
+
  private:
-  Answer& answer_;
+  mutable std::deque<wire::ChatResponse> responses_;  ///< of the attempts that had one
 };
 
 }  // namespace weir::api

@@ -8,6 +8,7 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/prefill.hpp"
 #include "pipeline/provider_extras.hpp"
 #include "wire/seals.hpp"
 
@@ -55,9 +56,9 @@ wire::RequestPeek peek_of(const wire::ChatRequest& request) {
   return peek;
 }
 
-CanonicalOperation::CanonicalOperation(wire::ChatRequest request, bool is_stream, Answer& answer,
-                                       std::string_view request_id)
-    : request_(std::move(request)), answer_(answer), form_(answer), request_id_(request_id) {
+CanonicalOperation::CanonicalOperation(wire::ChatRequest request, bool is_stream,
+                                       const ValueForm& form, std::string_view request_id)
+    : request_(std::move(request)), form_(form), request_id_(request_id) {
   request_.stream = request_.wants_stream_usage = is_stream;
   peek_ = peek_of(request_);
 }
@@ -75,7 +76,32 @@ const pipeline::Target& CanonicalOperation::variant_of(const pipeline::Target& t
 }
 
 Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& target) {
-  answer_.restart();
+  const bool changes = !target.params.empty() || loses_seals(target) || output_limit_ > 0;
+  if (!changes) return encode(request_, target);
+  WEIR_TRY_ASSIGN(changed, request_for(target));
+  if (output_limit_ > 0 && !changed.output_tokens_max) changed.output_tokens_max = output_limit_;
+  WEIR_TRY_ASSIGN(outgoing, encode(changed, target));
+  if (loses_seals(target)) outgoing.dropped.emplace_back("sealed reasoning");
+  return std::move(outgoing);
+}
+
+Result<pipeline::Outgoing> CanonicalOperation::prepare_prefilled(const pipeline::Target& target,
+                                                                 std::string_view answer) {
+  WEIR_TRY_ASSIGN(begun, request_for(target));
+  pipeline::append_begun_answer(begun, target, answer, output_limit_);
+  return encode(begun, target);
+}
+
+/// The request with what is the target's own.
+Result<wire::ChatRequest> CanonicalOperation::request_for(const pipeline::Target& target) const {
+  wire::ChatRequest request = request_;
+  wire::drop_seals(request, seals_kept(target));
+  WEIR_TRY(pipeline::fill_defaults(request, target.params));
+  return request;
+}
+
+Result<pipeline::Outgoing> CanonicalOperation::encode(const wire::ChatRequest& request,
+                                                      const pipeline::Target& target) {
   if (std::find(tried_.begin(), tried_.end(), target.name) == tried_.end()) {
     tried_.push_back(target.name);
   }
@@ -83,25 +109,20 @@ Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& t
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
   pipeline::Outgoing outgoing;
   outgoing.path = request_.stream ? target.chat_stream_path : target.chat_path;
-  const auto& codec = pipeline::codec_of(target.dialect);
-  const auto encode = [&](const wire::ChatRequest& request) -> Result<> {
-    WEIR_TRY_ASSIGN(notes, codec.encode_request(request, options, outgoing.body));
-    outgoing.dropped = std::move(notes.dropped);
-    return {};
-  };
-  const wire::VendorSet kept = seals_kept(target);
-  const bool loses_seals = (peek_.seals & ~kept) != 0;
-  if (target.params.empty() && !loses_seals) {
-    WEIR_TRY(encode(request_));
-  } else {
-    wire::ChatRequest changed = request_;
-    wire::drop_seals(changed, kept);
-    WEIR_TRY(pipeline::fill_defaults(changed, target.params));
-    WEIR_TRY(encode(changed));
-  }
-  if (loses_seals) outgoing.dropped.emplace_back("sealed reasoning");
+  const auto& encode_as = pipeline::codec_of(target.dialect).encode_request;
+  WEIR_TRY_ASSIGN(notes, encode_as(request, options, outgoing.body));
+  outgoing.dropped = std::move(notes.dropped);
   WEIR_TRY(pipeline::add_provider_extras(target, outgoing.body));
   return outgoing;
+}
+
+bool CanonicalOperation::is_joinable() const {
+  // What goes on elsewhere would pass by the rules.
+  return rules_ == nullptr && peek_.stream && !peek_.uses_json_object && !peek_.uses_json_schema;
+}
+
+bool CanonicalOperation::loses_seals(const pipeline::Target& target) const {
+  return (peek_.seals & ~seals_kept(target)) != 0;
 }
 
 wire::VendorSet CanonicalOperation::seals_kept(const pipeline::Target& target) const {
@@ -119,6 +140,7 @@ std::unique_ptr<pipeline::Relay> CanonicalOperation::make_relay(
                                            .event_bytes_max = target.upstream->event_bytes_max,
                                            .request_id = request_id_,
                                            .model = target.model,
+                                           .keeps_text = is_joinable(),
                                            .form = &form_,
                                            .rules = rules_});
 }

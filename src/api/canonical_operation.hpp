@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,8 +17,8 @@ namespace weir::api {
 /// only values.
 class CanonicalOperation final : public pipeline::Operation {
  public:
-  /// `answer` and `request_id` outlive the operation.
-  CanonicalOperation(wire::ChatRequest request, bool is_stream, Answer& answer,
+  /// `form` and `request_id` outlive the operation.
+  CanonicalOperation(wire::ChatRequest request, bool is_stream, const ValueForm& form,
                      std::string_view request_id);
 
   /// Targets that were asked, in order, each once.
@@ -27,9 +28,12 @@ class CanonicalOperation final : public pipeline::Operation {
   [[nodiscard]] bool is_uncertain(const pipeline::Target& target) const override;
   [[nodiscard]] const pipeline::Target& variant_of(const pipeline::Target& target) const override;
   Result<pipeline::Outgoing> prepare(const pipeline::Target& target) override;
+  Result<pipeline::Outgoing> prepare_prefilled(const pipeline::Target& target,
+                                               std::string_view answer) override;
   [[nodiscard]] std::unique_ptr<pipeline::Relay> make_relay(
       const pipeline::Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return request_.stream; }
+  [[nodiscard]] bool is_joinable() const override;
   [[nodiscard]] std::string_view media_type() const override { return {}; }
   [[nodiscard]] std::int64_t output_tokens_wanted() const override {
     return request_.output_tokens_max.value_or(0);
@@ -37,24 +41,28 @@ class CanonicalOperation final : public pipeline::Operation {
   [[nodiscard]] std::int64_t input_tokens_estimate() const override;
   [[nodiscard]] std::uint64_t prefix_hash() const override;
   void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }
-  /// There is one `Answer`, which every attempt writes to.
-  [[nodiscard]] bool may_hedge() const override { return false; }
   [[nodiscard]] pipeline::SealFate seal_fate(const pipeline::Target& target) const override {
     return pipeline::fate_of_seals(peek_, target, request_.origin);
   }
   bool drop_seals() override;
+  [[nodiscard]] bool may_limit_output() const override { return true; }
+  void limit_output(std::int64_t tokens) override { output_limit_ = tokens; }
 
  private:
+  [[nodiscard]] Result<wire::ChatRequest> request_for(const pipeline::Target& target) const;
+  Result<pipeline::Outgoing> encode(const wire::ChatRequest& request,
+                                    const pipeline::Target& target);
+  [[nodiscard]] bool loses_seals(const pipeline::Target& target) const;
   /// Vendors whose seals go to `target`.
   [[nodiscard]] wire::VendorSet seals_kept(const pipeline::Target& target) const;
 
   wire::ChatRequest request_;
   wire::RequestPeek peek_;
-  Answer& answer_;
-  ValueForm form_;
+  const ValueForm& form_;
   std::string_view request_id_;
   std::vector<std::string> tried_;
   bool has_dropped_seals_ = false;
+  std::int64_t output_limit_ = 0;
   const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };
 

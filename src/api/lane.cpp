@@ -51,7 +51,8 @@ class CallerChannel final : public pipeline::ClientChannel {
     read_metadata(fields, metadata_);
     co_return true;
   }
-  net::Task<bool> write(std::string_view) override {
+  net::Task<bool> write(std::string_view bytes) override {
+    ValueForm::read_events(bytes, *answer_);
     std::vector<StreamPiece> pieces = answer_->take_pieces();
     const bool is_taken =
         co_await queue_->push(std::move(pieces), room_, stall_max_, cancellation_);
@@ -230,13 +231,15 @@ net::Task<Result<ChatResponse>> Lane::chat(ChatJob& job) {
   }
   const bool is_stream = job.queue != nullptr;
   Answer answer(is_stream);
-  CanonicalOperation operation(std::move(*request), is_stream, answer, job.request_id);
+  const ValueForm form;
+  CanonicalOperation operation(std::move(*request), is_stream, form, job.request_id);
   CallerChannel channel(&answer, job.queue.get(), engine_.loop(), context_.reader_stall_max,
                         job.cancellation);
   const pipeline::CallResult result = co_await run(job, job.request.model, operation, channel);
   context_.figures.count(result, operation.tried().size(), job.options.tags);
   if (result.outcome != pipeline::Outcome::completed) co_return result.error;
 
+  if (const auto* whole = form.response(channel.body())) answer.take(*whole);
   ChatResponse response = answer.finish();
   if (result.usage) response.usage = to_public(*result.usage);
   response.cost_nanousd = result.cost_nanousd;

@@ -143,13 +143,78 @@ TEST(Answer, KeepsTheOrderAndTheSignaturesOfAStream) {
   EXPECT_EQ(response.items, items);
 }
 
-TEST(Answer, ForgetsWhatAFailedAttemptLeftBehind) {
+// Two attempts may write at once, and one of them for nobody.
+TEST(ValueForm, EachStreamIsReadByItself) {
+  using enum wire::StreamEvent::Type;
+  const ValueForm form;
+  const auto loser = form.make_stream_encoder({.id = "r1", .model = "slow"});
+  const auto winner = form.make_stream_encoder({.id = "r2", .model = "fast"});
+  std::string lost;
+  std::string won;
+  loser->encode({.type = text, .text = "never shown"}, lost);
+  winner->encode({.type = reasoning, .text = "hm"}, won);
+  winner->encode({.type = reasoning_signature, .text = "sig", .sealed_by = wire::Vendor::anthropic},
+                 won);
+  winner->encode({.type = text, .text = "shown"}, won);
+  const wire::Usage told;
+  winner->encode({.type = usage, .usage = &told}, won);
+  winner->encode({.type = tool_call_begin, .tool = 0, .id = "c0", .name = "f", .signature = "s"},
+                 won);
+  winner->encode({.type = tool_call_end, .tool = 0}, won);
+  winner->encode({.type = finish, .finish = wire::Finish::tool_calls}, won);
+  winner->finish(won);
+
   Answer answer(true);
-  answer.add({.type = wire::StreamEvent::Type::text, .text = "broken"});
-  answer.restart();
-  answer.add({.type = wire::StreamEvent::Type::text, .text = "whole"});
-  EXPECT_EQ(answer.take_pieces().size(), 1U);
-  EXPECT_EQ(answer.finish().text, "whole");
+  ValueForm::read_events(won, answer);
+  EXPECT_EQ(answer.take_pieces().size(), 3U);
+  const ChatResponse response = answer.finish();
+  EXPECT_EQ(response.id, "r2");
+  EXPECT_EQ(response.model, "fast");
+  EXPECT_EQ(response.finish, Finish::tool_calls);
+  const std::vector<Item> items{
+      Reasoning{.text = "hm", .signature = "sig", .sealed_by = "anthropic-claude-v1"},
+      assistant_message("shown"), ToolCall{.id = "c0", .name = "f", .signature = "s"}};
+  EXPECT_EQ(response.items, items);
+}
+
+TEST(ValueForm, FindsTheWholeAnswerThatWasHandedOver) {
+  const ValueForm form;
+  std::string first;
+  std::string second;
+  wire::ChatResponse response;
+  response.id = "r1";
+  form.encode_response(response, first);
+  response.id = "r2";
+  form.encode_response(response, second);
+  ASSERT_NE(form.response(second), nullptr);
+  EXPECT_EQ(form.response(second)->id, "r2");
+  EXPECT_EQ(form.response(first)->id, "r1");
+  EXPECT_EQ(form.response(""), nullptr);
+  EXPECT_EQ(form.response("7"), nullptr);
+  EXPECT_EQ(form.response("{}"), nullptr);
+}
+
+// U-9, S-9.12
+TEST(CanonicalOperation, AsksForNoMoreThanIsPaidForAndForTheRestOfABegunAnswer) {
+  wire::ChatRequest request;
+  wire::Message question;
+  question.parts.push_back(wire::Part::text_of("hi"));
+  request.items.emplace_back(std::move(question));
+  const ValueForm form;
+  CanonicalOperation operation(std::move(request), true, form, "req_1");
+  auto upstream = std::make_shared<pipeline::Upstream>();
+  pipeline::Target target;
+  target.upstream = upstream;
+  target.model = "m";
+  target.chat_stream_path = "/chat";
+  operation.limit_output(7);
+  const auto outgoing = operation.prepare(target);
+  ASSERT_TRUE(outgoing) << outgoing.error().message;
+  EXPECT_NE(outgoing->body.find(":7"), std::string::npos) << outgoing->body;
+  const auto rest = operation.prepare_prefilled(target, "so far");
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_EQ(rest->path, "/chat");
+  EXPECT_LT(rest->body.find("\"hi\""), rest->body.find("\"so far\"")) << rest->body;
 }
 
 TEST(Convert, GivesBackTheSameItems) {

@@ -10,10 +10,10 @@
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
+#include "pipeline/prefill.hpp"
 #include "pipeline/provider_extras.hpp"
 #include "pipeline/trim.hpp"
 #include "pipeline/unknown_params.hpp"
-#include "tokens/counter.hpp"
 #include "wire/portability.hpp"
 #include "wire/seals.hpp"
 
@@ -215,19 +215,7 @@ Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::str
   wire::ChatRequest request = *decoded_;
   wire::drop_seals(request, seals_kept(target));
   WEIR_TRY(fill_defaults(request, target.params));
-  if (request.output_tokens_max) {
-    // By estimate, as in what the first attempt is charged for (S-11.6).
-    const auto& counter = tokens::counter_for(target.upstream->type, target.model);
-    const std::int64_t left = *request.output_tokens_max - counter.estimate(answer);
-    request.output_tokens_max = std::max<std::int64_t>(1, left);
-  } else if (output_limit_ > 0) {
-    request.output_tokens_max = output_limit_;  // set aside for this attempt alone
-  }
-  wire::Message turn;
-  turn.role = wire::Role::assistant;
-  turn.parts.push_back(wire::Part::text_of(std::string(answer)));
-  turn.is_plain_string = true;
-  request.items.emplace_back(std::move(turn));
+  append_begun_answer(request, target, answer, output_limit_);
   WEIR_TRY_ASSIGN(outgoing, encode(request, target));
   outgoing.path = target.chat_stream_path;
   WEIR_TRY(add_provider_extras(target, outgoing.body));
