@@ -25,6 +25,7 @@ void WatchedLimits::release(const Call& call, const CallResult& result) {
   const auto found = calls_.find(call.request_id);
   if (found == calls_.end()) return fail_(call.request_id, "released, but not admitted (I-1)");
   calls_.erase(found);
+  retries_.forget(call.request_id);
   limits_.release(call, result);
 }
 
@@ -36,6 +37,7 @@ Result<pipeline::Accounting::Reservation> WatchedLimits::reserve(
   if (reserved) {
     calls_[call.request_id] += 1;
     attempts_open_ += 1;
+    retries_.on_start(call, target);
   } else {
     refused_[call.request_id] = true;
   }
@@ -54,6 +56,7 @@ void WatchedLimits::end_attempt(const Call& call) {
 void WatchedLimits::settle(Reservation reservation, const Call& call, const AttemptRow& row) {
   end_attempt(call);
   limits_.settle(reservation, call, row);
+  retries_.on_end(call, row);
 }
 
 void WatchedLimits::give_back(Reservation reservation, const Call& call) {

@@ -13,6 +13,7 @@
 #include "pipeline/call.hpp"
 #include "shared_state/limits.hpp"
 #include "sim/network.hpp"
+#include "sim/retry_watch.hpp"
 
 namespace weir::sim {
 
@@ -22,8 +23,9 @@ using Fail = std::function<void(std::string_view request_id, const std::string& 
 /// The real limits and budgets, watched: whatever is taken is given back, once (I-1).
 class WatchedLimits final : public pipeline::Accounting {
  public:
-  WatchedLimits(shared_state::Limits& limits, Fail fail)
-      : limits_(limits), fail_(std::move(fail)) {}
+  /// `retries` is told of each attempt.
+  WatchedLimits(shared_state::Limits& limits, RetryWatch& retries, Fail fail)
+      : limits_(limits), retries_(retries), fail_(std::move(fail)) {}
 
   Result<> admit(pipeline::Call& call, const pipeline::Operation& operation) override;
   void release(const pipeline::Call& call, const pipeline::CallResult& result) override;
@@ -47,6 +49,7 @@ class WatchedLimits final : public pipeline::Accounting {
   void end_attempt(const pipeline::Call& call);
 
   shared_state::Limits& limits_;
+  RetryWatch& retries_;
   Fail fail_;
   std::unordered_map<std::string, int> calls_;  ///< by id: attempts that are open
   std::size_t attempts_open_ = 0;

@@ -136,8 +136,11 @@ World::World(const WorldOptions& options)
                  }}),
       watched_gate_(gate_, [this](const std::string& rule) { fail(0, rule); }),
       limits_(*this),
-      watched_limits_(limits_, [this](std::string_view id,
-                                      const std::string& rule) { fail(number_in(id), rule); }),
+      retry_watch_(watched_gate_, [this](std::string_view id,
+                                         const std::string& rule) { fail(number_in(id), rule); }),
+      watched_limits_(
+          limits_, retry_watch_,
+          [this](std::string_view id, const std::string& rule) { fail(number_in(id), rule); }),
       ledger_(fuse_, weather_random_, options.seed % 2 == 0,
               [this](std::string_view id, const std::string& rule) { fail(number_in(id), rule); }),
       attempts_(*this, watched_gate_, *this, loop_random_, {}, &watched_limits_, &ledger_) {
@@ -332,7 +335,6 @@ void World::check_attempts(const Serving& serving, const CallResult& result) {
   const std::uint64_t number = serving.client.plan().number;
   const pipeline::RetryPolicy& policy = serving.route->retries;
   int counted = 0;
-  int timeouts = 0;
   std::map<const pipeline::Target*, int> visits;
   for (const AttemptRow& row : result.rows) {
     serving_of(number).booked[row.target->upstream->name] +=
@@ -341,15 +343,11 @@ void World::check_attempts(const Serving& serving, const CallResult& result) {
     trace_.add(loop_.now(), row.target->upstream->name, policy::name(row.failure), number);
     const bool has_lost = row.failure == policy::FailureClass::client;
     if (policy::traits(row.failure).counts_as_attempt && !has_lost) counted += 1;
-    timeouts += row.failure == policy::FailureClass::timeout_sent ? 1 : 0;
     if (++visits[row.target] > policy.attempts_per_target) {
       fail(number, "too many attempts at " + row.target->name + " (I-6)");
     }
   }
   if (counted > policy.max_attempts) fail(number, "too many attempts (I-6)");
-  if (timeouts > 2 && !serving.client.plan().is_stream) {
-    fail(number, "a slow whole answer is tried more than twice (T-14)");
-  }
   if (result.attempts != static_cast<int>(result.rows.size())) {
     fail(number, "an attempt without a row (S-11.5)");
   }

@@ -20,6 +20,7 @@
 #include "sim/client.hpp"
 #include "sim/network.hpp"
 #include "sim/provider.hpp"
+#include "sim/retry_watch.hpp"
 #include "sim/trace.hpp"
 #include "sim/virtual_loop.hpp"
 #include "sim/watched_gate.hpp"
@@ -93,6 +94,7 @@ class World final : private pipeline::WallClock, private pipeline::ExchangeFacto
   shared_state::Gate gate_;
   WatchedGate watched_gate_;
   shared_state::Limits limits_;
+  RetryWatch retry_watch_;
   WatchedLimits watched_limits_;
   Ledger ledger_;
   std::vector<std::shared_ptr<const pipeline::Caller>> callers_;
