@@ -87,6 +87,8 @@ struct RouteOptions {
   std::vector<RouteTarget> targets{};
   std::optional<Strategy> strategy{};   ///< unset: the gateway's
   std::optional<bool> may_fail_over{};  ///< unset: the gateway's
+  /// Any other setting of a route, in the same way: `{"hedge", "\"2s\""}`.
+  std::map<std::string, std::string> more{};
 };
 
 struct GatewayOptions {

@@ -56,12 +56,30 @@ TEST(LibraryAttempts, AStreamThatStaysSilentIsHedged) {
   EXPECT_EQ(streamed.answer->model, "hello");
 }
 
-TEST(LibraryAttempts, NothingIsHedgedWhereThatIsOff) {
-  Gateway gateway =
-      open_text("models: {smart: {targets: [mock/slow-200, mock/hello], hedge: off}}\n");
-  const auto answer = gateway.chat(ask("smart", "hi"));
-  ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_EQ(answer->attempts, 1);
+GatewayOptions with_hedge(std::string hedge) {
+  RouteOptions route;
+  route.name = "smart";
+  route.targets = {"mock/slow-200", "mock/hello"};
+  route.more = {{"hedge", std::move(hedge)}};
+  GatewayOptions options;
+  options.routes.push_back(std::move(route));
+  return options;
+}
+
+TEST(LibraryAttempts, ARouteSaysWhenItIsHedged) {
+  Gateway off = open_gateway(with_hedge("\"off\""));
+  const auto alone = off.chat(ask("smart", "hi"));
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_EQ(alone->attempts, 1);
+
+  Gateway on = open_gateway(with_hedge("\"20ms\""));
+  const auto hedged = on.chat(ask("smart", "hi"));
+  ASSERT_TRUE(hedged) << hedged.error().message;
+  EXPECT_EQ(hedged->attempts, 2);
+
+  const auto refused = Gateway::from_options(with_hedge("soon"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().param, "models.smart.more.hedge");
 }
 
 // S-9.11, S-9.12: the answer is whole, nothing of it comes twice, and it is told by whom.

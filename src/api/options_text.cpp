@@ -39,6 +39,18 @@ void write_model(json::Writer& json, const ModelOptions& model) {
   json.end_object();
 }
 
+Result<> write_more(json::Writer& json, const std::string& place,
+                    const std::map<std::string, std::string>& more) {
+  for (const auto& [name, value] : more) {
+    json::Document document;
+    if (!document.parse(value)) {
+      return Error(ErrorCode::invalid_request, "is no JSON", place + ".more." + name);
+    }
+    json.key(name).raw(value);
+  }
+  return {};
+}
+
 Result<> write_provider(json::Writer& json, const ProviderOptions& provider) {
   json.key(provider.name).begin_object();
   if (provider.implementation) {
@@ -60,19 +72,12 @@ Result<> write_provider(json::Writer& json, const ProviderOptions& provider) {
     for (const ModelOptions& model : provider.models) write_model(json, model);
     json.end_object();
   }
-  for (const auto& [name, value] : provider.more) {
-    json::Document document;
-    if (!document.parse(value)) {
-      return Error(ErrorCode::invalid_request, "is no JSON",
-                   "providers." + provider.name + ".more." + name);
-    }
-    json.key(name).raw(value);
-  }
+  WEIR_TRY(write_more(json, "providers." + provider.name, provider.more));
   json.end_object();
   return {};
 }
 
-void write_route(json::Writer& json, const RouteOptions& route) {
+Result<> write_route(json::Writer& json, const RouteOptions& route) {
   json.key(route.name).begin_object();
   if (route.strategy) json.member("strategy", name(*route.strategy));
   if (route.may_fail_over) json.member("failover", *route.may_fail_over);
@@ -81,7 +86,10 @@ void write_route(json::Writer& json, const RouteOptions& route) {
     json.begin_object().member("target", target.target).member("weight", target.weight);
     json.end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  WEIR_TRY(write_more(json, "models." + route.name, route.more));
+  json.end_object();
+  return {};
 }
 
 void write_names(json::Writer& json, std::string_view section,
@@ -129,7 +137,7 @@ Result<std::string> options_text(const GatewayOptions& options) {
   }
   if (!options.routes.empty()) {
     json.key("models").begin_object();
-    for (const RouteOptions& route : options.routes) write_route(json, route);
+    for (const RouteOptions& route : options.routes) WEIR_TRY(write_route(json, route));
     json.end_object();
   }
   write_names(json, "tiers", options.tiers);

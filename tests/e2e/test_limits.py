@@ -189,23 +189,49 @@ def test_a_providers_answer_has_the_limits_that_were_set(upstream, limit, answer
 
 
 @pytest.mark.parametrize(
-    "limit, path, headers, status",
+    "limit, path, headers, status, code",
     [
-        ({"request_line": "1KiB"}, "/v1/chat/completions?" + "a" * 2048, {}, 414),
-        ({"header_field": "1KiB"}, "/v1/chat/completions", {"x-one": "a" * 2048}, 431),
+        (
+            {"request_line": "1KiB"},
+            "/v1/chat/completions?" + "a" * 2048,
+            {},
+            414,
+            "uri_too_long",
+        ),
+        (
+            {"header_field": "1KiB"},
+            "/v1/chat/completions",
+            {"x-one": "a" * 2048},
+            431,
+            "headers_too_large",
+        ),
         (
             {"header_bytes": "2KiB"},
             "/v1/chat/completions",
             {f"x-{i}": "a" * 1000 for i in range(3)},
             431,
+            "headers_too_large",
         ),
-        ({"header_count": 10}, "/v1/chat/completions", {f"x-{i}": "a" for i in range(12)}, 431),
-        ({"hops_max": 1}, "/v1/chat/completions", {"x-weir-hops": "1"}, 508),
+        (
+            {"header_count": 10},
+            "/v1/chat/completions",
+            {f"x-{i}": "a" for i in range(12)},
+            431,
+            "headers_too_large",
+        ),
+        (
+            {"hops_max": 1},
+            "/v1/chat/completions",
+            {"x-weir-hops": "1"},
+            508,
+            "loop_detected",
+        ),
     ],
 )
-def test_a_requests_head_has_the_limits_that_were_set(upstream, limit, path, headers, status):
+def test_a_requests_head_has_the_limits_that_were_set(upstream, limit, path, headers, status, code):
     with gateway(upstream, limits=limit) as weir:
-        assert weir.post(path, BODY, headers).status == status
+        refused = weir.post(path, BODY, headers)
+        assert (refused.status, refused.error["code"]) == (status, code)
         assert weir.post("/v1/chat/completions", BODY).status == 200
     with gateway(upstream) as weir:
         assert weir.post(path, BODY, headers).status == 200
