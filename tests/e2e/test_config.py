@@ -173,6 +173,49 @@ def test_a_chat_that_names_no_model_goes_to_the_default(upstream):
             assert upstream.calls[-1].json["model"] == "m"
 
 
+SPOKEN = user("hello")
+NO_MODEL = {
+    "chat": ("/v1/chat/completions", {"messages": SPOKEN}),
+    "azure": ("/openai/v1/chat/completions", {"messages": SPOKEN}),
+    "responses": ("/v1/responses", {"input": "hello", "store": False}),
+    "anthropic": ("/v1/messages", {"max_tokens": 9, "messages": SPOKEN}),
+    "anthropic, count": ("/v1/messages/count_tokens", {"messages": SPOKEN}),
+    "ollama": ("/api/chat", {"messages": SPOKEN, "stream": False}),
+    "ollama, stream": ("/api/chat", {"messages": SPOKEN}),
+    "ollama, generate": ("/api/generate", {"prompt": "hello", "stream": False}),
+    "ollama, empty": ("/api/chat", {"model": "", "messages": SPOKEN, "stream": False}),
+    "anthropic, empty": ("/v1/messages", {"model": "", "max_tokens": 9, "messages": SPOKEN}),
+}
+
+
+@pytest.mark.parametrize("target", ["openai", "anthropic", "ollama"])
+def test_no_model_means_the_default_at_every_door(target):
+    """Also where the target speaks the client's own dialect, whose text goes out nearly as it is."""
+    with Upstream(target) as upstream:
+        config = {"providers": {"up": upstream.provider}, "default_model": "up/m"}
+        with Weir(config) as weir:
+            for name, (path, body) in NO_MODEL.items():
+                answer = weir.post(path, body, {"anthropic-version": "2023-06-01"})
+                assert answer.status == 200, (name, answer.body)
+                if "count" not in name:
+                    assert answer.headers["x-weir-target"] == "up/m", name
+                    assert upstream.calls[-1].json["model"] == "m", name
+
+
+@pytest.mark.parametrize("path", ["/api/embed", "/v1/embeddings"])
+def test_vectors_without_a_model_are_of_the_default_or_of_none(path):
+    """Vectors of another model are of no use: `auto` never means one for them."""
+    body = {"input": "hello"}
+    with Upstream("openai") as upstream:
+        providers = {"up": upstream.provider}
+        with Weir({"providers": providers, "default_model": "up/m"}) as weir:
+            assert weir.post(path, body).status == 200
+            assert upstream.calls[-1].json["model"] == "m"
+        with Weir({"providers": providers}) as weir:
+            answer = weir.post(path, body)
+            assert answer.status == 400 and b"model" in answer.body, answer.body
+
+
 def test_failover_can_be_switched_off(upstream):
     with Upstream("openai") as backup:
         upstream.always(status(500))

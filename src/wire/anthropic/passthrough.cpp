@@ -156,7 +156,7 @@ Result<RequestPeek> peek_request(json::Value root) {
   RequestPeek peek;
   peek.wants_stream_usage = true;  // its streams always tell it
   refuse_routing_members(root, problem);
-  peek.model = reader.required_string("model");
+  peek.model = reader.string("model").value_or("");  // the gateway has a default
   if (const auto system = reader.value("system")) peek_content(*system, peek);
   peek_messages(reader, peek);
   peek_settings(reader, peek);

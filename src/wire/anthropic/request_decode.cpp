@@ -196,7 +196,7 @@ Result<ChatRequest> decode_request(json::Value root) {
   refuse_routing_members(root, problem);
   ChatRequest request;
   request.origin = Dialect::anthropic;
-  request.model = reader.required_string("model");
+  request.model = reader.string("model").value_or("");  // the gateway has a default
   request.output_tokens_max = reader.integer("max_tokens", 0, tokens_asked_max);
   request.stream = reader.boolean("stream").value_or(false);
   request.wants_stream_usage = true;  // its streams always tell it

@@ -497,7 +497,7 @@ TEST(AnthropicRequest, DecodesCallsResultsAndTheirNames) {
 TEST(AnthropicRequest, NamesThePathOfWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {R"([])", ""},
-      {R"({})", "model"},
+      {R"({"model":7})", "model"},
       {R"({"model":"m"})", "messages"},
       {R"({"model":"m","messages":[{"role":"user"}]})", "messages[0].content"},
       {R"({"model":"m","messages":[{"role":"user","content":7}]})", "messages[0].content"},

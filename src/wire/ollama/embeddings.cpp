@@ -64,7 +64,6 @@ Result<EmbeddingsAsk> decode_embeddings_request(json::Value root) {
   refuse_routing_members(root, problem);
   const auto old_name = reader.string("name");
   ask.request.model = reader.string("model").value_or(old_name.value_or(""));
-  if (ask.request.model.empty()) reader.fail("model", "is required");
   read_inputs(reader, root.find("prompt") ? "prompt" : "input", ask.request.inputs);
   ask.request.dimensions = reader.integer("dimensions", 1, dimensions_max);
   reader.for_each_unread(

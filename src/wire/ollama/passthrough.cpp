@@ -125,7 +125,6 @@ Result<RequestPeek> peek_request(json::Value root) {
   refuse_routing_members(root, problem);
   const auto old_name = reader.string("name");
   peek.model = reader.string("model").value_or(old_name.value_or(""));
-  if (peek.model.empty()) reader.fail("model", "is required");
   peek_messages(reader, peek);
   for (const std::string_view member : {"prompt", "system", "suffix"}) {
     peek.text_bytes += string_bytes(reader.value(member));

@@ -265,7 +265,6 @@ Result<ChatRequest> decode_request(json::Value root) {
   // Old clients say `name`.
   const auto old_name = reader.string("name");
   request.model = reader.string("model").value_or(old_name.value_or(""));
-  if (request.model.empty()) reader.fail("model", "is required");
   request.stream = reader.boolean("stream").value_or(true);
   request.wants_stream_usage = request.stream;
   read_messages(reader, request);
