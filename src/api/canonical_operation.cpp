@@ -85,11 +85,11 @@ Result<pipeline::Outgoing> CanonicalOperation::prepare(const pipeline::Target& t
   return std::move(outgoing);
 }
 
-Result<pipeline::Outgoing> CanonicalOperation::prepare_prefilled(const pipeline::Target& target,
-                                                                 std::string_view answer) {
-  WEIR_TRY_ASSIGN(begun, request_for(target));
-  pipeline::append_begun_answer(begun, target, answer, output_limit_);
-  return encode(begun, target);
+Result<pipeline::Outgoing> CanonicalOperation::prepare_prefilled(
+    const pipeline::Target& target, const pipeline::StreamSoFar& begun) {
+  WEIR_TRY_ASSIGN(request, request_for(target));
+  pipeline::append_begun_answer(request, target, begun, output_limit_);
+  return encode(request, target);
 }
 
 /// The request with what is the target's own.

@@ -29,7 +29,7 @@ class CanonicalOperation final : public pipeline::Operation {
   [[nodiscard]] const pipeline::Target& variant_of(const pipeline::Target& target) const override;
   Result<pipeline::Outgoing> prepare(const pipeline::Target& target) override;
   Result<pipeline::Outgoing> prepare_prefilled(const pipeline::Target& target,
-                                               std::string_view answer) override;
+                                               const pipeline::StreamSoFar& begun) override;
   [[nodiscard]] std::unique_ptr<pipeline::Relay> make_relay(
       const pipeline::Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return request_.stream; }

@@ -211,7 +211,7 @@ TEST(CanonicalOperation, AsksForNoMoreThanIsPaidForAndForTheRestOfABegunAnswer) 
   const auto outgoing = operation.prepare(target);
   ASSERT_TRUE(outgoing) << outgoing.error().message;
   EXPECT_NE(outgoing->body.find(":7"), std::string::npos) << outgoing->body;
-  const auto rest = operation.prepare_prefilled(target, "so far");
+  const auto rest = operation.prepare_prefilled(target, {.text = "so far", .others = ""});
   ASSERT_TRUE(rest) << rest.error().message;
   EXPECT_EQ(rest->path, "/chat");
   EXPECT_LT(rest->body.find("\"hi\""), rest->body.find("\"so far\"")) << rest->body;

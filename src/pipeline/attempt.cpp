@@ -199,7 +199,7 @@ class Attempt::Guards {
 Result<Outgoing> Attempt::prepare() {
   const bool is_prefilled =
       continuation_ != nullptr && continuation_->method == JoinMethod::prefill;
-  return is_prefilled ? operation_.prepare_prefilled(target_, continuation_->text)
+  return is_prefilled ? operation_.prepare_prefilled(target_, continuation_->begun)
                       : operation_.prepare(target_);
 }
 

@@ -424,7 +424,7 @@ net::Task<bool> AttemptLoop::join_streams(Journey& journey, Flight& broken) {
     const bool prefills =
         !is_prefill_refused && !so_far->text.empty() && takes_prefill(*candidate->target);
     continuation.method = prefills ? JoinMethod::prefill : JoinMethod::replay;
-    continuation.text = std::move(so_far->text);
+    continuation.begun = *std::move(so_far);
     continuation.usage_before = charged_usage(journey.result);
     continuation.number = journey.result.attempts + 1;
     Flight flight(tools_, journey, {.next = std::move(next), .continuation = &continuation});

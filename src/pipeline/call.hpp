@@ -62,8 +62,8 @@ class Operation : public Recycled {
   virtual Result<Outgoing> prepare(const Target& target) = 0;
   /// The request with an unfinished answer behind it, for a model that goes on from there. Errors:
   /// those of `prepare`.
-  virtual Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) {
-    static_cast<void>(answer);
+  virtual Result<Outgoing> prepare_prefilled(const Target& target, const StreamSoFar& begun) {
+    static_cast<void>(begun);
     return Error(ErrorCode::unsupported_capability, target.name + ": takes no begun answer here");
   }
   [[nodiscard]] virtual std::unique_ptr<Relay> make_relay(const Target& target) const = 0;

@@ -210,12 +210,12 @@ bool ChatOperation::is_joinable() const {
          !peek.uses_json_schema && !peek.uses_logprobs && !ask_.is_json_array;
 }
 
-Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, std::string_view answer) {
+Result<Outgoing> ChatOperation::prepare_prefilled(const Target& target, const StreamSoFar& begun) {
   WEIR_TRY(decode());
   wire::ChatRequest request = *decoded_;
   wire::drop_seals(request, seals_kept(target));
   WEIR_TRY(fill_defaults(request, target.params));
-  append_begun_answer(request, target, answer, output_limit_);
+  append_begun_answer(request, target, begun, output_limit_);
   WEIR_TRY_ASSIGN(outgoing, encode(request, target));
   outgoing.path = target.chat_stream_path;
   WEIR_TRY(add_provider_extras(target, outgoing.body));

@@ -43,7 +43,7 @@ class ChatOperation final : public Operation {
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
-  Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) override;
+  Result<Outgoing> prepare_prefilled(const Target& target, const StreamSoFar& begun) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target, AnswerHooks hooks) const;
   [[nodiscard]] bool is_joinable() const override;

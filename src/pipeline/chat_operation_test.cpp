@@ -36,8 +36,10 @@ class ChatOperationTest : public testing::Test {
   }
 
   /// What `operation` asks of the target after `answer`; 0: for no limit.
-  std::int64_t limit_after(ChatOperation& operation, std::string_view answer) {
-    const auto outgoing = operation.prepare_prefilled(target, answer);
+  std::int64_t limit_after(ChatOperation& operation, std::string answer,
+                           std::string thoughts = {}) {
+    const auto outgoing = operation.prepare_prefilled(
+        target, {.text = std::move(answer), .others = std::move(thoughts)});
     if (!outgoing) return -1;
     return limit_of(outgoing->body).value_or(0);
   }
@@ -75,6 +77,16 @@ TEST_F(ChatOperationTest, S911APrefilledAnswerGetsWhatTheFirstHasLeft) {
   ASSERT_GT(said, 10);
   EXPECT_EQ(limit_after(operation, words(20)), 50 - said);
   EXPECT_EQ(limit_after(operation, "one"), 49);
+}
+
+// A limit is for the thoughts, too: what they took is gone.
+TEST_F(ChatOperationTest, S911APrefilledAnswerGetsNothingForWhatWasThoughtBefore) {
+  ChatOperation operation = operation_of(limited);
+  const auto& counter = tokens::counter_for("custom", "m");
+  const std::int64_t thought = counter.estimate(words(30));
+  ASSERT_GT(thought, 15);
+  EXPECT_EQ(limit_after(operation, "one", words(30)), 49 - thought);
+  EXPECT_EQ(limit_after(operation, "one", words(500)), 1);
 }
 
 TEST_F(ChatOperationTest, S911APrefilledAnswerIsAlwaysAskedForSomething) {

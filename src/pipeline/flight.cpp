@@ -233,14 +233,17 @@ wire::Usage Flight::estimated_usage(const RelayFacts& facts) const {
   // (S-11.6).
   const auto& counter = tokens::counter_for(target().upstream->type, target().model);
   std::string_view text = so_far->text;
+  std::string_view others = so_far->others;
   const Continuation* const continuation = plan_.continuation;
+  if (continuation != nullptr) {
+    others.remove_prefix(std::min(others.size(), continuation->begun.others.size()));
+  }
   if (continuation != nullptr && continuation->method == JoinMethod::prefill) {
-    text.remove_prefix(std::min(text.size(), continuation->text.size()));
+    text.remove_prefix(std::min(text.size(), continuation->begun.text.size()));
   } else if (continuation != nullptr) {
     text = text.substr(0, facts.content_bytes);  // what it said again costs once more
   }
-  usage.output =
-      std::max<std::int64_t>(1, counter.estimate(text) + counter.estimate(so_far->others));
+  usage.output = std::max<std::int64_t>(1, counter.estimate(text) + counter.estimate(others));
   return usage;
 }
 

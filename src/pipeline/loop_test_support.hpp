@@ -246,8 +246,9 @@ class PlainOperation final : public Operation {
     asked.push_back(target.name + target.upstream->key_name);
     return outgoing();
   }
-  Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) override {
-    asked.push_back(target.name + " prefilled: " + std::string(answer));
+  Result<Outgoing> prepare_prefilled(const Target& target, const StreamSoFar& begun) override {
+    asked.push_back(target.name + " prefilled: " + begun.text);
+    thoughts.push_back(begun.others);
     return outgoing();
   }
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override {
@@ -283,6 +284,7 @@ class PlainOperation final : public Operation {
     return request;
   }
 
+  std::vector<std::string> thoughts;  ///< that came with each begun answer
   std::vector<std::string> asked;
   wire::Dialect client = wire::Dialect::openai_chat;
   bool streams = true;

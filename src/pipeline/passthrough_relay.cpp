@@ -107,6 +107,7 @@ class PassthroughRelay final : public Relay {
   void join(const wire::StreamEvent& event, std::string& out) override {
     memory_->join(event, out);
   }
+  void join_unseen(std::string_view thoughts) override { memory_->join_unseen(thoughts); }
 
  private:
   [[nodiscard]] bool is_one_line(std::string_view body) const {

@@ -2,17 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
+#include "pipeline/relay.hpp"
 #include "pipeline/route.hpp"
 #include "wire/canonical.hpp"
 
 namespace weir::pipeline {
 
 /// Puts an unfinished answer behind `request`, for a model of `target` that goes on from there
-/// (S-9.12): what may still come is what was asked for less what is there. `output_limit` holds
-/// where the request names no longest answer; 0 = any.
-void append_begun_answer(wire::ChatRequest& request, const Target& target, std::string_view answer,
+/// (S-9.12): what may still come is what was asked for less what was said and thought.
+/// `output_limit` holds where the request names no longest answer; 0 = any.
+void append_begun_answer(wire::ChatRequest& request, const Target& target, const StreamSoFar& begun,
                          std::int64_t output_limit);
 
 }  // namespace weir::pipeline

@@ -64,6 +64,8 @@ class Relay : public Recycled {
     static_cast<void>(event);
     static_cast<void>(out);
   }
+  /// What a model thought before it went on, which the client is not told. Precondition: as above.
+  virtual void join_unseen(std::string_view thoughts) { static_cast<void>(thoughts); }
 
   [[nodiscard]] const RelayFacts& facts() const noexcept { return facts_; }
 

@@ -43,8 +43,8 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   }
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override { return chat_.prepare(target); }
-  Result<Outgoing> prepare_prefilled(const Target& target, std::string_view answer) override {
-    return chat_.prepare_prefilled(target, answer);
+  Result<Outgoing> prepare_prefilled(const Target& target, const StreamSoFar& begun) override {
+    return chat_.prepare_prefilled(target, begun);
   }
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return chat_.is_stream(); }

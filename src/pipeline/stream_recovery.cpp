@@ -19,7 +19,7 @@ class JoiningRelay final : public Relay, private wire::EventSink {
         decoder_(
             codec_of(target.dialect)
                 .make_stream_decoder(target.upstream->quirks, target.upstream->event_bytes_max)) {
-    const std::string_view text = continuation.text;
+    const std::string_view text = continuation.begun.text;
     if (continuation.method == JoinMethod::replay) {
       awaited_ = text;
     } else if (target.dialect == wire::Dialect::anthropic) {
@@ -55,6 +55,7 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   [[nodiscard]] std::optional<StreamSoFar> so_far() override { return before_.so_far(); }
   void join(const wire::StreamEvent& event, std::string& out) override { before_.join(event, out); }
 
+  void join_unseen(std::string_view thoughts) override { before_.join_unseen(thoughts); }
  private:
   void look_at_decoder() {
     facts_.is_complete = decoder_->is_complete();
@@ -68,8 +69,9 @@ class JoiningRelay final : public Relay, private wire::EventSink {
         if (event.fault != nullptr) facts_.fault = *event.fault;
         return;
       case Type::start:
-        return;  // the stream has one
-      case Type::reasoning:
+        return;              // the stream has one
+      case Type::reasoning:  // about what is said already
+        return before_.join_unseen(event.text);
       case Type::reasoning_signature:
       case Type::reasoning_encrypted:
         return;  // thoughts about what is said already
@@ -241,6 +243,11 @@ void StreamMemory::join(const wire::StreamEvent& event, std::string& out) {
   note_event(so_far_, event);
   is_joined_ = true;
   encoder_->encode(event, out);
+}
+
+void StreamMemory::join_unseen(std::string_view thoughts) {
+  static_cast<void>(so_far());
+  so_far_.others.append(thoughts);
 }
 
 void StreamMemory::read_text() {

@@ -22,7 +22,7 @@ std::string_view name(JoinMethod method) noexcept;
 struct Continuation {
   JoinMethod method = JoinMethod::replay;
   Relay* before = nullptr;    ///< of the stream that broke
-  std::string text;           ///< what the client has of the answer
+  StreamSoFar begun;          ///< what the client has of the answer
   wire::Usage usage_before;   ///< of all attempts that brought it
   int number = 0;             ///< of this attempt, for the mark at the seam
   bool is_marked = true;      ///< the client's format has comments
@@ -49,6 +49,7 @@ class StreamMemory final : private wire::EventSink {
   void keep_text(json::Value piece);
   [[nodiscard]] const StreamSoFar& so_far();
   void join(const wire::StreamEvent& event, std::string& out);
+  void join_unseen(std::string_view thoughts);
   /// Something was joined: what ends the stream has to come from here.
   [[nodiscard]] bool is_joined() const { return is_joined_; }
   void finish(std::string& out) { encoder_->finish(out); }

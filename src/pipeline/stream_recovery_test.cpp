@@ -5,6 +5,7 @@
 
 #include "pipeline/codecs.hpp"
 #include "pipeline/loop_test_support.hpp"
+#include "tokens/counter.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::pipeline {
@@ -144,6 +145,32 @@ TEST_F(StreamRecoveryTest, S911APrefillGoesOnFromTheText) {
   EXPECT_EQ(rig.operation.asked.back(), "b/m prefilled: Hello ");
   EXPECT_EQ(Reader(wire::Dialect::openai_chat, rig.channel.text).said, "Hello world");
   EXPECT_NE(rig.channel.text.find("method=prefill"), std::string::npos);
+}
+
+std::string thought(std::string_view text) {
+  return R"(data: {"id":"c1","object":"chat.completion.chunk","created":5,"model":"up","choices":[)"
+         R"({"index":0,"delta":{"reasoning_content":")" +
+         std::string(text) + R"("},"finish_reason":null}]})" + "\n\n";
+}
+
+// S-9.11: what each attempt thought is gone from the limit of the next, also what the client was
+// not shown; and each pays for its own thoughts alone.
+TEST_F(StreamRecoveryTest, S911ThoughtsAreCountedOnceAndGoToTheNext) {
+  const std::string first = "the first thinks for a while about what it is going to say";
+  const std::string second = "so does the other";
+  rig.add("a/m", {breaks_after(thought(first) + said("Hello "))});
+  Target& b = rig.add("b/m", {breaks_after(thought(second) + said("wor"))});
+  b.traits.takes_prefill = true;
+  rig.add("c/m", {answers_in({"ld"})}).traits.takes_prefill = true;
+  const CallResult& result = rig.finish();
+  EXPECT_EQ(result.outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.thoughts, (std::vector<std::string>{first, first + second}));
+  const Reader client(wire::Dialect::openai_chat, rig.channel.text);
+  EXPECT_EQ(client.said, "Hello world");
+  ASSERT_EQ(result.rows.size(), 3U);
+  const auto& counter = tokens::counter_for(b.upstream->type, b.model);
+  EXPECT_EQ(result.rows[0].usage.output, counter.estimate("Hello ") + counter.estimate(first));
+  EXPECT_EQ(result.rows[1].usage.output, counter.estimate("wor") + counter.estimate(second));
 }
 
 TEST_F(StreamRecoveryTest, S911ARefusedPrefillIsTriedByReplay) {

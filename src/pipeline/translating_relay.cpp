@@ -103,6 +103,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     encoder_->encode(event, out);
   }
 
+  void join_unseen(std::string_view thoughts) override { so_far_.others.append(thoughts); }
  private:
   /// The whole answer; of no use when it set `facts_.fault`.
   Result<wire::ChatResponse> decode(std::string_view text) {

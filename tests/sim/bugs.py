@@ -122,7 +122,7 @@ BUGS = [
     Bug(
         "a stream is gone on with from its beginning",
         LOOP,
-        "    continuation.text = std::move(so_far->text);\n",
+        "    continuation.begun = *std::move(so_far);\n",
         "",
     ),
     Bug(
