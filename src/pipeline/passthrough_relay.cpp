@@ -142,13 +142,13 @@ class PassthroughRelay final : public Relay {
 
   [[nodiscard]] bool is_over() const { return facts_.is_terminated || facts_.fault.has_value(); }
 
-  Result<> take(const wire::SseParser::Event& event, std::string& out) {
+  Result<> take(wire::SseParser::Event event, std::string& out) {
     const std::string_view data = event.data;
     if (event.type == "error") {
       facts_.fault = wire::read_fault(0, data);
       return {};
     }
-    const wire::FrameWatch watch = watcher_->watch(event.type, data);
+    wire::FrameWatch watch = watcher_->watch(event.type, data);
     if (watch.fault && watch.fault->code == traits(ErrorCode::upstream_malformed).name) {
       return Error(ErrorCode::upstream_malformed, watch.fault->message);
     }
@@ -157,15 +157,18 @@ class PassthroughRelay final : public Relay {
       return {};
     }
     learn(watch, data.size());
+    const bool ends_text =
+        watch.ends_text || watch.is_terminator || watch.finish != wire::Finish::none;
+    if (ends_text && holds_half()) end_in_half(event, watch, out);
     if (watch.is_terminator && !watch.is_content) {
       // `finish` writes it, once the answer is booked.
-      wire::append_sse(terminator_, event.type, data);
+      wire::append_sse(terminator_, event.type, event.data);
       return {};
     }
     // We asked for usage whether the client did or not.
     if (watch.is_usage_only && !options_.wants_stream_usage) return {};
     const std::size_t begin = out.size();
-    write_frame(event.type, data, out);
+    write_frame(event.type, event.data, out);
     // The first frame tells more than its text: the stream's id, model and time.
     if (memory_ && watch.text && frames_ > 1) {
       memory_->keep_text(*watch.text);
@@ -173,6 +176,28 @@ class PassthroughRelay final : public Relay {
       memory_->keep(std::string_view(out).substr(begin));
     }
     return {};
+  }
+
+  [[nodiscard]] bool holds_half() const { return events_.holds_half() || lines_.holds_half(); }
+
+  /// `event` ends a text whose last character lacks its other half: U+FFFD goes out for it (S-9.7).
+  void end_in_half(wire::SseParser::Event& event, wire::FrameWatch& watch, std::string& out) {
+    const bool is_in_event = events_.is_half_of_newest() || lines_.is_half_of_newest();
+    wire::SseParser::Event half;
+    if (events_.holds_half()) {
+      half = events_.give_up_half();
+    } else {
+      half.data = lines_.give_up_half();
+    }
+    if (is_in_event) {
+      event.data = half.data;
+      watch.text.reset();
+    } else if (options_.client != wire::Dialect::openai_responses) {
+      // There events have numbers, so that none can come between; and each text comes again, whole.
+      const std::size_t begin = out.size();
+      write_frame(half.type, half.data, out);
+      if (memory_) memory_->keep(std::string_view(out).substr(begin));
+    }
   }
 
   void learn(const wire::FrameWatch& watch, std::size_t bytes) {

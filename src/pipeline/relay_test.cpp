@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "base/utf8.hpp"
+#include "pipeline/codecs.hpp"
+#include "wire/sse.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -149,6 +151,111 @@ TEST(Relay, S97NoCharacterIsSplitAndNoInvalidByteGoesOut) {
     EXPECT_EQ(count(out, "b\xEF\xBF\xBDz"), 1U) << out;
     EXPECT_EQ(count(out, "\xF0\x9F\x98\x81") + count(out, R"(\ud83d\ude01)"), 1U) << out;
   }
+}
+
+constexpr std::string_view mark = "\xEF\xBF\xBD";  // U+FFFD
+
+/// A stream of `upstream`'s that ends in half a character.
+std::string stream_that_ends_in_half(Dialect upstream) {
+  const auto sse = [](std::string_view type, const std::string& data) {
+    return "event: " + std::string(type) + "\ndata: " + data + "\n\n";
+  };
+  switch (upstream) {
+    case Dialect::openai_chat:
+      return text_event("caf\xC3") +
+             "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{},"
+             "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    case Dialect::openai_responses:
+      return sse("response.created",
+                 R"({"type":"response.created","response":{"id":"resp_1","status":"in_progress"}})") +
+             sse("response.output_text.delta",
+                 "{\"type\":\"response.output_text.delta\",\"output_index\":0,"
+                 "\"content_index\":0,\"delta\":\"caf\xC3\"}") +
+             sse("response.output_text.done",
+                 "{\"type\":\"response.output_text.done\",\"output_index\":0,"
+                 "\"content_index\":0,\"text\":\"caf\xC3\"}") +
+             sse("response.completed",
+                 R"({"type":"response.completed","response":{"id":"resp_1","status":"completed",)"
+                 R"("output":[]}})");
+    case Dialect::anthropic:
+      return sse("message_start",
+                 R"({"type":"message_start","message":{"id":"msg_1","model":"up","usage":{}}})") +
+             sse("content_block_start", R"({"type":"content_block_start","index":0,)"
+                                        R"("content_block":{"type":"text","text":""}})") +
+             sse("content_block_delta",
+                 "{\"type\":\"content_block_delta\",\"index\":0,"
+                 "\"delta\":{\"type\":\"text_delta\",\"text\":\"caf\xC3\"}}") +
+             sse("ping", R"({"type":"ping"})") +
+             sse("content_block_stop", R"({"type":"content_block_stop","index":0})") +
+             sse("message_delta",
+                 R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{}})") +
+             sse("message_stop", R"({"type":"message_stop"})");
+    case Dialect::gemini:  // whose last piece of text tells that it is the last
+      return "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":"
+             "\"caf\xC3\"}]},\"finishReason\":\"STOP\"}]}\n\n";
+    case Dialect::ollama:
+      return "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"caf\xC3\"},"
+             "\"done\":false}\n"
+             R"({"model":"m","message":{"role":"assistant","content":""},"done":true})"
+             "\n";
+  }
+  return {};
+}
+
+/// What a client of `dialect` reads in `stream`, in order.
+class Texts final : public wire::EventSink {
+ public:
+  Texts(Dialect dialect, std::string_view stream) {
+    auto decoder = codec_of(dialect).make_stream_decoder(0, wire::event_bytes_max_default);
+    EXPECT_TRUE(decoder->feed(stream, *this)) << stream;
+    EXPECT_TRUE(decoder->end(*this)) << stream;
+    EXPECT_TRUE(decoder->is_complete()) << stream;
+  }
+  void on_event(const wire::StreamEvent& event) override {
+    if (event.type == wire::StreamEvent::Type::text) all.append(event.text);
+  }
+  std::string all;
+};
+
+// S-9.7: half a character at the very end of a text has no other half; U+FFFD stands for it, before
+// what ends the text, whether events pass or are translated.
+TEST(Relay, S97HalfACharacterAtTheEndBecomesOneReplacementCharacter) {
+  for (const Dialect upstream : every_client) {
+    for (const Dialect client : every_client) {
+      // Its events have numbers, so that none can be put between; the whole text tells it.
+      const bool is_numbered = upstream == client && client == Dialect::openai_responses;
+      const auto relay = relay_between(upstream, client);
+      std::string out;
+      ASSERT_TRUE(relay->feed(stream_that_ends_in_half(upstream), out));
+      ASSERT_TRUE(relay->end(out));
+      relay->finish(out);
+      const std::string both(name(upstream).begin(), name(upstream).end());
+      EXPECT_EQ(valid_utf8_prefix(out), out.size()) << both << out;
+      EXPECT_GE(count(out, mark), 1U) << both << " to " << name(client) << "\n" << out;
+      if (is_numbered) {
+        EXPECT_EQ(count(out, "\"text\":\"caf" + std::string(mark) + "\""), 1U) << out;
+      } else {
+        EXPECT_EQ(Texts(client, out).all, "caf" + std::string(mark))
+            << both << " to " << name(client) << "\n"
+            << out;
+      }
+    }
+  }
+}
+
+// S-9.7: a half in front of a keep-alive is still completed by what comes behind it.
+TEST(Relay, S97AKeepAliveDoesNotEndACharacter) {
+  const auto delta = [](std::string_view text) {
+    return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+           "\"delta\":{\"type\":\"text_delta\",\"text\":\"" +
+           std::string(text) + "\"}}\n\n";
+  };
+  const auto relay = relay_between(Dialect::anthropic, Dialect::anthropic);
+  std::string out;
+  ASSERT_TRUE(relay->feed(
+      delta("caf\xC3") + "event: ping\ndata: {\"type\":\"ping\"}\n\n" + delta("\xA9!"), out));
+  EXPECT_EQ(count(out, "\"text\":\"\xC3\xA9!\""), 1U) << out;
+  EXPECT_EQ(count(out, mark), 0U) << out;
 }
 
 TEST(Relay, S97AWholeAnswerGoesOutAsValidText) {

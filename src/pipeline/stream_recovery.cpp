@@ -5,6 +5,7 @@
 
 #include "base/assert.hpp"
 #include "pipeline/codecs.hpp"
+#include "wire/last_piece.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -54,8 +55,8 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   }
   [[nodiscard]] std::optional<StreamSoFar> so_far() override { return before_.so_far(); }
   void join(const wire::StreamEvent& event, std::string& out) override { before_.join(event, out); }
-
   void join_unseen(std::string_view thoughts) override { before_.join_unseen(thoughts); }
+
  private:
   void look_at_decoder() {
     facts_.is_complete = decoder_->is_complete();
@@ -63,6 +64,11 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   }
 
   void on_event(const wire::StreamEvent& event) override {
+    if (const auto half = last_piece_.half_before(event, *decoder_)) take(*half);
+    take(event);
+  }
+
+  void take(const wire::StreamEvent& event) {
     if (facts_.has_diverged || facts_.fault) return;
     switch (event.type) {
       case Type::error:
@@ -74,7 +80,7 @@ class JoiningRelay final : public Relay, private wire::EventSink {
         return before_.join_unseen(event.text);
       case Type::reasoning_signature:
       case Type::reasoning_encrypted:
-        return;  // thoughts about what is said already
+        return;
       case Type::usage:
         return take_usage(event);
       case Type::text:
@@ -138,6 +144,7 @@ class JoiningRelay final : public Relay, private wire::EventSink {
   const Continuation& continuation_;
   Relay& before_;
   std::unique_ptr<wire::StreamDecoder> decoder_;
+  wire::LastPiece last_piece_;
   std::string_view awaited_;  ///< of a replay: what the client has and it has not said again yet
   std::string_view space_;    ///< of a prefill: what the client has and it may say again
   std::string* out_ = nullptr;

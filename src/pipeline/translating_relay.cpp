@@ -7,6 +7,7 @@
 #include "wire/answer_id.hpp"
 #include "wire/fault.hpp"
 #include "wire/gemini/codec.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/replay.hpp"
 #include "wire/text_mender.hpp"
 
@@ -102,8 +103,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     note_event(so_far_, event);
     encoder_->encode(event, out);
   }
-
   void join_unseen(std::string_view thoughts) override { so_far_.others.append(thoughts); }
+
  private:
   /// The whole answer; of no use when it set `facts_.fault`.
   Result<wire::ChatResponse> decode(std::string_view text) {
@@ -163,6 +164,11 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
   }
 
   void on_event(const wire::StreamEvent& event) override {
+    if (const auto half = last_piece_.half_before(event, *decoder_)) take(*half);
+    take(event);
+  }
+
+  void take(const wire::StreamEvent& event) {
     using enum wire::StreamEvent::Type;
     if (event.type == error) {
       if (event.fault != nullptr) facts_.fault = *event.fault;
@@ -205,6 +211,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
   StreamSoFar so_far_;
   std::string stream_id_;  ///< where the upstream tells none
   std::unique_ptr<wire::StreamDecoder> decoder_;
+  wire::LastPiece last_piece_;
   std::unique_ptr<wire::StreamEncoder> encoder_;
   std::string* out_ = nullptr;
 };

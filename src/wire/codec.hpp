@@ -89,6 +89,9 @@ class StreamDecoder : public Recycled {
   virtual Result<> feed(std::string_view bytes, EventSink& sink) = 0;
   /// The body ended. Flushes what the dialect completes only there (Gemini has no end marker).
   virtual Result<> end(EventSink& sink) = 0;
+  /// Half a character waits for the rest of its string, which will not come, and is given up
+  /// (S-9.7). False: there is none.
+  virtual bool give_up_half() = 0;
   /// The stream has reached its end by the dialect's own rule: every choice finished, or the
   /// terminal event was seen. A body that ends while this is false was cut.
   [[nodiscard]] virtual bool is_complete() const = 0;

@@ -58,6 +58,7 @@ struct FrameWatch {
   /// Where the frame brings a piece of the first choice's text and nothing else that matters: that
   /// piece, a string. It stands in the watcher until the next frame.
   std::optional<json::Value> text;
+  bool ends_text = false;      ///< of a piece of the answer, where that is told before the finish
   bool is_terminator = false;  ///< [DONE], message_stop, done:true
   bool is_usage_only =
       false;  ///< an OpenAI usage chunk with no choice, to be hidden if not asked for

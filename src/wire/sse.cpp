@@ -100,6 +100,7 @@ void SseParser::give(Event& event) {
     event = {given_type_, std::exchange(data_line_, {})};
   }
   event.data = mender_.event(event.data);
+  if (mender_.is_holding() && mender_.is_of_newest()) holder_type_ = event.type;
   has_data_ = false;
 }
 

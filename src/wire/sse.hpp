@@ -42,6 +42,11 @@ class SseParser {
   /// The body ended: closes a last event that lacks its blank line. `next` may then give it.
   void finish();
 
+  /// Of half a character that waits for the rest of its string: see `TextMender`.
+  [[nodiscard]] bool holds_half() const noexcept { return mender_.is_holding(); }
+  [[nodiscard]] bool is_half_of_newest() const noexcept { return mender_.is_of_newest(); }
+  Event give_up_half() { return {holder_type_, mender_.give_up()}; }
+
  private:
   bool take_line(std::string_view& line);
   void read_field(std::string_view line);
@@ -67,6 +72,7 @@ class SseParser {
   std::string_view data_line_;
   std::string given_type_;
   std::string given_data_;
+  std::string holder_type_;  ///< of the event that brought half a character
   TextMender mender_;
   bool has_data_ = false;
   bool is_started_ = false;       ///< past a possible byte-order mark
@@ -86,6 +92,10 @@ class LineParser {
   [[nodiscard]] bool is_overflowing() const noexcept { return is_overflowing_; }
   /// The body ended: a last line without its newline counts.
   void finish() { is_finished_ = true; }
+
+  [[nodiscard]] bool holds_half() const noexcept { return mender_.is_holding(); }
+  [[nodiscard]] bool is_half_of_newest() const noexcept { return mender_.is_of_newest(); }
+  std::string_view give_up_half() { return mender_.give_up(); }
 
  private:
   std::size_t line_bytes_max_;

@@ -65,6 +65,7 @@ std::string_view TextMender::whole(std::string_view text) {
 std::string_view TextMender::mend(std::string_view text, bool may_hold) {
   out_.clear();
   key_ = {};
+  is_of_newest_ = false;
   for (;;) {
     const std::size_t quote = text.find('"');
     if (quote == std::string_view::npos) break;
@@ -81,11 +82,23 @@ std::string_view TextMender::mend(std::string_view text, bool may_hold) {
     text.remove_prefix(1);
   }
   out_.append(text);
+  if (is_holding() && is_of_newest_) holder_ = out_;
   return out_;
 }
 
+std::string_view TextMender::give_up() {
+  held_.clear();
+  if (!is_of_newest_) {
+    holder_.erase(holder_begin_, holder_end_ - holder_begin_);
+    holder_end_ = holder_begin_;
+  }
+  holder_.insert(holder_end_, replacement_character);
+  return holder_;
+}
+
 void TextMender::append_string(std::string_view inside, bool may_hold) {
-  if (may_hold && !held_.empty() && key_ == held_key_) inside = complete(inside);
+  begin_ = out_.size();
+  if (may_hold && is_holding() && key_ == held_key_) inside = complete(inside);
   while (!inside.empty()) {
     if (inside.front() == '\\') {
       inside = append_escape(inside, may_hold);
@@ -141,7 +154,7 @@ std::string_view TextMender::complete(std::string_view inside) {
   while (used < inside.size() && decode_utf8(joined).is_partial) joined.push_back(inside[used++]);
   const Utf8Char whole = decode_utf8(joined);
   if (whole.is_partial) {
-    held_ = std::move(joined);
+    hold(joined);
     return {};
   }
   if (whole.bytes == joined.size()) {
@@ -155,6 +168,9 @@ std::string_view TextMender::complete(std::string_view inside) {
 void TextMender::hold(std::string_view half) {
   held_.assign(half);
   held_key_.assign(key_);
+  holder_begin_ = begin_;
+  holder_end_ = out_.size();
+  is_of_newest_ = true;
 }
 
 }  // namespace weir::wire

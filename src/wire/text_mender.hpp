@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,15 @@ class TextMender {
   /// A whole answer: nothing follows, so nothing is held.
   std::string_view whole(std::string_view text);
 
+  /// Half a character is held.
+  [[nodiscard]] bool is_holding() const noexcept { return !held_.empty(); }
+  /// The newest event brought it. Precondition: is_holding().
+  [[nodiscard]] bool is_of_newest() const noexcept { return is_of_newest_; }
+  /// Its string has ended: U+FFFD takes its place. Answers the event that brought it; if that is
+  /// the newest, U+FFFD stands behind the rest of the string, else, since the rest has gone out, it
+  /// is all of it. The view holds until the next call. Precondition: is_holding().
+  std::string_view give_up();
+
  private:
   std::string_view mend(std::string_view text, bool may_hold);
   void append_string(std::string_view inside, bool may_hold);
@@ -31,9 +41,14 @@ class TextMender {
   void hold(std::string_view half);
 
   std::string out_;
-  std::string held_;      ///< half a character, as it stood in its string
-  std::string held_key_;  ///< the name of that string
-  std::string_view key_;  ///< of the value that is read
+  std::string held_;       ///< half a character, as it stood in its string
+  std::string held_key_;   ///< the name of that string
+  std::string_view key_;   ///< of the value that is read
+  std::size_t begin_ = 0;  ///< in `out_`, of that value's inside
+  std::string holder_;     ///< the event that brought what is held
+  std::size_t holder_begin_ = 0;
+  std::size_t holder_end_ = 0;
+  bool is_of_newest_ = false;
 };
 
 }  // namespace weir::wire

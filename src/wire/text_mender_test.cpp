@@ -89,5 +89,30 @@ TEST(TextMender, HoldsNothingOfAWholeAnswer) {
   EXPECT_EQ(mender.event("{\"text\":\"\xAC\"}"), "{\"text\":\"\xEF\xBF\xBD\"}");
 }
 
+// Whoever knows that the text has ended says so.
+TEST(TextMender, PutsAMarkWhereAHalfIsGivenUp) {
+  TextMender newest;
+  EXPECT_EQ(newest.event("{\"a\":1,\"text\":\"caf\xC3\",\"b\":2}"),
+            R"({"a":1,"text":"caf","b":2})");
+  ASSERT_TRUE(newest.is_holding() && newest.is_of_newest());
+  EXPECT_EQ(newest.give_up(), "{\"a\":1,\"text\":\"caf\xEF\xBF\xBD\",\"b\":2}");
+  EXPECT_FALSE(newest.is_holding());
+
+  TextMender older;
+  older.event("{\"a\":1,\"text\":\"x\xF0\",\"b\":2}");
+  older.event("{\"a\":3,\"text\":\"\x9F\",\"b\":4}");
+  older.event(R"({"end":true})");
+  ASSERT_TRUE(older.is_holding());
+  EXPECT_FALSE(older.is_of_newest());
+  EXPECT_EQ(older.give_up(), "{\"a\":3,\"text\":\"\xEF\xBF\xBD\",\"b\":4}");
+
+  TextMender pair;
+  pair.event(R"({"text":"c\ud83d"})");
+  pair.event("[DONE]");
+  ASSERT_TRUE(pair.is_holding());
+  EXPECT_EQ(pair.give_up(), "{\"text\":\"\xEF\xBF\xBD\"}")
+      << "what went out before comes not again";
+}
+
 }  // namespace
 }  // namespace weir::wire

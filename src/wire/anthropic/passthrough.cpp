@@ -114,6 +114,8 @@ class MessagesWatcher final : public StreamWatcher {
       watch.is_content = block && begins_with_content(*block);
     } else if (type == "content_block_delta") {
       watch.is_content = true;
+    } else if (type == "content_block_stop") {
+      watch.ends_text = true;
     } else if (type == "message_delta") {
       take_usage(root.find("usage"), watch);
       take_reason(root.find("delta"), watch);

@@ -25,6 +25,11 @@ class MessagesStreamDecoder final : public StreamDecoder {
 
   Result<> feed(std::string_view bytes, EventSink& sink) override;
   Result<> end(EventSink& sink) override;
+  bool give_up_half() override {
+    if (!parser_.holds_half()) return false;
+    static_cast<void>(parser_.give_up_half());
+    return true;
+  }
   [[nodiscard]] bool is_complete() const override { return has_finished_; }
   [[nodiscard]] bool is_terminated() const override { return is_terminated_; }
 

@@ -46,6 +46,11 @@ class Decoder final : public StreamDecoder {
     return {};
   }
 
+  bool give_up_half() override {
+    if (!sse_.holds_half()) return false;
+    static_cast<void>(sse_.give_up_half());
+    return true;
+  }
   [[nodiscard]] bool is_complete() const override {
     for (const ChoiceState& choice : choices_) {
       if (choice.reason.empty()) return false;

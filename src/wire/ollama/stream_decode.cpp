@@ -27,6 +27,11 @@ class Decoder final : public StreamDecoder {
     return drain(sink);
   }
 
+  bool give_up_half() override {
+    if (!lines_.holds_half()) return false;
+    static_cast<void>(lines_.give_up_half());
+    return true;
+  }
   [[nodiscard]] bool is_complete() const override { return is_done_; }
   [[nodiscard]] bool is_terminated() const override { return is_done_; }
 

@@ -70,6 +70,11 @@ class Decoder final : public StreamDecoder {
     return {};
   }
 
+  bool give_up_half() override {
+    if (!parser_.holds_half()) return false;
+    static_cast<void>(parser_.give_up_half());
+    return true;
+  }
   [[nodiscard]] bool is_complete() const override {
     if (has_failed_) return false;
     if (is_terminated_) return true;

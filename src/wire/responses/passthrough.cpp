@@ -204,6 +204,7 @@ class ResponseWatcher final : public StreamWatcher {
     if (const auto own = root.find("type"); own && own->is_string()) {
       type = own->as_string_view(scratch);
     }
+    watch.ends_text = type.ends_with(".done");
     const auto response = root.find("response");
     switch (meaning_of(type)) {
       case Meaning::other:

@@ -34,6 +34,11 @@ class Decoder final : public StreamDecoder {
     return drain(sink);
   }
 
+  bool give_up_half() override {
+    if (!parser_.holds_half()) return false;
+    static_cast<void>(parser_.give_up_half());
+    return true;
+  }
   [[nodiscard]] bool is_complete() const override { return is_complete_; }
   [[nodiscard]] bool is_terminated() const override { return is_terminated_; }
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "wire/codec.hpp"
+
+namespace weir::wire {
+
+/// Knows where U+FFFD belongs when a text ends in half a character (S-9.7). The decoder holds that
+/// back in case the text goes on, and can't tell when it does not.
+class LastPiece {
+ public:
+  /// Called with every event, before it is dealt with. Answers the piece that has to come first,
+  /// where `event` ends a text of which `decoder` still holds half a character.
+  std::optional<StreamEvent> half_before(const StreamEvent& event, StreamDecoder& decoder);
+
+ private:
+  std::optional<StreamEvent::Type> type_;  ///< none: nothing was said yet
+  std::uint32_t choice_ = 0;
+  std::uint32_t tool_ = 0;
+};
+
+}  // namespace weir::wire
