@@ -63,7 +63,7 @@ CanonicalOperation::CanonicalOperation(wire::ChatRequest request, bool is_stream
   peek_ = peek_of(request_);
 }
 
-std::optional<std::string> CanonicalOperation::lacks(const pipeline::Target& target) const {
+std::optional<pipeline::Lack> CanonicalOperation::lacks(const pipeline::Target& target) const {
   return pipeline::lacking(peek_, target);
 }
 

@@ -24,7 +24,7 @@ class CanonicalOperation final : public pipeline::Operation {
   /// Targets that were asked, in order, each once.
   [[nodiscard]] const std::vector<std::string>& tried() const { return tried_; }
 
-  [[nodiscard]] std::optional<std::string> lacks(const pipeline::Target& target) const override;
+  [[nodiscard]] std::optional<pipeline::Lack> lacks(const pipeline::Target& target) const override;
   [[nodiscard]] bool is_uncertain(const pipeline::Target& target) const override;
   [[nodiscard]] const pipeline::Target& variant_of(const pipeline::Target& target) const override;
   Result<pipeline::Outgoing> prepare(const pipeline::Target& target) override;

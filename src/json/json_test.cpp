@@ -112,6 +112,22 @@ TEST(Value, ReadsWholeNumbersOnlyWhereTheyAreExact) {
                                                       std::nullopt, std::nullopt}));
 }
 
+TEST(Path, IsFoundFromWhereAValueStarts) {
+  const std::string_view text = R"({"a":[{"b":1},{"b":[2,{"c\"d":"x"}]}],"e":{}})";
+  Document document;
+  ASSERT_TRUE(document.parse(text));
+  const auto path_of = [&](std::string_view value) {
+    return path_at(document.root(), text.find(value));
+  };
+  EXPECT_EQ(path_of("\"x\""), "a[1].b[1].c\"d");
+  EXPECT_EQ(path_of("2,"), "a[1].b[0]");
+  EXPECT_EQ(path_of("{\"b\":1}"), "a[0]");
+  EXPECT_EQ(path_of("{}"), "e");
+  EXPECT_EQ(path_at(document.root(), 0), "");
+  EXPECT_EQ(path_of("\"b\":[2"), "") << "a name is no value";
+  EXPECT_EQ(path_at(document.root(), text.size()), "");
+}
+
 TEST(ObjectReader, NamesThePathOfAWrongType) {
   Document document;
   ASSERT_TRUE(document.parse(R"({"messages":[{"content":1}]})"));

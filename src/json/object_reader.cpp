@@ -15,6 +15,36 @@ std::string Path::text() const {
   return out;
 }
 
+namespace {
+
+std::string path_below(Value value, const Path& path, std::size_t offset) {
+  const std::size_t start = value.offset();
+  if (start == offset) return path.text();
+  if (offset < start || offset >= start + value.raw().size()) return {};
+  std::string found;
+  if (value.is_array()) {
+    std::size_t i = 0;
+    for (const Value element : value.elements()) {
+      found = path_below(element, {&path, {}, i++}, offset);
+      if (!found.empty()) break;
+    }
+  } else if (value.is_object()) {
+    for (const Member member : value.members()) {
+      const std::string key = member.key.as_string();
+      found = path_below(member.value, {&path, key, 0}, offset);
+      if (!found.empty()) break;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string path_at(Value root, std::size_t offset) {
+  const Path all;
+  return path_below(root, all, offset);
+}
+
 void Problem::set(ErrorCode code, const Path& path, std::string message) {
   if (!error_) error_.emplace(code, std::move(message), path.text());
 }

@@ -22,6 +22,10 @@ struct Path {
   [[nodiscard]] std::string text() const;
 };
 
+/// The path of the value that starts at `offset` of the text; empty for the root, and where none
+/// does.
+std::string path_at(Value root, std::size_t offset);
+
 /// The first thing found wrong in a document; later ones are ignored.
 class Problem {
  public:

@@ -45,14 +45,35 @@ struct Outgoing {
   std::string_view fields;
 };
 
+/// What of a request asks for something that a target may lack.
+enum class Wish : std::uint8_t {
+  model,  ///< nothing but the model itself
+  length,
+  streaming,
+  tools,
+  images,
+  audio,
+  json_schema,
+  choices,
+  logprobs,
+  several_prompts,
+  background,
+};
+
+/// Why a target can't take a request.
+struct Lack {
+  std::string reason;  ///< for people: the name of what it lacks
+  Wish wish = Wish::model;
+};
+
 /// What is asked of the providers: a chat, a legacy completion, embeddings. Knows how to say it to
 /// each target and how to read the answer; the attempt loop knows neither.
 class Operation : public Recycled {
  public:
   virtual ~Operation() = default;
 
-  /// Nothing when the target can take the request; otherwise the capability it lacks.
-  [[nodiscard]] virtual std::optional<std::string> lacks(const Target& target) const = 0;
+  /// Nothing when the target can take the request; otherwise what it lacks.
+  [[nodiscard]] virtual std::optional<Lack> lacks(const Target& target) const = 0;
   /// True when a capability the request needs is not known of the target: it is tried last.
   [[nodiscard]] virtual bool is_uncertain(const Target& target) const = 0;
   /// The target that really serves: some models take tools only through another API.
@@ -114,10 +135,10 @@ class Operation : public Recycled {
     static_cast<void>(target);
     return std::nullopt;
   }
-  /// The member of the client's request, as a path in the client's words, that asks for what
-  /// `lacks` named; empty: there is none.
-  [[nodiscard]] virtual std::string field_asking_for(std::string_view lacking) const {
-    static_cast<void>(lacking);
+  /// The member of the client's request, as a path in the client's words, that holds the wish;
+  /// empty: there is none.
+  [[nodiscard]] virtual std::string field_asking_for(Wish wish) const {
+    static_cast<void>(wish);
     return {};
   }
 };

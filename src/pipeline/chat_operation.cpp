@@ -40,16 +40,16 @@ std::span<const std::string_view> sampling_members(wire::Dialect client) {
 
 ChatOperation::ChatOperation(ChatAsk ask) : ask_(std::move(ask)) {}
 
-std::optional<std::string> ChatOperation::lacks(const Target& target) const {
-  auto reason = lacking(ask_.peek, target);
-  if (reason || target.trims || !is_near_window(ask_.peek, target)) return reason;
+std::optional<Lack> ChatOperation::lacks(const Target& target) const {
+  auto lack = lacking(ask_.peek, target);
+  if (lack || target.trims || !is_near_window(ask_.peek, target)) return lack;
   const auto request = codec_of(ask_.client).decode_request(ask_.root);
-  if (request && exceeds_window(*request, target)) return std::string(small_window);
+  if (request && exceeds_window(*request, target)) return too_long_for_window();
   return std::nullopt;
 }
 
-std::string ChatOperation::field_asking_for(std::string_view lacking) const {
-  return pipeline::field_asking_for(ask_.client, ask_.root, lacking);
+std::string ChatOperation::field_asking_for(Wish wish) const {
+  return pipeline::field_asking_for(ask_.client, ask_.root, wish);
 }
 
 bool ChatOperation::is_uncertain(const Target& target) const {
@@ -133,8 +133,10 @@ Result<> ChatOperation::decode() {
 
 Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
                                        const Target& target) const {
-  const wire::EncodeOptions options{
-      .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
+  const wire::EncodeOptions options{.model = target.model,
+                                    .quirks = target.upstream->quirks,
+                                    .traits = target.traits,
+                                    .asked = ask_.root};
   Outgoing outgoing;
   outgoing.body.reserve(ask_.root.raw().size() + 256);
   const auto& encode_as = codec_of(target.dialect).encode_request;

@@ -39,7 +39,7 @@ class ChatOperation final : public Operation {
 
   explicit ChatOperation(ChatAsk ask);
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
@@ -62,7 +62,7 @@ class ChatOperation final : public Operation {
     return fate_of_seals(ask_.peek, target, ask_.client);
   }
   bool drop_seals() override;
-  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
+  [[nodiscard]] std::string field_asking_for(Wish wish) const override;
 
  private:
   [[nodiscard]] bool is_own_dialect(const Target& target) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/chat_operation.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,9 +26,11 @@ class ChatOperationTest : public testing::Test {
     target.traits.takes_prefill = true;
   }
 
-  ChatOperation operation_of(std::string_view text) {
+  ChatOperation operation_of(std::string_view text,
+                             wire::Dialect client = wire::Dialect::openai_chat) {
     EXPECT_TRUE(document_.parse(text));
     ChatAsk ask;
+    ask.client = client;
     ask.root = document_.root();
     auto peek = codec_of(ask.client).peek_request(ask.root);
     EXPECT_TRUE(peek);
@@ -99,6 +102,89 @@ TEST_F(ChatOperationTest, S911APrefilledAnswerHasNoLimitWhereTheClientNamedNone)
   EXPECT_EQ(limit_after(operation, words(20)), 0);
   operation.limit_output(70);
   EXPECT_EQ(limit_after(operation, words(20)), 70) << "what was set aside for the attempt";
+}
+
+struct Refused {
+  wire::Dialect client;
+  std::string_view text;
+  std::string_view field;
+};
+constexpr std::array refused_parts{
+    Refused{wire::Dialect::openai_chat,
+            R"({"model":"m","messages":[{"role":"system","content":"be brief"},
+                {"role":"user","content":[{"type":"text","text":"see"},
+                 {"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]})",
+            "messages[1].content[1]"},
+    Refused{
+        wire::Dialect::openai_responses,
+        R"({"model":"m","input":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},
+                {"role":"user","content":[{"type":"input_image",
+                 "image_url":"https://example.com/a.png"}]}]})",
+        "input[2].content[0]"},
+    Refused{wire::Dialect::openai_responses,
+            R"({"model":"m","input":[{"role":"user","content":"a"},
+                {"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
+                {"type":"function_call_output","call_id":"c","output":[{"type":"input_image",
+                 "image_url":"https://example.com/a.png"}]}]})",
+            "input[2].output[0]"},
+    Refused{wire::Dialect::openai_responses,
+            R"({"model":"m","input":[{"role":"user","content":"a"},
+                {"type":"web_search_call","id":"ws_1","status":"completed"}]})",
+            "input[1]"},
+    Refused{wire::Dialect::anthropic,
+            R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[
+                {"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}]}]})",
+            "messages[0].content[0]"},
+    Refused{wire::Dialect::anthropic,
+            R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},
+                {"role":"assistant","content":[{"type":"tool_use","id":"c","name":"f","input":{}}]},
+                {"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":[
+                 {"type":"text","text":"see"},
+                 {"type":"image","source":{"type":"url","url":"https://example.com/a.png"}}]}]}]})",
+            "messages[2].content[0].content[1]"},
+    Refused{wire::Dialect::gemini,
+            R"({"contents":[{"role":"user","parts":[{"text":"see"},
+                {"fileData":{"mimeType":"image/png","fileUri":"https://example.com/a.png"}}]}]})",
+            "contents[0].parts[1]"},
+    Refused{wire::Dialect::gemini,
+            R"({"contents":[{"role":"user","parts":[{"executableCode":{"code":"1"}}]}]})",
+            "contents[0].parts[0]"},
+};
+
+// A refusal is of no help to a client that does not say which of twenty pictures it is about.
+TEST_F(ChatOperationTest, NamesThePartThatATargetsDialectCanNotSay) {
+  target.dialect = wire::Dialect::ollama;
+  for (const Refused& refused : refused_parts) {
+    ChatOperation operation = operation_of(refused.text, refused.client);
+    const auto prepared = operation.prepare(target);
+    ASSERT_FALSE(prepared) << refused.text;
+    EXPECT_EQ(prepared.error().code, ErrorCode::unsupported_capability);
+    EXPECT_EQ(prepared.error().param, refused.field) << refused.text;
+  }
+}
+
+TEST_F(ChatOperationTest, NamesThePartInEveryTargetsRefusal) {
+  constexpr std::string_view sound =
+      R"({"model":"m","messages":[{"role":"user","content":"a"},{"role":"user","content":[
+          {"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]})";
+  for (const wire::Dialect dialect :
+       {wire::Dialect::openai_responses, wire::Dialect::anthropic, wire::Dialect::ollama}) {
+    target.dialect = dialect;
+    ChatOperation operation = operation_of(sound);
+    const auto prepared = operation.prepare(target);
+    ASSERT_FALSE(prepared) << name(dialect);
+    EXPECT_EQ(prepared.error().param, "messages[1].content[0]") << name(dialect);
+  }
+  constexpr std::string_view file =
+      R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document",
+          "source":{"type":"url","url":"https://example.com/a.pdf"}}]}]})";
+  for (const wire::Dialect dialect : {wire::Dialect::openai_chat, wire::Dialect::gemini}) {
+    target.dialect = dialect;
+    ChatOperation operation = operation_of(file, wire::Dialect::anthropic);
+    const auto prepared = operation.prepare(target);
+    ASSERT_FALSE(prepared) << name(dialect);
+    EXPECT_EQ(prepared.error().param, "messages[0].content[0]") << name(dialect);
+  }
 }
 
 }  // namespace

@@ -43,11 +43,11 @@ class CompactRelay final : public Relay {
 
 }  // namespace
 
-std::optional<std::string> CompactOperation::lacks(const Target& target) const {
+std::optional<Lack> CompactOperation::lacks(const Target& target) const {
   if (target.dialect == wire::Dialect::openai_responses && !target.chat_path.empty()) {
     return std::nullopt;
   }
-  return "no compaction of responses here";
+  return Lack{"no compaction of responses here"};
 }
 
 Result<Outgoing> CompactOperation::prepare(const Target& target) {

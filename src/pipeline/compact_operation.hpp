@@ -21,7 +21,7 @@ class CompactOperation final : public Operation {
 
   explicit CompactOperation(Ask ask) : chat_(std::move(ask.chat)), is_pinned_(ask.is_pinned) {}
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& /*target*/) const override { return false; }
   [[nodiscard]] const Target& variant_of(const Target& target) const override {
     return responses_variant(target);

@@ -12,8 +12,6 @@
 namespace weir::pipeline {
 namespace {
 
-constexpr std::string_view several_prompts = "several prompts in one request";
-
 /// Several prompts are a list of texts or of token lists; a list of numbers is one prompt.
 std::size_t prompts_in(json::Value prompt) {
   if (!prompt.is_array() || prompt.size() == 0) return 1;
@@ -73,15 +71,15 @@ bool CompletionOperation::passes_through(const Target& target) const {
   return !(is_openai && is_chat_model);
 }
 
-std::optional<std::string> CompletionOperation::lacks(const Target& target) const {
+std::optional<Lack> CompletionOperation::lacks(const Target& target) const {
   if (passes_through(target)) return std::nullopt;
-  if (target.chat_path.empty()) return "no completions here";
-  if (prompts_ > 1) return std::string(several_prompts);
+  if (target.chat_path.empty()) return Lack{"no completions here"};
+  if (prompts_ > 1) return Lack{"several prompts in one request", Wish::several_prompts};
   return std::nullopt;
 }
 
-std::string CompletionOperation::field_asking_for(std::string_view lacking) const {
-  return lacking == several_prompts ? "prompt" : "model";
+std::string CompletionOperation::field_asking_for(Wish wish) const {
+  return wish == Wish::several_prompts ? "prompt" : "model";
 }
 
 std::optional<OwnPath> CompletionOperation::own_path(const Target& target) const {

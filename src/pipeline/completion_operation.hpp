@@ -19,10 +19,10 @@ class CompletionOperation final : public Operation {
                                                            std::int64_t unix_seconds);
 
   [[nodiscard]] const std::string& model() const { return model_; }
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
   [[nodiscard]] std::optional<OwnPath> own_path(const Target& target) const override;
-  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
+  [[nodiscard]] std::string field_asking_for(Wish wish) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   void hold_answers_to(const guard::Rules& rules) override { rules_ = &rules; }

@@ -149,9 +149,9 @@ Result<std::string> CountOperation::own_count(const Route& route) const {
   return out;
 }
 
-std::optional<std::string> CountOperation::lacks(const Target& target) const {
+std::optional<Lack> CountOperation::lacks(const Target& target) const {
   if (can_count(client_, target)) return std::nullopt;
-  return "no counting of tokens here";
+  return Lack{"no counting of tokens here"};
 }
 
 const Target& CountOperation::variant_of(const Target& target) const {

@@ -32,7 +32,7 @@ class CountOperation final : public Operation {
   /// `invalid_request`.
   [[nodiscard]] Result<std::string> own_count(const Route& route) const;
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target&) const override { return false; }
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;

@@ -101,9 +101,9 @@ bool EmbeddingOperation::passes_through(const Target& target) const {
   return root_ && (target.upstream->type == "openai" || target.upstream->type == "azure");
 }
 
-std::optional<std::string> EmbeddingOperation::lacks(const Target& target) const {
-  if (target.embeddings_path.empty()) return "no embeddings here";
-  if (target.can(Capability::embeddings) == Tri::no) return "embeddings";
+std::optional<Lack> EmbeddingOperation::lacks(const Target& target) const {
+  if (target.embeddings_path.empty()) return Lack{"no embeddings here"};
+  if (target.can(Capability::embeddings) == Tri::no) return Lack{"embeddings"};
   return std::nullopt;
 }
 

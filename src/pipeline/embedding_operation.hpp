@@ -22,12 +22,12 @@ class EmbeddingOperation final : public Operation {
   EmbeddingOperation(wire::EmbeddingsAsk ask, Encoder encode);
 
   [[nodiscard]] const std::string& model() const { return call_.request.model; }
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   [[nodiscard]] std::optional<OwnPath> own_path(const Target&) const override {
     return embeddings_own_path;
   }
-  [[nodiscard]] std::string field_asking_for(std::string_view) const override { return "model"; }
+  [[nodiscard]] std::string field_asking_for(Wish) const override { return "model"; }
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return false; }

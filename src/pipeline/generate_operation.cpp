@@ -146,14 +146,23 @@ bool GenerateOperation::passes_through(const Target& target) const {
   return rules_ == nullptr && is_native(target);
 }
 
-std::optional<std::string> GenerateOperation::lacks(const Target& target) const {
+std::optional<Lack> GenerateOperation::lacks(const Target& target) const {
   return lacking(peek_, target);
 }
 
-std::string GenerateOperation::field_asking_for(std::string_view lacking) const {
-  if (lacking == "images") return "images";
-  if (lacking == "json_schema") return "format";
-  return lacking == small_window ? "prompt" : "model";
+std::string GenerateOperation::field_asking_for(Wish wish) const {
+  switch (wish) {
+    case Wish::images:
+      return "images";
+    case Wish::json_schema:
+      return "format";
+    case Wish::streaming:
+      return root_.find("stream") ? "stream" : "";
+    case Wish::length:
+      return "prompt";
+    default:
+      return "model";
+  }
 }
 
 bool GenerateOperation::is_uncertain(const Target& target) const {

@@ -23,8 +23,8 @@ class GenerateOperation final : public Operation {
                                                          std::int64_t unix_seconds);
 
   [[nodiscard]] const std::string& model() const { return peek_.model; }
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
-  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
+  [[nodiscard]] std::string field_asking_for(Wish wish) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;

@@ -54,11 +54,11 @@ class KeptResponseRelay final : public Relay {
 
 }  // namespace
 
-std::optional<std::string> KeptResponseOperation::lacks(const Target& target) const {
+std::optional<Lack> KeptResponseOperation::lacks(const Target& target) const {
   if (target.dialect == wire::Dialect::openai_responses && !target.chat_path.empty()) {
     return std::nullopt;
   }
-  return "no kept responses here";
+  return Lack{"no kept responses here"};
 }
 
 const Target& responses_variant(const Target& target) {

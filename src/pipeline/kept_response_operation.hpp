@@ -29,7 +29,7 @@ class KeptResponseOperation final : public Operation {
 
   explicit KeptResponseOperation(Ask ask) : ask_(std::move(ask)) {}
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& /*target*/) const override { return false; }
   [[nodiscard]] const Target& variant_of(const Target& target) const override {
     return responses_variant(target);

@@ -238,7 +238,7 @@ class RecordingChannel final : public ClientChannel {
 /// A chat of OpenAI's dialect to targets of any.
 class PlainOperation final : public Operation {
  public:
-  [[nodiscard]] std::optional<std::string> lacks(const Target&) const override { return {}; }
+  [[nodiscard]] std::optional<Lack> lacks(const Target&) const override { return {}; }
   [[nodiscard]] bool is_uncertain(const Target& target) const override {
     return target.name == uncertain;
   }

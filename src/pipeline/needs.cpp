@@ -20,18 +20,19 @@ constexpr milliseconds missing_path_is_believed = std::chrono::minutes(10);
 /// What a request may need that a target may lack, by the name that a refusal says (F-3).
 struct Need {
   Capability capability;
+  Wish wish;
   std::string_view name;
   bool (*is_in)(const wire::RequestPeek&);
 };
 // clang-format off
 constexpr std::array needs{
-    Need{Capability::streaming,       "streaming",   [](const wire::RequestPeek& r) { return r.stream; }},
-    Need{Capability::tools,           "tools",       [](const wire::RequestPeek& r) { return r.uses_tools; }},
-    Need{Capability::vision,          "images",      [](const wire::RequestPeek& r) { return r.images > 0; }},
-    Need{Capability::audio,           "audio",       [](const wire::RequestPeek& r) { return r.uses_audio; }},
-    Need{Capability::json_schema,     "json_schema", [](const wire::RequestPeek& r) { return r.uses_json_schema; }},
-    Need{Capability::several_choices, "n",           [](const wire::RequestPeek& r) { return r.n > 1; }},
-    Need{Capability::logprobs,        "logprobs",    [](const wire::RequestPeek& r) { return r.uses_logprobs; }},
+    Need{Capability::streaming,       Wish::streaming,   "streaming",   [](const wire::RequestPeek& r) { return r.stream; }},
+    Need{Capability::tools,           Wish::tools,       "tools",       [](const wire::RequestPeek& r) { return r.uses_tools; }},
+    Need{Capability::vision,          Wish::images,      "images",      [](const wire::RequestPeek& r) { return r.images > 0; }},
+    Need{Capability::audio,           Wish::audio,       "audio",       [](const wire::RequestPeek& r) { return r.uses_audio; }},
+    Need{Capability::json_schema,     Wish::json_schema, "json_schema", [](const wire::RequestPeek& r) { return r.uses_json_schema; }},
+    Need{Capability::several_choices, Wish::choices,     "n",           [](const wire::RequestPeek& r) { return r.n > 1; }},
+    Need{Capability::logprobs,        Wish::logprobs,    "logprobs",    [](const wire::RequestPeek& r) { return r.uses_logprobs; }},
 };
 // clang-format on
 
@@ -72,16 +73,16 @@ std::optional<Capability> capability_in(const wire::UpstreamFault& fault) {
 /// How a dialect's parts tell what they are, and which of their members holds it.
 struct MediaMark {
   wire::Dialect client;
-  Capability capability;
+  Wish wish;
   std::string_view type;
   std::string_view member;
 };
 constexpr std::array media_marks{
-    MediaMark{wire::Dialect::openai_chat, Capability::vision, "image_url", "image_url"},
-    MediaMark{wire::Dialect::openai_chat, Capability::audio, "input_audio", "input_audio"},
-    MediaMark{wire::Dialect::openai_responses, Capability::vision, "input_image", "image_url"},
-    MediaMark{wire::Dialect::openai_responses, Capability::audio, "input_audio", "input_audio"},
-    MediaMark{wire::Dialect::anthropic, Capability::vision, "image", "source"},
+    MediaMark{wire::Dialect::openai_chat, Wish::images, "image_url", "image_url"},
+    MediaMark{wire::Dialect::openai_chat, Wish::audio, "input_audio", "input_audio"},
+    MediaMark{wire::Dialect::openai_responses, Wish::images, "input_image", "image_url"},
+    MediaMark{wire::Dialect::openai_responses, Wish::audio, "input_audio", "input_audio"},
+    MediaMark{wire::Dialect::anthropic, Wish::images, "image", "source"},
 };
 
 /// Gemini tells what a part is by its media type alone, in either spelling of protobuf's JSON.
@@ -97,17 +98,17 @@ std::string_view gemini_media_member(json::Value part, std::string_view mime_pre
 }
 
 /// The member of `part` that brings an image or a sound; empty: it is no such part.
-std::string_view media_member(wire::Dialect client, Capability capability, json::Value part) {
+std::string_view media_member(wire::Dialect client, Wish wish, json::Value part) {
   if (client == wire::Dialect::gemini) {
-    return gemini_media_member(part, capability == Capability::vision ? "image/" : "audio/");
+    return gemini_media_member(part, wish == Wish::images ? "image/" : "audio/");
   }
   if (client == wire::Dialect::ollama) {
     const auto images = part.find("images");
-    return capability == Capability::vision && images && images->size() > 0 ? "images" : "";
+    return wish == Wish::images && images && images->size() > 0 ? "images" : "";
   }
   const auto type = part.find("type");
   for (const MediaMark& mark : media_marks) {
-    if (mark.client != client || mark.capability != capability) continue;
+    if (mark.client != client || mark.wish != wish) continue;
     if (type && type->equals(mark.type)) return mark.member;
   }
   return {};
@@ -115,28 +116,29 @@ std::string_view media_member(wire::Dialect client, Capability capability, json:
 
 /// Where the first image or sound stands below `value`; empty: nowhere. A request is no deeper than
 /// `limits.json_depth`.
-std::string media_path(wire::Dialect client, Capability capability, json::Value value,
-                       const json::Path& path) {
+std::string media_path(wire::Dialect client, Wish wish, json::Value value, const json::Path& path) {
   std::string found;
   if (value.is_object()) {
-    const std::string_view own = media_member(client, capability, value);
+    const std::string_view own = media_member(client, wish, value);
     if (!own.empty()) return json::Path{&path, own, 0}.text();
     for (const json::Member member : value.members()) {
       const std::string key = member.key.as_string();
-      found = media_path(client, capability, member.value, {&path, key, 0});
+      found = media_path(client, wish, member.value, {&path, key, 0});
       if (!found.empty()) break;
     }
   } else if (value.is_array()) {
     std::size_t i = 0;
     for (const json::Value element : value.elements()) {
-      found = media_path(client, capability, element, {&path, {}, i++});
+      found = media_path(client, wish, element, {&path, {}, i++});
       if (!found.empty()) break;
     }
   }
   return found;
 }
 
-std::string field_asking_for(wire::Dialect client, json::Value root, Capability capability) {
+}  // namespace
+
+std::string field_asking_for(wire::Dialect client, json::Value root, Wish wish) {
   const wire::FieldNames names = wire::field_names(client);
   const auto first_there = [&](std::initializer_list<std::string_view> fields) {
     const auto there = std::find_if(fields.begin(), fields.end(),
@@ -145,52 +147,51 @@ std::string field_asking_for(wire::Dialect client, json::Value root, Capability 
   };
   const json::Path all;
   const auto conversation = root.find(names.conversation);
-  switch (capability) {
-    case Capability::streaming:
+  switch (wish) {
+    case Wish::model:
+      return "model";
+    case Wish::length:
+      return std::string(names.conversation);
+    case Wish::streaming:
       return root.find("stream") ? "stream" : "";  // Gemini's clients ask for it by the path
-    case Capability::tools:
+    case Wish::tools:
       return first_there({"tools", "functions"});
-    case Capability::vision:
-    case Capability::audio: {
+    case Wish::images:
+    case Wish::audio: {
       if (!conversation) return {};
-      std::string path =
-          media_path(client, capability, *conversation, {&all, names.conversation, 0});
-      if (path.empty() && capability == Capability::audio) path = first_there({"audio"});
+      std::string path = media_path(client, wish, *conversation, {&all, names.conversation, 0});
+      if (path.empty() && wish == Wish::audio) path = first_there({"audio"});
       return path;
     }
-    case Capability::json_schema:
+    case Wish::json_schema:
       return std::string(names.format);
-    case Capability::several_choices:
+    case Wish::choices:
       return std::string(names.n);
-    case Capability::logprobs:
+    case Wish::logprobs:
       return std::string(names.logprobs);
-    default:
-      return {};
+    case Wish::background:
+      return "background";
+    case Wish::several_prompts:
+      break;  // a chat has none
   }
+  return {};
 }
 
-}  // namespace
+Lack too_long_for_window() { return {"the context window is too small", Wish::length}; }
 
-std::string field_asking_for(wire::Dialect client, json::Value root, std::string_view lacking) {
-  if (lacking == small_window) return std::string(wire::field_names(client).conversation);
-  for (const Need& need : needs) {
-    if (need.name == lacking) return field_asking_for(client, root, need.capability);
-  }
-  return "model";
-}
-
-std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target) {
-  if (target.chat_path.empty() || target.can(Capability::chat) == Tri::no) return "no chat here";
+std::optional<Lack> lacking(const wire::RequestPeek& request, const Target& target) {
+  if (target.chat_path.empty() || target.can(Capability::chat) == Tri::no)
+    return Lack{"no chat here"};
   for (const Need& need : needs) {
     if (need.is_in(request) && target.can(need.capability) == Tri::no) {
-      return std::string(need.name);
+      return Lack{std::string(need.name), need.wish};
     }
   }
   const std::int64_t output = request.output_tokens_max.value_or(0);
   if (target.context_tokens > 0 && !target.trims &&
       input_tokens_estimate(request) / 2 + output > target.context_tokens) {
     // Half of a rough estimate: certain that it can't fit, not merely likely.
-    return std::string(small_window);
+    return too_long_for_window();
   }
   return std::nullopt;
 }

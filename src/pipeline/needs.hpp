@@ -6,17 +6,18 @@
 #include <string>
 #include <string_view>
 
+#include "pipeline/call.hpp"
 #include "pipeline/route.hpp"
 #include "wire/passthrough.hpp"
 
 /// What a chat needs of a target, whichever way it came in.
 namespace weir::pipeline {
 
-/// Why a target can't take a chat that is too long for it.
-inline constexpr std::string_view small_window = "the context window is too small";
+/// Of a target that can't take a chat because it is too long.
+Lack too_long_for_window();
 
-/// Nothing when `target` can take the request; otherwise the capability it lacks.
-std::optional<std::string> lacking(const wire::RequestPeek& request, const Target& target);
+/// Nothing when `target` can take the request; otherwise what it lacks.
+std::optional<Lack> lacking(const wire::RequestPeek& request, const Target& target);
 
 /// True when the input might be too long for the target's window: then `exceeds_window` knows more.
 bool is_near_window(const wire::RequestPeek& request, const Target& target);
@@ -44,9 +45,9 @@ bool is_path_missing(const Target& target, const OwnPath& path, std::int64_t uni
 /// For people: `no reranking here`.
 std::string no_such_path(const OwnPath& path);
 
-/// The member of a client's chat, as a path in its own words, that asks for what `lacking` named of
-/// it; empty: there is none. Precondition: `root` could be decoded.
-std::string field_asking_for(wire::Dialect client, json::Value root, std::string_view lacking);
+/// The member of a client's chat, as a path in its own words, that holds the wish; empty: there is
+/// none. Precondition: `root` could be decoded.
+std::string field_asking_for(wire::Dialect client, json::Value root, Wish wish);
 
 /// Our estimate of the input, in tokens.
 std::int64_t input_tokens_estimate(const wire::RequestPeek& request);

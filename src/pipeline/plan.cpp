@@ -37,14 +37,14 @@ std::size_t preference(const Target& target, const std::vector<std::string>& pre
   return static_cast<std::size_t>(found - prefer.begin());
 }
 
-/// Why `target` is of no use for this request (F-2); empty: it is.
-std::string reason_against(const Target& target, const Call& call, const Operation& operation,
-                           std::int64_t unix_ms) {
-  if (auto lacking = operation.lacks(target)) return *std::move(lacking);
+/// Why `target` is of no use for this request (F-2); without a reason: it is.
+Lack reason_against(const Target& target, const Call& call, const Operation& operation,
+                    std::int64_t unix_ms) {
+  if (auto lack = operation.lacks(target)) return *std::move(lack);
   const auto path = operation.own_path(target);
-  if (path && is_path_missing(target, *path, unix_ms)) return no_such_path(*path);
+  if (path && is_path_missing(target, *path, unix_ms)) return {no_such_path(*path)};
   if (call.route->rejects_unpriced && !target.prices.is_known() && !target.upstream->is_local) {
-    return "its price is not known";
+    return {"its price is not known"};
   }
   return {};
 }
@@ -101,7 +101,9 @@ void Plan::add_keys_of(const Target& target) {
 void Plan::add(const Target& target) {
   Candidate candidate;
   candidate.target = &operation_.variant_of(target);
-  candidate.skipped = reason_against(*candidate.target, call_, operation_, unix_ms_);
+  Lack lack = reason_against(*candidate.target, call_, operation_, unix_ms_);
+  candidate.skipped = std::move(lack.reason);
+  candidate.refused = lack.wish;
   candidate.step = static_cast<std::uint32_t>(steps_begun_ - 1);
   candidate.place = place_;
   candidate.is_uncertain = operation_.is_uncertain(*candidate.target);

@@ -16,7 +16,8 @@ namespace weir::pipeline {
 /// A target of the route, with what the plan says about it.
 struct Candidate {
   const Target* target = nullptr;
-  std::string skipped;  ///< why it can't be used for this request; empty: it can
+  std::string skipped;         ///< why it can't be used for this request; empty: it can
+  Wish refused = Wish::model;  ///< where it is skipped: what it can't do
   int visits = 0;
   std::uint32_t step = 0;
   std::uint32_t place = 0;      ///< equal for the keys of one model at one provider

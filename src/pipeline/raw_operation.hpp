@@ -26,7 +26,7 @@ class RawOperation final : public Operation {
  public:
   explicit RawOperation(RawAsk ask) : ask_(std::move(ask)) {}
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& /*target*/) const override {
+  [[nodiscard]] std::optional<Lack> lacks(const Target& /*target*/) const override {
     return std::nullopt;
   }
   [[nodiscard]] bool is_uncertain(const Target& /*target*/) const override { return false; }

@@ -27,8 +27,8 @@ std::optional<KeptAnswer> ResponsesOperation::take_answer() {
   return KeptAnswer{response_id_, found_->target, std::exchange(found_->whole, {})};
 }
 
-std::optional<std::string> ResponsesOperation::lacks(const Target& target) const {
-  if (is_background_ && !is_of_this_dialect(target)) return "background";
+std::optional<Lack> ResponsesOperation::lacks(const Target& target) const {
+  if (is_background_ && !is_of_this_dialect(target)) return Lack{"background", Wish::background};
   return chat_.lacks(target);
 }
 

@@ -37,7 +37,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   /// can be kept before the client learns of it.
   [[nodiscard]] std::optional<KeptAnswer> take_answer();
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override {
     return chat_.is_uncertain(target);
   }
@@ -58,8 +58,8 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   [[nodiscard]] std::int64_t windows() const override { return chat_.windows(); }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool is_joinable() const override { return chat_.is_joinable(); }
-  [[nodiscard]] std::string field_asking_for(std::string_view lacking) const override {
-    return chat_.field_asking_for(lacking);
+  [[nodiscard]] std::string field_asking_for(Wish wish) const override {
+    return chat_.field_asking_for(wish);
   }
   void hold_answers_to(const guard::Rules& rules) override {
     is_held_to_rules_ = true;

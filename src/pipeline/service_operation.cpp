@@ -72,8 +72,8 @@ const std::string& ServiceOperation::path_of(const Target& target) const {
   return target.service_paths[static_cast<std::size_t>(service_)];
 }
 
-std::optional<std::string> ServiceOperation::lacks(const Target& target) const {
-  if (path_of(target).empty()) return no_such_path(own_path_of(service_));
+std::optional<Lack> ServiceOperation::lacks(const Target& target) const {
+  if (path_of(target).empty()) return Lack{no_such_path(own_path_of(service_))};
   return std::nullopt;
 }
 

@@ -41,12 +41,12 @@ class ServiceOperation final : public Operation {
   /// Empty where the client named none.
   [[nodiscard]] const std::string& model() const { return peek_.model; }
 
-  [[nodiscard]] std::optional<std::string> lacks(const Target& target) const override;
+  [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
   [[nodiscard]] bool is_uncertain(const Target& target) const override;
   [[nodiscard]] std::optional<OwnPath> own_path(const Target&) const override {
     return own_path_of(service_);
   }
-  [[nodiscard]] std::string field_asking_for(std::string_view) const override { return "model"; }
+  [[nodiscard]] std::string field_asking_for(Wish) const override { return "model"; }
   Result<Outgoing> prepare(const Target& target) override;
   [[nodiscard]] std::unique_ptr<Relay> make_relay(const Target& target) const override;
   [[nodiscard]] bool is_stream() const override { return peek_.stream; }

@@ -110,10 +110,12 @@ TEST(ServiceOperation, SkipsTargetsWithoutTheServiceAndNamesIt) {  // F-3
   ASSERT_TRUE(document.parse(R"({"model":"m","input":"a"})"));
   const auto operation = ServiceOperation::make(Service::moderations, document.root());
   ASSERT_TRUE(operation);
-  EXPECT_EQ((*operation)->lacks(target_with("m")), "no moderation here");
+  const auto lack = (*operation)->lacks(target_with("m"));
+  ASSERT_TRUE(lack.has_value());
+  EXPECT_EQ(lack->reason, "no moderation here");
   const auto rerank = ServiceOperation::make(Service::rerank, document.root());
   ASSERT_TRUE(rerank);
-  EXPECT_EQ((*rerank)->lacks(target_with("m")), std::nullopt);
+  EXPECT_FALSE((*rerank)->lacks(target_with("m")).has_value());
 }
 
 TEST(ServiceOperation, ChangesOnlyTheModelOfAJsonRequest) {

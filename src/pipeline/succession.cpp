@@ -152,9 +152,9 @@ Error Succession::exhausted() {
   }
   if (all_lack) {
     // What the first lacks the others usually lack too; it is what the client would change.
-    const std::string& lacking = plan_.seen().front().skipped;
+    const Wish wish = plan_.seen().front().refused;
     return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons,
-            operation_.field_asking_for(lacking)};
+            operation_.field_asking_for(wish)};
   }
   // L-10: whose own limits are all that stands in the way is told of them.
   if (refusal_ && !is_refused_by_others_) return *refusal_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "json/object_reader.hpp"
 #include "wire/codec.hpp"
 
 namespace weir::wire {
@@ -116,6 +117,12 @@ bool link_tool_names(std::vector<Item>& items) {
     is_complete = is_complete && !result->name.empty();
   }
   return is_complete;
+}
+
+std::string EncodeOptions::field_of(Place place, std::string_view otherwise) const {
+  std::string path;
+  if (asked && place.offset > 0) path = json::path_at(*asked, place.offset);
+  return path.empty() ? std::string(otherwise) : path;
 }
 
 void EncodeNotes::drop(std::string_view what) {

@@ -41,6 +41,13 @@ enum class Role : std::uint8_t { system, developer, user, assistant };
 
 enum class PartKind : std::uint8_t { text, image, audio, file, refusal, opaque };
 
+/// Where something stands in the client's text, so that a refusal can name it: the offset of its
+/// value there; 0: not known. It says nothing about what stands there, so all are equal.
+struct Place {
+  std::uint32_t offset = 0;
+  bool operator==(const Place&) const { return true; }
+};
+
 /// One piece of content. Which members count depends on `kind`.
 struct Part {
   PartKind kind = PartKind::text;
@@ -52,6 +59,7 @@ struct Part {
   std::string name;     ///< file name
   std::string detail;   ///< image: auto, low, high; empty = unset
   Extra extra;          ///< cache_control, citations, ...
+  Place place;          ///< of all but text
 
   static Part text_of(std::string content) {
     Part part;
@@ -134,6 +142,7 @@ struct Reasoning {
 struct OpaqueItem {
   std::string json;
   bool is_from_model = false;
+  Place place;
   bool operator==(const OpaqueItem&) const = default;
 };
 

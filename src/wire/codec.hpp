@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,11 @@ struct EncodeOptions {
   ModelTraits traits{};
   /// For targets that insist on a limit (Anthropic) when neither client nor catalog names one.
   std::int64_t output_tokens_default = 4096;
+  /// What the request was decoded from, where that is the client's own; outlives the encoding.
+  std::optional<json::Value> asked{};
+
+  /// The client's path of what stands at `place`; `otherwise` where that is not known.
+  [[nodiscard]] std::string field_of(Place place, std::string_view otherwise) const;
 };
 
 /// What the target could not be told, by the client's name of it; goes to `x-weir-dropped`.

@@ -15,6 +15,10 @@
 /// for, and how encoders write it back.
 namespace weir::wire {
 
+inline Place place_of(json::Value value) {
+  return {.offset = static_cast<std::uint32_t>(value.offset())};
+}
+
 /// Keeps every member that `reader` was not asked for, nulls included.
 void keep_unread(const json::ObjectReader& reader, Extra& extra);
 

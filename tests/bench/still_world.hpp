@@ -37,7 +37,7 @@ class StillClock final : public pipeline::WallClock {
 
 class Chat final : public pipeline::Operation {
  public:
-  [[nodiscard]] std::optional<std::string> lacks(const pipeline::Target&) const override {
+  [[nodiscard]] std::optional<pipeline::Lack> lacks(const pipeline::Target&) const override {
     return {};
   }
   [[nodiscard]] bool is_uncertain(const pipeline::Target&) const override { return false; }

@@ -112,3 +112,74 @@ def test_a_refusal_names_the_field_that_asks_for_it(weir, name):
     else:  # which have no place for it of their own
         said = error if isinstance(error, str) else error["message"]
         assert said.startswith(f"{field}: no target can take this request"), said
+
+
+LINK = "https://example.com/a.png"
+FILE = {"fileData": {"mimeType": "image/png", "fileUri": LINK}}
+FAR_IMAGE = {"type": "image", "source": {"type": "url", "url": LINK}}
+ASKED = {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]}
+RESULT = {"type": "tool_result", "tool_use_id": "c", "content": [TEXT, FAR_IMAGE]}
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+OUTPUT = [{"type": "input_image", "image_url": LINK}]
+UNSAYABLE = {
+    "chat": (
+        chat(TEXT, {"type": "image_url", "image_url": {"url": LINK}}),
+        "messages[2].content[1]",
+    ),
+    "chat, sound": (
+        chat({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}),
+        "messages[2].content[0]",
+    ),
+    "responses": (
+        responses({"type": "input_text", "text": "see"}, *OUTPUT),
+        "input[0].content[1]",
+    ),
+    "responses, result": (
+        ("/v1/responses", {"model": "up/m", "store": False, "input": [
+            {"role": "user", "content": "a"}, CALL,
+            {"type": "function_call_output", "call_id": "c", "output": OUTPUT}]}),
+        "input[2].output[0]",
+    ),
+    "responses, hosted": (
+        ("/v1/responses", {"model": "up/m", "store": False, "input": [
+            {"role": "user", "content": "a"}, {"type": "web_search_call", "id": "ws_1"}]}),
+        "input[1]",
+    ),
+    "anthropic": (messages(FAR_IMAGE), "messages[0].content[0]"),
+    "anthropic, result": (
+        ("/v1/messages", {"model": "up/m", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "a"}, ASKED, {"role": "user", "content": [RESULT]}]}),
+        "messages[2].content[0].content[1]",
+    ),
+    "gemini": (gemini(FILE), "contents[0].parts[1]"),
+    "gemini, code": (gemini({"executableCode": {"code": "1"}}), "contents[0].parts[1]"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def before_ollama():
+    """In front of a model that can do everything, by an API that has no words for all of it."""
+    can = ["chat", "streaming", "vision", "audio", "tools"]
+    with Upstream("ollama") as upstream:
+        provider = {**upstream.provider, "models": {"m": {"capabilities": can}}}
+        with Weir({"providers": {"up": provider}}) as running:
+            yield running
+        assert upstream.calls == []
+
+
+def said_of(answer, path: str) -> tuple[str, str]:
+    """The path and the words of a refusal, wherever the API puts them."""
+    error = answer.json["error"]
+    if path.startswith(("/v1/chat", "/v1/responses")):
+        assert error["code"] == "unsupported_capability"
+        return error["param"], error["message"]
+    message = error if isinstance(error, str) else error["message"]
+    return message.partition(": ")[0], message
+
+
+@pytest.mark.parametrize("name", UNSAYABLE)
+def test_a_refusal_names_the_part_that_the_targets_api_has_no_words_for(before_ollama, name):
+    (path, body), field = UNSAYABLE[name]
+    answer = post(before_ollama, path, body, {"anthropic-version": "2023-06-01"})
+    assert answer.status == 400, answer.body
+    assert said_of(answer, path)[0] == field, answer.body

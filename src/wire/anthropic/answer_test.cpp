@@ -85,7 +85,7 @@ TEST(AnthropicResponse, ShowsAnotherProvidersAnswerWithoutItsSeals) {
   call.name = "f";
   call.arguments = "{\"cut\":";  // the limit was reached
   choice.output.emplace_back(call);
-  choice.output.emplace_back(OpaqueItem{R"({"type":"web_search_call"})", true});
+  choice.output.emplace_back(OpaqueItem{R"({"type":"web_search_call"})", true, {}});
   choice.finish = Finish::length;
   const std::string out = encoded(response);
   EXPECT_NE(out.find(R"({"type":"thinking","thinking":"One.\n\nTwo.","signature":""})"),

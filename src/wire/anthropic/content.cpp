@@ -18,6 +18,7 @@ Part opaque_part(json::Value block) {
   Part part;
   part.kind = PartKind::opaque;
   part.text = std::string(block.raw());
+  part.place = place_of(block);
   return part;
 }
 
@@ -48,6 +49,7 @@ Part read_media(json::Value block, PartKind kind, const json::Path& path, json::
   json::ObjectReader reader(block, path, problem);
   Part part;
   part.kind = kind;
+  part.place = place_of(block);
   reader.skip("type");
   const auto source = reader.object("source");
   if (!source) {
@@ -235,7 +237,8 @@ bool TurnReader::read_model_block(std::string_view type, json::Value block,
   } else if (type == "text" || type == "image") {
     return false;
   } else {
-    items_.emplace_back(OpaqueItem{.json = std::string(block.raw()), .is_from_model = true});
+    items_.emplace_back(OpaqueItem{
+        .json = std::string(block.raw()), .is_from_model = true, .place = place_of(block)});
   }
   return true;
 }

@@ -82,6 +82,9 @@ class RequestEncoder {
   [[nodiscard]] static Error unsupported(std::string message, std::string_view field) {
     return {ErrorCode::unsupported_capability, std::move(message), std::string(field)};
   }
+  [[nodiscard]] Error refuse(std::string message, const Part& part) const {
+    return unsupported(std::move(message), options_.field_of(part.place, fields_.conversation));
+  }
 
   const ChatRequest& request_;
   const EncodeOptions& options_;
@@ -93,7 +96,7 @@ class RequestEncoder {
 
 Result<EncodeNotes> RequestEncoder::encode() {
   WEIR_TRY(refuse_what_changes_the_answer());
-  WEIR_TRY_ASSIGN(conversation, build_conversation(request_, options_.traits, notes_));
+  WEIR_TRY_ASSIGN(conversation, build_conversation(request_, options_, notes_));
   const ThinkingPlan plan = plan_thinking(request_, options_.traits,
                                           {.output_tokens_max = output_tokens_max(),
                                            .is_call_forced = is_call_forced(),
@@ -168,7 +171,7 @@ Result<> RequestEncoder::write_system(const Conversation& conversation) {
   json_.begin_array();
   for (const Part* part : conversation.system) {
     if (part->kind != PartKind::text && !(is_native_ && part->kind == PartKind::opaque)) {
-      return unsupported("system instructions can only be text", fields_.conversation);
+      return refuse("system instructions can only be text", *part);
     }
     WEIR_TRY(write_content_part(*part));
   }
@@ -223,24 +226,22 @@ Result<> RequestEncoder::write_content_part(const Part& part) {
   const bool has_source = !part.data.empty() || !part.url.empty();
   switch (part.kind) {
     case PartKind::audio:
-      return unsupported("the target takes no audio", fields_.conversation);
+      return refuse("the target takes no audio", part);
     case PartKind::opaque:
       if (!is_native_) {
-        return unsupported("a part of the content exists in the client's format only",
-                           fields_.conversation);
+        return refuse("a part of the content exists in the client's format only", part);
       }
       json_.raw(part.text);
       return {};
     case PartKind::file:
       if (!part.data.empty() && !part.mime.empty() && part.mime != "application/pdf" &&
           part.mime != "text/plain") {
-        return unsupported("the target takes no files of type " + part.mime, fields_.conversation);
+        return refuse("the target takes no files of type " + part.mime, part);
       }
       [[fallthrough]];
     case PartKind::image:
       if (!has_source && !is_native_) {
-        return unsupported("an uploaded file is known to its own provider only",
-                           fields_.conversation);
+        return refuse("an uploaded file is known to its own provider only", part);
       }
       break;
     case PartKind::text:

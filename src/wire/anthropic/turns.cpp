@@ -18,11 +18,14 @@ bool is_empty_text(const Part& part) { return part.kind == PartKind::text && par
 
 class Builder {
  public:
-  Builder(const ChatRequest& request, EncodeNotes& notes)
-      : request_(request), is_native_(request.origin == Dialect::anthropic), notes_(notes) {}
+  Builder(const ChatRequest& request, const EncodeOptions& options, EncodeNotes& notes)
+      : request_(request),
+        options_(options),
+        is_native_(request.origin == Dialect::anthropic),
+        notes_(notes) {}
 
   Result<> add(const Item& item);
-  Result<Conversation> finish(const ModelTraits& traits);
+  Result<Conversation> finish();
 
  private:
   Result<> add_message(const Message& message);
@@ -40,6 +43,7 @@ class Builder {
   }
 
   const ChatRequest& request_;
+  const EncodeOptions& options_;
   bool is_native_;
   EncodeNotes& notes_;
   Conversation conversation_;
@@ -80,7 +84,7 @@ Result<> Builder::add(const Item& item) {
   if (!is_native_) {
     return Error(ErrorCode::unsupported_capability,
                  "the conversation holds an item that only the client's own format can express",
-                 std::string(field_names(request_.origin).conversation));
+                 options_.field_of(opaque.place, field_names(request_.origin).conversation));
   }
   WEIR_TRY_ASSIGN(turn, turn_of(opaque.is_from_model ? Role::assistant : Role::user));
   turn->blocks.emplace_back(&opaque);
@@ -179,19 +183,19 @@ void Builder::trim_prefill() {
   if (turn.blocks.empty()) conversation_.turns.pop_back();
 }
 
-Result<Conversation> Builder::finish(const ModelTraits& traits) {
+Result<Conversation> Builder::finish() {
   WEIR_TRY(check_results_are_complete());
   auto& turns = conversation_.turns;
   if (turns.empty() && conversation_.system.empty()) return error("holds no content");
   if (turns.empty()) give_system_text_to_a_user();
   if (is_native_) return std::move(conversation_);
-  if (conversation_.ends_in_prefill() && traits.takes_prefill) trim_prefill();
+  if (conversation_.ends_in_prefill() && options_.traits.takes_prefill) trim_prefill();
   const auto filler = [] {
     Turn turn;
     turn.blocks.emplace_back(std::string(filler_text));
     return turn;
   };
-  if (turns.empty() || (conversation_.ends_in_prefill() && !traits.takes_prefill)) {
+  if (turns.empty() || (conversation_.ends_in_prefill() && !options_.traits.takes_prefill)) {
     turns.push_back(filler());
   }
   if (turns.front().role == Role::assistant) turns.insert(turns.begin(), filler());
@@ -208,11 +212,11 @@ bool Conversation::has_lost_thoughts() const {
   });
 }
 
-Result<Conversation> build_conversation(const ChatRequest& request, const ModelTraits& traits,
+Result<Conversation> build_conversation(const ChatRequest& request, const EncodeOptions& options,
                                         EncodeNotes& notes) {
-  Builder builder(request, notes);
+  Builder builder(request, options, notes);
   for (const Item& item : request.items) WEIR_TRY(builder.add(item));
-  return builder.finish(traits);
+  return builder.finish();
 }
 
 }  // namespace weir::wire::anthropic

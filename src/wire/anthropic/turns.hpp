@@ -50,7 +50,7 @@ struct Conversation {
 /// turn at either end); an Anthropic client's turns are kept, but for joining neighbours.
 ///
 /// Errors: `invalid_request` for calls without result, results without call, no content at all.
-Result<Conversation> build_conversation(const ChatRequest& request, const ModelTraits& traits,
+Result<Conversation> build_conversation(const ChatRequest& request, const EncodeOptions& options,
                                         EncodeNotes& notes);
 
 }  // namespace weir::wire::anthropic

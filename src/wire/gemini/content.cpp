@@ -8,6 +8,7 @@
 #include "wire/data_url.hpp"
 #include "wire/foreign_seal.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/members.hpp"
 
 namespace weir::wire::gemini {
 namespace {
@@ -39,13 +40,15 @@ class PartsDecoder {
     if (const auto call = part.object("functionCall")) return add_call(part, *call);
     if (const auto response = part.object("functionResponse")) return add_result(part, *response);
     if (!is_thought) {
-      if (const auto blob = part.object("inlineData")) return add_blob(part, *blob);
-      if (const auto file = part.object("fileData")) return add_file(part, *file);
+      if (const auto blob = part.object("inlineData"))
+        return add_blob(part, *blob, place_of(value));
+      if (const auto file = part.object("fileData")) return add_file(part, *file, place_of(value));
     }
     // Code execution, traces of Google's own tools, images of thoughts, what is yet to come.
     Part opaque;
     opaque.kind = PartKind::opaque;
     opaque.text = value.raw();
+    opaque.place = place_of(value);
     add(std::move(opaque));
   }
 
@@ -143,26 +146,28 @@ class PartsDecoder {
     result.parts.push_back(Part::text_of(std::move(compact)));
   }
 
-  void add_blob(ProtoReader& part, json::Value value) {
+  void add_blob(ProtoReader& part, json::Value value, Place place) {
     const json::Path path = part.path("inlineData");
     ProtoReader blob(value, path, problem_);
     Part content;
     content.mime = blob.string("mimeType").value_or("");
     content.kind = kind_of_mime(content.mime);
     content.data = blob.required_string("data");
+    content.place = place;
     content.name = blob.string("displayName").value_or("");
     blob.keep_unread_as("inlineData", content.extra);
     part.keep_unread(content.extra);
     add(std::move(content));
   }
 
-  void add_file(ProtoReader& part, json::Value value) {
+  void add_file(ProtoReader& part, json::Value value, Place place) {
     const json::Path path = part.path("fileData");
     ProtoReader file(value, path, problem_);
     Part content;
     content.mime = file.string("mimeType").value_or("");
     content.kind = kind_of_mime(content.mime);
     content.url = file.required_string("fileUri");
+    content.place = place;
     file.keep_unread_as("fileData", content.extra);
     part.keep_unread(content.extra);
     add(std::move(content));

@@ -111,7 +111,7 @@ class ContentsWriter {
     }
     return Error(ErrorCode::unsupported_capability,
                  "the conversation holds an item that can't be sent to Gemini",
-                 std::string(field_));
+                 options_.field_of(std::get<OpaqueItem>(item).place, field_));
   }
 
   Result<> write_message(const Message& message) {
@@ -139,7 +139,8 @@ class ContentsWriter {
     if (!is_own_) {
       const std::string_view reason = why_not_writable(part);
       if (!reason.empty()) {
-        return Error(ErrorCode::unsupported_capability, std::string(reason), std::string(field_));
+        return Error(ErrorCode::unsupported_capability, std::string(reason),
+                     options_.field_of(part.place, field_));
       }
       if (!part.detail.empty() && part.detail != "auto") notes_.drop("detail");
       drop_extra(notes_, part.extra);

@@ -59,6 +59,7 @@ class HistoryReader {
       }
       Part image;
       image.kind = PartKind::image;
+      image.place = place_of(element);
       image.data = element.as_string();
       image.mime = image_mime(image.data);
       parts.push_back(std::move(image));

@@ -34,8 +34,10 @@ std::string_view role_name(Role role) {
 /// Writes items as messages: gathers what belongs to one, and writes it when the next begins.
 class HistoryWriter {
  public:
-  HistoryWriter(json::Writer& json, const ChatRequest& request, EncodeNotes& notes)
+  HistoryWriter(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
+                EncodeNotes& notes)
       : json_(json),
+        options_(options),
         notes_(notes),
         is_own_(request.origin == Dialect::ollama),
         field_(field_names(request.origin).conversation) {}
@@ -63,6 +65,10 @@ class HistoryWriter {
     std::string_view call_id;
     bool has_message = false;  ///< more than thoughts: a message that begins a turn is another
   };
+
+  [[nodiscard]] Error refuse(std::string what, Place place) const {
+    return unsupported(std::move(what), options_.field_of(place, field_));
+  }
 
   void begin(std::string_view role) {
     flush();
@@ -114,7 +120,7 @@ class HistoryWriter {
     return {};
   }
 
-  Result<> add(const OpaqueItem&) { return unsupported("hosted-tool items", field_); }
+  Result<> add(const OpaqueItem& item) { return refuse("hosted-tool items", item.place); }
 
   Result<> add_parts(const std::vector<Part>& parts, bool is_of_model) {
     bool is_first = true;
@@ -126,16 +132,16 @@ class HistoryWriter {
           open_.content += part.text;
           break;
         case PartKind::image:
-          if (part.data.empty()) return unsupported("images by link or file id", field_);
+          if (part.data.empty()) return refuse("images by link or file id", part.place);
           if (!part.detail.empty()) notes_.drop("detail");
           open_.images.push_back(part.data);
           break;
         case PartKind::audio:
-          return unsupported("audio", field_);
+          return refuse("audio", part.place);
         case PartKind::file:
-          return unsupported("files", field_);
+          return refuse("files", part.place);
         case PartKind::opaque:
-          return unsupported("content of this type", field_);
+          return refuse("content of this type", part.place);
       }
       keep_part(part.extra, is_of_model);
     }
@@ -181,6 +187,7 @@ class HistoryWriter {
   }
 
   json::Writer& json_;
+  const EncodeOptions& options_;
   EncodeNotes& notes_;
   bool is_own_;
   std::string_view field_;  ///< the client's name of the conversation
@@ -372,7 +379,7 @@ Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptio
   EncodeNotes notes;
   json::Writer json(out);
   json.begin_object().member("model", options.model).member("stream", request.stream);
-  WEIR_TRY(HistoryWriter(json, request, notes).write(request.items));
+  WEIR_TRY(HistoryWriter(json, request, options, notes).write(request.items));
   WEIR_TRY(write_tools(json, request, notes));
   WEIR_TRY(write_format(json, request, options.traits));
   write_think(json, request, options.traits, notes);

@@ -194,7 +194,7 @@ TEST(EncodeRequest, RefusesWhatATargetLacks) {
   ChatRequest uploaded = from_anthropic({message_of(Role::user, "q")});
   std::get<Message>(uploaded.items[0]).parts.push_back(file);
   EXPECT_TRUE(refused(uploaded, Quirk::none));
-  EXPECT_TRUE(refused(from_anthropic({OpaqueItem{"{}", false}}), Quirk::none));
+  EXPECT_TRUE(refused(from_anthropic({OpaqueItem{"{}", false, {}}}), Quirk::none));
 }
 
 TEST(EncodeRequest, RefusesAConversationThatComesToNothing) {

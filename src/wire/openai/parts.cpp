@@ -135,6 +135,7 @@ Part read_part(json::Value value, const json::Path& path, json::Problem& problem
   json::ObjectReader reader(value, path, problem);
   const std::string type = reader.required_string("type");
   Part part;
+  part.place = place_of(value);
   if (type == "text") {
     part.text = reader.required_string("text");
   } else if (type == "refusal") {
@@ -177,10 +178,11 @@ bool read_content(json::ObjectReader& message, std::vector<Part>& parts) {
   return false;
 }
 
-Result<> check_part(const Part& part, bool is_native, std::string_view conversation) {
+Result<> check_part(const Part& part, bool is_native, std::string_view conversation,
+                    const EncodeOptions& options) {
   const auto refuse = [&](std::string_view what) {
     return Error(ErrorCode::unsupported_capability, "this target can't take " + std::string(what),
-                 std::string(conversation));
+                 options.field_of(part.place, conversation));
   };
   switch (part.kind) {
     case PartKind::text:

@@ -8,6 +8,7 @@
 #include "json/writer.hpp"
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
+#include "wire/codec.hpp"
 
 /// Content parts, both directions.
 namespace weir::wire::openai {
@@ -20,9 +21,10 @@ Part read_part(json::Value value, const json::Path& path, json::Problem& problem
 bool read_content(json::ObjectReader& message, std::vector<Part>& parts);
 
 /// Chat Completions has no place for an image or a file given by another provider's id, a file
-/// given by a link, and parts of other dialects: `unsupported_capability`, with `conversation` as
-/// the path.
-Result<> check_part(const Part& part, bool is_native, std::string_view conversation);
+/// given by a link, and parts of other dialects: `unsupported_capability`, with the part's path or,
+/// where that is not known, `conversation`.
+Result<> check_part(const Part& part, bool is_native, std::string_view conversation,
+                    const EncodeOptions& options);
 
 /// Precondition: `check_part` took it.
 void write_part(json::Writer& json, const Part& part, bool keeps_extra);

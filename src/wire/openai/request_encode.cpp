@@ -30,7 +30,7 @@ class RequestWriter {
 
   Result<EncodeNotes> write() {
     WEIR_TRY(check());
-    WEIR_TRY_ASSIGN(turns, group_turns(request_, options_.quirks));
+    WEIR_TRY_ASSIGN(turns, group_turns(request_, options_));
     json_.begin_object().member("model", options_.model);
     WEIR_TRY(write_messages(turns));
     WEIR_TRY(write_tools(json_, request_, options_, notes_));
@@ -86,7 +86,7 @@ class RequestWriter {
       const auto* result = std::get_if<ToolResult>(&item);
       if (message == nullptr && result == nullptr) continue;
       for (const Part& part : message != nullptr ? message->parts : result->parts) {
-        WEIR_TRY(check_part(part, is_native_, names_.conversation));
+        WEIR_TRY(check_part(part, is_native_, names_.conversation, options_));
       }
     }
     return {};

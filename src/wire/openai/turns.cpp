@@ -153,14 +153,14 @@ std::vector<Turn> with_strict_roles(std::vector<Turn> turns) {
 
 }  // namespace
 
-Result<std::vector<Turn>> group_turns(const ChatRequest& request, Quirks quirks) {
+Result<std::vector<Turn>> group_turns(const ChatRequest& request, const EncodeOptions& options) {
   const std::string_view conversation = field_names(request.origin).conversation;
   Grouper grouper(request);
   for (const Item& item : request.items) {
-    if (std::holds_alternative<OpaqueItem>(item)) {
+    if (const auto* opaque = std::get_if<OpaqueItem>(&item)) {
       return Error(ErrorCode::unsupported_capability,
                    "the conversation holds an item that only its own API knows",
-                   std::string(conversation));
+                   options.field_of(opaque->place, conversation));
     }
     if (const auto* message = std::get_if<Message>(&item)) grouper.add(*message);
     if (const auto* call = std::get_if<ToolCall>(&item)) grouper.add(*call);
@@ -172,7 +172,7 @@ Result<std::vector<Turn>> group_turns(const ChatRequest& request, Quirks quirks)
     WEIR_TRY(check_pairs(turns, conversation));
     turns = with_moved_parts(std::move(turns));
   }
-  if (has(quirks, Quirk::strict_roles)) turns = with_strict_roles(std::move(turns));
+  if (has(options.quirks, Quirk::strict_roles)) turns = with_strict_roles(std::move(turns));
   return turns;
 }
 

@@ -31,6 +31,6 @@ struct Turn {
 ///
 /// Errors: `invalid_request` for an orphan call or result; `unsupported_capability` for an item
 /// only its own dialect knows.
-Result<std::vector<Turn>> group_turns(const ChatRequest& request, Quirks quirks);
+Result<std::vector<Turn>> group_turns(const ChatRequest& request, const EncodeOptions& options);
 
 }  // namespace weir::wire::openai

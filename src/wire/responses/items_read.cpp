@@ -47,6 +47,7 @@ Part read_part(json::Value value, const json::Path& path, json::Problem& problem
   json::ObjectReader reader(value, path, problem);
   const std::string type = reader.required_string("type");
   Part part;
+  part.place = place_of(value);
   if (type == "input_text" || type == "output_text" || type == "text") {
     part.text = reader.required_string("text");
   } else if (type == "refusal") {
@@ -176,6 +177,7 @@ Reasoning read_reasoning(json::ObjectReader& reader) {
 Item read_opaque(json::Value value, std::string_view type) {
   OpaqueItem item;
   item.json = value.raw();
+  item.place = place_of(value);
   const bool is_of_client = type.ends_with("_output") || type == "item_reference" ||
                             type == "mcp_approval_response" || type.empty();
   item.is_from_model = !is_of_client;

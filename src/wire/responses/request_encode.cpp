@@ -38,8 +38,10 @@ std::string_view role_name(Role role) {
 /// Writes items one by one; each stands for itself in this format.
 class InputWriter {
  public:
-  InputWriter(json::Writer& json, const ChatRequest& request, EncodeNotes& notes)
+  InputWriter(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
+              EncodeNotes& notes)
       : json_(json),
+        options_(options),
         notes_(notes),
         origin_(request.origin),
         is_own_(request.origin == Dialect::openai_responses),
@@ -162,7 +164,7 @@ class InputWriter {
   }
 
   Result<> write_item(const OpaqueItem& item) {
-    if (!is_own_) return unsupported("this item of another API", field_);
+    if (!is_own_) return refuse("this item of another API", item.place);
     json_.raw(item.json);
     return {};
   }
@@ -189,15 +191,15 @@ class InputWriter {
   }
 
   Result<> write_part(const Part& part, bool is_of_model) {
-    if (part.kind == PartKind::audio) return unsupported("audio", field_);
+    if (part.kind == PartKind::audio) return refuse("audio", part.place);
     if (part.kind == PartKind::opaque) {
-      if (!is_own_) return unsupported("content of this type", field_);
+      if (!is_own_) return refuse("content of this type", part.place);
       json_.raw(part.text);
       return {};
     }
     const bool has_foreign_id =
         !part.file_id.empty() && !is_own_ && origin_ != Dialect::openai_chat;
-    if (has_foreign_id) return unsupported("another provider's file ids", field_);
+    if (has_foreign_id) return refuse("another provider's file ids", part.place);
     json_.begin_object();
     switch (part.kind) {
       case PartKind::text:
@@ -253,6 +255,10 @@ class InputWriter {
     note(extra, is_of_model);
     json_.end_object();
   }
+  [[nodiscard]] Error refuse(std::string what, Place place) const {
+    return unsupported(std::move(what), options_.field_of(place, field_));
+  }
+
   /// Names what a client of another dialect asked for and can't get; decorations of what a model
   /// once answered are not worth a word.
   void note(const Extra& extra, bool is_of_model) {
@@ -260,6 +266,7 @@ class InputWriter {
   }
 
   json::Writer& json_;
+  const EncodeOptions& options_;
   EncodeNotes& notes_;
   Dialect origin_;
   bool is_own_;
@@ -532,7 +539,7 @@ Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptio
   WEIR_TRY(check_missing(request, notes));
   json::Writer json(out);
   json.begin_object().member("model", options.model);
-  WEIR_TRY(InputWriter(json, request, notes).write(request.items));
+  WEIR_TRY(InputWriter(json, request, options, notes).write(request.items));
   WEIR_TRY(write_tools(json, request, notes));
   WEIR_TRY(write_tool_choice(json, request));
   WEIR_TRY(write_text(json, request, options.traits));
