@@ -134,6 +134,17 @@ def test_an_error_in_the_middle_of_a_stream_is_an_event(upstreams, dialect):
     assert not any(event == "message_stop" for event, _ in sse(answer.body))
 
 
+def test_a_silent_stream_is_kept_open_by_pings(upstreams, dialect):
+    """Anthropic's clients know them, whichever target makes them wait."""
+    upstreams[dialect].always(faults.delay(1.5))
+    with own_gateway(upstreams, stream={"early_commit": "0s", "heartbeat": "1s"}) as gateway:
+        answer = post(gateway, "/v1/messages", ask(f"{dialect}/m", LONG, stream=True), VERSION)
+    events = sse(answer.body)
+    assert events[:2] == [("ping", {"type": "ping"})] * 2
+    names = [name for name, _ in events if name != "ping"]
+    assert names[0] == "message_start" and names[-1] == "message_stop"
+
+
 @pytest.mark.parametrize("headers", [{"x-api-key": KEY}, {"authorization": f"Bearer {KEY}"}])
 def test_a_key_comes_either_way(upstreams, headers):
     with locked(upstreams) as gateway:

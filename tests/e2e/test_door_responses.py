@@ -62,6 +62,82 @@ def test_a_streamed_answer_numbers_its_events(gateway, dialect):
     assert "".join(deltas) == text_of(stream.events[-1]["response"]) == "echo: think of one"
 
 
+def chunks(*deltas: dict, finish: str) -> fault.Fault:
+    """A chat target's stream of these pieces."""
+    steps = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    steps.append({"index": 0, "delta": {}, "finish_reason": finish})
+    head = {"id": "c1", "object": "chat.completion.chunk", "created": 5, "model": "m"}
+    lines = [f"data: {json.dumps({**head, 'choices': [step]})}\n\n" for step in steps]
+    return fault.ok_with("".join([*lines, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+
+
+def called(kind: str, **piece: str) -> dict:
+    return {"tool_calls": [{"index": 0, "id": "call_1", "type": kind, kind: piece}]}
+
+
+ITEM = ["response.output_item.added", "response.output_item.done"]
+PART = ["response.content_part.added", "response.content_part.done"]
+STREAMED = {
+    "text": (
+        chunks({"content": "a"}, {"content": "b"}, finish="stop"),
+        [ITEM[0], PART[0], "response.output_text.delta", "response.output_text.delta",
+         "response.output_text.done", PART[1], ITEM[1], "response.completed"],
+    ),
+    "refusal": (
+        chunks({"refusal": "I will "}, {"refusal": "not"}, finish="stop"),
+        [ITEM[0], PART[0], "response.refusal.delta", "response.refusal.delta",
+         "response.refusal.done", PART[1], ITEM[1], "response.completed"],
+    ),
+    "reasoning": (
+        chunks({"reasoning_content": "hm"}, {"content": "a"}, finish="stop"),
+        [ITEM[0], "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
+         "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", ITEM[1],
+         ITEM[0], PART[0], "response.output_text.delta", "response.output_text.done", PART[1],
+         ITEM[1], "response.completed"],
+    ),
+    "call": (
+        chunks(called("function", name="weather", arguments='{"a"'),
+               {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]}, finish="tool_calls"),
+        [ITEM[0], "response.function_call_arguments.delta", "response.function_call_arguments.delta",
+         "response.function_call_arguments.done", ITEM[1], "response.completed"],
+    ),
+    "custom call": (
+        chunks(called("custom", name="shell", input="l"),
+               {"tool_calls": [{"index": 0, "custom": {"input": "s"}}]}, finish="tool_calls"),
+        [ITEM[0], "response.custom_tool_call_input.delta", "response.custom_tool_call_input.delta",
+         "response.custom_tool_call_input.done", ITEM[1], "response.completed"],
+    ),
+    "cut by the limit": (
+        chunks({"content": "a"}, finish="length"),
+        [ITEM[0], PART[0], "response.output_text.delta", "response.output_text.done", PART[1],
+         ITEM[1], "response.incomplete"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_a_streamed_answer_has_every_event_in_order(upstreams, name):
+    scripted, expected = STREAMED[name]
+    upstreams["openai"].always(scripted)
+    tools = [WEATHER, {"type": "custom", "name": "shell"}]
+    body = {"model": "openai/m", "input": "go", "stream": True, "store": False, "tools": tools}
+    with own_gateway(upstreams) as gateway, Client(gateway.port) as client:
+        events = client.stream("/v1/responses", body).events
+    types = [event["type"] for event in events]
+    assert types == ["response.created", "response.in_progress", *expected]
+    assert [event["sequence_number"] for event in events] == list(range(len(types)))
+
+
+def test_a_stream_that_fails_ends_in_an_error_event(upstreams, dialect):
+    upstreams[dialect].always(fault.error_event_after(4))
+    body = {"model": f"{dialect}/m", "input": "one two three four five", "stream": True}
+    with own_gateway(upstreams) as gateway, Client(gateway.port) as client:
+        events = client.stream("/v1/responses", body).events
+    assert events[-1]["type"] in ("error", "response.failed")
+    assert not any(event["type"] == "response.completed" for event in events)
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+
+
 @pytest.mark.parametrize("kept", KEPT_HERE)
 def test_a_tool_loop_goes_on_from_what_was_kept(gateway, upstreams, kept):
     first = ask(gateway, f"{kept}/m", "use tool weather Oslo Rome", tools=[WEATHER])
