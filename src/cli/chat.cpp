@@ -34,7 +34,6 @@ constexpr const char* examples =
 
 struct Options {
   std::string url;
-  std::string ca_file;
   std::string model;
   std::string system;
   std::vector<std::string> words;
@@ -230,8 +229,7 @@ ExitCode chat(const Context& context, const Options& options) {
     print_error("what should be asked? Example: weir chat \"Why is the sky blue?\"\n");
     return ExitCode::usage;
   }
-  GatewayAccess access = client_access(context, options.url);
-  if (!options.ca_file.empty()) access.ca_file = options.ca_file;
+  const GatewayAccess access = client_access(context, options.url);
   StreamPrinter stream;
   const auto begin = std::chrono::steady_clock::now();
   const auto answer = ask(access, body_of(options, prompt), stream);
@@ -267,11 +265,7 @@ void add_chat(Command& app, Context& context) {
   command.add_option("-m,--model", options->model,
                      "Route, tier, task, provider/model or model (default: the gateway's)");
   command.add_option("-s,--system", options->system, "Instructions for the model");
-  command.add_option("--url", options->url,
-                     "URL of the gateway (default: $WEIR_URL, else the configuration's)");
-  command.add_option("--ca", options->ca_file,
-                     "PEM file of who signs the gateway's certificate (default: the configured "
-                     "certificate itself, else the system's authorities)");
+  add_client_options(command, context, options->url);
   command.add_option("prompt", options->words, "The question; standard input when left out");
   command.callback([&context, options] { context.exit_code = chat(context, *options); });
 }

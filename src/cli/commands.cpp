@@ -35,6 +35,12 @@ constexpr const char* examples =
     "\n"
     "`weir COMMAND --help` tells more about each.";
 
+void add_ca_option(Command& command, Context& context) {
+  command.add_option("--ca", context.ca_file,
+                     "PEM file of who signs the gateway's certificate (default: the configured "
+                     "certificate itself, else the system's authorities)");
+}
+
 }  // namespace
 
 void add_load_options(Command& command, Context& context) {
@@ -45,13 +51,21 @@ void add_load_options(Command& command, Context& context) {
                      "File of NAME=value lines; variables that are set already win");
 }
 
-void add_admin_option(Command& command, std::string& url) {
+void add_admin_options(Command& command, Context& context, std::string& url) {
   command.add_option("--admin", url,
                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
+  add_ca_option(command, context);
 }
 
-std::optional<config::Config> load_config(Context& context) {
+void add_client_options(Command& command, Context& context, std::string& url) {
+  command.add_option("--url", url,
+                     "URL of the gateway (default: $WEIR_URL, else the configuration's)");
+  add_ca_option(command, context);
+}
+
+std::optional<config::Config> load_config(Context& context, std::vector<std::string>* notes) {
   config::Loaded loaded = config::load(context.load, context.environment);
+  if (notes != nullptr) *notes = std::move(loaded.notes);
   if (loaded.ok()) return std::move(loaded.config);
   print_error(loaded.report());
   context.exit_code = ExitCode::config;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/command.hpp"
 #include "config/environment.hpp"
@@ -23,6 +24,7 @@ enum class ExitCode : int {
 struct Context {
   config::Environment environment;
   config::LoadOptions load;
+  std::string ca_file;  ///< who may sign the gateway's certificate, as the command line says
   ExitCode exit_code = ExitCode::ok;  ///< what the command came to
 };
 
@@ -54,11 +56,15 @@ void add_docs(Command& app, Context& context);
 
 /// `--config` and `--env-file`.
 void add_load_options(Command& command, Context& context);
-/// `--admin`, of the commands that ask a running gateway.
-void add_admin_option(Command& command, std::string& url);
+/// `--admin` and `--ca`, of the commands that ask a running gateway's admin API.
+void add_admin_options(Command& command, Context& context, std::string& url);
+/// `--url` and `--ca`, of those that ask it as clients do.
+void add_client_options(Command& command, Context& context, std::string& url);
 
-/// The configuration, or nothing after its problems were printed and the exit code set.
-std::optional<config::Config> load_config(Context& context);
+/// The configuration, or nothing after its problems were printed and the exit code set. What is
+/// there only by half goes to `notes`.
+std::optional<config::Config> load_config(Context& context,
+                                          std::vector<std::string>* notes = nullptr);
 
 /// The whole program. The answer is its exit code.
 int run(int argc, char** argv);

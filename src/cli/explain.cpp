@@ -154,7 +154,7 @@ void add_explain(Command& app, Context& context) {
   command.add_option("--key", options->key, "Who would ask, where a budget of theirs downgrades");
   command.add_option("--user", options->user, "The same by user");
   command.add_option("--team", options->team, "The same by team");
-  add_admin_option(command, options->admin_url);
+  add_admin_options(command, context, options->admin_url);
   command.add_flag("--offline", options->is_offline, "Don't ask the running gateway");
   command.add_flag("--json", options->is_json, "For programs");
   command.callback([&context, options] { show(context, *options); });

@@ -57,6 +57,7 @@ GatewayAccess admin_access(const Context& context, const std::string& url) {
                          : url_of(config.admin_listen, false);
     if (is_same) access.ca_file = config.tls.cert;
   }
+  if (!context.ca_file.empty()) access.ca_file = context.ca_file;
   if (access.secret.empty()) access.secret = secret_in(context, config, "admin-token");
   return access;
 }
@@ -68,6 +69,7 @@ GatewayAccess client_access(const Context& context, const std::string& url) {
   const bool is_own = access.url.empty();
   if (is_own) access.url = url_of(config.listen, !config.tls.cert.empty());
   if (is_own) access.ca_file = config.tls.cert;
+  if (!context.ca_file.empty()) access.ca_file = context.ca_file;
   if (access.secret.empty() && is_own && !config.keys.empty()) {
     access.secret = config.keys.front().reveal();
   }

@@ -18,11 +18,11 @@ struct GatewayAccess {
 };
 
 /// The admin API: `url` when it is not empty, else WEIR_ADMIN_URL, else where the configuration
-/// says; the token of WEIR_ADMIN_TOKEN, else the one in the data directory.
+/// says; the token of WEIR_ADMIN_TOKEN, else the one in the data directory. Certificates are
+/// trusted that `--ca` names the signer of, else the configuration's own.
 GatewayAccess admin_access(const Context& context, const std::string& url);
 /// The client API: `url`, else WEIR_URL, else where the configuration says; the key of WEIR_KEY,
-/// else one of the configuration, else the one in the data directory. The certificate of the
-/// configuration's own listener is trusted as it is.
+/// else one of the configuration, else the one in the data directory. Certificates as above.
 GatewayAccess client_access(const Context& context, const std::string& url);
 
 /// A call to `access` with its secret. Errors: `invalid_request` for a URL that is none.

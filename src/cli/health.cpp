@@ -131,7 +131,7 @@ void add_health(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   add_load_options(command, context);
-  add_admin_option(command, options->admin_url);
+  add_admin_options(command, context, options->admin_url);
   command.add_option("--window", options->window, "1m, 5m, 1h (default) or 24h");
   command.add_option("--capability", options->capability,
                      "Only providers with a model that has it: vision, tools, ...");

@@ -80,7 +80,7 @@ void add_limits(Command& app, Context& context) {
   Command command = app.add_subcommand("limits", "Show what is used and left of every limit");
   command.footer(examples);
   add_load_options(command, context);
-  add_admin_option(command, options->admin_url);
+  add_admin_options(command, context, options->admin_url);
   command.add_option("--scope", options->scope,
                      "Only of this: key, user, team, route, global, provider, ...");
   command.add_flag("--json", options->is_json, "As the admin API gives it");

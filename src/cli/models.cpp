@@ -30,6 +30,7 @@ constexpr const char* examples =
     "  weir models openai             of one provider only";
 
 struct Options {
+  std::string admin_url;
   std::string only;
   bool with_capabilities = false;
   bool is_json = false;
@@ -219,8 +220,9 @@ config::DetectedModel read_told(json::Value entry) {
 
 /// Lays over `detected` what the providers have told the running gateway. Where none runs, or it
 /// does not answer this caller, nothing changes.
-void ask_gateway(const Context& context, config::DetectedModels& detected) {
-  const auto body = ask_admin(admin_access(context, {}), "GET", "/api/llm-providers");
+void ask_gateway(const Context& context, const std::string& admin_url,
+                 config::DetectedModels& detected) {
+  const auto body = ask_admin(admin_access(context, admin_url), "GET", "/api/llm-providers");
   json::Document document;
   if (!body || !document.parse(*body)) return;
   const auto providers = value_at(document.root(), {"providers"});
@@ -251,7 +253,7 @@ bool is_anyone_silent(const config::Resolver& resolver, const std::string& only)
 void list_models(Context& context, const Options& options) {
   const std::string& only = options.only;
   config::DetectedModels detected = look_for_servers(context);
-  if (!options.is_online) ask_gateway(context, detected);
+  if (!options.is_online) ask_gateway(context, options.admin_url, detected);
   auto config = load_config(context);
   if (!config) return;
   if (options.is_online && !ask_providers(context, *config, only, detected)) return;
@@ -291,6 +293,7 @@ void add_models(Command& app, Context& context) {
   command.footer(examples);
   add_load_options(command, context);
   auto options = std::make_shared<Options>();
+  add_admin_options(command, context, options->admin_url);
   command.add_option("provider", options->only, "Of this provider only");
   command.add_flag("--capabilities", options->with_capabilities, "Show what each model can do");
   command.add_flag("--online", options->is_online,

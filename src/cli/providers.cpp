@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "admin/views.hpp"
 #include "base/money.hpp"
@@ -88,7 +89,8 @@ bool print_table(std::string_view body) {
 }
 
 void list_offline(Context& context, bool is_json) {
-  auto config = load_config(context);
+  std::vector<std::string> notes;
+  auto config = load_config(context, &notes);
   if (!config) return;
   Offline offline;
   if (const auto opened = offline.open(*std::move(config), context.environment); !opened) {
@@ -101,6 +103,7 @@ void list_offline(Context& context, bool is_json) {
       admin::providers_json({offline.resolver(), offline.snapshot().upstreams(), {}, day});
   if (is_json) return print(body + "\n");
   print_table(body);
+  for (const std::string& note : notes) print("note: " + note + "\n");
   print(
       dim("From the configuration; the gateway is not running here. Start it with: weir serve\n"));
 }
@@ -244,7 +247,7 @@ void add_providers(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   add_load_options(command, context);
-  add_admin_option(command, options->admin_url);
+  add_admin_options(command, context, options->admin_url);
   command.add_flag("--save", options->is_saved, "Write the change into the configuration file");
   command.add_flag("--json", options->is_json, "As the admin API gives it");
   command.add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");

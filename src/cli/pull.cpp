@@ -104,8 +104,7 @@ void add_pull(Command& app, Context& context) {
   Command command = app.add_subcommand("pull", "Have an Ollama server get a model");
   command.footer(examples);
   add_load_options(command, context);
-  command.add_option("--url", options->url,
-                     "URL of the gateway (default: $WEIR_URL, else the configuration's)");
+  add_client_options(command, context, options->url);
   command.add_option("model", options->model, "model, or provider/model").required();
   command.callback([&context, options] { context.exit_code = pull(context, *options); });
 }

@@ -229,7 +229,7 @@ void add_usage(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   add_load_options(command, context);
-  add_admin_option(command, options->admin_url);
+  add_admin_options(command, context, options->admin_url);
   command.add_option("--by", options->by, "What to tell apart (default: day,model)");
   command.add_option("--since", options->since, "From this date, or hour");
   command.add_option("--until", options->until, "To before this date, or hour");

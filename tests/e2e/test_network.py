@@ -222,6 +222,79 @@ def test_weir_chat_trusts_the_configured_certificate_and_whom_it_is_told_to(cert
         assert run.returncode != 0 and "certificate" in run.stderr, run.stderr
 
 
+class Behind:
+    """A gateway's admin API behind TLS, as a proxy of the operator's has it."""
+
+    def __init__(self, port: int, certificate: dict[str, str]):
+        self.target = port
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.load_cert_chain(certificate["cert"], certificate["key"])
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self.socket.getsockname()[1]}"
+
+    def __enter__(self) -> Behind:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.socket.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), self.context.wrap_socket(client, server_side=True) as near:
+            with socket.create_connection(("127.0.0.1", self.target)) as behind:
+                other = threading.Thread(target=self._copy, args=(behind, near), daemon=True)
+                other.start()
+                self._copy(near, behind)
+                other.join()
+
+    @staticmethod
+    def _copy(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+
+
+ADMIN_COMMANDS = {
+    "alerts": ("alerts",),
+    "data": ("data", "export", "--user", "nobody"),
+    "explain": ("explain", "mock"),
+    "health": ("health",),
+    "keys": ("keys",),
+    "limits": ("limits",),
+    "models": ("models",),
+    "providers": ("providers",),
+    "teams": ("teams",),
+    "usage": ("usage",),
+    "users": ("users",),
+}
+
+
+def test_every_command_trusts_whom_it_is_told_to(certificate, tmp_path):
+    with Weir({"providers": {"up": {"type": "mock"}}}) as weir:
+        token = {"WEIR_ADMIN_TOKEN": weir.admin_token()}
+        with Behind(weir.admin_port, certificate) as admin:
+            for name, command in ADMIN_COMMANDS.items():
+                place = (*command, "--admin", admin.url)
+                run = run_weir(*place, "--ca", certificate["cert"], folder=tmp_path, environment=token)
+                assert run.returncode == 0, (name, run.stderr)
+                run = run_weir(*place, folder=tmp_path, environment=token)
+                if name not in ("explain", "models", "providers"):  # which can do without
+                    assert run.returncode != 0, (name, run.stdout)
+        with Behind(weir.port, certificate) as door:
+            place = ("pull", "up/m", "--url", door.url)
+            run = run_weir(*place, "--ca", certificate["cert"], folder=tmp_path)
+            assert "Ollama" in run.stderr or "pull" in run.stderr, run.stderr
+            refused = run_weir(*place, folder=tmp_path)
+            assert "certificate" in refused.stderr, refused.stderr
+
+
 def far(upstream: Upstream, scheme: str, **more: str) -> dict[str, Any]:
     """A provider that is only to be had through the proxy: nobody else knows its name."""
     url = f"{scheme}://models.example.com:{upstream.port}/v1"
