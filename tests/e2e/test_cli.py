@@ -85,6 +85,15 @@ def test_models_and_providers_list_what_there_is(folder):
     assert providers.returncode == 0 and "mock" in providers.stdout
 
 
+@pytest.mark.parametrize("command", ["validate", "providers"])
+def test_a_provider_of_which_only_half_is_there_is_named(tmp_path, command):
+    nobody = {"admin": {"listen": f"127.0.0.1:{free_port()}"}, "env_providers": True}
+    (tmp_path / "weir.yaml").write_text(json.dumps(nobody))
+    half = {"AZURE_OPENAI_API_KEY": "sk-azure-0123456789"}
+    run = run_weir(command, folder=tmp_path, environment=half)
+    assert "note: azure is left out" in run.stdout and "AZURE_OPENAI_ENDPOINT" in run.stdout, run
+
+
 def chat(weir: Weir, *arguments: str):
     url = f"http://127.0.0.1:{weir.port}"
     return run_weir("chat", "--url", url, *arguments, folder=weir.folder)
