@@ -112,7 +112,8 @@ class PlainProcess:
 
 def assert_timeout(answers: list) -> None:
     """One answer, which says what it was about."""
-    assert [(answer.status, answer.error["code"]) for answer in answers] == [(408, "client_timeout")]
+    told = [(answer.status, answer.error["code"]) for answer in answers]
+    assert told == [(408, "client_timeout")]
 
 
 @pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\r\nhost: a", b"POST "])
