@@ -9,6 +9,10 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 find_program(WEIR_CCACHE ccache)
 if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${WEIR_CCACHE})
+  if(WEIR_PRECOMPILE)
+    # Or it would cache nothing that is compiled with a precompiled header.
+    list(PREPEND CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros)
+  endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   find_program(WEIR_LLD NAMES ld.lld-${CMAKE_CXX_COMPILER_VERSION_MAJOR} ld.lld-19 ld.lld)
@@ -25,12 +29,41 @@ target_include_directories(weir_flags INTERFACE
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
   $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>)
 target_compile_options(weir_flags INTERFACE
+  -pthread  # some packages ask for it, and a precompiled header for the same in all that use it
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
   $<$<BOOL:${WEIR_WARNINGS_AS_ERRORS}>:-Werror>)
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
+
+# weir_precompile(<target> <kind>): the standard library's headers, read once for each kind of
+# target: those of a kind are compiled with the same options. With Clang only; a build with GCC goes
+# without, and shows the file that forgets to include what it uses.
+function(weir_precompile target kind)
+  if(NOT WEIR_PRECOMPILE OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    return()
+  endif()
+  set(owner weir_precompiled_${kind})
+  if(NOT TARGET ${owner})
+    add_library(${owner} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/cmake/precompiled.cpp)
+    target_link_libraries(${owner} PRIVATE weir::flags)
+    target_precompile_headers(${owner} PRIVATE
+      <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <deque> <functional>
+      <limits> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread>
+      <utility> <variant> <vector>)
+    if(kind STREQUAL cold)
+      target_compile_options(${owner} PRIVATE $<$<CONFIG:Release>:-Os>)
+    elseif(kind STREQUAL test)
+      target_link_libraries(${owner} PRIVATE GTest::gtest)
+      set_target_properties(${owner} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${owner} PRIVATE -fPIE)  # as executables are
+      target_precompile_headers(${owner} PRIVATE <gtest/gtest.h>)
+    endif()
+    target_compile_options(${owner} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
 
 # weir_add_library(<folder> [COLD] [DEPENDS target...])
 #
@@ -52,6 +85,9 @@ function(weir_add_library folder)
     target_link_libraries(weir_${name} PRIVATE weir::flags)
     if(ARG_COLD)
       target_compile_options(weir_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+      weir_precompile(weir_${name} cold)
+    else()
+      weir_precompile(weir_${name} hot)
     endif()
   else()
     add_library(weir_${name} INTERFACE)
@@ -74,5 +110,6 @@ function(weir_add_test_binary name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} weir::flags GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
+  weir_precompile(${name} test)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
