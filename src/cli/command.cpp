@@ -60,9 +60,10 @@ Option Command::add_option(const std::string& names, std::int64_t& value, const 
   return Option(*app_->add_option(names, value, help));
 }
 
-Option Command::add_option(const std::string& names, std::function<void(const std::string&)> take,
+Option Command::add_option(const std::string& names,
+                           const std::function<void(const std::string&)>& take,
                            const std::string& help) {
-  return Option(*app_->add_option_function<std::string>(names, std::move(take), help));
+  return Option(*app_->add_option_function<std::string>(names, take, help));
 }
 
 void Command::add_flag(const std::string& names, bool& value, const std::string& help) {

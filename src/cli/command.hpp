@@ -50,7 +50,7 @@ class Command {
                     const std::string& help);
   Option add_option(const std::string& names, std::size_t& value, const std::string& help);
   Option add_option(const std::string& names, std::int64_t& value, const std::string& help);
-  Option add_option(const std::string& names, std::function<void(const std::string&)> take,
+  Option add_option(const std::string& names, const std::function<void(const std::string&)>& take,
                     const std::string& help);
   void add_flag(const std::string& names, bool& value, const std::string& help);
   void add_flag(const std::string& names, std::function<void()> take, const std::string& help);
