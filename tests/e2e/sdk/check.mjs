@@ -5,7 +5,11 @@
 //   node check.mjs <base URL> <model> <check> [key]
 //
 // Prints the result as JSON; what it should be is the caller's to know (test_sdk_node.py).
+import { File } from 'node:buffer';
+
 import OpenAI, { toFile } from 'openai';
+
+globalThis.File ??= File; // which the SDK uploads; Debian 12's Node 18 has it no other way
 
 const [baseURL, model, check, apiKey = 'sk-any'] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0, timeout: 20_000 });
