@@ -239,7 +239,7 @@ TEST_P(StoreContract, FindsEachOfMany) {
     for (int i = 0; i < at_once; ++i) {
       const int number = piece * at_once + i;
       entries.push_back(entry(call(std::to_string(number), noon + i * 100, 1),
-                              static_cast<std::uint64_t>(number + 1)));
+                              static_cast<std::uint64_t>(number) + 1));
     }
     const auto added = store->add(entries, *store->position(), position(piece + 1));
     ASSERT_TRUE(added && *added);
