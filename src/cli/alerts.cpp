@@ -94,7 +94,6 @@ void add_alerts(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   Command command = app.add_subcommand("alerts", "Show alerts, or follow them as they come");
   command.footer(examples);
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_flag("-f,--follow", options->is_followed, "Go on with each new event");
   command.add_flag("--json", options->is_json, "A JSON object per event");

@@ -261,7 +261,6 @@ void add_chat(Command& app, Context& context) {
   Command command =
       app.add_subcommand("chat", "Ask something, of the running gateway or without one");
   command.footer(examples);
-  add_load_options(command, context);
   command.add_option("-m,--model", options->model,
                      "Route, tier, task, provider/model or model (default: the gateway's)");
   command.add_option("-s,--system", options->system, "Instructions for the model");

@@ -35,7 +35,11 @@ constexpr const char* examples =
     "\n"
     "`weir COMMAND --help` tells more about each.";
 
-void add_ca_option(Command& command, Context& context) {
+/// Of the commands that ask a running gateway, whose place `option` names.
+void add_asking_options(Command& command, Context& context, const std::string& option,
+                        std::string& url, const std::string& what) {
+  add_load_options(command, context);
+  command.add_option(option, url, what);
   command.add_option("--ca", context.ca_file,
                      "PEM file of who signs the gateway's certificate (default: the configured "
                      "certificate itself, else the system's authorities)");
@@ -52,15 +56,13 @@ void add_load_options(Command& command, Context& context) {
 }
 
 void add_admin_options(Command& command, Context& context, std::string& url) {
-  command.add_option("--admin", url,
+  add_asking_options(command, context, "--admin", url,
                      "URL of the admin API (default: $WEIR_ADMIN_URL, else the configuration's)");
-  add_ca_option(command, context);
 }
 
 void add_client_options(Command& command, Context& context, std::string& url) {
-  command.add_option("--url", url,
+  add_asking_options(command, context, "--url", url,
                      "URL of the gateway (default: $WEIR_URL, else the configuration's)");
-  add_ca_option(command, context);
 }
 
 std::optional<config::Config> load_config(Context& context, std::vector<std::string>* notes) {

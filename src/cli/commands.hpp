@@ -56,9 +56,9 @@ void add_docs(Command& app, Context& context);
 
 /// `--config` and `--env-file`.
 void add_load_options(Command& command, Context& context);
-/// `--admin` and `--ca`, of the commands that ask a running gateway's admin API.
+/// These and `--admin` and `--ca`, of the commands that ask a running gateway's admin API.
 void add_admin_options(Command& command, Context& context, std::string& url);
-/// `--url` and `--ca`, of those that ask it as clients do.
+/// These and `--url` and `--ca`, of those that ask it as clients do.
 void add_client_options(Command& command, Context& context, std::string& url);
 
 /// The configuration, or nothing after its problems were printed and the exit code set. What is

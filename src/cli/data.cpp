@@ -41,7 +41,6 @@ void add_data(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   command.require_subcommand(1);
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_option("--user", options->user, "The person's name among the users").required();
   command.add_subcommand("export", "All of it, as JSON").callback([&context, options] {

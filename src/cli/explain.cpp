@@ -146,7 +146,6 @@ void add_explain(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   Command command = app.add_subcommand("explain", "Show where a request would go, and why");
   command.footer(examples);
-  add_load_options(command, context);
   command.add_option("model", options->model,
                      "The name that the client asks for (default: the request's, else auto)");
   command.add_option("--request", options->request_file, "File with a chat in OpenAI's form");

@@ -130,7 +130,6 @@ void add_health(Command& app, Context& context) {
   Command command = app.add_subcommand("health", "Show how providers have been doing");
   command.footer(examples);
   command.fallthrough();
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_option("--window", options->window, "1m, 5m, 1h (default) or 24h");
   command.add_option("--capability", options->capability,

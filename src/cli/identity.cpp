@@ -188,7 +188,6 @@ std::string path_of(const Kind& kind, const std::string& name, std::string_view 
 /// What all these commands take.
 void add_common(Command& command, Context& context, const SharedOptions& options) {
   command.fallthrough();
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_flag("--json", options->is_json, "As the admin API gives it");
   command.require_subcommand(0, 1);

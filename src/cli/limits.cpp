@@ -79,7 +79,6 @@ void add_limits(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   Command command = app.add_subcommand("limits", "Show what is used and left of every limit");
   command.footer(examples);
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_option("--scope", options->scope,
                      "Only of this: key, user, team, route, global, provider, ...");

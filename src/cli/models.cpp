@@ -291,7 +291,6 @@ void list_models(Context& context, const Options& options) {
 void add_models(Command& app, Context& context) {
   Command command = app.add_subcommand("models", "List what clients can ask for");
   command.footer(examples);
-  add_load_options(command, context);
   auto options = std::make_shared<Options>();
   add_admin_options(command, context, options->admin_url);
   command.add_option("provider", options->only, "Of this provider only");

@@ -246,7 +246,6 @@ void add_providers(Command& app, Context& context) {
   Command command = app.add_subcommand("providers", "Show providers, or change them while running");
   command.footer(examples);
   command.fallthrough();
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_flag("--save", options->is_saved, "Write the change into the configuration file");
   command.add_flag("--json", options->is_json, "As the admin API gives it");

@@ -103,7 +103,6 @@ void add_pull(Command& app, Context& context) {
   auto options = std::make_shared<Options>();
   Command command = app.add_subcommand("pull", "Have an Ollama server get a model");
   command.footer(examples);
-  add_load_options(command, context);
   add_client_options(command, context, options->url);
   command.add_option("model", options->model, "model, or provider/model").required();
   command.callback([&context, options] { context.exit_code = pull(context, *options); });

@@ -228,7 +228,6 @@ void add_usage(Command& app, Context& context) {
   Command command = app.add_subcommand("usage", "Show what was used and what it cost");
   command.footer(examples);
   command.fallthrough();
-  add_load_options(command, context);
   add_admin_options(command, context, options->admin_url);
   command.add_option("--by", options->by, "What to tell apart (default: day,model)");
   command.add_option("--since", options->since, "From this date, or hour");

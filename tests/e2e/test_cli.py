@@ -41,6 +41,21 @@ def test_help_names_every_subcommand(tmp_path):
         assert re.search(rf"^\s+{name}\b", text, re.MULTILINE), name
 
 
+ASKING = {
+    "--admin": ("alerts", "data", "explain", "health", "keys", "limits", "models", "providers", "teams",
+                "usage", "users"),
+    "--url": ("chat", "pull"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ASKING)
+def test_commands_that_ask_a_gateway_take_the_same_options(tmp_path, place):
+    for command in ASKING[place]:
+        text = run_weir(command, "--help", folder=tmp_path).stdout
+        for option in ("--config", "--env-file", "--ca", place):
+            assert re.search(rf"^ +(-\w,)?{option} ", text, re.MULTILINE), (command, option, text)
+
+
 @pytest.mark.parametrize("arguments", [("srve",), ("serve", "--confg", "x"), ("chat",)])
 def test_wrong_usage_is_an_error_on_standard_error(folder, arguments):
     run = run_weir(*arguments, folder=folder)
