@@ -18,7 +18,7 @@ import termios
 import threading
 import urllib.request
 import warnings
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from harness import (
@@ -41,17 +41,15 @@ def certificate(tmp_path_factory):
     return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
-class Proxy:
-    """An HTTP proxy with a password: whatever host is asked for, it leads to `port`."""
+class Between:
+    """Stands between clients and `target`, a port; a thread serves each connection."""
 
-    def __init__(self, port: int):
-        self.target = port
-        self.heads: list[str] = []
+    def __init__(self, target: int):
+        self.target = target
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -63,6 +61,18 @@ class Proxy:
             while True:
                 client, _ = self.socket.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Proxy(Between):
+    """An HTTP proxy with a password: whatever host is asked for, it leads to `target`."""
+
+    def __init__(self, target: int):
+        super().__init__(target)
+        self.heads: list[str] = []
+        self.address = f"127.0.0.1:{self.port}"
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
@@ -222,28 +232,14 @@ def test_weir_chat_trusts_the_configured_certificate_and_whom_it_is_told_to(cert
         assert run.returncode != 0 and "certificate" in run.stderr, run.stderr
 
 
-class Behind:
-    """A gateway's admin API behind TLS, as a proxy of the operator's has it."""
+class TlsBefore(Between):
+    """What the operator put before a gateway that speaks no TLS itself."""
 
-    def __init__(self, port: int, certificate: dict[str, str]):
-        self.target = port
+    def __init__(self, target: int, certificate: dict[str, str]):
+        super().__init__(target)
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.context.load_cert_chain(certificate["cert"], certificate["key"])
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://localhost:{self.socket.getsockname()[1]}"
-
-    def __enter__(self) -> Behind:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self.socket.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+        self.url = f"https://localhost:{self.port}"
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), self.context.wrap_socket(client, server_side=True) as near:
@@ -264,7 +260,7 @@ class Behind:
 ADMIN_COMMANDS = {
     "alerts": ("alerts",),
     "data": ("data", "export", "--user", "nobody"),
-    "explain": ("explain", "mock"),
+    "explain": ("explain", "up/m"),
     "health": ("health",),
     "keys": ("keys",),
     "limits": ("limits",),
@@ -274,25 +270,35 @@ ADMIN_COMMANDS = {
     "usage": ("usage",),
     "users": ("users",),
 }
+# What of the output only the gateway can have told.
+TOLD = {"explain": "up/m", "models": "up/own-model", "providers": "up"}
 
 
 def test_every_command_trusts_whom_it_is_told_to(certificate, tmp_path):
-    with Weir({"providers": {"up": {"type": "mock"}}}) as weir:
-        token = {"WEIR_ADMIN_TOKEN": weir.admin_token()}
-        with Behind(weir.admin_port, certificate) as admin:
-            for name, command in ADMIN_COMMANDS.items():
-                place = (*command, "--admin", admin.url)
-                run = run_weir(*place, "--ca", certificate["cert"], folder=tmp_path, environment=token)
-                assert run.returncode == 0, (name, run.stderr)
-                run = run_weir(*place, folder=tmp_path, environment=token)
-                if name not in ("explain", "models", "providers"):  # which can do without
-                    assert run.returncode != 0, (name, run.stdout)
-        with Behind(weir.port, certificate) as door:
-            place = ("pull", "up/m", "--url", door.url)
-            run = run_weir(*place, "--ca", certificate["cert"], folder=tmp_path)
-            assert "Ollama" in run.stderr or "pull" in run.stderr, run.stderr
-            refused = run_weir(*place, folder=tmp_path)
-            assert "certificate" in refused.stderr, refused.stderr
+    with Upstream("openai") as upstream:
+        upstream.models = ["own-model"]
+        entry = {"type": "vllm", "base_url": upstream.base_url, "api_key": upstream.key}
+        with Weir({"providers": {"up": entry}}) as weir:
+            eventually(lambda: "own-model" in weir.get("/v1/models").body.decode())
+            token = {"WEIR_ADMIN_TOKEN": weir.admin_token()}
+            with TlsBefore(weir.admin_port, certificate) as admin:
+                for name, command in ADMIN_COMMANDS.items():
+                    place = (*command, "-c", str(weir.config_file), "--admin", admin.url)
+                    trusting = (*place, "--ca", certificate["cert"])
+                    run = run_weir(*trusting, folder=tmp_path, environment=token)
+                    assert run.returncode == 0, (name, run.stderr)
+                    assert TOLD.get(name, "") in run.stdout, (name, run.stdout)
+                    run = run_weir(*place, folder=tmp_path, environment=token)
+                    # A list of models can do without.
+                    assert run.returncode != 0 or name == "models", (name, run.stdout)
+                    assert name not in TOLD or TOLD[name] not in run.stdout, (name, run.stdout)
+            with TlsBefore(weir.port, certificate) as door:
+                place = ("pull", "up/m", "--url", door.url)
+                run = run_weir(*place, "--ca", certificate["cert"], folder=tmp_path)
+                assert run.returncode != 0 and "no Ollama server" in run.stderr, run.stderr
+                assert "certificate" not in run.stderr, run.stderr
+                run = run_weir(*place, folder=tmp_path)
+                assert run.returncode != 0 and "certificate" in run.stderr, run.stderr
 
 
 def far(upstream: Upstream, scheme: str, **more: str) -> dict[str, Any]:
