@@ -86,51 +86,48 @@ constexpr std::array media_marks{
 };
 
 /// Gemini tells what a part is by its media type alone, in either spelling of protobuf's JSON.
-std::string_view gemini_media_member(json::Value part, std::string_view mime_prefix) {
+std::optional<json::Value> gemini_medium_in(json::Value part, std::string_view mime_prefix) {
   for (const std::string_view name : {"inlineData", "inline_data", "fileData", "file_data"}) {
     const auto data = part.find(name);
     for (const std::string_view key : {"mimeType", "mime_type"}) {
       const auto mime = data ? data->find(key) : std::nullopt;
-      if (mime && mime->is_string() && mime->as_string().starts_with(mime_prefix)) return name;
+      if (mime && mime->is_string() && mime->as_string().starts_with(mime_prefix)) return data;
     }
   }
-  return {};
+  return std::nullopt;
 }
 
-/// The member of `part` that brings an image or a sound; empty: it is no such part.
-std::string_view media_member(wire::Dialect client, Wish wish, json::Value part) {
+/// The image or sound that `part` brings, by the member that holds it; nothing: it is no such part.
+std::optional<json::Value> medium_in(wire::Dialect client, Wish wish, json::Value part) {
   if (client == wire::Dialect::gemini) {
-    return gemini_media_member(part, wish == Wish::images ? "image/" : "audio/");
+    return gemini_medium_in(part, wish == Wish::images ? "image/" : "audio/");
   }
   if (client == wire::Dialect::ollama) {
     const auto images = part.find("images");
-    return wish == Wish::images && images && images->size() > 0 ? "images" : "";
+    return wish == Wish::images && images && images->size() > 0 ? images : std::nullopt;
   }
   const auto type = part.find("type");
   for (const MediaMark& mark : media_marks) {
     if (mark.client != client || mark.wish != wish) continue;
-    if (type && type->equals(mark.type)) return mark.member;
+    if (type && type->equals(mark.type)) return part.find(mark.member).value_or(part);
   }
-  return {};
+  return std::nullopt;
 }
 
-/// Where the first image or sound stands below `value`; empty: nowhere. A request is no deeper than
-/// `limits.json_depth`.
-std::string media_path(wire::Dialect client, Wish wish, json::Value value, const json::Path& path) {
-  std::string found;
+/// The first image or sound below `value`. A request is no deeper than `limits.json_depth`.
+std::optional<json::Value> first_medium(wire::Dialect client, Wish wish, json::Value value) {
+  std::optional<json::Value> found;
   if (value.is_object()) {
-    const std::string_view own = media_member(client, wish, value);
-    if (!own.empty()) return json::Path{&path, own, 0}.text();
+    found = medium_in(client, wish, value);
+    if (found) return found;
     for (const json::Member member : value.members()) {
-      const std::string key = member.key.as_string();
-      found = media_path(client, wish, member.value, {&path, key, 0});
-      if (!found.empty()) break;
+      found = first_medium(client, wish, member.value);
+      if (found) break;
     }
   } else if (value.is_array()) {
-    std::size_t i = 0;
     for (const json::Value element : value.elements()) {
-      found = media_path(client, wish, element, {&path, {}, i++});
-      if (!found.empty()) break;
+      found = first_medium(client, wish, element);
+      if (found) break;
     }
   }
   return found;
@@ -145,7 +142,6 @@ std::string field_asking_for(wire::Dialect client, json::Value root, Wish wish) 
                                     [&](std::string_view name) { return root.find(name); });
     return std::string(there == fields.end() ? names.conversation : *there);
   };
-  const json::Path all;
   const auto conversation = root.find(names.conversation);
   switch (wish) {
     case Wish::model:
@@ -159,9 +155,10 @@ std::string field_asking_for(wire::Dialect client, json::Value root, Wish wish) 
     case Wish::images:
     case Wish::audio: {
       if (!conversation) return {};
-      std::string path = media_path(client, wish, *conversation, {&all, names.conversation, 0});
-      if (path.empty() && wish == Wish::audio) path = first_there({"audio"});
-      return path;
+      if (const auto medium = first_medium(client, wish, *conversation)) {
+        return json::path_at(root, medium->offset());
+      }
+      return wish == Wish::audio ? first_there({"audio"}) : "";
     }
     case Wish::json_schema:
       return std::string(names.format);
