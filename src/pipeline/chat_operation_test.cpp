@@ -187,5 +187,96 @@ TEST_F(ChatOperationTest, NamesThePartInEveryTargetsRefusal) {
   }
 }
 
+struct RefusedTool {
+  wire::Dialect client;
+  wire::Dialect target;
+  std::string_view text;
+  std::string_view field;
+};
+constexpr std::array refused_tools{
+    RefusedTool{wire::Dialect::openai_chat, wire::Dialect::anthropic,
+                R"({"model":"m","messages":[{"role":"user","content":"a"}],"tools":[
+                    {"type":"function","function":{"name":"f"}},
+                    {"type":"custom","custom":{"name":"g"}}]})",
+                "tools[1]"},
+    RefusedTool{wire::Dialect::openai_chat, wire::Dialect::gemini,
+                R"({"model":"m","messages":[{"role":"user","content":"a"}],"functions":[
+                    {"name":"f"},{"name":"find it"}]})",
+                "functions[1]"},
+    RefusedTool{wire::Dialect::openai_responses, wire::Dialect::openai_chat,
+                R"({"model":"m","input":"a","tools":[
+                    {"type":"function","name":"f"},{"type":"web_search"}]})",
+                "tools[1]"},
+    RefusedTool{wire::Dialect::anthropic, wire::Dialect::openai_responses,
+                R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"}],"tools":[
+                    {"name":"f","input_schema":{}},{"type":"bash_20250124","name":"bash"}]})",
+                "tools[1]"},
+    RefusedTool{wire::Dialect::gemini, wire::Dialect::ollama,
+                R"({"contents":[{"parts":[{"text":"a"}]}],"tools":[
+                    {"functionDeclarations":[{"name":"f"}]},{"google_search":{}}]})",
+                "tools[1].google_search"},
+    RefusedTool{wire::Dialect::gemini, wire::Dialect::openai_chat,
+                R"({"contents":[{"parts":[{"text":"a"}]}],"tools":[
+                    {"functionDeclarations":[{"name":"f"},{"name":"a.b"}]}]})",
+                "tools[0].functionDeclarations[1]"},
+    RefusedTool{wire::Dialect::ollama, wire::Dialect::anthropic,
+                R"({"model":"m","messages":[{"role":"user","content":"a"}],"tools":[
+                    {"type":"function","function":{"name":"f"}},
+                    {"type":"function","function":{"name":"find it"}}]})",
+                "tools[1]"},
+    RefusedTool{wire::Dialect::openai_chat, wire::Dialect::anthropic,
+                R"({"model":"m","messages":[{"role":"user","content":"a"},
+                    {"role":"assistant","tool_calls":[
+                     {"type":"custom","id":"c","custom":{"name":"g","input":"x"}}]},
+                    {"role":"tool","tool_call_id":"c","content":"1"}]})",
+                "messages[1].tool_calls[0]"},
+    RefusedTool{wire::Dialect::gemini, wire::Dialect::anthropic,
+                R"({"contents":[{"parts":[{"text":"a"}]},
+                    {"role":"model","parts":[{"functionCall":{"name":"a.b"}}]},
+                    {"parts":[{"functionResponse":{"name":"a.b","response":{}}}]}]})",
+                "contents[1].parts[0].functionCall"},
+    RefusedTool{wire::Dialect::anthropic, wire::Dialect::gemini,
+                R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},
+                    {"role":"assistant","content":[{"type":"text","text":"b"},
+                     {"type":"tool_use","id":"c","name":"find it","input":{}}]},
+                    {"role":"user","content":[{"type":"tool_result","tool_use_id":"c"}]}]})",
+                "messages[1].content[1]"},
+};
+
+TEST_F(ChatOperationTest, NamesTheToolThatATargetsDialectCanNotSay) {
+  for (const RefusedTool& refused : refused_tools) {
+    target.dialect = refused.target;
+    ChatOperation operation = operation_of(refused.text, refused.client);
+    const auto prepared = operation.prepare(target);
+    ASSERT_FALSE(prepared) << refused.text;
+    EXPECT_EQ(prepared.error().code, ErrorCode::unsupported_capability);
+    EXPECT_EQ(prepared.error().param, refused.field) << refused.text;
+  }
+}
+
+// Where the target's API takes no JSON Schema but a subset, a schema may be what can't be said.
+TEST_F(ChatOperationTest, NamesTheToolWhoseSchemaATargetCanNotTake) {
+  target.dialect = wire::Dialect::gemini;
+  target.traits.takes_json_schema = false;
+  ChatOperation operation = operation_of(
+      R"({"model":"m","messages":[{"role":"user","content":"a"}],"tools":[
+          {"type":"function","function":{"name":"f"}},
+          {"type":"function","function":{"name":"g","parameters":{"$ref":"#/nowhere"}}}]})");
+  const auto prepared = operation.prepare(target);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().param, "tools[1]");
+}
+
+TEST_F(ChatOperationTest, NamesAChoiceOfToolsInTheClientsWords) {
+  target.dialect = wire::Dialect::anthropic;
+  ChatOperation operation = operation_of(
+      R"({"contents":[{"parts":[{"text":"a"}]}],
+          "toolConfig":{"functionCallingConfig":{"mode":"ANY"}}})",
+      wire::Dialect::gemini);
+  const auto prepared = operation.prepare(target);
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().param, "toolConfig.functionCallingConfig");
+}
+
 }  // namespace
 }  // namespace weir::pipeline

@@ -95,6 +95,7 @@ struct ToolCall {
   std::string arguments;  ///< JSON text, byte for byte; for `custom` free text
   std::string signature;  ///< Gemini's thoughtSignature, if there is one
   Extra extra;
+  Place place;
   bool operator==(const ToolCall&) const = default;
 };
 
@@ -157,6 +158,7 @@ struct Tool {
   std::optional<bool> strict;
   std::string hosted;  ///< hosted (and custom with a format): the whole tool as raw JSON
   Extra extra;
+  Place place;
   bool operator==(const Tool&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/ascii.hpp"
 #include "wire/field_names.hpp"
@@ -41,21 +42,22 @@ bool takes_name(Dialect target, std::string_view name) {
          });
 }
 
-Error unsupported_name(std::string_view name, std::string_view field) {
+Error unsupported_name(std::string_view name, std::string field) {
   return {ErrorCode::unsupported_capability,
-          "the target takes no tool name like \"" + std::string(name) + "\"", std::string(field)};
+          "the target takes no tool name like \"" + std::string(name) + "\"", std::move(field)};
 }
 
-Result<> check_names(const ChatRequest& request, Dialect target) {
+Result<> check_names(const ChatRequest& request, const EncodeOptions& options, Dialect target) {
   for (const Tool& tool : request.tools) {
     if (tool.kind != ToolKind::hosted && !takes_name(target, tool.name)) {
-      return unsupported_name(tool.name, "tools");
+      return unsupported_name(tool.name, options.field_of(tool.place, "tools"));
     }
   }
   for (const Item& item : request.items) {
     const auto* call = std::get_if<ToolCall>(&item);
     if (call != nullptr && !takes_name(target, call->name)) {
-      return unsupported_name(call->name, field_names(request.origin).conversation);
+      const std::string_view all = field_names(request.origin).conversation;
+      return unsupported_name(call->name, options.field_of(call->place, all));
     }
   }
   return {};
@@ -67,7 +69,7 @@ bool says_nothing(std::string_view json) {
 
 }  // namespace
 
-Result<> check_portable(const ChatRequest& request, Dialect target) {
+Result<> check_portable(const ChatRequest& request, const EncodeOptions& options, Dialect target) {
   if (request.origin == target) return {};
   if (!request.previous_response_id.empty()) {
     return Error(ErrorCode::unsupported_capability, "the target keeps no earlier responses",
@@ -81,7 +83,7 @@ Result<> check_portable(const ChatRequest& request, Dialect target) {
                  "this is known to the client's own kind of provider only",
                  std::string(member.name));
   }
-  return check_names(request, target);
+  return check_names(request, options, target);
 }
 
 namespace {

@@ -12,8 +12,8 @@ namespace weir::wire {
 /// `cachedContent`, an earlier response) or for tools there (`mcp_servers`), and names of tools
 /// that `target` does not take. Within one dialect everything passes.
 ///
-/// Errors: `unsupported_capability` with the client's name of the member.
-Result<> check_portable(const ChatRequest& request, Dialect target);
+/// Errors: `unsupported_capability` with the client's path of the member.
+Result<> check_portable(const ChatRequest& request, const EncodeOptions& options, Dialect target);
 
 /// True when the request lists groups of tools (`namespace`, `tool_search`) that only its own
 /// dialect knows.

@@ -29,7 +29,7 @@ ChatRequest with_tool(Dialect origin, std::string name) {
 
 /// The refused member, "passes" when there is none.
 std::string refused(const ChatRequest& request, Dialect target) {
-  const auto checked = check_portable(request, target);
+  const auto checked = check_portable(request, {}, target);
   if (checked) return "passes";
   EXPECT_EQ(checked.error().code, ErrorCode::unsupported_capability);
   return checked.error().param;
@@ -69,7 +69,7 @@ TEST(Portability, RefusesToolNamesThatTheTargetCannotTake) {
   EXPECT_EQ(refused(with_tool(Dialect::ollama, std::string(64, 'a')), Dialect::anthropic),
             "passes");
   EXPECT_EQ(refused(with_tool(Dialect::ollama, std::string(65, 'a')), Dialect::anthropic), "tools");
-  EXPECT_NE(check_portable(dotted, Dialect::anthropic).error().message.find("maps.find:near"),
+  EXPECT_NE(check_portable(dotted, {}, Dialect::anthropic).error().message.find("maps.find:near"),
             std::string::npos);
 }
 

@@ -2,6 +2,7 @@
 """A request that no target can take is told which of its fields asks for too much, in the words of
 the API that was called."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -153,18 +154,51 @@ UNSAYABLE = {
     ),
     "gemini": (gemini(FILE), "contents[0].parts[1]"),
     "gemini, code": (gemini({"executableCode": {"code": "1"}}), "contents[0].parts[1]"),
+    "chat, tool": (
+        chat(tools=[FUNCTION, {"type": "custom", "custom": {"name": "g"}}]),
+        "tools[1]",
+    ),
+    "responses, tool": (
+        responses(tools=[
+            {"type": "function", "name": "f", "parameters": SCHEMA}, {"type": "web_search"}]),
+        "tools[1]",
+    ),
+    "anthropic, tool": (
+        messages(tools=[
+            {"name": "f", "input_schema": SCHEMA},
+            {"type": "web_search_20250305", "name": "web_search"}]),
+        "tools[1]",
+    ),
+    "gemini, tool": (
+        gemini(tools=[{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}]),
+        "tools[1].googleSearch",
+    ),
 }  # fmt: skip
+
+
+ABLE = {"m": {"capabilities": ["chat", "streaming", "vision", "audio", "tools"]}}
+
+
+@contextlib.contextmanager
+def before(dialect: str):
+    """In front of a model that can do everything, by an API that has no words for all of it."""
+    with Upstream(dialect) as upstream:
+        provider = {**upstream.provider, "models": ABLE}
+        with Weir({"providers": {"up": provider}}) as running:
+            yield running
+        assert upstream.calls == []
 
 
 @pytest.fixture(scope="module")
 def before_ollama():
-    """In front of a model that can do everything, by an API that has no words for all of it."""
-    can = ["chat", "streaming", "vision", "audio", "tools"]
-    with Upstream("ollama") as upstream:
-        provider = {**upstream.provider, "models": {"m": {"capabilities": can}}}
-        with Weir({"providers": {"up": provider}}) as running:
-            yield running
-        assert upstream.calls == []
+    with before("ollama") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def before_anthropic():
+    with before("anthropic") as running:
+        yield running
 
 
 def said_of(answer, path: str) -> tuple[str, str]:
@@ -181,5 +215,67 @@ def said_of(answer, path: str) -> tuple[str, str]:
 def test_a_refusal_names_the_part_that_the_targets_api_has_no_words_for(before_ollama, name):
     (path, body), field = UNSAYABLE[name]
     answer = post(before_ollama, path, body, {"anthropic-version": "2023-06-01"})
+    assert answer.status == 400, answer.body
+    assert said_of(answer, path)[0] == field, answer.body
+
+
+def named(name: str):
+    return {"type": "function", "function": {"name": name, "parameters": SCHEMA}}
+
+
+# Gemini takes dots and colons in the names of tools, Ollama any text; OpenAI has calls of tools
+# that take no JSON.
+UNCALLABLE = {
+    "gemini": (
+        gemini(tools=[{"functionDeclarations": [{"name": "f"}, {"name": "maps.find"}]}]),
+        "tools[0].functionDeclarations[1]",
+    ),
+    "gemini, call": (
+        ("/v1beta/models/up%2Fm:generateContent", {"contents": [
+            {"role": "user", "parts": [{"text": "a"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "maps.find", "args": {}}}]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"name": "maps.find", "response": {}}}]}]}),
+        "contents[1].parts[0].functionCall",
+    ),
+    "ollama": (ollama(tools=[named("f"), named("find it")]), "tools[1]"),
+    "ollama, call": (
+        ("/api/chat", {"model": "up/m", "stream": False, "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "", "tool_calls": [
+                {"function": {"name": "f", "arguments": {}}},
+                {"function": {"name": "find it", "arguments": {}}}]},
+            {"role": "tool", "tool_name": "f", "content": "1"},
+            {"role": "tool", "tool_name": "find it", "content": "2"}]}),
+        "messages[1].tool_calls[1]",
+    ),
+    "chat, function": (
+        chat(functions=[{"name": "f"}, {"name": "find it"}]),
+        "functions[1]",
+    ),
+    "chat, custom call": (
+        ("/v1/chat/completions", {"model": "up/m", "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "tool_calls": [
+                {"type": "custom", "id": "c", "custom": {"name": "g", "input": "x"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "1"}]}),
+        "messages[1].tool_calls[0]",
+    ),
+    "responses, custom call": (
+        ("/v1/responses", {"model": "up/m", "store": False, "input": [
+            {"role": "user", "content": "a"},
+            {"type": "custom_tool_call", "call_id": "c", "name": "g", "input": "x"},
+            {"type": "custom_tool_call_output", "call_id": "c", "output": "1"}]}),
+        "input[1]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNCALLABLE)
+def test_a_refusal_names_the_tool_or_the_call_that_the_targets_api_does_not_take(
+    before_anthropic, name
+):
+    (path, body), field = UNCALLABLE[name]
+    answer = post(before_anthropic, path, body)
     assert answer.status == 400, answer.body
     assert said_of(answer, path)[0] == field, answer.body

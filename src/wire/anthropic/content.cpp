@@ -79,6 +79,7 @@ ToolCall read_call(json::Value block, const json::Path& path, json::Problem& pro
   json::ObjectReader reader(block, path, problem);
   reader.skip("type");
   ToolCall call;
+  call.place = place_of(block);
   call.id = reader.required_string("id");
   call.name = reader.required_string("name");
   const auto input = reader.object("input");

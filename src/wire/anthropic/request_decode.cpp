@@ -49,6 +49,7 @@ void read_messages(json::ObjectReader& root, std::vector<Item>& items) {
 Tool read_tool(json::Value value, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(value, path, problem);
   Tool tool;
+  tool.place = place_of(value);
   tool.name = reader.required_string("name");
   const std::string type = reader.string("type").value_or("custom");
   if (type != "custom") {

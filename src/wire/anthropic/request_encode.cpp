@@ -130,7 +130,7 @@ Result<> RequestEncoder::refuse_what_changes_the_answer() const {
   if (request_.logprobs.value_or(false) || request_.top_logprobs.value_or(0) > 0) {
     return unsupported("the target tells no log probabilities", fields_.logprobs);
   }
-  return check_portable(request_, Dialect::anthropic);
+  return check_portable(request_, options_, Dialect::anthropic);
 }
 
 void RequestEncoder::drop_hints() {
@@ -323,7 +323,8 @@ Result<> RequestEncoder::write_tools() {
   }
   json_.end_array();
   if (!is_any_offered) {
-    return Error(ErrorCode::invalid_request, "allows none of the tools", "tool_choice");
+    return Error(ErrorCode::invalid_request, "allows none of the tools",
+                 std::string(fields_.tool_choice));
   }
   return {};
 }
@@ -331,7 +332,8 @@ Result<> RequestEncoder::write_tools() {
 Result<> RequestEncoder::write_tool(const Tool& tool) {
   if (tool.kind != ToolKind::function) {
     if (!is_native_) {
-      return unsupported("the target has no tool like \"" + tool.name + "\"", "tools");
+      return unsupported("the target has no tool like \"" + tool.name + "\"",
+                         options_.field_of(tool.place, "tools"));
     }
     json_.raw(tool.hosted);
     return {};
@@ -403,10 +405,12 @@ Result<> RequestEncoder::write_tool_choice() {
   if (request_.tools.empty() && !is_native_) {
     if (!is_call_forced()) return {};
     return Error(ErrorCode::invalid_request, "demands a tool call, but there are no tools",
-                 "tool_choice");
+                 std::string(fields_.tool_choice));
   }
   if (choice.mode == opaque) {
-    if (!is_native_) return unsupported("the target knows no such choice of tools", "tool_choice");
+    if (!is_native_) {
+      return unsupported("the target knows no such choice of tools", fields_.tool_choice);
+    }
     json_.key("tool_choice").raw(choice.opaque);
     return {};
   }

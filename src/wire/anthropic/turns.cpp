@@ -125,7 +125,7 @@ Result<> Builder::add_call(const ToolCall& call) {
   if (call.kind != ToolKind::function) {
     return Error(ErrorCode::unsupported_capability,
                  "calls of the custom tool \"" + call.name + "\" carry free text, not JSON",
-                 std::string(field_names(request_.origin).conversation));
+                 options_.field_of(call.place, field_names(request_.origin).conversation));
   }
   WEIR_TRY_ASSIGN(turn, turn_of(Role::assistant));
   const bool is_known = std::any_of(calls_.begin(), calls_.end(),

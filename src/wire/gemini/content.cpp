@@ -101,6 +101,7 @@ class PartsDecoder {
     const json::Path path = part.path("functionCall");
     ProtoReader reader(value, path, problem_);
     ToolCall call;
+    call.place = place_of(value);
     call.id = reader.string("id").value_or("");
     if (call.id.empty()) call.id = ids_.next();
     call.name = reader.required_string("name");

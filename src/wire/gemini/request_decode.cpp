@@ -148,6 +148,7 @@ class RequestDecoder {
       }
       tool.for_each_unread([&](std::string name, json::Value settings) {
         Tool hosted;
+        hosted.place = place_of(settings);
         hosted.kind = ToolKind::hosted;
         json::Writer(hosted.hosted).begin_object().key(name).raw(settings.raw()).end_object();
         hosted.name = std::move(name);
@@ -160,6 +161,7 @@ class RequestDecoder {
   void read_function(json::Value value, const json::Path& path) {
     ProtoReader reader(value, path, problem_);
     Tool tool;
+    tool.place = place_of(value);
     tool.name = reader.required_string("name");
     tool.description = reader.string("description").value_or("");
     if (const auto schema = reader.object("parametersJsonSchema")) {

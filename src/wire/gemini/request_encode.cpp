@@ -26,7 +26,7 @@ class RequestEncoder {
         is_own_(request.origin == Dialect::gemini) {}
 
   Result<EncodeNotes> run() {
-    WEIR_TRY(check_portable(request_, Dialect::gemini));
+    WEIR_TRY(check_portable(request_, options_, Dialect::gemini));
     json_.begin_object();
     WEIR_TRY(write_contents(json_, request_, options_, notes_));
     WEIR_TRY(write_tools());
@@ -72,8 +72,10 @@ class RequestEncoder {
     }
     for (const Tool& tool : request_.tools) {
       if (tool.kind == ToolKind::function) continue;
-      if (!is_own_)
-        return unsupported("the tool '" + tool.name + "' can't be sent to Gemini", "tools");
+      if (!is_own_) {
+        return unsupported("the tool '" + tool.name + "' can't be sent to Gemini",
+                           options_.field_of(tool.place, "tools"));
+      }
       json_.raw(tool.hosted);
     }
     json_.end_array();
@@ -86,11 +88,15 @@ class RequestEncoder {
     if (is_own_ && !tool.openapi_parameters.empty()) {
       json_.key("parameters").raw(tool.openapi_parameters);
     } else if (!tool.parameters.empty()) {
-      WEIR_TRY(write_schema(json_, tool.parameters,
-                            {.takes_json_schema = options_.traits.takes_json_schema,
-                             .json_schema_name = "parametersJsonSchema",
-                             .openapi_name = "parameters",
-                             .field = "tools"}));
+      auto written = write_schema(json_, tool.parameters,
+                                  {.takes_json_schema = options_.traits.takes_json_schema,
+                                   .json_schema_name = "parametersJsonSchema",
+                                   .openapi_name = "parameters",
+                                   .field = "tools"});
+      if (!written) {
+        written.error().param = options_.field_of(tool.place, "tools");
+        return written;
+      }
     }
     if (is_own_) {
       write_extra(json_, tool.extra);
@@ -106,7 +112,8 @@ class RequestEncoder {
     using Mode = ToolChoice::Mode;
     const ToolChoice& choice = request_.tool_choice;
     if (choice.mode == Mode::opaque && !is_own_) {
-      return unsupported("this tool_choice can't be sent to Gemini", "tool_choice");
+      return unsupported("this tool_choice can't be sent to Gemini",
+                         std::string(field_names(request_.origin).tool_choice));
     }
     const bool has_extra = is_own_ && request_.extra.find("toolConfig") != nullptr;
     if (choice.mode == Mode::unset && !has_extra) return {};

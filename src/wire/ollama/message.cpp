@@ -22,6 +22,7 @@ std::string read_arguments(json::ObjectReader& function) {
 ToolCall read_tool_call(json::Value value, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(value, path, problem);
   ToolCall call;
+  call.place = place_of(value);
   call.id = reader.string("id").value_or("");
   if (const auto function = reader.object("function")) {
     const json::Path function_path = reader.path("function");

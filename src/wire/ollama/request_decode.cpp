@@ -168,6 +168,7 @@ void read_messages(json::ObjectReader& reader, ChatRequest& request) {
 Tool read_tool(json::Value value, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(value, path, problem);
   Tool tool;
+  tool.place = place_of(value);
   if (reader.string("type").value_or("function") != "function") {
     reader.fail("type", "must be function");
   }

@@ -196,7 +196,8 @@ class HistoryWriter {
 };
 
 /// Ollama has no `tool_choice`: what it would say is said through the list of tools, or refused.
-Result<std::vector<const Tool*>> offered_tools(const ChatRequest& request, EncodeNotes& notes) {
+Result<std::vector<const Tool*>> offered_tools(const ChatRequest& request,
+                                               const EncodeOptions& options, EncodeNotes& notes) {
   using Mode = ToolChoice::Mode;
   const ToolChoice& choice = request.tool_choice;
   const std::string_view field = field_names(request.origin).tool_choice;
@@ -214,7 +215,9 @@ Result<std::vector<const Tool*>> offered_tools(const ChatRequest& request, Encod
   };
   for (const Tool& tool : request.tools) {
     if (!is_offered(tool)) continue;
-    if (tool.kind != ToolKind::function) return unsupported("the tool " + tool.name, "tools");
+    if (tool.kind != ToolKind::function) {
+      return unsupported("the tool " + tool.name, options.field_of(tool.place, "tools"));
+    }
     offered.push_back(&tool);
   }
   if (choice.mode == Mode::named) {
@@ -244,8 +247,9 @@ void write_tool(json::Writer& json, const Tool& tool, bool is_own, EncodeNotes& 
   json.end_object();
 }
 
-Result<> write_tools(json::Writer& json, const ChatRequest& request, EncodeNotes& notes) {
-  WEIR_TRY_ASSIGN(offered, offered_tools(request, notes));
+Result<> write_tools(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
+                     EncodeNotes& notes) {
+  WEIR_TRY_ASSIGN(offered, offered_tools(request, options, notes));
   if (offered.empty()) return {};
   json.key("tools").begin_array();
   for (const Tool* tool : offered) {
@@ -375,12 +379,12 @@ void note_dropped(const ChatRequest& request, EncodeNotes& notes) {
 Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptions& options,
                                    std::string& out) {
   if (request.n != 1) return unsupported("more than one choice", field_names(request.origin).n);
-  WEIR_TRY(check_portable(request, Dialect::ollama));
+  WEIR_TRY(check_portable(request, options, Dialect::ollama));
   EncodeNotes notes;
   json::Writer json(out);
   json.begin_object().member("model", options.model).member("stream", request.stream);
   WEIR_TRY(HistoryWriter(json, request, options, notes).write(request.items));
-  WEIR_TRY(write_tools(json, request, notes));
+  WEIR_TRY(write_tools(json, request, options, notes));
   WEIR_TRY(write_format(json, request, options.traits));
   write_think(json, request, options.traits, notes);
   write_options(json, request, options.traits, notes);

@@ -105,6 +105,7 @@ class MessagesReader {
       const json::Path path = reader.path("function_call");
       json::ObjectReader function(*call, path, problem_);
       ToolCall read;
+      read.place = place_of(*call);
       read.name = function.required_string("name");
       read.arguments = function.required_string("arguments");
       // The predecessor of tool calls had no ids; the n-th call of the conversation gets the n-th.

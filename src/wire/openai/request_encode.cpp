@@ -76,7 +76,7 @@ class RequestWriter {
     if (request_.format.kind == OutputFormat::Kind::opaque && !is_native_) {
       return refusal("this output format has no equivalent", names_.format);
     }
-    WEIR_TRY(check_portable(request_, Dialect::openai_chat));
+    WEIR_TRY(check_portable(request_, options_, Dialect::openai_chat));
     return check_parts();
   }
 

@@ -25,6 +25,7 @@ Tool read_tool(json::Value value, const json::Path& path, json::Problem& problem
   const std::string type = reader.required_string("type");
   const json::Path nested_path = reader.path(type);
   Tool tool;
+  tool.place = place_of(value);
   if (type == "function") {
     const auto function = reader.value("function");
     if (!function) return reader.fail("function", "is required"), tool;
@@ -109,6 +110,7 @@ void read_deprecated(json::ObjectReader& root, ChatRequest& request) {
       const json::Path element{&path, {}, i++};
       json::ObjectReader function(value, element, root.problem());
       Tool tool;
+      tool.place = place_of(value);
       read_function(function, tool);
       keep_unread_of(function, "function", tool.extra);
       request.tools.push_back(std::move(tool));
@@ -246,17 +248,18 @@ ChatRequest narrowed(const ChatRequest& request, EncodeNotes& notes) {
   return out;
 }
 
-Result<> check_tools(const ChatRequest& request, bool is_native) {
+Result<> check_tools(const ChatRequest& request, const EncodeOptions& options, bool is_native) {
   if (is_native) return {};
   for (const Tool& tool : request.tools) {
     if (tool.kind == ToolKind::hosted) {
       return Error(ErrorCode::unsupported_capability,
-                   "the tool " + tool.name + " runs only at its own provider", "tools");
+                   "the tool " + tool.name + " runs only at its own provider",
+                   options.field_of(tool.place, "tools"));
     }
   }
   if (request.tool_choice.mode == Mode::opaque) {
     return Error(ErrorCode::unsupported_capability, "this choice of tool has no equivalent",
-                 "tool_choice");
+                 std::string(field_names(request.origin).tool_choice));
   }
   return {};
 }
@@ -279,6 +282,7 @@ void read_tools(json::ObjectReader& root, ChatRequest& request) {
 ToolCall read_tool_call(json::Value value, const json::Path& path, json::Problem& problem) {
   json::ObjectReader reader(value, path, problem);
   ToolCall call;
+  call.place = place_of(value);
   call.id = reader.string("id").value_or("");
   call.signature = thought_signature(value);
   const std::string type = reader.string("type").value_or("function");
@@ -316,7 +320,7 @@ void write_tool_call(json::Writer& json, const ToolCall& call, std::string_view 
 Result<> write_tools(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
                      EncodeNotes& notes) {
   const bool is_native = request.origin == Dialect::openai_chat;
-  WEIR_TRY(check_tools(request, is_native));
+  WEIR_TRY(check_tools(request, options, is_native));
   if (has(options.quirks, Quirk::no_tool_choice) && request.tool_choice.mode != Mode::unset) {
     EncodeOptions without_choice = options;
     without_choice.quirks &= ~static_cast<Quirks>(Quirk::no_tool_choice);

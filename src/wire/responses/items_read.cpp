@@ -106,8 +106,9 @@ Message read_message(json::ObjectReader& reader) {
   return message;
 }
 
-ToolCall read_call(json::ObjectReader& reader, ToolKind kind) {
+ToolCall read_call(json::ObjectReader& reader, json::Value value, ToolKind kind) {
   ToolCall call;
+  call.place = place_of(value);
   call.kind = kind;
   call.item_id = reader.string("id").value_or("");
   call.id = reader.required_string("call_id");
@@ -189,8 +190,8 @@ Item read_item(json::Value value, const json::Path& path, json::Problem& problem
   const std::string type = reader.string("type").value_or("");
   const bool is_message = type == "message" || (type.empty() && value.find("role").has_value());
   if (is_message) return read_message(reader);
-  if (type == "function_call") return read_call(reader, ToolKind::function);
-  if (type == "custom_tool_call") return read_call(reader, ToolKind::custom);
+  if (type == "function_call") return read_call(reader, value, ToolKind::function);
+  if (type == "custom_tool_call") return read_call(reader, value, ToolKind::custom);
   if (type == "function_call_output") return read_result(reader, false);
   if (type == "custom_tool_call_output") return read_result(reader, true);
   if (type == "reasoning") return read_reasoning(reader);

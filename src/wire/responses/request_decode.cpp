@@ -41,6 +41,7 @@ Tool read_tool(json::Value value, const json::Path& path, json::Problem& problem
   json::ObjectReader reader(value, path, problem);
   const std::string type = reader.required_string("type");
   Tool tool;
+  tool.place = place_of(value);
   if (type == "function") {
     tool.name = reader.required_string("name");
     tool.description = reader.string("description").value_or("");

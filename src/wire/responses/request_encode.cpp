@@ -291,13 +291,15 @@ void write_custom_format(json::Writer& json, const Tool& tool) {
 }
 
 Result<> write_tool(json::Writer& json, const Tool& tool, const ChatRequest& request,
-                    EncodeNotes& notes) {
+                    const EncodeOptions& options, EncodeNotes& notes) {
   const bool is_own = request.origin == Dialect::openai_responses;
   if (is_own && !tool.hosted.empty()) {
     json.raw(tool.hosted);
     return {};
   }
-  if (tool.kind == ToolKind::hosted) return unsupported("the tool " + tool.name, "tools");
+  if (tool.kind == ToolKind::hosted) {
+    return unsupported("the tool " + tool.name, options.field_of(tool.place, "tools"));
+  }
   const bool is_function = tool.kind == ToolKind::function;
   json.begin_object().member("type", is_function ? "function" : "custom");
   json.member("name", tool.name);
@@ -318,10 +320,13 @@ Result<> write_tool(json::Writer& json, const Tool& tool, const ChatRequest& req
   return {};
 }
 
-Result<> write_tools(json::Writer& json, const ChatRequest& request, EncodeNotes& notes) {
+Result<> write_tools(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
+                     EncodeNotes& notes) {
   if (request.tools.empty()) return {};
   json.key("tools").begin_array();
-  for (const Tool& tool : request.tools) WEIR_TRY(write_tool(json, tool, request, notes));
+  for (const Tool& tool : request.tools) {
+    WEIR_TRY(write_tool(json, tool, request, options, notes));
+  }
   json.end_array();
   return {};
 }
@@ -339,7 +344,9 @@ Result<> write_tool_choice(json::Writer& json, const ChatRequest& request) {
   const ToolChoice& choice = request.tool_choice;
   if (choice.mode == Mode::unset) return {};
   const bool is_own = request.origin == Dialect::openai_responses;
-  if (choice.mode == Mode::opaque && !is_own) return unsupported("this tool choice", "tool_choice");
+  if (choice.mode == Mode::opaque && !is_own) {
+    return unsupported("this tool choice", field_names(request.origin).tool_choice);
+  }
   json.key("tool_choice");
   switch (choice.mode) {
     case Mode::unset:
@@ -535,12 +542,12 @@ bool is_merged_elsewhere(std::string_view key) { return key == "text" || key == 
 Result<EncodeNotes> encode_request(const ChatRequest& request, const EncodeOptions& options,
                                    std::string& out) {
   EncodeNotes notes;
-  WEIR_TRY(check_portable(request, Dialect::openai_responses));
+  WEIR_TRY(check_portable(request, options, Dialect::openai_responses));
   WEIR_TRY(check_missing(request, notes));
   json::Writer json(out);
   json.begin_object().member("model", options.model);
   WEIR_TRY(InputWriter(json, request, options, notes).write(request.items));
-  WEIR_TRY(write_tools(json, request, notes));
+  WEIR_TRY(write_tools(json, request, options, notes));
   WEIR_TRY(write_tool_choice(json, request));
   WEIR_TRY(write_text(json, request, options.traits));
   write_reasoning(json, request, options.traits, notes);
