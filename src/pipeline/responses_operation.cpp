@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "wire/responses/codec.hpp"
+#include "wire/responses/conversation.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -16,6 +17,7 @@ bool is_of_this_dialect(const Target& target) {
 
 ResponsesOperation::ResponsesOperation(ResponsesAsk ask)
     : chat_(std::move(ask.chat)),
+      items_before_(ask.items_before),
       response_id_(std::move(ask.response_id)),
       echo_(std::move(ask.echo)),
       is_background_(ask.is_background),
@@ -30,6 +32,18 @@ std::optional<KeptAnswer> ResponsesOperation::take_answer() {
 std::optional<Lack> ResponsesOperation::lacks(const Target& target) const {
   if (is_background_ && !is_of_this_dialect(target)) return Lack{"background", Wish::background};
   return chat_.lacks(target);
+}
+
+Result<Outgoing> ResponsesOperation::prepare(const Target& target) {
+  Result<Outgoing> outgoing = chat_.prepare(target);
+  if (outgoing) return outgoing;
+  Error error = std::move(outgoing).error();
+  error.param = wire::responses::own_path(error.param, items_before_);
+  return error;
+}
+
+std::string ResponsesOperation::field_asking_for(Wish wish) const {
+  return wire::responses::own_path(chat_.field_asking_for(wish), items_before_);
 }
 
 const Target& ResponsesOperation::variant_of(const Target& target) const {

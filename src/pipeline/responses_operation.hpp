@@ -11,9 +11,10 @@ namespace weir::pipeline {
 
 /// A request of the Responses API. What `chat` points to outlives the operation.
 struct ResponsesAsk {
-  ChatAsk chat;             ///< with the conversation so far, where that is kept here
-  std::string response_id;  ///< of an answer that no target of this dialect gives
-  std::string echo;         ///< wire::responses::request_echo of what the client sent
+  ChatAsk chat;                  ///< with the conversation so far, where that is kept here
+  std::size_t items_before = 0;  ///< of the conversation so far
+  std::string response_id;       ///< of an answer that no target of this dialect gives
+  std::string echo;              ///< wire::responses::request_echo of what the client sent
   bool is_background = false;
   /// The conversation is at one target, which is the only one of the route.
   bool is_pinned = false;
@@ -42,7 +43,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
     return chat_.is_uncertain(target);
   }
   [[nodiscard]] const Target& variant_of(const Target& target) const override;
-  Result<Outgoing> prepare(const Target& target) override { return chat_.prepare(target); }
+  Result<Outgoing> prepare(const Target& target) override;
   Result<Outgoing> prepare_prefilled(const Target& target, const StreamSoFar& begun) override {
     return chat_.prepare_prefilled(target, begun);
   }
@@ -58,9 +59,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   [[nodiscard]] std::int64_t windows() const override { return chat_.windows(); }
   [[nodiscard]] std::uint64_t prefix_hash() const override { return chat_.prefix_hash(); }
   [[nodiscard]] bool is_joinable() const override { return chat_.is_joinable(); }
-  [[nodiscard]] std::string field_asking_for(Wish wish) const override {
-    return chat_.field_asking_for(wish);
-  }
+  [[nodiscard]] std::string field_asking_for(Wish wish) const override;
   void hold_answers_to(const guard::Rules& rules) override {
     is_held_to_rules_ = true;
     chat_.hold_answers_to(rules);
@@ -86,6 +85,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
       const wire::StreamOptions& options) const override;
 
   ChatOperation chat_;
+  std::size_t items_before_;
   std::string response_id_;
   std::string echo_;
   bool is_background_;

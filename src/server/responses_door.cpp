@@ -352,6 +352,7 @@ Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creatio
   WEIR_TRY_ASSIGN(chat, chat_ask(request, creation));
   pipeline::ResponsesAsk ask;
   ask.chat = std::move(chat);
+  ask.items_before = wire::responses::items_before(creation.document.root(), root_of(creation));
   ask.response_id = response_id_of(request.id);
   ask.echo = wire::responses::request_echo(creation.document.root());
   ask.is_background = creation.wishes.background;

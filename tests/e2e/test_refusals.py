@@ -279,3 +279,17 @@ def test_a_refusal_names_the_tool_or_the_call_that_the_targets_api_does_not_take
     answer = post(before_anthropic, path, body)
     assert answer.status == 400, answer.body
     assert said_of(answer, path)[0] == field, answer.body
+
+
+def test_a_refusal_counts_the_items_that_the_client_sent_itself():
+    """Not those of the conversation that is kept for it."""
+    with Upstream("ollama") as upstream:
+        with Weir({"providers": {"up": {**upstream.provider, "models": ABLE}}}) as weir:
+            first = post(weir, "/v1/responses", {"model": "up/m", "input": "hello"})
+            assert first.status == 200, first.body
+            asked = {"model": "up/m", "previous_response_id": first.json["id"]}
+            turn = {"role": "user", "content": [{"type": "input_text", "text": "see"}, *OUTPUT]}
+            answer = post(weir, "/v1/responses", {**asked, "input": [turn]})
+            assert answer.status == 400, answer.body
+            assert answer.json["error"]["param"] == "input[0].content[1]"
+        assert len(upstream.calls) == 1

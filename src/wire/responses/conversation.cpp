@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <system_error>
 #include <vector>
 
 #include "json/object_reader.hpp"
@@ -152,6 +154,26 @@ std::string with_turns(json::Value request, std::span<const Turn> turns) {
   std::string out;
   append_spliced(request, splices, out);
   return out;
+}
+
+std::size_t items_before(json::Value request, json::Value expanded) {
+  const auto count = [](json::Value root) -> std::size_t {
+    const auto input = root.find("input");
+    if (!input) return 0;
+    return input->is_array() ? input->size() : 1;
+  };
+  return count(expanded) - count(request);
+}
+
+std::string own_path(const std::string& path, std::size_t items_before) {
+  constexpr std::string_view list = "input[";
+  if (items_before == 0 || !path.starts_with(list)) return path;
+  std::size_t item = 0;
+  const char* const last = path.data() + path.size();
+  const auto [end, error] = std::from_chars(path.data() + list.size(), last, item);
+  if (error != std::errc()) return path;
+  if (item < items_before) return "previous_response_id";
+  return std::string(list) + std::to_string(item - items_before) + std::string(end, last);
 }
 
 std::vector<std::string> referenced_items(json::Value request) {

@@ -35,6 +35,11 @@ struct Turn {
 /// The text of `request` with the items of `turns`, oldest first, before its own, and continuing no
 /// response any more. Turns that are no JSON are left out.
 std::string with_turns(json::Value request, std::span<const Turn> turns);
+/// How many items `with_turns` has put before those of `request` in `expanded`.
+std::size_t items_before(json::Value request, json::Value expanded);
+/// The path in the request of what stands at `path` of what `with_turns` made of it. What came from
+/// earlier turns the client has said by naming the response.
+std::string own_path(const std::string& path, std::size_t items_before);
 
 /// The ids of `item_reference`s to items of answers that we made ourselves; those of others mean
 /// something to their own server only.

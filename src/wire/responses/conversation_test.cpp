@@ -55,6 +55,25 @@ TEST(ResponsesConversation, ARequestWithoutItemsOfItsOwnGoesOnAllTheSame) {
   EXPECT_TRUE(expanded.root().find("previous_response_id")->is_null());
 }
 
+// A refusal must not name an item that the client did not send.
+TEST(ResponsesConversation, APathIsToldAsTheClientCounts) {
+  const Parsed request(R"({"input":[{"role":"user","content":"d"}]})");
+  const Parsed expanded(with_turns(request.root(), turns));
+  const std::size_t before = items_before(request.root(), expanded.root());
+  EXPECT_EQ(before, 3U);
+  EXPECT_EQ(own_path("input[3].content[1]", before), "input[0].content[1]");
+  EXPECT_EQ(own_path("input[4]", before), "input[1]");
+  EXPECT_EQ(own_path("input[2].content[1]", before), "previous_response_id");
+  EXPECT_EQ(own_path("input", before), "input");
+  EXPECT_EQ(own_path("tools[1]", before), "tools[1]");
+  EXPECT_EQ(own_path("input[1]", 0), "input[1]");
+
+  const Parsed text(R"({"input":"d"})");
+  EXPECT_EQ(items_before(text.root(), Parsed(with_turns(text.root(), turns)).root()), 3U);
+  const Parsed nothing(R"({"previous_response_id":"resp_2"})");
+  EXPECT_EQ(items_before(nothing.root(), Parsed(with_turns(nothing.root(), turns)).root()), 3U);
+}
+
 TEST(ResponsesConversation, WishesHaveTheDefaultsOfTheFormat) {
   const auto plain = read_state_wishes(Parsed("{}").root());
   ASSERT_TRUE(plain);
