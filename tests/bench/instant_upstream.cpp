@@ -17,8 +17,6 @@
 #include <span>
 #include <unordered_map>
 
-#include <sys/epoll.h>
-
 namespace weir::bench {
 namespace {
 
@@ -200,7 +198,7 @@ class Upstream {
   [[noreturn]] void run() {
     for (;;) {
       epoll_event events[256];
-      const int count = epoll_wait(epoll_, events, 256, wait_ms());
+      const int count = wait_awake(epoll_, events, wait_ms());
       for (int i = 0; i < count; ++i) {
         const int socket = events[i].data.fd;
         socket == listener_ ? accept_all() : read_from(socket);

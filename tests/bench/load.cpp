@@ -20,8 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include <sys/epoll.h>
-
 namespace weir::bench {
 namespace {
 
@@ -134,7 +132,7 @@ class Load {
     }
     while (done_ < requests_) {
       epoll_event events[256];
-      const int count = epoll_wait(epoll_, events, 256, 30'000);
+      const int count = wait_awake(epoll_, events, 30'000);
       if (count == 0) die("load: nothing came for 30 s");
       for (int i = 0; i < count; ++i) handle(events[i]);
     }
