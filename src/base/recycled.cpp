@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t step_bytes = 128;
 constexpr std::size_t class_count = 64;  // up to 8 KiB; what is larger is rare
-constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // of each size, for each thread
+constexpr std::size_t kept_bytes_max = std::size_t{128} << 10;  // of each size, for each thread
 
 struct Free {
   Free* next;

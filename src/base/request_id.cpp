@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/request_id.hpp"
 
+#include <algorithm>
+
 namespace weir {
 namespace {
 
@@ -13,14 +15,14 @@ constexpr int letters_of_word = 12;
 }  // namespace
 
 std::string make_request_id(std::int64_t unix_ms, Random& random) {
-  std::string id(prefix);
-  id.reserve(prefix.size() + time_letters + chance_letters);
+  std::string id(prefix.size() + time_letters + chance_letters, '\0');
+  char* at = std::copy(prefix.begin(), prefix.end(), id.data());
   const auto time = static_cast<std::uint64_t>(unix_ms);
-  for (int i = time_letters; i-- > 0;) id.push_back(letters[(time >> (5 * i)) & 31U]);
+  for (int i = time_letters; i-- > 0;) *at++ = letters[(time >> (5 * i)) & 31U];
   std::uint64_t bits = 0;
   for (int i = 0; i < chance_letters; ++i, bits >>= 5U) {
     if (i % letters_of_word == 0) bits = random.next();
-    id.push_back(letters[bits & 31U]);
+    *at++ = letters[bits & 31U];
   }
   return id;
 }

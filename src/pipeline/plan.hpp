@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/recycled.hpp"
 #include "pipeline/call.hpp"
 #include "pipeline/step_order.hpp"
 
@@ -27,7 +28,8 @@ struct Candidate {
   std::string outcome;                  ///< why it was passed over or how its last attempt ended
 };
 
-using Candidates = std::deque<Candidate>;  // which stay where they are as more come
+/// They stay where they are as more come.
+using Candidates = std::deque<Candidate, RecyclingAllocator<Candidate>>;
 
 /// The order in which a request's targets are tried: steps in order, inside a step by its strategy
 /// (F-1); targets whose capabilities are not known come after those that are, and those who can't
