@@ -89,10 +89,10 @@ class Encoder {
     if (!text.empty()) std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
-  void put_texts(std::span<const std::string> texts) {
-    texts = texts.first(std::min(texts.size(), list_count_max));
-    put(texts.size());
-    for (const std::string& text : texts) put_text(text);
+  void put_texts(TextsView texts) {
+    const std::size_t count = std::min(texts.size(), list_count_max);
+    put(count);
+    for (std::size_t i = 0; i < count; ++i) put_text(texts[i]);
   }
   void put_usage(const wire::Usage& usage) {
     std::uint64_t mask = usage.cost_nanousd ? stated_cost_bit : 0;
@@ -139,8 +139,8 @@ class Encoder {
   [[nodiscard]] bool has_room_for(const AttemptView& attempt) const {
     std::size_t bytes_max = 4 * (text_bytes_max + 2) + 21 * 10 + 2;
     const std::size_t windows = std::min(attempt.windows.size(), list_count_max);
-    for (const std::string& text : attempt.windows.first(windows)) {
-      bytes_max += std::min(text.size(), text_bytes_max) + 2;
+    for (std::size_t i = 0; i < windows; ++i) {
+      bytes_max += std::min(attempt.windows[i].size(), text_bytes_max) + 2;
     }
     return size() + bytes_max + alignment <= record_bytes_max;
   }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "wire/canonical.hpp"
 
 /// What the ledger writes down of every call, and how it looks in a file.
@@ -65,7 +66,7 @@ struct Owned {
 };
 struct Viewed {
   using Text = std::string_view;
-  using Texts = std::span<const std::string>;
+  using Texts = TextsView;
 };
 
 /// One attempt at a target (S-11.4: found again by request id and number).

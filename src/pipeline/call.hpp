@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/recycled.hpp"
+#include "base/shared_text.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
 #include "pipeline/caller.hpp"
@@ -159,9 +160,9 @@ struct Call {
   /// Set before `cancellation` is told because the program stops: the client is still there and
   /// gets an error.
   bool is_shut_down = false;
-  bool is_stream = false;                 ///< what is asked for; the attempt loop's
-  std::int64_t started_ms = 0;            ///< Unix time; the attempt loop's
-  std::vector<std::string> windows = {};  ///< ids of its client's windows as of admission (S-11.5)
+  bool is_stream = false;                ///< what is asked for; the attempt loop's
+  std::int64_t started_ms = 0;           ///< Unix time; the attempt loop's
+  std::vector<SharedText> windows = {};  ///< ids of its client's windows as of admission (S-11.5)
   std::optional<std::uint64_t> journal_ticket = {};  ///< the journal's, from `open` to `close`
   std::uint64_t admission = 0;   ///< the accounting's own; 0 = nothing is set aside
   std::uint64_t line_place = 0;  ///< the same; 0 = it stands in no line
@@ -202,8 +203,8 @@ struct AttemptRow {
   UsageFlags flags;
   bool is_charged = false;  ///< to the client; otherwise what follows is exposure
   std::int64_t cost_nanousd = 0;
-  std::int64_t exposure_nanousd = 0;      ///< what the provider may charge us beside that
-  std::vector<std::string> windows = {};  ///< ids of its target's windows as it began (S-11.5)
+  std::int64_t exposure_nanousd = 0;     ///< what the provider may charge us beside that
+  std::vector<SharedText> windows = {};  ///< ids of its target's windows as it began (S-11.5)
 };
 
 struct CallResult;
@@ -238,7 +239,7 @@ class Accounting {
     /// The longest answer that is paid for, where the request names none (U-9); 0 = any.
     std::int64_t output_tokens_max = 0;
     /// Ids of the target's windows that it is taken from.
-    std::vector<std::string> windows = {};
+    std::vector<SharedText> windows = {};
   };
   /// Sets aside what an attempt at `target` may take and cost at most. Errors: `budget_exceeded`,
   /// `rate_limited`, `request_exceeds_limit`; the attempt then does not start, and nothing has

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/calendar.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <limits>
 #include <string>
@@ -44,6 +46,12 @@ date::local_days first_day_of(Period period, std::int64_t id) {
   return date::local_days(date::year(year) / date::month(month) / 1);
 }
 
+/// A stream that formats a date costs as much as admitting a call.
+void append_digits(std::string& out, int number, std::size_t width) {
+  const std::string digits = std::to_string(number);
+  out.append(width - std::min(width, digits.size()), '0').append(digits);
+}
+
 }  // namespace
 
 std::string_view name(Period period) noexcept {
@@ -80,10 +88,18 @@ std::string_view Calendar::zone_name() const {
 std::string Calendar::label(const CalendarWindow& window) const {
   std::string text(name(period_));
   if (period_ == Period::total) return text;
-  const date::local_days first = first_day_of(period_, window.id);
-  text += date::format(period_ == Period::month ? ":%Y-%m" : ":%Y-%m-%d", first);
+  const date::year_month_day first(first_day_of(period_, window.id));
+  append_digits(text += ':', int{first.year()}, 4);
+  append_digits(text += '-', static_cast<int>(unsigned{first.month()}), 2);
+  if (period_ != Period::month) {
+    append_digits(text += '-', static_cast<int>(unsigned{first.day()}), 2);
+  }
   if (zone_ != nullptr) text.append("@").append(zone_->name());
-  if (reset_at_ != reset_at_.zero()) text += date::format("+%H:%M", reset_at_);
+  if (reset_at_ != reset_at_.zero()) {
+    const auto minutes = static_cast<int>(reset_at_.count());
+    append_digits(text += '+', minutes / 60, 2);
+    append_digits(text += ':', minutes % 60, 2);
+  }
   return text;
 }
 

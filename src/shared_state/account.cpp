@@ -18,7 +18,7 @@ constexpr std::int64_t shrunk_permille_min = 100;
 constexpr std::int64_t grow_permille = 50;
 
 std::int64_t part_of(std::int64_t whole, std::int64_t permille) {
-  return static_cast<std::int64_t>(static_cast<Int128>(whole) * permille / 1000);
+  return whole / 1000 * permille + whole % 1000 * permille / 1000;
 }
 
 /// No other request would be let in for a while; how long exactly depends on how long the others
@@ -48,23 +48,29 @@ void Account::set(const LimitSet& limits, const Moment& now) {
   std::vector<Meter> meters;
   meters.reserve(limits.rates.size());
   for (const LimitRule& rule : limits.rates) {
-    const auto before = std::find_if(meters_.begin(), meters_.end(), [&](const Meter& meter) {
-      return meter.rule.unit == rule.unit && meter.rule.rate.counts_like(rule.rate);
+    const auto before = std::find_if(rules_.begin(), rules_.end(), [&](const LimitRule& one) {
+      return one.unit == rule.unit && one.rate.counts_like(rule.rate);
     });
-    if (before == meters_.end()) {
-      meters.push_back({rule, policy::Limiter(rule.rate), now, rule.rate.limit});
+    if (before == rules_.end()) {
+      meters.push_back({.limiter = policy::Limiter(rule.rate),
+                        .since = now.steady,
+                        .in_force = rule.rate.limit,
+                        .unit = rule.unit,
+                        .is_short = !rule.rate.calendar.has_value()});
       continue;
     }
-    Meter& meter = meters.emplace_back(std::move(*before));
+    const auto its_meter = meters_.begin() + (before - rules_.begin());
+    Meter& meter = meters.emplace_back(std::move(*its_meter));
     // What the provider said or showed of its limit since goes on to hold where the rule does.
-    if (meter.rule.rate.limit != rule.rate.limit) {
+    if (before->rate.limit != rule.rate.limit) {
       meter.in_force = rule.rate.limit;
       meter.limiter.set_limit(rule.rate.limit, now);
     }
-    meter.rule = rule;
-    meters_.erase(before);
+    meters_.erase(its_meter);
+    rules_.erase(before);
   }
   meters_ = std::move(meters);
+  rules_ = limits.rates;
   concurrency_.set_limit(limits.concurrency);
   std::vector<Purse> budgets;
   for (const policy::BudgetRule& rule : limits.budgets) {
@@ -83,19 +89,26 @@ void Account::set(const LimitSet& limits, const Moment& now) {
   spill_permille_ = limits.spill_permille;
 }
 
+void Account::prefetch() const {
+  constexpr std::size_t line_bytes = 64;
+  const auto fetch = [](const auto& list) {
+    const char* const begin = reinterpret_cast<const char*>(list.data());
+    const std::size_t bytes = list.size() * sizeof(list[0]);
+    for (std::size_t at = 0; at < bytes; at += line_bytes) __builtin_prefetch(begin + at, 1);
+  };
+  fetch(meters_);
+  fetch(budgets_);
+  fetch(windows_);
+}
+
 // ---- rates --------------------------------------------------------------------------------------
 
-/// The part of a limit that is not for this request.
-std::int64_t Account::kept_back(const Meter& meter, pipeline::Priority priority,
-                                bool may_use_last) const {
+std::int64_t Account::kept_permille(pipeline::Priority priority) const {
   std::int64_t permille = 0;
   for (std::size_t i = static_cast<std::size_t>(priority) + 1; i < reserved_permille_.size(); ++i) {
     permille += reserved_permille_[i];
   }
-  std::int64_t kept = part_of(meter.in_force, permille);
-  const bool spills = !meter.is_short() && !may_use_last;
-  if (spills) kept = std::max(kept, meter.in_force - part_of(meter.in_force, spill_permille_));
-  return kept;
+  return permille;
 }
 
 std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priority priority,
@@ -112,17 +125,21 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
            .reset = until_somebody_leaves,
            .wait = until_somebody_leaves});
   }
+  const std::int64_t permille = kept_permille(priority);
   for (Meter& meter : meters_) {
-    if (demand.is_replay && meter.rule.unit != LimitUnit::requests) continue;
-    const std::int64_t cost = demand.of(meter.rule.unit);
-    const std::int64_t kept = kept_back(meter, priority, may_use_last);
+    if (demand.is_replay && meter.unit != LimitUnit::requests) continue;
+    const std::int64_t cost = demand.of(meter.unit);
+    // The part of the limit that is not for this request.
+    std::int64_t kept = part_of(meter.in_force, permille);
+    const bool spills = !meter.is_short && !may_use_last;
+    if (spills) kept = std::max(kept, meter.in_force - part_of(meter.in_force, spill_permille_));
     const Duration wait = meter.limiter.wait(cost + kept, now);
     if (wait == Duration::zero()) continue;
     const std::int64_t used = meter.limiter.used(now);
-    offer({.unit = meter.rule.unit,
+    offer({.unit = meter.unit,
            .limit = meter.in_force,
            .left = std::max<std::int64_t>(0, meter.in_force - used),
-           .window = meter.rule.rate.window,
+           .window = rule_of(meter).rate.window,
            .reset = meter.limiter.reset(now),
            .wait = wait});
   }
@@ -141,16 +158,16 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
 
 void Account::take(const Demand& demand, const Moment& now) {
   if (!demand.is_replay) concurrency_.enter();
-  for (Meter& meter : meters_) meter.limiter.take(demand.of(meter.rule.unit), now);
+  for (Meter& meter : meters_) meter.limiter.take(demand.of(meter.unit), now);
 }
 
 void Account::settle(const Demand& demand, const Demand& actual, const Moment& taken,
                      const Moment& now) {
   concurrency_.leave();
   for (Meter& meter : meters_) {
-    const std::int64_t difference = actual.of(meter.rule.unit) - demand.of(meter.rule.unit);
+    const std::int64_t difference = actual.of(meter.unit) - demand.of(meter.unit);
     // What a meter never took it can't give back.
-    const bool has_taken = meter.since.steady <= taken.steady;
+    const bool has_taken = meter.since <= taken.steady;
     if (difference != 0 && has_taken) meter.limiter.correct(difference, taken, now);
   }
 }
@@ -161,9 +178,9 @@ void Account::shrink(const Moment& now) {
   if (now.steady - changed_at_ < shrink_interval) return;
   changed_at_ = now.steady;
   for (Meter& meter : meters_) {
-    if (!meter.is_short()) continue;
+    if (!meter.is_short) continue;
     const std::int64_t least =
-        std::max<std::int64_t>(1, part_of(meter.rule.rate.limit, shrunk_permille_min));
+        std::max<std::int64_t>(1, part_of(rule_of(meter).rate.limit, shrunk_permille_min));
     meter.in_force = std::max(least, part_of(meter.in_force, shrink_permille));
     meter.limiter.set_limit(meter.in_force, now);
   }
@@ -173,10 +190,10 @@ void Account::grow(const Moment& now) {
   if (now.steady - changed_at_ < grow_interval) return;
   changed_at_ = now.steady;
   for (Meter& meter : meters_) {
-    if (meter.in_force >= meter.rule.rate.limit) continue;
-    const std::int64_t step =
-        std::max<std::int64_t>(1, part_of(meter.rule.rate.limit, grow_permille));
-    meter.in_force = std::min(meter.rule.rate.limit, meter.in_force + step);
+    const std::int64_t limit = rule_of(meter).rate.limit;
+    if (meter.in_force >= limit) continue;
+    const std::int64_t step = std::max<std::int64_t>(1, part_of(limit, grow_permille));
+    meter.in_force = std::min(limit, meter.in_force + step);
     meter.limiter.set_limit(meter.in_force, now);
   }
 }
@@ -187,10 +204,11 @@ void Account::heed(LimitUnit unit, std::optional<std::int64_t> limit,
   // Figures per minute are full again within one; others speak of another limit than ours.
   const bool is_of_minute = !reset || *reset <= 60s;
   for (Meter& meter : meters_) {
-    const bool is_meant = limit && *limit > 0 && is_of_minute && meter.rule.is_assumed &&
-                          meter.rule.unit == unit && meter.rule.rate.window == 60s;
-    if (!is_meant || meter.rule.rate.limit == *limit) continue;
-    meter.rule.rate.limit = *limit;
+    LimitRule& rule = rule_of(meter);
+    const bool is_meant = limit && *limit > 0 && is_of_minute && rule.is_assumed &&
+                          rule.unit == unit && rule.rate.window == 60s;
+    if (!is_meant || rule.rate.limit == *limit) continue;
+    rule.rate.limit = *limit;
     meter.in_force = *limit;
     meter.limiter.set_limit(*limit, now);
   }
@@ -282,8 +300,8 @@ void Account::collect_calendars() {
     });
     if (!is_known) windows_.push_back({calendar, {}, {}});
   };
-  for (const Meter& meter : meters_) {
-    if (meter.rule.rate.calendar) add(*meter.rule.rate.calendar);
+  for (const LimitRule& rule : rules_) {
+    if (rule.rate.calendar) add(*rule.rate.calendar);
   }
   for (const Purse& purse : budgets_) add(purse.rule.calendar);
 }
@@ -292,13 +310,14 @@ void Account::advance_windows(const Moment& now) {
   for (OpenWindow& open : windows_) {
     if (now.unix_ms < open.window.end_ms) continue;
     open.window = open.calendar.window_at(now.unix_ms);
-    open.id = policy::name(owner_.scope);
-    if (!owner_.name.empty()) open.id.append(":").append(owner_.name);
-    open.id.append(":").append(open.calendar.label(open.window));
+    std::string id(policy::name(owner_.scope));
+    if (!owner_.name.empty()) id.append(":").append(owner_.name);
+    id.append(":").append(open.calendar.label(open.window));
+    open.id = std::make_shared<const std::string>(std::move(id));
   }
 }
 
-void Account::append_windows(std::vector<std::string>& out, const Moment& now) {
+void Account::append_windows(std::vector<SharedText>& out, const Moment& now) {
   advance_windows(now);
   for (const OpenWindow& open : windows_) out.push_back(open.id);
 }
@@ -306,12 +325,12 @@ void Account::append_windows(std::vector<std::string>& out, const Moment& now) {
 void Account::restore(const UsedBefore& used, const Moment& now) {
   advance_windows(now);
   for (const OpenWindow& open : windows_) {
-    const auto before = used(open.id);
+    const auto before = used(*open.id);
     if (!before) continue;
     const Demand demand{before->requests, before->input_tokens, before->output_tokens};
     for (Meter& meter : meters_) {
-      if (meter.rule.rate.calendar != open.calendar) continue;
-      meter.limiter.correct(demand.of(meter.rule.unit), now, now);
+      if (rule_of(meter).rate.calendar != open.calendar) continue;
+      meter.limiter.correct(demand.of(meter.unit), now, now);
     }
     for (Purse& purse : budgets_) {
       if (purse.rule.calendar != open.calendar) continue;
@@ -328,18 +347,19 @@ void Account::restore(const UsedBefore& used, const Moment& now) {
 
 void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
   for (Meter& meter : meters_) {
+    const policy::RateRule& rate = rule_of(meter).rate;
     LimitStatus& status = out.emplace_back();
     status.owner = owner_;
-    status.unit = meter.rule.unit;
-    status.window = meter.rule.rate.window;
-    if (const auto& calendar = meter.rule.rate.calendar) {
+    status.unit = meter.unit;
+    status.window = rate.window;
+    if (const auto& calendar = rate.calendar) {
       status.algorithm = "quota";
       status.period = policy::name(calendar->period());
       status.zone = calendar->zone_name();
     } else {
-      status.algorithm = policy::name(meter.rule.rate.algorithm);
+      status.algorithm = policy::name(rate.algorithm);
     }
-    status.limit = meter.rule.rate.limit;
+    status.limit = rate.limit;
     status.in_force = meter.in_force;
     status.used = meter.limiter.used(now);
     status.reset = meter.limiter.reset(now);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/shared_text.hpp"
 #include "pipeline/caller.hpp"
 #include "policy/limit_set.hpp"
 
@@ -78,6 +79,8 @@ class Account {
   /// What was counted for a rule goes on to count where the rule is about the same (U-7, H-3).
   void set(const LimitSet& limits, const Moment& now);
   [[nodiscard]] const LimitOwner& owner() const { return owner_; }
+  /// Has memory begin to fetch what `obstacle` will read: among many accounts it is nowhere near.
+  void prefetch() const;
   [[nodiscard]] bool has_budgets() const { return !budgets_.empty(); }
 
   /// Nothing: it fits. Of several obstacles the one that lasts longest.
@@ -100,7 +103,7 @@ class Account {
 
   [[nodiscard]] bool has_windows() const { return !windows_.empty(); }
   /// Appends the ids of the windows that its quotas and budgets are in (S-11.5).
-  void append_windows(std::vector<std::string>& out, const Moment& now);
+  void append_windows(std::vector<SharedText>& out, const Moment& now);
   /// Adds what was used before the start of the windows that it is in, as `used` tells it.
   void restore(const UsedBefore& used, const Moment& now);
 
@@ -115,12 +118,13 @@ class Account {
   void append_status(std::vector<LimitStatus>& out, const Moment& now);
 
  private:
+  /// What every request asks; its rule stands at the same place in `rules_`.
   struct Meter {
-    LimitRule rule;
     policy::Limiter limiter;
-    Moment since;
+    policy::TimePoint since;
     std::int64_t in_force = 0;  ///< the rule's limit or less
-    [[nodiscard]] bool is_short() const { return !rule.rate.calendar.has_value(); }
+    LimitUnit unit = LimitUnit::requests;
+    bool is_short = true;  ///< no quota
   };
   struct Purse {
     policy::BudgetRule rule;
@@ -139,7 +143,7 @@ class Account {
   struct OpenWindow {
     policy::Calendar calendar;
     policy::CalendarWindow window;
-    std::string id;
+    SharedText id;
   };
   /// The provider said that there is nothing left until then.
   struct Closed {
@@ -147,14 +151,18 @@ class Account {
     policy::TimePoint until;
     std::int64_t limit = 0;
   };
-  [[nodiscard]] std::int64_t kept_back(const Meter& meter, pipeline::Priority priority,
-                                       bool may_use_last) const;
+  [[nodiscard]] LimitRule& rule_of(const Meter& meter) {
+    return rules_[static_cast<std::size_t>(&meter - meters_.data())];
+  }
+  /// The share of every limit that is for requests of a higher priority.
+  [[nodiscard]] std::int64_t kept_permille(pipeline::Priority priority) const;
   void collect_calendars();
   void advance_windows(const Moment& now);
   void tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const;
 
   LimitOwner owner_;
   std::vector<Meter> meters_;
+  std::vector<LimitRule> rules_;  ///< of the meters
   policy::Concurrency concurrency_;
   std::vector<Purse> budgets_;
   std::vector<OpenWindow> windows_;  ///< one for each calendar

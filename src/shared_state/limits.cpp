@@ -209,6 +209,7 @@ void Limits::for_each_client(const pipeline::Caller* caller, std::string_view ro
 void Limits::find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares) {
   for_each_client(call.caller.get(), call.route->name, [&](std::shared_ptr<Account> account) {
     if (is_attempt && !account->has_budgets()) return;
+    if (!is_attempt) account->prefetch();
     shares.add(std::move(account), !is_attempt, is_attempt);
   });
 }
@@ -324,6 +325,7 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
     find_clients(call, false, shares);
     refused = refusal(shares, demand, 0, call, true, now);
     if (!refused) {
+      call.windows.reserve(2 * shares.size);  // a day's and a month's of each
       for (Share& share : shares) share.account->append_windows(call.windows, now);
       call.admission = book(std::move(shares), demand, 0, now);
     }

@@ -97,6 +97,7 @@ void run(std::size_t key_count, std::size_t calls) {
     chance = chance * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
     call.caller = callers[(chance >> 33U) % key_count];
     call.admission = 0;
+    call.windows = {};
     if (!limits.admit(call, chat)) ++refused;
     const auto reserved = limits.reserve(call, chat, target, false);
     if (reserved) limits.settle(*reserved, call, row);
