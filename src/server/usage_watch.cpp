@@ -216,10 +216,15 @@ Result<> UsageWatch::forget_old() {
   const std::int64_t before = now - kept.count();
   bool may_be_more = true;
   while (may_be_more) {
-    WEIR_TRY_ASSIGN(more, store_->forget(before - before % usage::hour_ms));
-    may_be_more = more;
+    WEIR_TRY_ASSIGN(forgotten, store_->forget(before - before % usage::hour_ms));
+    may_be_more = forgotten.may_be_more;
+    forgotten_rows_ += forgotten.rows;
   }
   forgotten_ms_ = now;
+  const std::int64_t rows = std::exchange(forgotten_rows_, 0);
+  if (rows > 0) {
+    log_.info("retention", "removed what was over", {{"what", "hours of usage"}, {"count", rows}});
+  }
   return {};
 }
 

@@ -99,6 +99,7 @@ class UsageWatch {
   ledger::Position position_;
   std::size_t calls_at_once_ = 1'000;  ///< as many as the store takes in time
   std::int64_t forgotten_ms_ = 0;
+  std::int64_t forgotten_rows_ = 0;  ///< not told of yet
   std::thread thread_;
 };
 

@@ -416,14 +416,15 @@ Result<> PostgresStore::clear() {
   return database_.set_time_max(store::PostgresDatabase::usual_time_max);
 }
 
-Result<bool> PostgresStore::forget(std::int64_t before_ms) {
-  bool may_be_more = false;
+Result<Store::Forgotten> PostgresStore::forget(std::int64_t before_ms) {
+  Forgotten all;
   for (const char* const sql : forgetting) {
     WEIR_TRY_ASSIGN(forgotten,
                     change(sql, {std::to_string(before_ms), std::to_string(forgotten_at_once)}));
-    may_be_more = may_be_more || forgotten.changes() == forgotten_at_once;
+    all.rows += forgotten.changes();
+    all.may_be_more = all.may_be_more || forgotten.changes() == forgotten_at_once;
   }
-  return may_be_more;
+  return all;
 }
 
 // ---- reading --------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class PostgresStore final : public Store {
   Result<> read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
                 const ReadSums& read) override;
   Result<> clear() override;
-  Result<bool> forget(std::int64_t before_ms) override;
+  Result<Forgotten> forget(std::int64_t before_ms) override;
 
  private:
   /// A sum's place: length of time, its start, and the id of its labels.

@@ -263,12 +263,13 @@ Result<> SqliteStore::clear() {
   return transaction.commit();
 }
 
-Result<bool> SqliteStore::forget(std::int64_t before_ms) {
+Result<Store::Forgotten> SqliteStore::forget(std::int64_t before_ms) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
-  bool may_be_more = false;
+  Forgotten all;
   const auto forget_from = [&](store::SqliteStatement& statement, std::int64_t before) -> Result<> {
     WEIR_TRY(statement.bind(1, before).bind(2, forgotten_at_once).run());
-    may_be_more = may_be_more || database_.changes() == forgotten_at_once;
+    all.rows += database_.changes();
+    all.may_be_more = all.may_be_more || database_.changes() == forgotten_at_once;
     return {};
   };
   WEIR_TRY(forget_from(forget_sums_, before_ms));
@@ -276,7 +277,7 @@ Result<bool> SqliteStore::forget(std::int64_t before_ms) {
   WEIR_TRY(forget_from(forget_places_, first_row_of(span_at(before_ms))));
   WEIR_TRY(forget_from(forget_windows_, before_ms));
   WEIR_TRY(transaction.commit());
-  return may_be_more;
+  return all;
 }
 
 // ---- reading --------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class SqliteStore final : public Store {
   Result<> read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
                 const ReadSums& read) override;
   Result<> clear() override;
-  Result<bool> forget(std::int64_t before_ms) override;
+  Result<Forgotten> forget(std::int64_t before_ms) override;
 
  private:
   explicit SqliteStore(store::SqliteDatabase database) : database_(std::move(database)) {}

@@ -64,8 +64,12 @@ class Store {
   /// Forgets everything of this ledger, to begin anew.
   virtual Result<> clear() = 0;
   /// Forgets hours, not days, before `before_ms`, where calls of then stand, and windows that
-  /// nothing was taken from since and that have an end; some at a time. True: there may be more.
-  virtual Result<bool> forget(std::int64_t before_ms) = 0;
+  /// nothing was taken from since and that have an end; some at a time.
+  struct Forgotten {
+    std::int64_t rows = 0;
+    bool may_be_more = false;
+  };
+  virtual Result<Forgotten> forget(std::int64_t before_ms) = 0;
 };
 
 }  // namespace weir::usage

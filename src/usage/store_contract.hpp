@@ -266,13 +266,15 @@ TEST_P(StoreContract, ForgetsHoursAndKeepsDays) {
   const ledger::CallRecord a = call("a", noon, 3);
   const ledger::CallRecord b = call("b", noon + 10 * day_ms, 5);
   add({a, b});
-  const auto more = store->forget(noon + day_ms);
-  ASSERT_TRUE(more);
-  EXPECT_FALSE(*more);
+  const auto forgotten = store->forget(noon + day_ms);
+  ASSERT_TRUE(forgotten);
+  EXPECT_FALSE(forgotten->may_be_more);
+  EXPECT_GT(forgotten->rows, 0);
   EXPECT_EQ(report(Period::hour, {}).total.cost, 5);
   EXPECT_EQ(report(Period::day, {}).total.cost, 8);
   EXPECT_FALSE(*store->find(a.request_id));
   EXPECT_TRUE(*store->find(b.request_id));
+  EXPECT_EQ(store->forget(noon + day_ms)->rows, 0) << "it was told of once";
 }
 
 // S-11.4: what comes again after the answer was lost changes nothing, also together with more.
