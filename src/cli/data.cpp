@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* examples =
     "Examples:\n"
-    "  weir data export --user ann > ann.json    her keys, conversations and kept answers\n"
+    "  weir data export --user ann > ann.json    her keys, conversations, logged content\n"
     "  weir data erase --user ann                removes them; her keys end at once\n"
     "\n"
     "Both are in the audit log. What stays is said in the guide on data protection.";

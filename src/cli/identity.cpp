@@ -29,7 +29,7 @@ constexpr const char* key_examples =
     "  weir keys revoke 0k3f...                     at once, on every thread\n"
     "\n"
     "A key is shown when it is made and never again. Settings: name, user, team, routes, models,\n"
-    "endpoints, priority, limits, budgets, expires_in; null takes one away.";
+    "endpoints, priority, limits, budgets, log_content, expires_in; null takes one away.";
 constexpr const char* user_examples =
     "Examples:\n"
     "  weir users add ann role=member team=red\n"
@@ -42,6 +42,7 @@ constexpr const char* user_examples =
 constexpr const char* team_examples =
     "Examples:\n"
     "  weir teams set red models=openai/* priority=normal\n"
+    "  weir teams set red log_content=7d            keeps what is asked and answered for a week\n"
     "  weir teams remove red\n"
     "\n"
     "What a team may do bounds what its users and their keys may do.";

@@ -16,12 +16,14 @@
 #include "base/money.hpp"
 #include "base/request_id.hpp"
 #include "cli/commands.hpp"
+#include "cli/gateway.hpp"
 #include "cli/text.hpp"
 #include "engine/engine.hpp"
 #include "ledger/reader.hpp"
 #include "ledger/record_json.hpp"
 #include "ledger/verify.hpp"
 #include "net/http/date.hpp"
+#include "net/http/target.hpp"
 #include "config/values.hpp"
 #include "server/usage_store.hpp"
 #include "store/spool_files.hpp"
@@ -38,6 +40,7 @@ constexpr const char* log_examples =
     "  weir log --follow                        and those that come\n"
     "  weir log --since 1h --user ann --json    one JSON object per line\n"
     "  weir log --id req-0190f3c2               one call with all its attempts\n"
+    "  weir log --content req-0190f3c2          what was asked and answered, where that is logged\n"
     "\n"
     "Times are 2026-11-21T09:00:00Z, or 30m, 12h, 7d before now.";
 
@@ -59,6 +62,8 @@ struct LogOptions {
   std::string route;
   std::string outcome;
   std::string id;
+  std::string content;
+  std::string admin_url;
   std::size_t limit = 20;
 };
 
@@ -227,6 +232,15 @@ Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   }
 }
 
+/// Content is sealed: the gateway has it, and shows it to who may see it.
+void show_content(Context& context, const LogOptions& options) {
+  const std::string path = "/api/content/" + net::http::percent_encode(options.content);
+  const auto answer = ask_admin(admin_access(context, options.admin_url), "GET", path);
+  if (answer) return print(*answer + "\n");
+  print_error(answer.error().message + "\n");
+  context.exit_code = ExitCode::failed;
+}
+
 Result<bool> verify_ledger(const std::string& data_directory) {
   WEIR_TRY_ASSIGN(found, ledger::verify(store::system_spool_files(), data_directory));
   std::vector<Row> rows;
@@ -274,7 +288,6 @@ void finish(Context& context, const Result<bool>& result) {
 void add_log(Command& app, Context& context) {
   Command command = app.add_subcommand("log", "Show the calls that the ledger has");
   command.footer(log_examples);
-  add_load_options(command, context);
   auto options = std::make_shared<LogOptions>();
   command.add_option("--data-dir", options->data_dir, "Data directory, in place of the configured");
   command.add_flag("-f,--follow", options->follows, "Go on with the calls that come");
@@ -289,9 +302,13 @@ void add_log(Command& app, Context& context) {
   command.add_option("--route", options->route, "By one route");
   command.add_option("--outcome", options->outcome, "completed, failed, ...");
   command.add_option("--id", options->id, "One call by its request id");
+  command.add_option("--content", options->content,
+                     "What was asked and answered by its request id; asks the running gateway");
+  add_admin_options(command, context, options->admin_url);
   command.add_option("-n,--limit", options->limit, "Only the last so many; 0 is all")
       .show_default();
   command.callback([&context, options] {
+    if (!options->content.empty()) return show_content(context, *options);
     const auto place = place_of(context, options->data_dir);
     if (!place) return;
     const Result<> shown = log(*place, *options);

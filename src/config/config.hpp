@@ -264,6 +264,7 @@ struct ClientConfig {
   std::string user;  ///< the same: whose it is
   std::string team;
   Priority priority = Priority::normal;  ///< of requests that name none
+  milliseconds log_content{0};           ///< how long their content is kept; 0 = not at all
   UsageLimits limits;
   BudgetLimits budget;
 };
@@ -347,6 +348,12 @@ struct IdempotencySettings {
   ByteSize stream_bytes_max{std::int64_t{1} << 20};
 };
 
+/// What clients ask and are answered, kept of those who are set to it.
+struct ContentLogSettings {
+  ByteSize bytes_max{std::int64_t{1} << 30};
+  ByteSize entry_bytes_max{std::int64_t{1} << 20};  ///< of a question, and of an answer
+};
+
 /// How long is kept what has no setting beside its own.
 struct RetentionSettings {
   static constexpr milliseconds day{24 * 3'600'000};
@@ -418,6 +425,7 @@ struct Config {
   StreamSettings stream;
   ResponseSettings responses;
   IdempotencySettings idempotency;
+  ContentLogSettings content_log;
   std::vector<guard::RuleSpec> content_rules;  ///< for every route
   LedgerSettings ledger;
   RetentionSettings retention;

@@ -157,6 +157,8 @@ constexpr std::array root_own{
     field<&Config::idempotency, &IdempotencySettings::bytes_max>("idempotency.bytes_max", "Room for them; the oldest answers go first, but never that a request was made", {mib, 1024 * gib}),
     field<&Config::idempotency, &IdempotencySettings::answer_bytes_max>("idempotency.answer_bytes_max", "The longest answer that is kept", {kib, 256 * mib}),
     field<&Config::idempotency, &IdempotencySettings::stream_bytes_max>("idempotency.stream_bytes_max", "The longest answer that is kept of those that are streamed", {kib, 64 * mib}),
+    field<&Config::content_log, &ContentLogSettings::bytes_max>("content_log.bytes_max", "Room for what is kept of those who have `log_content`, encrypted, in data_dir; what ends first goes first", {mib, 1024 * gib}),
+    field<&Config::content_log, &ContentLogSettings::entry_bytes_max>("content_log.entry_bytes_max", "The longest question and the longest answer that are kept there; of longer ones the size is", {kib, 16 * mib}),
     field<&Config::ledger, &LedgerSettings::store>("ledger.store", "Where the sums of the ledger and its index are kept: empty is a file in data_dir; `postgres://user:password@host/database` puts them into PostgreSQL, with a row per call and attempt, for several gateways together"),
     field<&Config::ledger, &LedgerSettings::durability>("ledger.durability", "What each call's entry in the ledger outlives before the client gets the end of its answer: the end of the `process`, or a loss of `power`, which costs a wait for the disk"),
     field<&Config::ledger, &LedgerSettings::on_failure>("ledger.on_failure", "What becomes of calls while the ledger can't be written, on a full disk say: `refuse` answers 503 `ledger_unavailable`; `serve` makes them, and counts what could not be written down"),
@@ -242,6 +244,10 @@ constexpr std::array alert_rule_table{
     field<&AlertRuleConfig::calls_min>("min_calls", "With fewer calls in the window nothing is said; default 10", {1, million}),
 };
 
+constexpr std::array client_own{
+    field<&ClientConfig::log_content>("log_content", "How long what is asked and answered is kept, for who may read it ([how](../guides/data-protection.md#logging-content)); 0 (default) is not at all", {0, 3'650 * 24 * hour}),
+};
+
 constexpr std::array key_own{
     field<&ClientConfig::key>("key", "The key itself"),
     field<&ClientConfig::name>("name", "How it is shown"),
@@ -257,14 +263,15 @@ constexpr auto provider_table = joined(provider_own, limit_rows<&ProviderConfig:
                                        budget_rows<&ProviderConfig::budget>());
 constexpr auto route_table =
     joined(route_own, limit_rows<&RouteConfig::limits>(), budget_rows<&RouteConfig::budget>());
-constexpr auto client_table =
+constexpr auto client_limit_rows =
     joined(limit_rows<&ClientConfig::limits>(), budget_rows<&ClientConfig::budget>());
+constexpr auto client_table = joined(client_own, client_limit_rows);
 constexpr auto key_table = joined(key_own, client_table);
 
 }  // namespace
 
 bool is_limit_row(std::string_view path) noexcept {
-  return std::any_of(client_table.begin(), client_table.end(),
+  return std::any_of(client_limit_rows.begin(), client_limit_rows.end(),
                      [&](const Field<ClientConfig>& row) { return row.path == path; });
 }
 

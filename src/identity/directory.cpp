@@ -22,6 +22,12 @@ Error exceeded(std::string_view member) {
   return {ErrorCode::not_allowed, "goes beyond what its owner or you may do", std::string(member)};
 }
 
+/// Members neither begin nor end the logging of what they say (G-2).
+Result<> check_content_log(const Actor& actor, const Settings& before, const Settings& after) {
+  if (!is_confined(actor.role) || before.log_content == after.log_content) return {};
+  return Error(ErrorCode::not_allowed, "is set by an administrator", "log_content");
+}
+
 Result<> check_name(std::string_view name) {
   if (is_valid_name(name)) return {};
   return Error(ErrorCode::invalid_request,
@@ -89,24 +95,21 @@ Result<> Directory::load() {
   return reload_keys({.is_in_force_only = true});
 }
 
-Result<> Directory::follow_limits(LimitListener listener) {
+Result<> Directory::follow_settings(SettingsListener listener) {
   const std::lock_guard lock(mutex_);
-  limit_listener_ = std::move(listener);
-  WEIR_TRY(store_->for_each_team([this](const TeamRecord& team) {
-    tell_limits(LimitHolder::team, team.name, &team.settings);
-  }));
-  WEIR_TRY(store_->for_each_user([this](const UserRecord& user) {
-    tell_limits(LimitHolder::user, user.name, &user.settings);
-  }));
+  settings_listener_ = std::move(listener);
+  WEIR_TRY(store_->for_each_team(
+      [this](const TeamRecord& team) { tell_settings(Holder::team, team.name, &team.settings); }));
+  WEIR_TRY(store_->for_each_user(
+      [this](const UserRecord& user) { tell_settings(Holder::user, user.name, &user.settings); }));
   return reload_keys({.is_in_force_only = true});
 }
 
-void Directory::tell_limits(LimitHolder holder, const std::string& name,
-                            const Settings* settings) const {
-  if (!limit_listener_) return;
+void Directory::tell_settings(Holder holder, const std::string& name,
+                              const Settings* settings) const {
+  if (!settings_listener_) return;
   static const Settings none;
-  const Settings& said = settings == nullptr ? none : *settings;
-  limit_listener_(holder, name, said.limits, said.budgets);
+  settings_listener_(holder, name, settings == nullptr ? none : *settings);
 }
 
 /// However many they are.
@@ -169,12 +172,12 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
 void Directory::publish(const KeyRecord& key) {
   auto grant = grant_of(key);
   if (grant == nullptr) return forget(key.id);
-  tell_limits(LimitHolder::key, key.id, &key.settings);
+  tell_settings(Holder::key, key.id, &key.settings);
   index_.put(id_number(key.id), std::move(grant));
 }
 
 void Directory::forget(const std::string& id) {
-  tell_limits(LimitHolder::key, id, nullptr);
+  tell_settings(Holder::key, id, nullptr);
   index_.remove(id_number(id));
 }
 
@@ -296,6 +299,7 @@ Result<NewCredential> Directory::create_key(const Actor& actor, KeyWish wish, st
   key.team = std::move(wish.team);
   key.settings = std::move(wish.settings);
   key.expires_ms = wish.expires_ms;
+  WEIR_TRY(check_content_log(actor, {}, key.settings));
   WEIR_TRY(complete_owner(actor, key));
   WEIR_TRY(check_bounds(actor, key));
   return add_credential(actor, std::move(key), now_ms);
@@ -348,7 +352,10 @@ Result<KeyRecord> Directory::change_key(const Actor& actor, std::string_view id,
   const std::string before = json_of(key);
   if (change.name) key.name = *std::move(change.name);
   if (change.expires_ms) key.expires_ms = *change.expires_ms;
-  if (change.settings) key.settings = *std::move(change.settings);
+  if (change.settings) {
+    WEIR_TRY(check_content_log(actor, key.settings, *change.settings));
+    key.settings = *std::move(change.settings);
+  }
   WEIR_TRY(complete_owner(actor, key));
   WEIR_TRY(check_bounds(actor, key));
   const AuditEntry entry{"key.change", key.id, before, json_of(key)};
@@ -401,7 +408,7 @@ Result<> Directory::write_user(const Actor& actor, const UserRecord* before, con
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(user); }));
   users_[user.name] = group_of(user);
   has_users_ = true;
-  tell_limits(LimitHolder::user, user.name, &user.settings);
+  tell_settings(Holder::user, user.name, &user.settings);
   return reload_keys({.user = user.name, .is_in_force_only = true});
 }
 
@@ -439,7 +446,7 @@ Result<> Directory::remove_user(const Actor& actor, std::string_view name, std::
   WEIR_TRY(commit(actor, entry, now_ms, remove));
   for (const KeyRecord& key : keys) publish(key);
   users_.erase(user.name);
-  tell_limits(LimitHolder::user, user.name, nullptr);
+  tell_settings(Holder::user, user.name, nullptr);
   return {};
 }
 
@@ -462,7 +469,7 @@ Result<std::size_t> Directory::erase_user(const Actor& actor, std::string_view n
   WEIR_TRY(commit(actor, {"user.erase", std::string(name)}, now_ms, erase));
   for (const KeyRecord& key : keys) publish(key);
   if (const auto user = users_.find(name); user != users_.end()) users_.erase(user);
-  tell_limits(LimitHolder::user, std::string(name), nullptr);
+  tell_settings(Holder::user, std::string(name), nullptr);
   WEIR_TRY(store_->database().purge());
   return keys.size();
 }
@@ -489,7 +496,7 @@ Result<> Directory::put_team(const Actor& actor, TeamRecord team, std::int64_t n
                          before ? json_of(*before) : std::string(), json_of(team)};
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(team); }));
   teams_[team.name] = group_of(team);
-  tell_limits(LimitHolder::team, team.name, &team.settings);
+  tell_settings(Holder::team, team.name, &team.settings);
   return reload_keys({.team = team.name, .is_in_force_only = true});
 }
 
@@ -508,7 +515,7 @@ Result<> Directory::remove_team(const Actor& actor, std::string_view name, std::
   const AuditEntry entry{"team.remove", team.name, json_of(team)};
   WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->remove_team(name); }));
   teams_.erase(team.name);
-  tell_limits(LimitHolder::team, team.name, nullptr);
+  tell_settings(Holder::team, team.name, nullptr);
   return {};
 }
 

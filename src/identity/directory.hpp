@@ -44,8 +44,8 @@ struct NewCredential {
   std::string text;
 };
 
-/// Whose limits and budgets are told of.
-enum class LimitHolder : std::uint8_t { key, user, team };
+/// Whose settings are told of.
+enum class Holder : std::uint8_t { key, user, team };
 
 /// The users, teams and keys of the gateway: looked up by every request, changed by the
 /// administration. Every change is one transaction with its record in the audit log, and then holds
@@ -60,12 +60,12 @@ class Directory {
   static Result<std::unique_ptr<Directory>> open(const std::string& folder,
                                                  const MasterKeySource& master = {});
 
-  /// Hears what limits and budgets hold for whom, as JSON objects; both empty: none any more.
-  using LimitListener = std::function<void(LimitHolder holder, const std::string& name,
-                                           const std::string& limits, const std::string& budgets)>;
+  /// Hears what is set for whom; nothing is set for who is not there any more.
+  using SettingsListener =
+      std::function<void(Holder holder, const std::string& name, const Settings& settings)>;
   /// Tells the listener of all there are, and from then on of every change. Once, before others
   /// call. Errors: `store_unavailable`.
-  Result<> follow_limits(LimitListener listener);
+  Result<> follow_settings(SettingsListener listener);
 
   /// Takes over what others that share the folder have changed since (Y-3).
   Result<> refresh();
@@ -178,7 +178,7 @@ class Directory {
   void publish(const KeyRecord& key);
   void forget(const std::string& id);
   /// `settings` null: there is no such holder any more.
-  void tell_limits(LimitHolder holder, const std::string& name, const Settings* settings) const;
+  void tell_settings(Holder holder, const std::string& name, const Settings* settings) const;
   [[nodiscard]] std::shared_ptr<const Grant> grant_of(const KeyRecord& key) const;
   [[nodiscard]] Result<KeyRecord> own_key(const Actor& actor, std::string_view id);
   /// The most that a user may have, his team's bounds among it.
@@ -198,7 +198,7 @@ class Directory {
                   const Write& write);
 
   std::mutex mutex_;  ///< of everything but the index
-  LimitListener limit_listener_;
+  SettingsListener settings_listener_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Vault> vault_;
   AuditLog audit_;

@@ -103,6 +103,42 @@ TEST_F(DirectoryFolder, Y4_AMembersKeyIsHisOwnAndWithinHisBounds) {
   EXPECT_EQ(own->record.settings.scopes.models, ann.settings.scopes.models);
 }
 
+// G-2: who is logged is not asked.
+TEST_F(DirectoryFolder, G2_MembersDoNotSwitchTheLoggingOfWhatTheySay) {
+  ASSERT_TRUE(directory_->add_user(root, user_named("ann"), now));
+  const Actor ann{"user:ann", Role::member, "ann"};
+  KeyWish logged = wish_for("ann");
+  logged.settings.log_content = "7d";
+  EXPECT_EQ(directory_->create_key(ann, logged, now).error().param, "log_content");
+  const auto key = directory_->create_key(root, logged, now);
+  ASSERT_TRUE(key) << key.error().message;
+  const auto set = [&](const Actor& actor, const char* kept) {
+    KeyChange change;
+    change.settings = key->record.settings;
+    change.settings->log_content = kept;
+    return directory_->change_key(actor, key->record.id, change, now);
+  };
+  EXPECT_EQ(set(ann, "").error().code, ErrorCode::not_allowed);
+  EXPECT_EQ(set(ann, "1d").error().code, ErrorCode::not_allowed);
+  EXPECT_TRUE(set(ann, "7d")) << "other settings are hers";
+  EXPECT_TRUE(set(root, ""));
+}
+
+TEST_F(DirectoryFolder, G2_WhoFollowsTheSettingsHearsOfEachChange) {
+  std::vector<std::string> heard;
+  ASSERT_TRUE(
+      directory_->follow_settings([&](Holder, const std::string& name, const Settings& settings) {
+        heard.push_back(name + " " + settings.log_content);
+      }));
+  TeamRecord red;
+  red.name = "red";
+  red.settings.log_content = "7d";
+  ASSERT_TRUE(directory_->put_team(root, red, now));
+  red.settings.log_content.clear();
+  ASSERT_TRUE(directory_->put_team(root, red, now));
+  EXPECT_EQ(heard, (std::vector<std::string>{"red 7d", "red "}));
+}
+
 TEST_F(DirectoryFolder, Y4_NumbersOfLimitsAreBoundedByTheOwners) {
   UserRecord ann = user_named("ann");
   ann.settings.limits = R"({"requests_per_minute":10})";

@@ -81,7 +81,7 @@ Result<> Directory::take_over_team(const std::string& name) {
   } else {
     teams_.erase(name);
   }
-  tell_limits(LimitHolder::team, name, team ? &team->settings : nullptr);
+  tell_settings(Holder::team, name, team ? &team->settings : nullptr);
   return {};
 }
 
@@ -94,7 +94,7 @@ Result<> Directory::take_over_user(const std::string& name) {
   } else {
     users_.erase(name);
   }
-  tell_limits(LimitHolder::user, name, user ? &user->settings : nullptr);
+  tell_settings(Holder::user, name, user ? &user->settings : nullptr);
   return {};
 }
 

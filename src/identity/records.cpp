@@ -117,6 +117,9 @@ void read_settings(json::ObjectReader& reader, Settings& settings) {
   if (is_said(reader, "priority")) settings.priority = read_priority(reader);
   if (is_said(reader, "limits")) settings.limits = read_object(reader, "limits");
   if (is_said(reader, "budgets")) settings.budgets = read_object(reader, "budgets");
+  if (is_said(reader, "log_content")) {
+    settings.log_content = reader.string("log_content").value_or("");
+  }
 }
 
 Result<Settings> parse_settings(std::string_view text) {
@@ -145,6 +148,7 @@ void write_settings(json::Writer& json, const Settings& settings) {
   if (settings.priority) json.member("priority", pipeline::name(*settings.priority));
   if (!settings.limits.empty()) json.key("limits").raw(settings.limits);
   if (!settings.budgets.empty()) json.key("budgets").raw(settings.budgets);
+  if (!settings.log_content.empty()) json.member("log_content", settings.log_content);
 }
 
 std::string exceeds(const Settings& inner, const Settings& outer) {

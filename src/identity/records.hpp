@@ -23,6 +23,9 @@ struct Settings {
                                                ///< ask for
   std::string limits;                          ///< JSON object; empty: none
   std::string budgets;                         ///< the same
+  /// How long what is asked and answered is kept (G-2), as `7d`; empty: not at all. Members leave
+  /// it as it is.
+  std::string log_content;
 };
 
 /// Lays the members of settings that `reader` has over `settings`; null takes one away.

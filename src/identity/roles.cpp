@@ -29,6 +29,7 @@ constexpr std::array holders{
     Holders{Permission::read_users,  true,  true,    true,  false},
     Holders{Permission::write_users, true,  false,   false, false},
     Holders{Permission::read_audit,  true,  false,   true,  false},
+    Holders{Permission::read_content, true, false,   false, false},
 };
 // clang-format on
 

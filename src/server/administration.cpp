@@ -159,12 +159,28 @@ Result<std::string> Administration::personal_data(const AdminRequest& request,
   if (directory_ == nullptr) {
     return Error(ErrorCode::store_unavailable, "the data directory can't be used");
   }
-  PersonalData data(*directory_, program_.responses(), program_.idempotency(), program_.health());
+  PersonalData data(*directory_, program_.responses(), program_.idempotency(),
+                    program_.contents().archive(), program_.health());
   const std::string user(request.argument);
   const std::int64_t now = program_.wall().unix_ms();
   return request.endpoint == Endpoint::export_user_data
              ? data.exported(request.actor, user, config, now)
              : data.erase(request.actor, user, config, now);
+}
+
+/// Who reads what somebody said leaves a record of it first (G-2, J-1).
+Result<std::string> Administration::show_content(const AdminRequest& request) {
+  if (directory_ == nullptr) {
+    return Error(ErrorCode::store_unavailable, "the data directory can't be used");
+  }
+  const std::int64_t now = program_.wall().unix_ms();
+  const std::string id(request.argument);
+  WEIR_TRY(directory_->record(request.actor, {"content.read", id}, now));
+  WEIR_TRY_ASSIGN(entry, program_.contents().find(id, now));
+  std::string out;
+  json::Writer json(out);
+  write_logged_content(json, entry);
+  return out;
 }
 
 Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
@@ -177,6 +193,8 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
     case Endpoint::export_user_data:
     case Endpoint::erase_user_data:
       return personal_data(request, snapshot->config());
+    case Endpoint::show_content:
+      return show_content(request);
     case Endpoint::metrics:
       media_type = admin::metrics_media_type;
       return metrics();

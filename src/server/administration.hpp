@@ -28,6 +28,7 @@ class Administration final : public Admin {
  private:
   Result<std::string> respond(const AdminRequest& request, std::string& media_type);
   Result<std::string> personal_data(const AdminRequest& request, const config::Config& config);
+  Result<std::string> show_content(const AdminRequest& request);
   Result<std::string> add_provider(const AdminRequest& request);
   Result<std::string> set_provider(const AdminRequest& request);
   Result<std::string> remove(const AdminRequest& request, std::string_view section);

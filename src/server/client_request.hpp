@@ -41,8 +41,11 @@ struct ClientRequest {
   std::optional<identity::Actor> actor;            ///< of a request to the administration
   std::string model;                               ///< that a model call asks for
   std::string warning;                             ///< for the header of a model call's answer
-  std::string body_digest;                         ///< of a body that was read elsewhere
-  shared_state::Occupancy::Place place;            ///< of a model call
+  /// The body in the place of the client's, where content rules changed that or an item that it
+  /// refers to is in it; outlives the call.
+  std::string_view own_body;
+  std::string body_digest;               ///< of a body that was read elsewhere
+  shared_state::Occupancy::Place place;  ///< of a model call
 };
 
 /// The client at the other end of an HTTP connection.

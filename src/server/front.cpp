@@ -47,7 +47,7 @@ Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& sha
              Surface surface, Random& random, const ledger::LaneJournal& journal)
     : loop_(loop),
       model_calls_(loop, attempts, shared.wall, shared.log, shared.failovers, shared.idempotency,
-                   shared.limits),
+                   shared.limits, shared.contents),
       responses_(loop, model_calls_, shared.wall, *shared.responses, shared.log),
       service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
       ollama_calls_(model_calls_, shared.on_models_changed),

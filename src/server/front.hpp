@@ -50,6 +50,7 @@ struct Shared {
   std::function<void(std::string)> on_models_changed = {};
   shared_state::Failovers* failovers = nullptr;  ///< null: they are not counted
   shared_state::Limits* limits = nullptr;        ///< null: no budget sends calls elsewhere
+  ContentLog* contents = nullptr;                ///< null: no content is logged
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and

@@ -30,11 +30,12 @@ bool may_be_billed(const pipeline::CallResult& result) {
 // ---- where they are kept ------------------------------------------------------------------------
 
 Idempotency::Idempotency(const config::IdempotencySettings& settings, std::string data_directory,
-                         bool is_power_safe, MakeKeys make_keys)
+                         bool is_power_safe, MakeKeys make_keys, OnRemoved on_removed)
     : settings_(settings),
       data_directory_(std::move(data_directory)),
       is_power_safe_(is_power_safe),
       make_keys_(std::move(make_keys)),
+      on_removed_(std::move(on_removed)),
       store_([this] { return open(); }) {}
 
 /// What an earlier process left unfinished is to be known even if nobody asks this one.
@@ -103,6 +104,7 @@ void Idempotency::sweep(store::IdempotencyStore& store, std::int64_t now_ms) {
   if (now_ms - swept_ms_ < sweep_every_ms) return;
   const auto removed = store.remove_expired(now_ms, swept_at_once);
   if (!removed || *removed < swept_at_once) swept_ms_ = now_ms;
+  if (removed && *removed > 0) on_removed_(*removed);
 }
 
 // ---- an answer on its way -----------------------------------------------------------------------

@@ -32,8 +32,10 @@ class Idempotency {
  public:
   /// `make_keys` is asked once, by the store's thread, where answers are kept on a disk.
   using MakeKeys = std::function<Result<std::unique_ptr<store::DataKeys>>()>;
+  /// Told, on the store's thread, how many were removed since their time was over.
+  using OnRemoved = std::function<void(std::size_t)>;
   Idempotency(const config::IdempotencySettings& settings, std::string data_directory,
-              bool is_power_safe, MakeKeys make_keys);
+              bool is_power_safe, MakeKeys make_keys, OnRemoved on_removed);
 
   /// False: the header is not looked at.
   [[nodiscard]] bool is_on() const { return settings_.store != config::ContentStorage::off; }
@@ -53,8 +55,8 @@ class Idempotency {
   using Question = StoreThread<store::IdempotencyStore>::Question;
   /// See StoreThread. Where nothing was ever kept, nothing is asked.
   Result<> wait(const Question& question) { return has_any() ? store_.wait(question) : Result<>(); }
-  void remove_expired(std::int64_t now_ms, std::function<void(std::size_t)> on_removed) {
-    if (has_any()) store_.remove_expired(now_ms, std::move(on_removed));
+  void remove_expired(std::int64_t now_ms) {
+    if (has_any()) store_.remove_expired(now_ms, on_removed_);
   }
 
  private:
@@ -67,6 +69,7 @@ class Idempotency {
   const std::string data_directory_;
   const bool is_power_safe_;
   const MakeKeys make_keys_;
+  const OnRemoved on_removed_;
   std::string instance_;
   // For the store's thread only.
   std::unique_ptr<store::DataKeys> keys_;

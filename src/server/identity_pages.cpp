@@ -22,6 +22,13 @@ void read_checked_settings(json::ObjectReader& reader, identity::Settings& setti
   if (const auto set = config::read_limit_set({}, settings.budgets); !set) {
     reader.fail("budgets", set.error().param + " " + set.error().message);
   }
+  constexpr std::int64_t kept_max_ms = 3'650 * std::int64_t{86'400'000};
+  config::milliseconds kept{0};
+  const auto mismatch = settings.log_content.empty()
+                            ? std::nullopt
+                            : config::read_value(settings.log_content, kept, {0, kept_max_ms});
+  if (mismatch) reader.fail("log_content", "expected " + *mismatch);
+  if (kept.count() == 0) settings.log_content.clear();
 }
 
 using identity::KeyRecord;

@@ -83,6 +83,8 @@ class Log {
 
   /// Secrets that no line may hold from now on.
   void set_secrets(std::vector<std::string> secrets) { redactor_.set_secrets(std::move(secrets)); }
+  /// What takes them out, for what is written down elsewhere.
+  [[nodiscard]] const Redactor& redactor() const { return redactor_; }
 
  private:
   config::LogLevel level_;

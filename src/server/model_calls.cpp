@@ -9,6 +9,7 @@
 #include "guard/json_screen.hpp"
 #include "server/call_readers.hpp"
 #include "server/client_address.hpp"
+#include "server/content_log.hpp"
 #include "server/log.hpp"
 #include "server/request_digest.hpp"
 
@@ -107,6 +108,16 @@ bool is_chat(const RouteSpec& route) {
   const auto group = group_of(route.endpoint);
   return group == EndpointGroup::chat || group == EndpointGroup::completions ||
          group == EndpointGroup::responses;
+}
+
+std::size_t entry_bytes_max(const ClientRequest& request) {
+  return static_cast<std::size_t>(request.snapshot->config().content_log.entry_bytes_max.bytes);
+}
+
+StreamForm stream_form(const RouteSpec& route) {
+  if (!is_chat(route)) return StreamForm::other;
+  return group_of(route.endpoint) == identity::EndpointGroup::completions ? StreamForm::completion
+                                                                          : StreamForm::chat;
 }
 
 std::string_view endpoint_name(const ClientRequest& request) {
@@ -233,6 +244,7 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
                   guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
   if (!masked) return {};
   ready.masked = *std::move(masked);
+  request.own_body = ready.masked;
   input.body = ready.masked;
   WEIR_TRY_ASSIGN(again, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(again);
@@ -378,7 +390,13 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
   if (request.grant != nullptr && options->priority) {
     options->priority = std::min(*options->priority, request.caller->priority);  // Y-4
   }
-  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  const pipeline::milliseconds kept = content_kept(request);
+  std::optional<ContentChannel> content;
+  if (kept > pipeline::milliseconds::zero()) {
+    content.emplace(channel, entry_bytes_max(request));
+  }
+  pipeline::ClientChannel& client = content ? *content : channel;
+  pipeline::Delivery delivery(client, dialect_of(request.door), request.id);
   pipeline::Call call{.loop = loop_,
                       .cancellation = request.exchange.cancellation(),
                       .request_id = request.id,
@@ -396,7 +414,35 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
     failovers_->note(call.route->name, result.rows);
   }
   write_down(request, call, result);
+  if (content) log_content(request, call, result, *content, kept);
   co_return result;
+}
+
+/// Zero, and nothing is done, but where somebody is set to it.
+pipeline::milliseconds ModelCalls::content_kept(const ClientRequest& request) const {
+  if (contents_ == nullptr || request.caller == nullptr) return pipeline::milliseconds::zero();
+  return contents_->tenants().kept_for(*request.caller);
+}
+
+void ModelCalls::log_content(const ClientRequest& request, const pipeline::Call& call,
+                             const pipeline::CallResult& result, ContentChannel& content,
+                             pipeline::milliseconds kept) const {
+  const std::string_view body =
+      request.own_body.empty() ? request.exchange.body() : request.own_body;
+  LoggedCall logged;
+  logged.id = call.request_id;
+  logged.tenant = call.caller->key;
+  logged.target = result.target;
+  logged.question.append(body, entry_bytes_max(request));
+  logged.is_stream = content.is_stream();
+  logged.answer = content.take_answer();
+  logged.form = stream_form(*request.route);
+  logged.dialect = request.route->endpoint == Endpoint::create_response
+                       ? wire::Dialect::openai_responses
+                       : dialect_of(request.door);
+  logged.now_ms = wall_.unix_ms();
+  logged.kept = kept;
+  contents_->keep(std::move(logged));
 }
 
 void ModelCalls::end_all() {

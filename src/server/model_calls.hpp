@@ -15,6 +15,8 @@
 
 namespace weir::server {
 
+class ContentLog;
+class ContentChannel;
 class Log;
 
 /// The model calls of one thread: finds the operation and the route of each, and has the attempt
@@ -23,16 +25,18 @@ class ModelCalls {
  public:
   /// `log` null: nothing is written down. `failovers` null: they are not counted. `idempotency`
   /// null: no request is made once only. `limits` null: no budget sends a call elsewhere.
+  /// `contents` null: no content is logged.
   ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
              Log* log, shared_state::Failovers* failovers, Idempotency* idempotency,
-             shared_state::Limits* limits)
+             shared_state::Limits* limits, ContentLog* contents)
       : loop_(loop),
         attempts_(attempts),
         wall_(wall),
         log_(log),
         failovers_(failovers),
         idempotency_(idempotency),
-        limits_(limits) {}
+        limits_(limits),
+        contents_(contents) {}
 
   /// Precondition: the route's endpoint has a call reader, and the body was read.
   net::Task<void> answer(ClientRequest& request);
@@ -66,6 +70,10 @@ class ModelCalls {
                                             pipeline::ClientChannel& channel);
   net::Task<Result<>> replay(ClientRequest& request, Route route, store::OnceAnswer answer,
                              pipeline::ClientChannel& channel);
+  [[nodiscard]] pipeline::milliseconds content_kept(const ClientRequest& request) const;
+  void log_content(const ClientRequest& request, const pipeline::Call& call,
+                   const pipeline::CallResult& result, ContentChannel& content,
+                   pipeline::milliseconds kept) const;
   void write_down(const ClientRequest& request, const pipeline::Call& call,
                   const pipeline::CallResult& result) const;
 
@@ -76,6 +84,7 @@ class ModelCalls {
   shared_state::Failovers* failovers_;
   Idempotency* idempotency_;
   shared_state::Limits* limits_;
+  ContentLog* contents_;
   std::vector<ActiveCall*> active_calls_;
 };
 

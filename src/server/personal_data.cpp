@@ -7,6 +7,7 @@
 
 #include "json/writer.hpp"
 #include "server/callers.hpp"
+#include "server/content_log.hpp"
 
 namespace weir::server {
 namespace {
@@ -51,14 +52,16 @@ void write_response(json::Writer& json, const store::StoredResponse& response) {
   json.end_object();
 }
 
-Result<> write_responses(json::Writer& json, ResponseArchive& archive,
-                         const std::vector<std::string>& tenants) {
+using WriteEntry = void (*)(json::Writer& json, const store::StoredResponse& entry);
+
+Result<> write_entries(json::Writer& json, ResponseArchive& archive,
+                       const std::vector<std::string>& tenants, WriteEntry write) {
   return archive.wait([&](store::ResponseStore& store) -> Result<> {
     for (const std::string& tenant : tenants) {
       WEIR_TRY_ASSIGN(ids, store.ids_of(tenant));
       for (const std::string& id : ids) {
         WEIR_TRY_ASSIGN(response, store.get(tenant, id, any_time));
-        write_response(json, response);
+        write(json, response);
         WEIR_TRY(check_size(json.out()));
       }
     }
@@ -140,9 +143,11 @@ Result<std::string> PersonalData::exported(const identity::Actor& actor, const s
   json.key("keys").begin_array();
   for (const identity::KeyRecord& key : keys) identity::write_record(json, key);
   json.end_array().key("responses").begin_array();
-  WEIR_TRY(write_responses(json, responses_, tenants));
+  WEIR_TRY(write_entries(json, responses_, tenants, write_response));
   json.end_array().key("idempotent_requests").begin_array();
   WEIR_TRY(write_requests(json, idempotency_, owners_of({}, user)));
+  json.end_array().key("logged_content").begin_array();
+  WEIR_TRY(write_entries(json, contents_, tenants, write_logged_content));
   json.end_array().key("incidents").begin_array();
   write_incidents(json, health_, user);
   json.end_array().end_object();
@@ -158,6 +163,9 @@ Result<std::string> PersonalData::erase(const identity::Actor& actor, const std:
   ErasedResponses responses;
   WEIR_TRY(responses_.wait(
       [&](store::ResponseStore& store) { return erase_responses(store, tenants, responses); }));
+  ErasedResponses contents;
+  WEIR_TRY(contents_.wait(
+      [&](store::ResponseStore& store) { return erase_responses(store, tenants, contents); }));
   std::int64_t requests = 0;
   WEIR_TRY(idempotency_.wait([&](store::IdempotencyStore& store) -> Result<> {
     for (const auto& owner : owners_of(tenants, user)) {
@@ -177,6 +185,7 @@ Result<std::string> PersonalData::erase(const identity::Actor& actor, const std:
   json.member("responses", responses.count);
   json.member("responses_kept_by_providers", responses.kept_by_providers);
   json.member("idempotent_requests", requests);
+  json.member("logged_content", contents.count);
   json.member("incidents", incidents).end_object();
   return out;
 }

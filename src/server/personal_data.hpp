@@ -17,8 +17,12 @@ class PersonalData {
  public:
   /// All references outlive this.
   PersonalData(identity::Directory& directory, ResponseArchive& responses, Idempotency& idempotency,
-               HealthWatch& health)
-      : directory_(directory), responses_(responses), idempotency_(idempotency), health_(health) {}
+               ResponseArchive& contents, HealthWatch& health)
+      : directory_(directory),
+        responses_(responses),
+        idempotency_(idempotency),
+        contents_(contents),
+        health_(health) {}
 
   /// JSON. Errors: `store_unavailable`; `too_large` for more than one answer can hold.
   Result<std::string> exported(const identity::Actor& actor, const std::string& user,
@@ -31,6 +35,7 @@ class PersonalData {
   identity::Directory& directory_;
   ResponseArchive& responses_;
   Idempotency& idempotency_;
+  ResponseArchive& contents_;
   HealthWatch& health_;
 };
 

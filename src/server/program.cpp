@@ -19,6 +19,7 @@
 #include "base/version.hpp"
 #include "config/edits.hpp"
 #include "config/limit_sets.hpp"
+#include "config/values.hpp"
 #include "engine/limit_entries.hpp"
 #include "server/administration.hpp"
 #include "server/callers.hpp"
@@ -156,10 +157,17 @@ Program::Program(Options options, config::Loaded loaded)
                           }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
-      responses_(loaded_.config.responses, data_directory_, [this] { return make_content_keys(); }),
-      idempotency_(loaded_.config.idempotency, data_directory_,
-                   loaded_.config.ledger.durability == config::Durability::power,
-                   [this] { return make_content_keys(); }),
+      responses_(
+          {loaded_.config.responses.store,
+           static_cast<std::size_t>(loaded_.config.responses.bytes_max.bytes), "responses.db"},
+          data_directory_, [this] { return make_content_keys(); }, removal_teller("conversations")),
+      idempotency_(
+          loaded_.config.idempotency, data_directory_,
+          loaded_.config.ledger.durability == config::Durability::power,
+          [this] { return make_content_keys(); }, removal_teller("idempotent requests")),
+      contents_(
+          loaded_.config.content_log, data_directory_, [this] { return make_content_keys(); },
+          removal_teller("logged content"), log_),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
       shared_{wall_,
@@ -186,6 +194,7 @@ Program::Program(Options options, config::Loaded loaded)
   shared_.failovers = &failovers_;
   shared_.limits = &limits_;
   if (idempotency_.is_on()) shared_.idempotency = &idempotency_;
+  shared_.contents = &contents_;
   health_.add_limits(
       [this] { return used_limits(limits_.status(std::chrono::steady_clock::now())); });
   for (const FoundServer& found : options_.local_servers) {
@@ -224,6 +233,7 @@ Result<> Program::start() {
   // What is detected meanwhile waits until there is something to change.
   const std::lock_guard lock(change_mutex_);
   WEIR_TRY_ASSIGN(first, make_snapshot(config));
+  WEIR_TRY(follow_content_log(config, {}));
   publish(first);
   restore_limits();
   begin_day();
@@ -269,7 +279,7 @@ Result<> Program::open_data_directory(const config::Config& config) {
     WEIR_TRY_ASSIGN(directory, identity::Directory::open(data_directory_, master_key_source()));
     options_.environment.forget("WEIR_MASTER_KEY");
     directory_ = std::move(directory);
-    WEIR_TRY(follow_limits());
+    WEIR_TRY(follow_settings());
     shared_.directory = directory_.get();
   } else if (instance.error().code == ErrorCode::invalid_request) {
     return instance.error();
@@ -320,22 +330,41 @@ Result<std::unique_ptr<store::DataKeys>> Program::make_content_keys() {
       std::make_unique<ContentKeys>(*directory_, data_directory_));
 }
 
-/// Limits and budgets of keys, users and teams that were given out.
-Result<> Program::follow_limits() {
-  const auto listen = [this](identity::LimitHolder holder, const std::string& name,
-                             const std::string& limits, const std::string& budgets) {
-    const auto set = config::read_limit_set(limits, budgets);
-    if (!set) {
-      log_.error("limits", set.error().message, {{"name", name}, {"param", set.error().param}});
-      return;
-    }
-    using Holder = identity::LimitHolder;
+/// Of keys, users and teams that were given out.
+Result<> Program::follow_settings() {
+  const auto listen = [this](identity::Holder holder, const std::string& name,
+                             const identity::Settings& settings) {
+    using identity::Holder;
     const auto scope = holder == Holder::key    ? policy::LimitScope::key
                        : holder == Holder::user ? policy::LimitScope::user
                                                 : policy::LimitScope::team;
-    limits_.set({scope, name}, *set, std::chrono::steady_clock::now());
+    take_limits({scope, name}, settings);
+    take_content_log({scope, name}, settings.log_content);
   };
-  return directory_->follow_limits(listen);
+  return directory_->follow_settings(listen);
+}
+
+void Program::take_limits(const policy::LimitOwner& owner, const identity::Settings& settings) {
+  const auto set = config::read_limit_set(settings.limits, settings.budgets);
+  if (set) return limits_.set(owner, *set, std::chrono::steady_clock::now());
+  log_.error("limits", set.error().message, {{"name", owner.name}, {"param", set.error().param}});
+}
+
+void Program::take_content_log(const policy::LimitOwner& owner, const std::string& kept) {
+  std::chrono::milliseconds time{0};
+  const auto mismatch = kept.empty() ? std::nullopt : config::read_value(kept, time, {});
+  if (mismatch) log_.error("log_content", "expected " + *mismatch, {{"name", owner.name}});
+  contents_.tenants().set(owner, time);
+}
+
+/// In force with the snapshot that comes next.
+Result<> Program::follow_content_log(const config::Config& config,
+                                     std::optional<identity::Actor> actor) {
+  if (directory_ == nullptr) return {};  // there is no place to keep any
+  return contents_.configure(config, [&](std::string before, std::string after) {
+    return write_down({std::move(actor), "content_log.set", "configuration"}, std::move(before),
+                      std::move(after));
+  });
 }
 
 /// What was spent before the start goes on to count. The ledger is the record of it; its sums are
@@ -527,6 +556,7 @@ Result<> Program::apply(std::vector<config::Edit> edits, const Deed& deed) {
   WEIR_TRY_ASSIGN(made, make_snapshot(std::move(loaded.config)));
   admin::ConfigDifference change = admin::difference(snapshot()->config(), made->config());
   WEIR_TRY(write_down(deed, std::move(change.before), std::move(change.after)));
+  WEIR_TRY(follow_content_log(made->config(), deed.actor));
   warn_of_restart(made->config());
   publish(made);
   detection_.look_again();
@@ -610,6 +640,7 @@ void Program::warn_of_restart(const config::Config& next) {
                         next.responses.bytes_max != now.responses.bytes_max);
   warn("idempotency", next.idempotency.store != now.idempotency.store ||
                           next.idempotency.bytes_max != now.idempotency.bytes_max);
+  warn("content_log.bytes_max", next.content_log.bytes_max != now.content_log.bytes_max);
   warn("tls", next.tls.cert != now.tls.cert || next.tls.key != now.tls.key);
   const net::ServerLimits old_limits = server_limits(now);
   const net::ServerLimits new_limits = server_limits(next);
@@ -694,11 +725,9 @@ void Program::begin_day() {
   const auto now = snapshot();
   const std::lock_guard lock(day_mutex_);
   day_.advance(wall_.unix_ms(), now->upstreams());
-  const auto told = [this](std::string_view what) {
-    return [this, what](std::size_t count) { tell_removed(what, count); };
-  };
-  responses_.remove_expired(wall_.unix_ms(), told("conversations"));
-  idempotency_.remove_expired(wall_.unix_ms(), told("idempotent requests"));
+  responses_.remove_expired(wall_.unix_ms());
+  idempotency_.remove_expired(wall_.unix_ms());
+  contents_.archive().remove_expired(wall_.unix_ms());
   if (directory_ == nullptr) return;
   background_.submit([this, kept = now->config().retention] { remove_old_identities(kept); });
 }
@@ -706,6 +735,11 @@ void Program::begin_day() {
 void Program::tell_removed(std::string_view what, std::size_t count) {
   log_.info("retention", "removed what was over",
             {{"what", what}, {"count", static_cast<std::int64_t>(count)}});
+}
+
+/// `what` is a constant.
+std::function<void(std::size_t)> Program::removal_teller(std::string_view what) {
+  return [this, what](std::size_t count) { tell_removed(what, count); };
 }
 
 /// May wait for the disk.

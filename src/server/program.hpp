@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "engine/explanation.hpp"
 #include "ledger/ledger.hpp"
 #include "server/background.hpp"
+#include "server/content_log.hpp"
 #include "server/health_watch.hpp"
 #include "server/idempotency.hpp"
 #include "server/identity_watch.hpp"
@@ -136,6 +138,7 @@ class Program {
   [[nodiscard]] UsageWatch& usage() { return usage_; }
   [[nodiscard]] ResponseArchive& responses() { return responses_; }
   [[nodiscard]] Idempotency& idempotency() { return idempotency_; }
+  [[nodiscard]] ContentLog& contents() { return contents_; }
   [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
   [[nodiscard]] const shared_state::Failovers& failovers() const { return failovers_; }
 
@@ -143,7 +146,10 @@ class Program {
   Result<> make_keys(const config::Config& config);
   Result<> open_data_directory(const config::Config& config);
   [[nodiscard]] std::unique_ptr<ledger::Ledger> make_ledger(const config::LedgerSettings& settings);
-  Result<> follow_limits();
+  Result<> follow_settings();
+  void take_limits(const policy::LimitOwner& owner, const identity::Settings& settings);
+  void take_content_log(const policy::LimitOwner& owner, const std::string& kept);
+  Result<> follow_content_log(const config::Config& config, std::optional<identity::Actor> actor);
   void restore_limits();
   Result<> restore_used();
   Result<> open_listeners(const config::Config& config);
@@ -160,6 +166,7 @@ class Program {
   Result<std::unique_ptr<store::DataKeys>> make_content_keys();
   void relieve(std::int64_t resident);
   void tell_removed(std::string_view what, std::size_t count);
+  [[nodiscard]] std::function<void(std::size_t)> removal_teller(std::string_view what);
   void remove_old_identities(const config::RetentionSettings& kept);
 
   Options options_;
@@ -180,6 +187,7 @@ class Program {
   Background background_;
   ResponseArchive responses_;
   Idempotency idempotency_;
+  ContentLog contents_;
   shared_state::Occupancy occupancy_;
   shared_state::Failovers failovers_;
   Shared shared_;

@@ -16,11 +16,12 @@ constexpr std::size_t swept_at_once = 1'000;
 
 }  // namespace
 
-ResponseArchive::ResponseArchive(const config::ResponseSettings& settings,
-                                 std::string data_directory, MakeKeys make_keys)
-    : settings_(settings),
+ResponseArchive::ResponseArchive(Settings settings, std::string data_directory, MakeKeys make_keys,
+                                 OnRemoved on_removed)
+    : settings_(std::move(settings)),
       data_directory_(std::move(data_directory)),
       make_keys_(std::move(make_keys)),
+      on_removed_(std::move(on_removed)),
       store_([this] { return open(); }) {}
 
 net::Task<Result<>> ResponseArchive::put(net::Loop& loop, store::StoredResponse response,
@@ -34,24 +35,32 @@ net::Task<Result<>> ResponseArchive::put(net::Loop& loop, store::StoredResponse 
   co_return answer;
 }
 
+void ResponseArchive::put_later(std::function<store::StoredResponse()> make, std::int64_t now_ms,
+                                std::chrono::milliseconds ttl,
+                                std::function<void(const Result<>&)> on_kept) {
+  const auto question = [this, make = std::move(make), now_ms, ttl](store::ResponseStore& store) {
+    auto kept = store.put(make(), now_ms + ttl.count());
+    sweep(store, now_ms);
+    return kept;
+  };
+  store_.tell(question, std::move(on_kept));
+}
+
 /// A database is not made to find it empty.
 bool ResponseArchive::has_any() const {
-  return settings_.store == config::ContentStorage::memory ||
-         (is_on() && store::exists(data_directory_ + "/responses.db"));
+  return settings_.store == config::ContentStorage::memory || (is_on() && store::exists(path()));
 }
 
 Result<std::unique_ptr<store::ResponseStore>> ResponseArchive::open() {
-  const auto bytes_max = static_cast<std::size_t>(settings_.bytes_max.bytes);
   std::unique_ptr<store::ResponseStore> store;
   if (settings_.store != config::ContentStorage::disk) {
-    store = std::make_unique<store::MemoryResponseStore>(bytes_max);
+    store = std::make_unique<store::MemoryResponseStore>(settings_.bytes_max);
     return store;
   }
   WEIR_TRY(store::make_private_directory(data_directory_));
   WEIR_TRY_ASSIGN(keys, make_keys_());
   keys_ = std::move(keys);
-  WEIR_TRY_ASSIGN(opened, store::SqliteResponseStore::open(data_directory_ + "/responses.db",
-                                                           *keys_, bytes_max));
+  WEIR_TRY_ASSIGN(opened, store::SqliteResponseStore::open(path(), *keys_, settings_.bytes_max));
   store = std::move(opened);
   return store;
 }
@@ -61,6 +70,7 @@ void ResponseArchive::sweep(store::ResponseStore& store, std::int64_t now_ms) {
   if (now_ms - swept_ms_ < sweep_every_ms) return;
   const auto removed = store.remove_expired(now_ms, swept_at_once);
   if (!removed || *removed < swept_at_once) swept_ms_ = now_ms;
+  if (removed && *removed > 0) on_removed_(*removed);
 }
 
 }  // namespace weir::server

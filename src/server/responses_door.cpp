@@ -195,6 +195,7 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
     co_return;
   }
   request.model = creation.model;
+  request.own_body = creation.own_text;
   KeepingChannel channel(*this, request, creation);
   const pipeline::CallResult result =
       co_await calls_.run(request, *creation.operation, creation.route, channel);
@@ -221,6 +222,7 @@ net::Task<void> ResponsesDoor::compact(ClientRequest& request, std::string tenan
     co_return;
   }
   request.model = creation.model;
+  request.own_body = creation.own_text;
   ask.chat.peek.stream = false;
   pipeline::CompactOperation operation(std::move(ask));
   HttpChannel channel(request.exchange);

@@ -177,6 +177,7 @@ constexpr std::array routes{
     RouteSpec{Endpoint::set_secret,        "PUT",   "/api/secrets/{}",                              Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::remove_secret,     "DELETE","/api/secrets/{}",                              Permission::write_users, Surface::admin, Door::openai},
     RouteSpec{Endpoint::list_audit,        "GET",   "/api/audit",                                   Permission::read_audit, Surface::admin, Door::openai},
+    RouteSpec{Endpoint::show_content,      "GET",   "/api/content/{}",                              Permission::read_content, Surface::admin, Door::openai},
 };
 // clang-format on
 

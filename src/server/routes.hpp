@@ -108,6 +108,7 @@ enum class Endpoint : std::uint8_t {
   list_audit,
   export_user_data,
   erase_user_data,
+  show_content,
 };
 
 using identity::Permission;

@@ -118,6 +118,7 @@ Result<> read_body(ClientRequest& request, Service service, Upload& upload, Read
                   guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
   if (!masked) return {};
   ready.masked = *std::move(masked);
+  request.own_body = ready.masked;
   WEIR_TRY(ready.document.parse(ready.masked));
   WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, ready.document.root()));
   ready.operation = std::move(again);

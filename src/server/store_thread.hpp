@@ -40,11 +40,11 @@ class StoreThread {
     thread_.submit([&] { answer.set_value(ask_here(question)); });
     return answer.get_future().get();
   }
-  /// The same where nobody waits for it.
-  void tell(Question question) {
-    thread_.submit([this, question = std::move(question)] {
+  /// The same where nobody waits for it. `on_answer` is called on the store's thread.
+  void tell(Question question, std::function<void(const Result<>&)> on_answer = {}) {
+    thread_.submit([this, question = std::move(question), on_answer = std::move(on_answer)] {
       const Result<> answer = ask_here(question);
-      static_cast<void>(answer);
+      if (on_answer) on_answer(answer);
     });
   }
 

@@ -41,6 +41,13 @@ Result<StoredResponse> MemoryResponseStore::get(std::string_view tenant, std::st
   return row->second.response;
 }
 
+Result<std::string> MemoryResponseStore::tenant_of(std::string_view id) {
+  for (const auto& [key, row] : rows_) {
+    if (key.second == id) return key.first;
+  }
+  return no_such_response(id);
+}
+
 Result<> MemoryResponseStore::remove(std::string_view tenant, std::string_view id,
                                      std::int64_t now_ms) {
   const auto row = find(tenant, id, now_ms);

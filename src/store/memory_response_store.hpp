@@ -16,6 +16,7 @@ class MemoryResponseStore final : public ResponseStore {
   Result<> put(const StoredResponse& response, std::int64_t expires_ms) override;
   Result<StoredResponse> get(std::string_view tenant, std::string_view id,
                              std::int64_t now_ms) override;
+  Result<std::string> tenant_of(std::string_view id) override;
   Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) override;
   Result<std::vector<std::string>> ids_of(std::string_view tenant) override;
   Result<> purge() override { return {}; }

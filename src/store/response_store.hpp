@@ -46,6 +46,10 @@ class ResponseStore {
   virtual Result<StoredResponse> get(std::string_view tenant, std::string_view id,
                                      std::int64_t now_ms) = 0;
 
+  /// Whose the response with this id is, for who may see everybody's. Errors: `route_unknown`.
+  /// Cost: a look at each id.
+  virtual Result<std::string> tenant_of(std::string_view id) = 0;
+
   /// Errors: `route_unknown` as `get`.
   virtual Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) = 0;
 

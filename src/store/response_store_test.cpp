@@ -127,6 +127,8 @@ TYPED_TEST(ResponseStoreContract, AllOfOneTenantIsFound) {
   EXPECT_EQ(*store.ids_of("a"), (std::vector<std::string>{"resp_1", "resp_2"}));
   EXPECT_EQ(*store.ids_of("aa"), (std::vector<std::string>{"resp_1"}));
   EXPECT_EQ(*store.ids_of("b"), std::vector<std::string>());
+  EXPECT_EQ(*store.tenant_of("resp_2"), "a");
+  EXPECT_EQ(store.tenant_of("resp_3").error().code, ErrorCode::route_unknown);
 }
 
 TYPED_TEST(ResponseStoreContract, OneIdMayBelongToTwoTenants) {

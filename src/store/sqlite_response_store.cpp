@@ -73,6 +73,7 @@ Result<> SqliteResponseStore::prepare() {
        "SELECT number, bytes FROM conversations WHERE number <> ? AND expires_ms <= ? "
        "ORDER BY expires_ms LIMIT 1"},
       {select_ids_, "SELECT id FROM responses WHERE tenant = ? ORDER BY id"},
+      {select_tenant_, "SELECT tenant FROM responses WHERE id = ? LIMIT 1"},
       {delete_conversation_, "DELETE FROM conversations WHERE number = ?"},
   }));
   WEIR_TRY_ASSIGN(bytes, database_.number("SELECT sum(bytes) FROM conversations"));
@@ -212,6 +213,15 @@ Result<std::string> SqliteResponseStore::opened(const DataKey& key, const Stored
   if (content) return *std::move(content);
   return Error(ErrorCode::store_unavailable,
                "the stored response \"" + response.id + "\" was changed and can't be read");
+}
+
+Result<std::string> SqliteResponseStore::tenant_of(std::string_view id) {
+  select_tenant_.bind(1, id);
+  WEIR_TRY_ASSIGN(has_row, select_tenant_.step());
+  if (!has_row) return no_such_response(id);
+  std::string tenant(select_tenant_.text(0));
+  select_tenant_.reset();
+  return tenant;
 }
 
 Result<> SqliteResponseStore::remove(std::string_view tenant, std::string_view id,

@@ -22,6 +22,7 @@ class SqliteResponseStore final : public ResponseStore {
   Result<> put(const StoredResponse& response, std::int64_t expires_ms) override;
   Result<StoredResponse> get(std::string_view tenant, std::string_view id,
                              std::int64_t now_ms) override;
+  Result<std::string> tenant_of(std::string_view id) override;
   Result<> remove(std::string_view tenant, std::string_view id, std::int64_t now_ms) override;
   Result<std::vector<std::string>> ids_of(std::string_view tenant) override;
   Result<> purge() override { return database_.purge(); }
@@ -62,6 +63,7 @@ class SqliteResponseStore final : public ResponseStore {
   SqliteStatement select_oldest_;
   SqliteStatement delete_conversation_;
   SqliteStatement select_ids_;
+  SqliteStatement select_tenant_;
 };
 
 }  // namespace weir::store

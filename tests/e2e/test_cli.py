@@ -42,8 +42,8 @@ def test_help_names_every_subcommand(tmp_path):
 
 
 ASKING = {
-    "--admin": ("alerts", "data", "explain", "health", "keys", "limits", "models", "providers", "teams",
-                "usage", "users"),
+    "--admin": ("alerts", "data", "explain", "health", "keys", "limits", "log", "models", "providers",
+                "teams", "usage", "users"),
     "--url": ("chat", "pull"),
 }  # fmt: skip
 

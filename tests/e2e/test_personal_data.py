@@ -4,6 +4,7 @@
 import contextlib
 import fnmatch
 import json
+import sqlite3
 import time
 
 import pytest
@@ -32,7 +33,7 @@ def upstream():
 
 
 def gateway(upstream, **settings) -> Weir:
-    keys = [{"key": OPERATOR_KEY, "user": "bob"}]
+    keys = [{"key": OPERATOR_KEY, "user": "bob", "log_content": "1d"}]
     return Weir({"providers": {"one": upstream.provider}, "keys": keys, **settings})
 
 
@@ -44,7 +45,8 @@ def data(weir, verb: str, name: str):
 
 
 def make_key(weir, name: str) -> dict[str, str]:
-    assert weir.admin("POST", "/api/users", {"name": name}, token=True).status == 200
+    body = {"name": name, "log_content": "1d"}
+    assert weir.admin("POST", "/api/users", body, token=True).status == 200
     made = weir.admin("POST", "/api/keys", {"user": name, "name": "laptop"}, token=True)
     assert made.status == 200, made.body
     return {"authorization": "Bearer " + made.json["key"]}
@@ -73,6 +75,8 @@ def test_j3_export_is_all_that_is_kept_of_one_person(upstream):
         assert exported["user"]["name"] == "ann"
         assert [key["name"] for key in exported["keys"]] == ["laptop"]
         assert [len(exported[kind]) for kind in ("responses", "idempotent_requests")] == [1, 1]
+        assert len(exported["logged_content"]) == 2
+        assert "anns-words" in json.dumps(exported["logged_content"][0]["question"])
         assert "anns-words" in json.dumps(exported["responses"][0]["input"])
         assert exported["idempotent_requests"][0]["status"] == 200
         assert "bobs-words" not in json.dumps(exported)
@@ -90,13 +94,16 @@ def test_j3_erasure_leaves_nothing_of_one_person_and_all_of_others(upstream):
         key_id = weir.admin("GET", "/api/keys", token=True).json["keys"][0]["id"]
         erased = data(weir, "erase", "ann")
         assert (erased["keys"], erased["responses"], erased["idempotent_requests"]) == (1, 1, 1)
+        assert erased["logged_content"] == 2
         assert weir.get(f"/v1/responses/{of_ann}", ann).status == 401, "the key has ended"
         assert weir.admin("GET", "/api/users/ann", token=True).status == 404
         key = weir.admin("GET", f"/api/keys/{key_id}", token=True).json
         assert (key["user"], key["name"]) == ("", "") and key["revoked_ms"] > 0
         again = data(weir, "export", "ann")
         assert "user" not in again
-        assert [again[kind] for kind in ("keys", "responses", "idempotent_requests")] == [[]] * 3
+        lists = ("keys", "responses", "idempotent_requests", "logged_content")
+        assert [again[kind] for kind in lists] == [[]] * 4
+        assert len(data(weir, "export", "bob")["logged_content"]) == 2
         assert weir.get(f"/v1/responses/{of_bob}", bob).status == 200
         body = {"model": "one/m", "messages": user("bobs-words")}
         replayed = weir.post(CHAT, body, {**bob, "idempotency-key": "bobs-words"})
@@ -115,7 +122,7 @@ NAME_STAYS = {
     "usage.db": "the sums of the ledger",
 }
 NOTHING_STAYS = {
-    "responses.db", "idempotency.db", "instances/*/alerts.json", "instances/*/gate.json",
+    "responses.db", "idempotency.db", "content.db", "content-log", "instances/*/alerts.json", "instances/*/gate.json",
     "instances/*/health.db", "instances/*/lock", "lock", "ledger/lock", "identity-changes",
     "audit-checkpoints", "audit-key", "audit-key.pub", "admin-token", "data-key", "key-pepper",
     "master-key",
@@ -133,7 +140,7 @@ def test_j3_erasure_knows_every_place_where_something_is_kept(upstream):
     rules = {"limit": {"limit_used": "50%", "of": [f"user:{NAME}"], "for": "0s", "min_calls": 1}}
     with gateway(upstream, alerts={"rules": rules}) as weir:
         folder = weir.folder / "data"
-        user_of = {"name": NAME, "limits": {"requests_per_day": 3}}
+        user_of = {"name": NAME, "limits": {"requests_per_day": 3}, "log_content": "1d"}
         assert weir.admin("POST", "/api/users", user_of, token=True).status == 200
         made = weir.admin("POST", "/api/keys", {"user": NAME, "name": NAME}, token=True).json
         leave_traces(weir, {"authorization": "Bearer " + made["key"]}, WORDS)
@@ -151,8 +158,8 @@ def test_j3_erasure_knows_every_place_where_something_is_kept(upstream):
         eventually(lambda: any(path.name == "alerts.json" for path in holders(NAME)))
         assert [event["rule"] for event in data(weir, "export", NAME)["incidents"]] == ["limit"]
         erased = data(weir, "erase", NAME)
-        counts = ("keys", "responses", "idempotent_requests", "incidents")
-        assert [erased[kind] for kind in counts] == [1, 1, 1, 1]
+        counts = ("keys", "responses", "idempotent_requests", "incidents", "logged_content")
+        assert [erased[kind] for kind in counts] == [1, 1, 1, 1, 2]
 
         def leftovers() -> set:
             return {path for path in holders(NAME) if not is_one_of(path, NAME_STAYS)}
@@ -174,7 +181,7 @@ def test_j3_a_copy_of_the_files_opens_nothing_of_who_was_erased(upstream):
         assert weir.get(kept, bob).status == 200
         weir.stop()
         copies = {}
-        for name in ("responses.db", "idempotency.db"):
+        for name in ("responses.db", "idempotency.db", "content.db"):
             copies[name] = (weir.folder / "data" / name).read_bytes()
         weir.start()
         assert weir.get(kept, bob).status == 200
@@ -258,6 +265,22 @@ def test_j4_what_is_over_goes_without_a_request(upstream):
         eventually(lambda: weir.log().count('"event":"retention"') >= 2)
         assert '"what":"conversations","count":1' in weir.log()
         assert '"what":"idempotent requests","count":1' in weir.log()
+
+
+def test_j4_sums_by_the_hour_that_are_over_go_and_the_log_says_so(upstream):
+    with gateway(upstream) as weir:
+        bob = {"authorization": "Bearer " + OPERATOR_KEY}
+        assert weir.chat("one/m", "hello", bob).status == 200
+        weir.stop()  # what was asked until now is added up
+        old_ms = now_ms() - 100 * 86_400_000
+        with sqlite3.connect(weir.folder / "data" / "usage.db") as database:
+            changed = database.execute("UPDATE sums SET start_ms = ? WHERE slot = 0", (old_ms,))
+            assert changed.rowcount > 0
+        weir.start()
+        eventually(lambda: '"what":"hours of usage"' in weir.log())
+        with sqlite3.connect(weir.folder / "data" / "usage.db") as database:
+            left = database.execute("SELECT count(*) FROM sums WHERE slot = 0").fetchone()
+        assert left == (0,)
 
 
 def now_ms() -> int:

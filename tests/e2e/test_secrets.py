@@ -208,7 +208,7 @@ def test_g3_canaries_are_found_nowhere(ledger):
         upstream = stack.enter_context(Upstream("openai", key=canary["provider key"]))
         hook = stack.enter_context(Receiver())
         config = {
-            "keys": [{"key": CLIENT_KEY, "user": "bob"}],
+            "keys": [{"key": CLIENT_KEY, "user": "bob", "log_content": "1d"}],
             "access_log": True,
             "log": {"level": "trace"},
             "retries": "off",
@@ -227,7 +227,8 @@ def test_g3_canaries_are_found_nowhere(ledger):
             canary |= {"database's password": PASSWORD, "the same in a URL": PASSWORD_IN_URL}
         weir = stack.enter_context(Weir(config))
         ears = Ears(weir)
-        assert weir.admin("POST", "/api/users", {"name": "ann"}, token=True).status == 200
+        ann = {"name": "ann", "log_content": "1d"}
+        assert weir.admin("POST", "/api/users", ann, token=True).status == 200
         assert weir.admin("PUT", "/api/teams/red", {}, token=True).status == 200
         made = weir.admin("POST", "/api/keys", {"name": "k", "user": "ann"}, token=True).json
         rotated = weir.admin("POST", f"/api/keys/{made['record']['id']}/rotate", {}, token=True)
@@ -267,6 +268,12 @@ def test_g3_canaries_are_found_nowhere(ledger):
         eventually(lambda: b"ann" in weir.admin("GET", "/api/usage?by=user", token=True).body)
         names = {"health": "up", "keys": made["record"]["id"], "users": "ann", "teams": "red"}
         names["llm-providers"] = "up"
+        # Whose content is logged may say a secret.
+        said = {"model": "up/m", "messages": user(f"{SAID}: {made['key']} and {upstream.key}")}
+        names["content"] = ears.post(CHAT, said, bearer(good)).headers["x-weir-request-id"]
+        content = "/api/content/" + names["content"]
+        eventually(lambda: weir.admin("GET", content, token=True).status == 200)
+        del ears.heard[CHAT]  # its client is told what it said
         ask_administration(ears, names)
         for line in COMMANDS:
             ears.command(line)
@@ -282,7 +289,7 @@ def test_g3_canaries_are_found_nowhere(ledger):
         # Content is for who said it, and in the export of what is kept of her.
         own = {*ears.heard} & {path.replace("MODEL", urllib.parse.quote(model, safe=""))
                                for path in DOORS for model in ("up/m", "added/m")}  # fmt: skip
-        own |= {"weir data export --user ann", "/api/users/ann/data"}
+        own |= {"weir data export --user ann", "/api/users/ann/data", content}
         assert {place for _, _, place in leaks({"content": SAID}, places)} <= own
         assert leaks({"content": SAID}, {"export": places["weir data export --user ann"]})
         # Nor does any error tell where it comes from (G-4).
