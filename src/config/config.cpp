@@ -106,6 +106,27 @@ const ModelOverride* ProviderConfig::find_model(std::string_view id) const {
   return nullptr;
 }
 
+namespace {
+
+/// Enough of a key to know it by (I-8); empty for one that is too short to show any of it.
+std::string ends_of(const Secret& secret) {
+  constexpr std::size_t shown_of_bytes_min = 20;
+  const std::string_view key = secret.reveal();
+  if (key.size() < shown_of_bytes_min) return {};
+  return std::string(key.substr(0, 3)) + "…" + std::string(key.substr(key.size() - 4));
+}
+
+}  // namespace
+
+/// Limits and cooldowns go by it, so no two of them have the same.
+std::string ProviderConfig::key_name(std::size_t place) const {
+  if (api_keys.size() < 2) return {};
+  std::string ends = ends_of(api_keys[place]);
+  const auto alike = std::count_if(api_keys.begin(), api_keys.end(),
+                                   [&](const Secret& other) { return ends_of(other) == ends; });
+  return ends.empty() || alike > 1 ? "number " + std::to_string(place + 1) : ends;
+}
+
 const ClientConfig* Config::settings_of(const Secret& key) const {
   const auto found = std::find_if(key_settings.begin(), key_settings.end(),
                                   [&](const ClientConfig& one) { return one.key == key; });

@@ -180,6 +180,14 @@ struct DefaultParam {
   std::string json;
 };
 
+/// An entry of `api_keys` that says more than the key.
+struct ProviderKeyConfig {
+  std::size_t place = 0;  ///< in `api_keys`
+  Secret key;             ///< as it was written
+  UsageLimits limits;
+  BudgetLimits budget;
+};
+
 /// One provider entry. Its name is what clients write before the slash.
 struct ProviderConfig {
   std::string name;
@@ -197,7 +205,8 @@ struct ProviderConfig {
   /// The address stands in the operator's file or environment, so that it may be private.
   bool address_is_operators = false;
   std::vector<Secret> api_keys;
-  std::string base_url;  ///< normalized
+  std::vector<ProviderKeyConfig> key_settings;  ///< of those among them that have any
+  std::string base_url;                         ///< normalized
   std::string organization;
   std::string project;
   std::string deployment;  ///< Azure: one deployment for whatever model is asked for
@@ -219,6 +228,8 @@ struct ProviderConfig {
   Secret proxy;  ///< with its login; empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
   std::vector<ModelOverride> models;  ///< sorted by id
 
+  /// How one of several keys is shown; empty where there is no other.
+  [[nodiscard]] std::string key_name(std::size_t place) const;
   /// What is said about `id` (or the model it is an alias of), or null.
   [[nodiscard]] const ModelOverride* find_model(std::string_view id) const;
 };

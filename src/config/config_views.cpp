@@ -102,6 +102,10 @@ std::vector<SettingView> list_settings(const Config& config) {
     out.push_back({path, std::string(provider.spec->name) + " at " + provider.base_url,
                    std::string(config.source_of(path))});
     list_set(out, config, path, provider_fields(), provider);
+    for (const ProviderKeyConfig& key : provider.key_settings) {
+      list_set(out, config, path + ".api_keys[" + std::to_string(key.place) + "]",
+               provider_key_fields(), key);
+    }
     list_timeouts(out, config, path + ".", provider.timeouts, false);
     list_set(out, config, path + ".retries", retry_fields(), provider.retries);
   }
@@ -183,8 +187,9 @@ std::string config_reference_markdown() {
       "`users.<name>` and `teams.<name>` have `log_content`, limits and budgets only.\n\n";
   append_table(out, key_fields(), ClientConfig{}, false);
   out +=
-      "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, a "
-      "route, an entry of `keys`, a user or a team, each by the names that the first table has "
+      "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, "
+      "one of its `api_keys`, a route, an entry of `keys`, a user or a team, each by the names "
+      "that the first table has "
       "for the whole. See [limits and budgets](../guides/limits-and-budgets.md).\n"
       "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
       "Routes, tiers and tasks share one set of names.\n";

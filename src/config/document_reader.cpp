@@ -240,6 +240,10 @@ void check_all_zones(SectionReader& reader, const Config& config) {
   }
   for (const auto& provider : config.providers) {
     check_zones(reader, "providers." + provider.name + ".", provider);
+    for (const ProviderKeyConfig& key : provider.key_settings) {
+      const std::string place = "api_keys[" + std::to_string(key.place) + "].";
+      check_zones(reader, "providers." + provider.name + "." + place, key);
+    }
   }
   for (const auto& user : config.users) check_zones(reader, "users." + user.name + ".", user);
   for (const auto& team : config.teams) check_zones(reader, "teams." + team.name + ".", team);

@@ -126,6 +126,8 @@ bool is_limit_row(std::string_view path) noexcept;
 std::span<const Field<Config>> root_fields();
 std::span<const Field<RetrySettings>> retry_fields();
 std::span<const Field<ProviderConfig>> provider_fields();
+/// Of an entry of `api_keys` that is a map.
+std::span<const Field<ProviderKeyConfig>> provider_key_fields();
 std::span<const Field<ModelOverride>> model_fields();
 std::span<const Field<RouteConfig>> route_fields();
 std::span<const Field<AlertRuleConfig>> alert_rule_fields();

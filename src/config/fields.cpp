@@ -196,7 +196,7 @@ constexpr std::array provider_own{
     field<&ProviderConfig::allow_private>("allow_private", "May connect to private addresses although added over the admin API"),
     field<&ProviderConfig::passthrough>("passthrough", "Clients may call any path of its API below `/passthrough/<name>/`, with the gateway's key"),
     field<&ProviderConfig::api_keys>("api_key", "The key; default: the environment variable of its type"),
-    field<&ProviderConfig::api_keys>("api_keys", "Several keys, used in turn"),
+    field<&ProviderConfig::api_keys>("api_keys", "Several keys, used in turn; each a text or a map of `key` and its own `limits` and `budget`"),
     field<&ProviderConfig::base_url>("base_url", "Address of the API; default: the type's own"),
     field<&ProviderConfig::organization>("organization", "OpenAI: organization the requests count for"),
     field<&ProviderConfig::project>("project", "OpenAI: project the requests count for"),
@@ -210,6 +210,10 @@ constexpr std::array provider_own{
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     proxy_row(),
     field<&ProviderConfig::plan>("plan", "Which plan the account is on, `paid` or `free`: limits that are set nowhere are those that the catalog knows of it; `none`: none"),
+};
+
+constexpr std::array provider_key_own{
+    field<&ProviderKeyConfig::key>("key", "The key itself"),
 };
 
 constexpr std::array model_table{
@@ -261,6 +265,9 @@ constexpr auto root_table =
     joined(root_own, limit_rows<&Config::rates>(), budget_rows<&Config::budget>());
 constexpr auto provider_table = joined(provider_own, limit_rows<&ProviderConfig::limits>(),
                                        budget_rows<&ProviderConfig::budget>());
+constexpr auto provider_key_table =
+    joined(provider_key_own, limit_rows<&ProviderKeyConfig::limits>(),
+           budget_rows<&ProviderKeyConfig::budget>());
 constexpr auto route_table =
     joined(route_own, limit_rows<&RouteConfig::limits>(), budget_rows<&RouteConfig::budget>());
 constexpr auto client_limit_rows =
@@ -278,6 +285,7 @@ bool is_limit_row(std::string_view path) noexcept {
 std::span<const Field<Config>> root_fields() { return root_table; }
 std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
 std::span<const Field<ProviderConfig>> provider_fields() { return provider_table; }
+std::span<const Field<ProviderKeyConfig>> provider_key_fields() { return provider_key_table; }
 std::span<const Field<ModelOverride>> model_fields() { return model_table; }
 std::span<const Field<RouteConfig>> route_fields() { return route_table; }
 std::span<const Field<AlertRuleConfig>> alert_rule_fields() { return alert_rule_table; }

@@ -158,11 +158,12 @@ Result<policy::LimitSet> read_limit_set(std::string_view limits, std::string_vie
   return Error(ErrorCode::invalid_request, problems.front().text, problems.front().path);
 }
 
-policy::LimitSet limit_set_of(const ProviderConfig& provider) {
-  policy::LimitSet set = limit_set_of(provider.limits, provider.budget);
-  // Several keys are of several accounts, which have their limits each.
+namespace {
+
+/// With what the catalog knows of the provider's plan, where `set` does not say it itself.
+policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider) {
   const bool is_known = provider.plan != Plan::none && !provider.local && !provider.mock &&
-                        provider.api_keys.size() <= 1 && is_at_own_address(provider);
+                        is_at_own_address(provider);
   if (!is_known) return set;
   const policy::LimitSet assumed =
       limit_set_of(limits_of(provider.plan == Plan::free ? provider.spec->free_limits
@@ -180,6 +181,22 @@ policy::LimitSet limit_set_of(const ProviderConfig& provider) {
     set.rates.push_back(rule);
   }
   return set;
+}
+
+}  // namespace
+
+/// Several keys are of several accounts, which have their plan's limits each.
+policy::LimitSet limit_set_of(const ProviderConfig& provider) {
+  policy::LimitSet set = limit_set_of(provider.limits, provider.budget);
+  return provider.api_keys.size() > 1 ? set : with_plan(std::move(set), provider);
+}
+
+policy::LimitSet limit_set_of_key(const ProviderConfig& provider, std::size_t place) {
+  policy::LimitSet set;
+  for (const ProviderKeyConfig& key : provider.key_settings) {
+    if (key.place == place) set = limit_set_of(key.limits, key.budget);
+  }
+  return provider.api_keys.size() > 1 ? with_plan(std::move(set), provider) : set;
 }
 
 }  // namespace weir::config

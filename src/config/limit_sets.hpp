@@ -15,7 +15,10 @@ policy::LimitSet limit_set_of(const UsageLimits& limits, const BudgetLimits& bud
 
 /// The same for a provider entry. What it does not set itself are the limits that the catalog knows
 /// of its plan, where it is at its provider's own address; the provider's own word goes over those.
+/// With several keys they are each key's.
 policy::LimitSet limit_set_of(const ProviderConfig& provider);
+/// The same for one of its keys.
+policy::LimitSet limit_set_of_key(const ProviderConfig& provider, std::size_t place);
 
 /// The same from JSON objects with the names of `limits:` and `budget:`, as they are kept of keys,
 /// users and teams; empty: nothing is said. Errors: `invalid_request` for what means nothing.

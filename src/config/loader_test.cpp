@@ -142,6 +142,34 @@ TEST(Loader, SecretsCanComeFromFiles) {
   EXPECT_FALSE(load_yaml("keys: ['file:/run/empty']", {}, files).ok());
 }
 
+TEST(Loader, AKeyOfAProviderMayHaveLimitsOfItsOwn) {
+  const Loaded loaded = load_yaml(
+      "providers:\n"
+      "  openai:\n"
+      "    api_keys:\n"
+      "    - sk-first\n"
+      "    - {key: env:SECOND, limits: {requests_per_minute: 7}, budget: {daily: 5}}\n",
+      {{"SECOND", "sk-second"}});
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const ProviderConfig& openai = provider(loaded, "openai");
+  ASSERT_EQ(openai.api_keys.size(), 2U);
+  EXPECT_EQ(openai.api_keys[1].reveal(), "sk-second");
+  ASSERT_EQ(openai.key_settings.size(), 1U);
+  EXPECT_EQ(openai.key_settings[0].place, 1U);
+  EXPECT_EQ(openai.key_settings[0].limits.requests_per_minute, 7);
+
+  const Loaded wrong = load_yaml(
+      "providers:\n"
+      "  openai: {api_keys: [{limits: {requests_per_minuet: 7}}, "
+      "{key: k, budget: {daily: 1, downgrade: a}}]}\n");
+  std::vector<std::string> found;
+  for (const Problem& problem : wrong.problems) found.push_back(problem.message());
+  EXPECT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0],
+            "weir.yaml:2: providers.openai.api_keys[0].limits.requests_per_minuet: unknown key "
+            "'requests_per_minuet' (did you mean requests_per_minute?)");
+}
+
 TEST(Loader, NoOutputHoldsASecret) {
   const Loaded loaded = load_yaml(
       "keys: [sk-weir-abcdefghijklmnop]\n"

@@ -352,6 +352,44 @@ void read_params(const Node& node, const std::string& path, SectionReader& reade
   }
 }
 
+namespace {
+
+/// A provider is chosen after the route; one above its soft mark is no reason to leave it.
+constexpr const char* no_route_to_leave = "a provider's budget has no route to leave";
+
+/// Reads the entries of `api_keys` that say more than the key, and leaves the keys alone behind.
+void read_key_settings(Node& keys, const std::string& path, SectionReader& reader,
+                       ProviderConfig& provider) {
+  for (std::size_t i = 0; i < keys.items.size(); ++i) {
+    Node& item = keys.items[i];
+    if (item.kind != Node::Kind::map) continue;
+    const std::string full = path + "[" + std::to_string(i) + "]";
+    ProviderKeyConfig& key = provider.key_settings.emplace_back();
+    key.place = i;
+    reader.read(item, full, provider_key_fields(), key);
+    const Node* text = item.find("key");
+    if (text == nullptr) reader.problem(item.place(), full, "needs a key");
+    if (!key.budget.downgrade.empty()) {
+      reader.problem_at(full + ".budget.downgrade", no_route_to_leave);
+    }
+    item = text == nullptr ? Node{} : Node(*text);
+  }
+  std::erase_if(keys.items, [](const Node& item) { return item.kind == Node::Kind::null; });
+}
+
+/// The entry with a plain list of keys.
+Node with_plain_keys(Node entry, const std::string& path, SectionReader& reader,
+                     ProviderConfig& provider) {
+  for (Member& member : entry.members) {
+    if (member.key == "api_keys") {
+      read_key_settings(member.value, path + ".api_keys", reader, provider);
+    }
+  }
+  return entry;
+}
+
+}  // namespace
+
 ProviderConfig read_provider(const Member& member, const std::string& path, SectionReader& reader,
                              const Config& config) {
   ProviderConfig provider;
@@ -378,7 +416,8 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
   const auto retries = [&](const Node& node, const std::string& at) {
     reader.read_retries(node, at, provider.retries);
   };
-  reader.read(member.value, path, provider_fields(), provider,
+  const Node entry = with_plain_keys(member.value, path, reader, provider);
+  reader.read(entry, path, provider_fields(), provider,
               {{"type", read_type},
                {"headers", headers},
                {"params", params},
@@ -387,9 +426,8 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
                {"timeouts", timeouts},
                {"retries", retries}});
   complete(reader, config, path, type, provider);
-  // A provider is chosen after the route; one above its soft mark is no reason to leave it.
   if (!provider.budget.downgrade.empty()) {
-    reader.problem_at(path + ".budget.downgrade", "a provider's budget has no route to leave");
+    reader.problem_at(path + ".budget.downgrade", no_route_to_leave);
   }
   return provider;
 }

@@ -31,6 +31,11 @@ std::vector<shared_state::Limits::Entry> limit_entries(const config::Config& con
   }
   for (const config::ProviderConfig& provider : config.providers) {
     add(LimitScope::provider, provider.name, config::limit_set_of(provider));
+    for (std::size_t i = 0; i < provider.api_keys.size(); ++i) {
+      add(LimitScope::provider_key,
+          shared_state::Limits::name_of_key(provider.name, provider.key_name(i)),
+          config::limit_set_of_key(provider, i));
+    }
   }
   return entries;
 }

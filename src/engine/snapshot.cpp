@@ -88,13 +88,6 @@ std::string fields_of(const config::ProviderConfig& provider, const pipeline::Up
   return out;
 }
 
-/// Enough of a provider's key to tell it from its others (I-8).
-std::string shown_key(std::string_view key, std::size_t place) {
-  constexpr std::size_t shown_of_bytes_min = 20;
-  if (key.size() < shown_of_bytes_min) return "number " + std::to_string(place + 1);
-  return std::string(key.substr(0, 3)) + "…" + std::string(key.substr(key.size() - 4));
-}
-
 policy::RetryBudget::Options retry_budget_of(const config::Config& config,
                                              const config::ProviderConfig& provider) {
   const config::RetryPolicy decided = config::decide(config.retries.with(provider.retries), 1);
@@ -164,7 +157,7 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   const std::string_view key =
       provider.api_keys.empty() ? std::string_view() : provider.api_keys.front().reveal();
   upstream->fields = fields_of(provider, *upstream, key);
-  if (provider.api_keys.size() > 1) upstream->key_name = shown_key(key, 0);
+  upstream->key_name = provider.key_name(0);
   return upstream;
 }
 
@@ -174,7 +167,8 @@ std::shared_ptr<pipeline::Upstream> with_key(const pipeline::Upstream& first,
                                              std::size_t place) {
   auto upstream = std::make_shared<pipeline::Upstream>(first);
   const std::string_view key = provider.api_keys[place].reveal();
-  upstream->key_name = shown_key(key, place);
+  upstream->key_name = provider.key_name(place);
+  upstream->reported = std::make_shared<pipeline::ReportedLimits>();
   if (!first.is_mock) upstream->fields = fields_of(provider, first, key);
   return upstream;
 }

@@ -323,6 +323,7 @@ void Attempt::remember_limits(net::http::WallTime now) {
   const policy::RateSnapshot limits = reader.snapshot();
   if (limits == policy::RateSnapshot{}) return;
   target_.upstream->counters->reported.set(limits, wall_.unix_ms());
+  target_.upstream->reported->set(limits, wall_.unix_ms());
 }
 
 net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,

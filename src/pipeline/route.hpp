@@ -120,7 +120,9 @@ struct Upstream {
   bool is_local = false;
   std::string name;
   std::string key_name;  ///< how the key is shown where there are several: `sk-…wxyz`
-  std::string type;      ///< the table row: openai, azure, custom, ...
+  /// What was told of this key's limits.
+  std::shared_ptr<ReportedLimits> reported = std::make_shared<ReportedLimits>();
+  std::string type;  ///< the table row: openai, azure, custom, ...
   bool is_mock = false;
   net::Origin origin;
   std::string pool_key;   ///< equal for entries that may share connections

@@ -232,7 +232,7 @@ void Limits::find_providers(const pipeline::Target& target, Shares& shares) {
   const pipeline::Upstream& upstream = *target.upstream;
   shares.add(find(LimitScope::target, target.name), true, true);
   if (!of(LimitScope::provider_key).empty()) {
-    const std::string name = upstream.name + " " + upstream.key_name;
+    const std::string name = name_of_key(upstream.name, upstream.key_name);
     shares.add(find(LimitScope::provider_key, name), true, true);
   }
   shares.add(find(LimitScope::provider, upstream.name), true, true);
@@ -504,11 +504,16 @@ void Limits::end_attempt(Booking& booking, std::uint64_t id) {
 
 void Limits::heed_provider(Booking& booking, const pipeline::AttemptRow& row, const Moment& now) {
   if (row.target == nullptr) return;
-  const auto told = row.target->upstream->counters->reported.get();
+  const pipeline::Upstream& upstream = *row.target->upstream;
+  const auto told = upstream.reported->get();
+  // One of several keys is an account of its own: what it hears is nothing about the others.
+  const LimitScope heeding =
+      upstream.key_name.empty() ? LimitScope::provider : LimitScope::provider_key;
   const bool is_of_this_attempt = told.unix_ms != 0 && told.unix_ms >= row.started_ms;
   for (Share& share : booking.shares) {
     const LimitScope scope = share.account->owner().scope;
     if (policy::is_of_client(scope)) continue;
+    if (scope == LimitScope::provider && heeding != scope) continue;
     if (row.failure == policy::FailureClass::rate) {
       share.account->shrink(now);
     } else if (row.failure == policy::FailureClass::ok) {

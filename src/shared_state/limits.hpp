@@ -45,6 +45,12 @@ class Limits final : public pipeline::Accounting {
   Limits(const pipeline::WallClock& wall, Options options)
       : options_(std::move(options)), wall_(wall) {}
 
+  /// How the owner of the limits on a provider's key is called; `key` as `Upstream::key_name`.
+  [[nodiscard]] static std::string name_of_key(const std::string& provider,
+                                               const std::string& key) {
+    return key.empty() ? provider : provider + " " + key;
+  }
+
   /// Limits of the configuration, all of them: those it had before and does not name now are gone.
   void configure(std::vector<Entry> entries, policy::TimePoint now);
   /// Limits that stand elsewhere, such as those of keys in a store; an empty set ends them. Where

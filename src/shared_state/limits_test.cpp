@@ -56,9 +56,9 @@ TEST_F(LimitsTest, WithoutAnyLimitNothingIsSetAside) {
 
 TEST_F(LimitsTest, L7EveryScopeRefusesWhatIsTooMuchForIt) {
   const std::vector<std::pair<LimitScope, std::string>> owners{
-      {LimitScope::key, "k"},      {LimitScope::user, "u"},         {LimitScope::team, "t"},
-      {LimitScope::route, "r"},    {LimitScope::global, ""},        {LimitScope::target, "p/m"},
-      {LimitScope::provider, "p"}, {LimitScope::provider_key, "p "}};
+      {LimitScope::key, "k"},      {LimitScope::user, "u"},        {LimitScope::team, "t"},
+      {LimitScope::route, "r"},    {LimitScope::global, ""},       {LimitScope::target, "p/m"},
+      {LimitScope::provider, "p"}, {LimitScope::provider_key, "p"}};
   for (const auto& [scope, name] : owners) {
     limit(scope, name, only(rule(LimitUnit::requests, 3)));
     EXPECT_EQ(client.ask_times(5), 3) << policy::name(scope);
@@ -394,7 +394,7 @@ TEST_F(LimitsTest, AnAssumedLimitIsCorrectedByTheProvidersOwnWord) {
   limit(LimitScope::provider, "p", only(assumed));
   policy::RateSnapshot told;
   told.requests = {.limit = 15'000, .remaining = 14'999, .reset = 1s};
-  client.target.upstream->counters->reported.set(told, wall.unix_ms());
+  client.target.upstream->reported->set(told, wall.unix_ms());
   EXPECT_TRUE(client.ask());
   EXPECT_EQ(status_of(LimitScope::provider).limit, 15'000);
 
@@ -407,13 +407,38 @@ TEST_F(LimitsTest, AProviderThatSaysNothingIsLeftIsNotAskedUntilItsReset) {
   limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
   policy::RateSnapshot told;
   told.tokens = {.limit = 90'000, .remaining = 0, .reset = 7s};
-  client.target.upstream->counters->reported.set(told, wall.unix_ms());
+  client.target.upstream->reported->set(told, wall.unix_ms());
   EXPECT_TRUE(client.ask());
   EXPECT_FALSE(client.ask());
   EXPECT_EQ(client.refusal.retry_after, 7s);
   client.loop.run_for(7s);
   wall.ms += 7'000;
   EXPECT_TRUE(client.ask());
+}
+
+// Each of several keys is an account: the one that has nothing left says nothing of the others.
+TEST_F(LimitsTest, OneOfSeveralKeysThatIsUsedUpLeavesTheOthersAlone) {
+  const auto use_key = [&](const std::string& name) {
+    auto upstream = std::make_shared<pipeline::Upstream>(*client.target.upstream);
+    upstream->key_name = name;
+    upstream->reported = std::make_shared<pipeline::ReportedLimits>();
+    client.target.upstream = std::move(upstream);
+  };
+  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
+  limit(LimitScope::provider_key, "p one", only(rule(LimitUnit::requests, 100)));
+  limit(LimitScope::provider_key, "p two", only(rule(LimitUnit::requests, 100)));
+  use_key("one");
+  policy::RateSnapshot told;
+  told.requests = {.limit = 100, .remaining = 0, .reset = 7s};
+  client.target.upstream->reported->set(told, wall.unix_ms());
+  EXPECT_TRUE(client.ask());
+  EXPECT_FALSE(client.ask());
+  ASSERT_NE(client.refusal.exceeded, nullptr);
+  EXPECT_EQ(client.refusal.exceeded->scope, "provider_key");
+  use_key("two");
+  EXPECT_EQ(client.ask_times(3), 3);
+  client.end(client.begin(), 100, 50, policy::FailureClass::rate);
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000) << "only the key was refused";
 }
 
 // ---- budgets ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from harness import Weir, eventually
+from harness import Weir, eventually, run_weir
 from upstream import Upstream, delay
 
 KEY = "sk-weir-test-0123456789abcdef0123456789"
@@ -39,6 +39,53 @@ def test_l11_a_providers_limit_holds_exactly_under_parallel_requests(upstreams):
         assert statuses.count(200) == 20
         assert statuses.count(429) == 40
         assert len(upstream.calls) == 20
+
+
+def test_l7_each_key_of_a_provider_has_limits_of_its_own(upstreams):
+    upstream, _ = upstreams
+    second = "sk-second-0123456789-wxyz"
+    upstream.other_keys.add(second)
+    entry = {**upstream.provider, "limits": {"requests_per_minute": 50}}
+    entry["api_keys"] = [{"key": entry.pop("api_key"), "limits": {"requests_per_minute": 3}},
+                         {"key": second, "limits": {"requests_per_minute": 5}}]
+    with Weir({"providers": {"one": entry}, "threads": 2}) as weir:
+        statuses = statuses_of(weir, 20, "one/m")
+        assert (statuses.count(200), statuses.count(429)) == (8, 12)
+        sent = [call.header("authorization") for call in upstream.calls]
+        assert sent.count("Bearer " + upstream.key) == 3
+        assert sent.count("Bearer " + second) == 5
+        assert weir.chat("one/m", "hi").exceeded == ("provider_key", "requests")
+        shown = weir.admin("GET", "/api/limits", token=True).json["limits"]
+        by_owner = {(one["scope"], one["name"]): (one["used"], one["left"]) for one in shown}
+        assert by_owner == {
+            ("provider", "one"): (8, 42),
+            ("provider_key", "one " + upstream.key[:3] + "…" + upstream.key[-4:]): (3, 0),
+            ("provider_key", "one sk-…wxyz"): (5, 0),
+        }, by_owner
+        run = run_weir("limits", "--scope", "provider_key", "--config", str(weir.config_file),
+                       folder=weir.folder)
+        assert run.returncode == 0 and run.stdout.count("provider_key") == 2, run.stdout
+
+
+def test_a_key_of_a_provider_that_is_used_up_leaves_the_others_alone(upstreams):
+    """What a provider says of its limits is about the key that was asked with."""
+    upstream, _ = upstreams
+    second = "sk-second-0123456789abcdef"
+    assert second[:3] + second[-4:] == upstream.key[:3] + upstream.key[-4:]  # shown alike
+    upstream.other_keys.add(second)
+    entry = {**upstream.provider, "limits": {"requests_per_minute": 50}}
+    limits = {"requests_per_minute": 20}
+    entry["api_keys"] = [{"key": entry.pop("api_key"), "limits": limits},
+                         {"key": second, "limits": limits}]
+    with Weir({"providers": {"one": entry}, "threads": 1}) as weir:
+        upstream.headers = {"x-ratelimit-limit-requests": "20",
+                            "x-ratelimit-remaining-requests": "0",
+                            "x-ratelimit-reset-requests": "40s"}
+        assert weir.chat("one/m", "hi").status == 200
+        upstream.headers = {}
+        assert [weir.chat("one/m", "hi").status for _ in range(6)] == [200] * 6
+        sent = [call.header("authorization") for call in upstream.calls]
+        assert sorted(sent.count("Bearer " + key) for key in (upstream.key, second)) == [1, 6]
 
 
 def test_l10_a_refusal_names_the_limit_and_the_wait(upstreams):

@@ -426,6 +426,7 @@ class Upstream:
         self.dialect_name = dialect
         self.dialect = answers.DIALECTS[dialect]
         self.key = key
+        self.other_keys: set[str] = set()  # that are taken, too
         self.tls = tls
         self.port = 0
         self.models = ["m", "n"]
@@ -591,7 +592,8 @@ class Upstream:
             "anthropic": ("x-api-key", ""),
             "gemini": ("x-goog-api-key", ""),
         }.get(self.dialect_name, ("authorization", "Bearer "))
-        if self.dialect_name != "ollama" and request.header(field) != prefix + self.key:
+        keys = {prefix + key for key in (self.key, *self.other_keys)}
+        if self.dialect_name != "ollama" and request.header(field) not in keys:
             raise Refused("Incorrect API key provided", 401)
         if self.dialect_name == "anthropic" and not request.header("anthropic-version"):
             raise Refused("anthropic-version: header is required")
