@@ -36,14 +36,13 @@ std::string upstream_fields(const CallInput& input) {
 }
 
 Result<ModelCall> read_chat_as(const CallInput& input, bool is_stream) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
   pipeline::ChatAsk ask;
   ask.client = dialect_of(input.door);
-  ask.root = root;
+  ask.root = input.root;
   ask.request_id = input.request_id;
   ask.unix_seconds = input.unix_seconds;
   ask.upstream_fields = upstream_fields(input);
-  WEIR_TRY_ASSIGN(peek, pipeline::codec_of(ask.client).peek_request(root));
+  WEIR_TRY_ASSIGN(peek, pipeline::codec_of(ask.client).peek_request(input.root));
   ask.peek = std::move(peek);
   ask.peek.stream = ask.peek.stream || is_stream;
   ask.peek.model = model_of(input, std::move(ask.peek.model));
@@ -57,16 +56,14 @@ Result<ModelCall> read_chat(const CallInput& input) { return read_chat_as(input,
 Result<ModelCall> read_gemini_stream(const CallInput& input) { return read_chat_as(input, true); }
 
 Result<ModelCall> read_completion(const CallInput& input) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
-  WEIR_TRY_ASSIGN(operation,
-                  pipeline::CompletionOperation::make(root, input.request_id, input.unix_seconds));
+  WEIR_TRY_ASSIGN(operation, pipeline::CompletionOperation::make(input.root, input.request_id,
+                                                                 input.unix_seconds));
   std::string model = model_of(input, operation->model());
   return ModelCall{std::move(operation), std::move(model)};
 }
 
 Result<ModelCall> read_embedding(const CallInput& input) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
-  WEIR_TRY_ASSIGN(operation, pipeline::EmbeddingOperation::make(root));
+  WEIR_TRY_ASSIGN(operation, pipeline::EmbeddingOperation::make(input.root));
   std::string model = model_of(input, operation->model());
   return ModelCall{std::move(operation), std::move(model)};
 }
@@ -75,8 +72,7 @@ using ReadEmbedding = Result<wire::EmbeddingsAsk> (*)(json::Value root);
 
 Result<ModelCall> read_embedding_as(const CallInput& input, ReadEmbedding read,
                                     pipeline::EmbeddingOperation::Encoder encode) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
-  WEIR_TRY_ASSIGN(ask, read(root));
+  WEIR_TRY_ASSIGN(ask, read(input.root));
   std::string model = model_of(input, ask.request.model);
   return ModelCall{std::make_unique<pipeline::EmbeddingOperation>(std::move(ask), encode),
                    std::move(model)};
@@ -103,16 +99,14 @@ Result<ModelCall> read_ollama_old_embed(const CallInput& input) {
 }
 
 Result<ModelCall> read_generate(const CallInput& input) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
-  WEIR_TRY_ASSIGN(operation,
-                  pipeline::GenerateOperation::make(root, input.request_id, input.unix_seconds));
+  WEIR_TRY_ASSIGN(operation, pipeline::GenerateOperation::make(input.root, input.request_id,
+                                                               input.unix_seconds));
   std::string model = operation->model();
   return ModelCall{std::move(operation), std::move(model)};
 }
 
 Result<ModelCall> read_count(const CallInput& input) {
-  WEIR_TRY_ASSIGN(root, input.parse_body());
-  WEIR_TRY_ASSIGN(operation, pipeline::CountOperation::make(dialect_of(input.door), root));
+  WEIR_TRY_ASSIGN(operation, pipeline::CountOperation::make(dialect_of(input.door), input.root));
   ModelCall call;
   call.model = model_of(input, operation->model());
   call.count = operation.get();
@@ -138,11 +132,6 @@ constexpr std::array readers{
 };
 
 }  // namespace
-
-Result<json::Value> CallInput::parse_body() const {
-  WEIR_TRY(document.parse(body, {.depth_max = json_depth_max}));
-  return document.root();
-}
 
 CallReader call_reader_of(Endpoint endpoint) noexcept {
   for (const ReaderRow& row : readers) {

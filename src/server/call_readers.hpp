@@ -24,14 +24,9 @@ struct CallInput {
   std::string_view path_model;  ///< where the path names the model; else empty
   const net::http::RequestHead& head;
   const net::http::Query& query;
-  std::string_view body;
-  json::Document& document;  ///< for `parse_body`
-  std::uint32_t json_depth_max;
+  json::Value root;  ///< of the body
   std::string_view request_id;
   std::int64_t unix_seconds;
-
-  /// Errors: `invalid_json`.
-  [[nodiscard]] Result<json::Value> parse_body() const;
 };
 
 /// What is asked, and of which model; empty: of the default one.
@@ -42,7 +37,7 @@ struct ModelCall {
   pipeline::CountOperation* count = nullptr;
 };
 
-/// Errors: `invalid_json`, `invalid_request` with the path of the member.
+/// Errors: `invalid_request` with the path of the member.
 using CallReader = Result<ModelCall> (*)(const CallInput& input);
 
 /// Null for an endpoint that calls no model.

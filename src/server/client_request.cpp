@@ -3,9 +3,23 @@
 
 #include <utility>
 
+#include "base/assert.hpp"
 #include "net/http/head_writer.hpp"
 
 namespace weir::server {
+
+Result<json::Value> ClientRequest::read_json() {
+  WEIR_ASSERT(state_ == Json::unread);
+  state_ = Json::none;
+  const auto depth_max = static_cast<std::uint32_t>(snapshot->config().limits.json_depth);
+  WEIR_TRY(document_.parse(exchange.body(), {.depth_max = depth_max}));
+  state_ = Json::read;
+  return document_.root();
+}
+
+std::optional<json::Value> ClientRequest::json() const {
+  return state_ == Json::read ? std::optional(document_.root()) : std::nullopt;
+}
 
 net::Task<bool> HttpChannel::respond(int status, std::string_view fields, std::string_view body) {
   const net::IoResult written = co_await exchange_.respond(status, fields, body);

@@ -13,6 +13,7 @@
 #include "engine/snapshot.hpp"
 #include "identity/audit_log.hpp"
 #include "identity/key_index.hpp"
+#include "json/document.hpp"
 #include "net/http/target.hpp"
 #include "net/server.hpp"
 #include "pipeline/caller.hpp"
@@ -27,6 +28,13 @@ struct ClientRequest {
   ClientRequest(net::ServerExchange& request_exchange,
                 std::shared_ptr<const engine::Snapshot> pinned, const std::vector<IpRange>& trusted)
       : exchange(request_exchange), snapshot(std::move(pinned)), proxies(trusted) {}
+
+  /// The body as JSON. It is validated here and nowhere else, in one pass, so that what decides and
+  /// what is sent on is the same text. Precondition: the body was read, and this was not called.
+  /// Errors: `invalid_json`.
+  Result<json::Value> read_json();
+  /// What `read_json` gave; nothing: it was not called, or there is none.
+  [[nodiscard]] std::optional<json::Value> json() const;
 
   net::ServerExchange& exchange;
   std::shared_ptr<const engine::Snapshot> snapshot;  ///< a reload changes nothing for this request
@@ -46,6 +54,11 @@ struct ClientRequest {
   std::string_view own_body;
   std::string body_digest;               ///< of a body that was read elsewhere
   shared_state::Occupancy::Place place;  ///< of a model call
+
+ private:
+  enum class Json : std::uint8_t { unread, none, read };
+  json::Document document_;
+  Json state_ = Json::unread;
 };
 
 /// The client at the other end of an HTTP connection.

@@ -110,6 +110,13 @@ bool is_chat(const RouteSpec& route) {
          group == EndpointGroup::responses;
 }
 
+/// Of what the client sent, whatever was made of it.
+std::string take_body_digest(ClientRequest& request) {
+  if (!request.body_digest.empty()) return std::move(request.body_digest);
+  const auto json = request.json();
+  return json ? json_digest(*json) : digest_of({request.exchange.body()});
+}
+
 std::size_t entry_bytes_max(const ClientRequest& request) {
   return static_cast<std::size_t>(request.snapshot->config().content_log.entry_bytes_max.bytes);
 }
@@ -207,8 +214,8 @@ Result<std::shared_ptr<const pipeline::Route>> ModelCalls::choose_route(
 }
 
 struct ModelCalls::Ready {
-  json::Document document;  ///< behind the operation
-  std::string masked;       ///< the body as the content rules left it; empty: as it came
+  std::string masked;  ///< the body as the content rules left it; empty: as it came
+  json::Document masked_document;
   ModelCall call;
   std::shared_ptr<const pipeline::Route> route;
 };
@@ -216,14 +223,13 @@ struct ModelCalls::Ready {
 Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
   const net::http::RequestHead& head = request.exchange.head();
   const config::Config& config = request.snapshot->config();
+  WEIR_TRY_ASSIGN(root, request.read_json());
   CallInput input{.route = *request.route,
                   .door = request.door,
                   .path_model = request.argument,
                   .head = head,
                   .query = request.target.query,
-                  .body = request.exchange.body(),
-                  .document = ready.document,
-                  .json_depth_max = static_cast<std::uint32_t>(config.limits.json_depth),
+                  .root = root,
                   .request_id = request.id,
                   .unix_seconds = wall_.unix_ms() / 1000};
   WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
@@ -240,12 +246,12 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
   WEIR_TRY_ASSIGN(route,
                   may_go_elsewhere ? choose_route(request, model) : find_route(request, model));
   ready.route = std::move(route);
-  WEIR_TRY_ASSIGN(masked,
-                  guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
+  WEIR_TRY_ASSIGN(masked, guard::hold_request_to(root, ready.route->content_rules.get()));
   if (!masked) return {};
   ready.masked = *std::move(masked);
   request.own_body = ready.masked;
-  input.body = ready.masked;
+  WEIR_TRY(ready.masked_document.parse(ready.masked));
+  input.root = ready.masked_document.root();
   WEIR_TRY_ASSIGN(again, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(again);
   return {};
@@ -318,8 +324,7 @@ net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, st
   once.tenant = request.caller->key;
   once.user = request.caller->user;
   once.scope = to_hex(digest_of({once.tenant, request.target.path, key}));
-  const std::string body = request.body_digest.empty() ? body_digest(request.exchange.body())
-                                                       : std::move(request.body_digest);
+  const std::string body = take_body_digest(request);
   once.fingerprint = digest_of({body, without_credential(request.target.query.raw())});
   pipeline::CallResult result;
   auto before = co_await idempotency_->begin(loop_, once, wall_.unix_ms(), settings.ttl);

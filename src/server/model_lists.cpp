@@ -170,12 +170,11 @@ void write_ollama_abilities(json::Writer& json, const pipeline::Route& route) {
 }
 
 /// The name in a body of `POST /api/show`.
-Result<std::string> read_shown_name(std::string_view body) {
-  json::Document document;
-  WEIR_TRY(document.parse(body));
+Result<std::string> read_shown_name(ClientRequest& request) {
+  WEIR_TRY_ASSIGN(root, request.read_json());
   const json::Path path;
   json::Problem problem;
-  json::ObjectReader reader(document.root(), path, problem);
+  json::ObjectReader reader(root, path, problem);
   const auto old_name = reader.string("name");
   std::string name = reader.string("model").value_or(old_name.value_or(""));
   if (name.empty()) reader.fail("model", "is required");
@@ -183,8 +182,8 @@ Result<std::string> read_shown_name(std::string_view body) {
   return name;
 }
 
-Result<std::string> show(const ClientRequest& request, std::int64_t created) {
-  WEIR_TRY_ASSIGN(name, read_shown_name(request.exchange.body()));
+Result<std::string> show(ClientRequest& request, std::int64_t created) {
+  WEIR_TRY_ASSIGN(name, read_shown_name(request));
   WEIR_TRY_ASSIGN(route, find_route(request, name));
   std::string body;
   json::Writer json(body);

@@ -63,19 +63,18 @@ struct ModelRequest {
   std::string body;
 };
 
-Result<ModelRequest> read_model_request(const ClientRequest& request) {
-  json::Document document;
-  WEIR_TRY(document.parse(request.exchange.body()));
+Result<ModelRequest> read_model_request(ClientRequest& request) {
+  WEIR_TRY_ASSIGN(root, request.read_json());
   const json::Path path;
   json::Problem problem;
-  json::ObjectReader reader(document.root(), path, problem);
+  json::ObjectReader reader(root, path, problem);
   const auto old_name = reader.string("name");
   const std::string name = reader.string("model").value_or(old_name.value_or(""));
   if (name.empty()) reader.fail("model", "is required");
   WEIR_TRY(problem.result());
   WEIR_TRY_ASSIGN(place, find_place(*request.snapshot, name));
   ModelRequest made{std::move(place), {}};
-  wire::patch_model(document.root(), {.model = made.place.model}, made.body);
+  wire::patch_model(root, {.model = made.place.model}, made.body);
   return made;
 }
 

@@ -116,12 +116,10 @@ std::string to_hex(std::string_view digest) {
   return hex;
 }
 
-std::string body_digest(std::string_view body) {
-  json::Document document;
-  if (!document.parse(body)) return digest_of({body});
+std::string json_digest(json::Value body) {
   std::string canonical;
-  canonical.reserve(body.size());
-  json::append_canonical(canonical, document.root());
+  canonical.reserve(body.raw().size());
+  json::append_canonical(canonical, body);
   return digest_of({canonical});
 }
 

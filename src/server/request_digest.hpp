@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "json/document.hpp"
 #include "net/task.hpp"
 #include "pipeline/kept_body.hpp"
 #include "weir/result.hpp"
@@ -15,10 +16,10 @@ namespace weir::server {
 std::string digest_of(std::initializer_list<std::string_view> texts);
 std::string to_hex(std::string_view digest);
 
-/// Of a body: JSON is the same however it is written, everything else is its bytes.
-std::string body_digest(std::string_view body);
+/// Of JSON, the same however it is written.
+std::string json_digest(json::Value body);
 
-/// The same of a body that does not stand in memory. A form is the same whatever its boundary is,
+/// Of a body that does not stand in memory. A form is the same whatever its boundary is,
 /// which clients make up anew each time; what is no form is its bytes. Errors: those of `body`.
 net::Task<Result<std::string>> kept_body_digest(pipeline::KeptBody& body, std::string content_type);
 

@@ -93,9 +93,10 @@ std::string removed_text(std::string_view id) {
 /// A new response on its way.
 struct ResponsesDoor::Creation {
   std::string tenant;
-  std::string own_text;     ///< in the place of the client's, where that was changed
-  json::Document document;  ///< what the client sent
-  std::string expanded;     ///< the same with the conversation before it; empty: there is none
+  std::string own_text;  ///< in the place of the client's, where that was changed
+  json::Document own_document;
+  json::Value root;      ///< of what was asked
+  std::string expanded;  ///< the same with the conversation before it; empty: there is none
   json::Document expanded_document;
   wire::responses::StateWishes wishes;
   std::string model;
@@ -143,7 +144,7 @@ class ResponsesDoor::KeepingChannel final : public pipeline::ClientChannel {
     kept.is_kept_upstream = answer->response.empty();
     kept.response = std::move(answer->response);
     if (!kept.is_kept_upstream) {
-      kept.input = wire::responses::added_items(creation_.document.root());
+      kept.input = wire::responses::added_items(creation_.root);
     }
     co_await door_.keep(std::move(kept), request_.snapshot->config().responses.ttl);
   }
@@ -232,21 +233,19 @@ net::Task<void> ResponsesDoor::compact(ClientRequest& request, std::string tenan
 }
 
 net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creation) {
-  const config::Config& config = request.snapshot->config();
   const auto begin = [&]() -> Result<> {
-    const json::ParseLimits limits{.depth_max =
-                                       static_cast<std::uint32_t>(config.limits.json_depth)};
-    WEIR_TRY(creation.document.parse(request.exchange.body(), limits));
-    WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(creation.document.root()));
-    WEIR_TRY_ASSIGN(wishes, wire::responses::read_state_wishes(creation.document.root()));
+    WEIR_TRY_ASSIGN(root, request.read_json());
+    creation.root = root;
+    WEIR_TRY_ASSIGN(peek, wire::responses::peek_request(creation.root));
+    WEIR_TRY_ASSIGN(wishes, wire::responses::read_state_wishes(creation.root));
     creation.wishes = std::move(wishes);
     creation.model = std::move(peek.model);
     const bool goes_on = !creation.wishes.previous_response_id.empty();
     WEIR_TRY_ASSIGN(route, goes_on ? find_route(request, creation.model)
                                    : calls_.choose_route(request, creation.model));
     creation.route = std::move(route);
-    WEIR_TRY_ASSIGN(masked, guard::hold_request_to(creation.document.root(),
-                                                   creation.route->content_rules.get()));
+    WEIR_TRY_ASSIGN(masked,
+                    guard::hold_request_to(creation.root, creation.route->content_rules.get()));
     return masked ? replace_text(creation, *std::move(masked)) : Result<>();
   };
   Result<> ready = begin();
@@ -259,13 +258,15 @@ net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creati
 
 Result<> ResponsesDoor::replace_text(Creation& creation, std::string text) {
   creation.own_text = std::move(text);
-  return creation.document.parse(creation.own_text);
+  WEIR_TRY(creation.own_document.parse(creation.own_text));
+  creation.root = creation.own_document.root();
+  return {};
 }
 
 /// Puts items of answers that are kept here in the place of references to them: clients name what
 /// they were given, in the place of sending it again.
 net::Task<Result<>> ResponsesDoor::resolve_references(Creation& creation) {
-  const std::vector<std::string> ids = wire::responses::referenced_items(creation.document.root());
+  const std::vector<std::string> ids = wire::responses::referenced_items(creation.root);
   if (ids.empty()) co_return Result<>();
   const std::int64_t now = wall_.unix_ms();
   std::vector<wire::responses::KeptItem> items;
@@ -285,8 +286,7 @@ net::Task<Result<>> ResponsesDoor::resolve_references(Creation& creation) {
     Error error(ErrorCode::route_unknown, "an item that is referred to is not kept here", "input");
     co_return error;
   }
-  Result<> replaced =
-      replace_text(creation, wire::responses::with_items(creation.document.root(), items));
+  Result<> replaced = replace_text(creation, wire::responses::with_items(creation.root, items));
   co_return replaced;
 }
 
@@ -323,7 +323,7 @@ net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Cre
   }
   std::vector<wire::responses::Turn> kept;
   for (const auto& turn : turns) kept.push_back({turn.input, turn.response});
-  creation.expanded = wire::responses::with_turns(creation.document.root(), kept);
+  creation.expanded = wire::responses::with_turns(creation.root, kept);
   if (creation.expanded.size() > bytes_max) {
     co_return Error(ErrorCode::too_large, "the conversation has become too long to be continued",
                     "previous_response_id");
@@ -334,7 +334,7 @@ net::Task<Result<>> ResponsesDoor::continue_previous(ClientRequest& request, Cre
 
 /// What was asked, with the conversation before it.
 json::Value ResponsesDoor::root_of(const Creation& creation) {
-  return creation.expanded.empty() ? creation.document.root() : creation.expanded_document.root();
+  return creation.expanded.empty() ? creation.root : creation.expanded_document.root();
 }
 
 Result<pipeline::ChatAsk> ResponsesDoor::chat_ask(ClientRequest& request,
@@ -354,9 +354,9 @@ Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creatio
   WEIR_TRY_ASSIGN(chat, chat_ask(request, creation));
   pipeline::ResponsesAsk ask;
   ask.chat = std::move(chat);
-  ask.items_before = wire::responses::items_before(creation.document.root(), root_of(creation));
+  ask.items_before = wire::responses::items_before(creation.root, root_of(creation));
   ask.response_id = response_id_of(request.id);
-  ask.echo = wire::responses::request_echo(creation.document.root());
+  ask.echo = wire::responses::request_echo(creation.root);
   ask.is_background = creation.wishes.background;
   ask.is_pinned = creation.is_pinned;
   creation.operation = std::make_unique<pipeline::ResponsesOperation>(std::move(ask));

@@ -34,8 +34,8 @@ std::uint64_t upload_bytes_max(const ClientRequest& request) {
 struct ReadyCall {
   std::optional<std::string> boundary;  ///< nothing: the body is JSON
   std::optional<wire::MultipartScanner> scanner;
-  json::Document document;
   std::string masked;  ///< the JSON as the content rules left it; empty: as it came
+  json::Document masked_document;
   std::unique_ptr<ServiceOperation> operation;
   std::shared_ptr<const pipeline::Route> route;
 };
@@ -92,9 +92,8 @@ Result<> read_body(ClientRequest& request, Service service, Upload& upload, Read
     WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, form));
     ready.operation = std::move(made);
   } else {
-    const auto depth_max = static_cast<std::uint32_t>(request.snapshot->config().limits.json_depth);
-    WEIR_TRY(ready.document.parse(request.exchange.body(), {.depth_max = depth_max}));
-    WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, ready.document.root()));
+    WEIR_TRY_ASSIGN(root, request.read_json());
+    WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, root));
     ready.operation = std::move(made);
   }
   // Azure's clients name it in the path.
@@ -115,12 +114,12 @@ Result<> read_body(ClientRequest& request, Service service, Upload& upload, Read
     return {};
   }
   WEIR_TRY_ASSIGN(masked,
-                  guard::hold_request_to(ready.document.root(), ready.route->content_rules.get()));
+                  guard::hold_request_to(*request.json(), ready.route->content_rules.get()));
   if (!masked) return {};
   ready.masked = *std::move(masked);
   request.own_body = ready.masked;
-  WEIR_TRY(ready.document.parse(ready.masked));
-  WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, ready.document.root()));
+  WEIR_TRY(ready.masked_document.parse(ready.masked));
+  WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, ready.masked_document.root()));
   ready.operation = std::move(again);
   return {};
 }

@@ -205,6 +205,21 @@ def test_m3_what_is_being_made_is_not_made_beside_it(upstream):
             running.connection.sock.close()
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/embeddings"])
+def test_m3_what_a_client_sent_counts_not_what_content_rules_made_of_it(upstream, path):
+    rule = {"words": ["umbrella", "parasol"], "action": "mask"}
+
+    def body(text: str):
+        return {"model": "one/m", **({"messages": user(text)} if path == CHAT else {"input": text})}
+
+    with gateway(upstream, content_rules=[rule]) as weir:
+        first = weir.post(path, body("umbrella"), once("k"))
+        assert first.status == 200, first.body
+        assert is_replayed(weir.post(path, body("umbrella"), once("k")))
+        other = weir.post(path, body("parasol"), once("k"))
+        assert (other.status, code_of(other)) == (422, "idempotency_mismatch")
+
+
 def test_m3_another_request_with_the_key_is_refused_when_the_first_is_over(upstream):
     with gateway(upstream) as weir:
         assert weir.post(CHAT, BODY, once("k")).status == 200

@@ -292,6 +292,10 @@ BANS = [
     Ban(r"\bstd::(?:format|expected|print|move_only_function)\b|<(?:format|expected|print)>",
         "libstdc++ 12 has no such thing; use fmt, Result",
         bad="auto text = std::format(pattern);", good="auto text = fmt::format(pattern);"),
+    Ban(r"\bparse\s*\([^;]*\bexchange(?:\(\))?\.body\(\)",
+        "a client's body is read as JSON once, by ClientRequest::read_json",
+        bad="document.parse(request.exchange.body());", good="document.parse(request.own_body);",
+        except_in=("src/server/client_request.cpp",)),
 ]
 
 
