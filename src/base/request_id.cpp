@@ -33,9 +33,9 @@ std::optional<std::int64_t> time_of_request_id(std::string_view id) {
   if (!is_ours) return std::nullopt;
   std::uint64_t time = 0;
   for (const char letter : id.substr(prefix.size(), time_letters)) {
-    const auto value = letters.find(letter);
-    if (value == std::string_view::npos) return std::nullopt;
-    time = time << 5U | value;
+    const bool is_digit = letter >= '0' && letter <= '9';
+    if (!is_digit && (letter < 'a' || letter > 'v')) return std::nullopt;
+    time = time << 5U | static_cast<std::uint64_t>(is_digit ? letter - '0' : letter - 'a' + 10);
   }
   return static_cast<std::int64_t>(time);
 }

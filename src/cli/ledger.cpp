@@ -174,9 +174,9 @@ Result<bool> show_first(const std::string& data_directory, const Filter& filter,
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory, std::move(from)));
   for (;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
-    if (!entry || entry->call.ended_ms > until_ms) return false;
-    if (!filter.takes(entry->call)) continue;
-    print(shown(entry->call, true));
+    if (!entry || entry->call->ended_ms > until_ms) return false;
+    if (!filter.takes(*entry->call)) continue;
+    print(shown(*entry->call, true));
     return true;
   }
 }
@@ -219,8 +219,8 @@ Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   std::deque<std::string> last;
   for (bool is_following = false;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
-    if (entry && filter.takes(entry->call)) {
-      last.push_back(shown(entry->call, is_json));
+    if (entry && filter.takes(*entry->call)) {
+      last.push_back(shown(*entry->call, is_json));
       if (!is_following && options.limit > 0 && last.size() > options.limit) last.pop_front();
     }
     if (entry && !is_following) continue;

@@ -66,7 +66,7 @@ Result<> for_each_call(const std::string& folder, const Range& range, Take take)
   for (;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
     if (!entry) return {};
-    if (range.holds(entry->call)) take(entry->call);
+    if (range.holds(*entry->call)) take(*entry->call);
   }
 }
 

@@ -47,7 +47,8 @@ struct Position {
 class Reader {
  public:
   struct Entry {
-    CallRecord call;
+    /// The caller may keep it, best in exchange for another, whose room is then used.
+    std::unique_ptr<CallRecord> call = std::make_unique<CallRecord>();
     Place place;
   };
 

@@ -198,7 +198,15 @@ class Decoder {
     rest_.remove_prefix(size);
     return bytes;
   }
-  void get(std::string& text) { text = get_bytes(get()); }
+  void get(std::string& text) {
+    const std::string_view bytes = get_bytes(get());
+    // Calls resemble each other, and where the size stays, assigning does much that isn't needed.
+    if (text.size() == bytes.size()) {
+      std::copy(bytes.begin(), bytes.end(), text.begin());
+    } else {
+      text = bytes;
+    }
+  }
   void get(std::vector<std::string>& texts) {
     const std::uint64_t count = get();
     std::size_t read = 0;

@@ -16,6 +16,8 @@ std::int64_t cost_at(const pipeline::Target& target, const wire::Usage& usage,
   return providers::bill(target.prices, usage, conditions).nanousd;
 }
 
+bool has_cache(const wire::Usage& usage) { return usage.input != usage.input_total(); }
+
 wire::Usage without_cache(wire::Usage usage) {
   usage.input = usage.input_total();
   usage.input_cache_read = 0;
@@ -46,10 +48,12 @@ usage::Alternatives PriceComparison::of(const ledger::CallRecord& call) {
     for (const auto& target : step.targets) {
       const std::int64_t room = target->context_tokens;
       if (room > 0 && usage.input_total() + usage.output_total() > room) continue;
-      const std::int64_t cost = cost_at(*target, usage, call);
       if (target->name == call.target) {
-        out.uncached = call.cost_nanousd + cost_at(*target, without_cache(usage), call) - cost;
+        if (!has_cache(usage)) continue;
+        out.uncached = call.cost_nanousd + cost_at(*target, without_cache(usage), call) -
+                       cost_at(*target, usage, call);
       } else if (target->prices.is_known()) {
+        const std::int64_t cost = cost_at(*target, usage, call);
         out.cheapest = std::min(out.cheapest, cost);
         out.dearest = std::max(out.dearest, cost);
       }

@@ -179,7 +179,7 @@ Result<bool> UsageWatch::add_some() {
     if (!next) break;
     if (count == entries_.size()) entries_.emplace_back();
     usage::Store::Entry& entry = entries_[count];
-    entry.alternatives = comparison.of(next->call);
+    entry.alternatives = comparison.of(*next->call);
     entry.place = next->place;
     // The reader gets the room of a call that was added before.
     std::swap(entry.call, next->call);

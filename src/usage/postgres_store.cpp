@@ -287,9 +287,9 @@ Result<bool> PostgresStore::add(const std::vector<Entry>& entries, const ledger:
   Rollup rollup;
   std::vector<const ledger::CallRecord*> calls;
   for (const Entry& entry : entries) {
-    if (added.erase(clean(entry.call.request_id)) == 0) continue;
-    rollup.add(entry.call, entry.alternatives);
-    calls.push_back(&entry.call);
+    if (added.erase(clean(entry.call->request_id)) == 0) continue;
+    rollup.add(*entry.call, entry.alternatives);
+    calls.push_back(entry.call.get());
   }
   WEIR_TRY(add_attempts(calls));
   WEIR_TRY_ASSIGN(series, series_of(rollup));
@@ -312,7 +312,7 @@ Result<std::set<std::string, std::less<>>> PostgresStore::add_calls(
   std::string rows;
   json::Writer json(rows);
   json.begin_array();
-  for (const Entry& entry : entries) append_call(json, entry.call, entry.place);
+  for (const Entry& entry : entries) append_call(json, *entry.call, entry.place);
   json.end_array();
   WEIR_TRY_ASSIGN(inserted, change(insert_calls, {std::move(rows)}));
   std::set<std::string, std::less<>> added;
@@ -386,7 +386,7 @@ Result<> PostgresStore::merge(std::map<SumKey, Figures> sums) {
 
 Result<> PostgresStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
   std::int64_t ended_ms = 0;
-  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call.ended_ms);
+  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call->ended_ms);
   std::map<std::string, policy::WindowUse> windows;
   for (const auto& [id, use] : rollup.windows()) {
     policy::WindowUse& sum = windows[clean(id)];

@@ -119,17 +119,19 @@ void Rollup::add_windows(const ledger::CallRecord& call) {
   }
 }
 
+void Rollup::set(Dimension dimension, std::string_view value) {
+  std::string& label = key_.labels[static_cast<std::size_t>(dimension)];
+  if (label != value) label = value;  // mostly it is that of the call before
+}
+
 Figures& Rollup::sum_of(std::string_view provider, std::string_view model) {
-  key_.labels[static_cast<std::size_t>(Dimension::provider)] = provider;
-  key_.labels[static_cast<std::size_t>(Dimension::model)] = model;
+  set(Dimension::provider, provider);
+  set(Dimension::model, model);
   return sums_[key_];
 }
 
 void Rollup::add(const ledger::CallRecord& call, const Alternatives& alternatives) {
   add_windows(call);
-  const auto set = [this](Dimension dimension, std::string_view value) {
-    key_.labels[static_cast<std::size_t>(dimension)] = value;
-  };
   key_.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
   set(Dimension::key, call.key);
   set(Dimension::user, call.user);

@@ -134,7 +134,7 @@ Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::P
   WEIR_TRY(load_series());
   WEIR_TRY_ASSIGN(fresh, add_places(entries));
   Rollup rollup;
-  for (const FreshCall& call : fresh) rollup.add(call.entry->call, call.entry->alternatives);
+  for (const FreshCall& call : fresh) rollup.add(*call.entry->call, call.entry->alternatives);
   std::map<std::pair<std::int64_t, std::int64_t>, Figures> of_days;  // by start and series
   for (const auto& [key, figures] : rollup.sums()) {
     WEIR_TRY_ASSIGN(series, series_of(key.labels));
@@ -157,7 +157,7 @@ Result<std::vector<SqliteStore::FreshCall>> SqliteStore::add_places(
   std::vector<FreshCall> calls;
   calls.reserve(entries.size());
   for (const Entry& entry : entries) {
-    const std::string_view id = entry.call.request_id;
+    const std::string_view id = entry.call->request_id;
     calls.push_back({span_of(id), digest_of(id), &entry});
   }
   // Of one that came twice the first stays.
@@ -223,7 +223,7 @@ Result<std::int64_t> SqliteStore::mark_known(std::span<const FreshCall> calls,
 
 Result<> SqliteStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
   std::int64_t ended_ms = 0;
-  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call.ended_ms);
+  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call->ended_ms);
   for (const auto& [id, use] : rollup.windows()) {
     add_window_.bind(1, std::string_view(id)).bind(2, use.requests).bind(3, use.input_tokens);
     add_window_.bind(4, use.output_tokens).bind(5, use.nanousd).bind(6, ended_ms);

@@ -31,7 +31,7 @@ class Store {
   virtual Result<ledger::Position> position() = 0;
 
   struct Entry {
-    ledger::CallRecord call;
+    std::unique_ptr<ledger::CallRecord> call = std::make_unique<ledger::CallRecord>();
     ledger::Place place;
     Alternatives alternatives;
   };

@@ -71,7 +71,15 @@ class StoreTest : public testing::Test {
   }
   static Store::Entry entry(const ledger::CallRecord& record, std::uint64_t segment = 1) {
     const std::int64_t cost = record.cost_nanousd;
-    return {record, {segment, 16}, {cost / 2, cost * 2, cost + 1}};
+    return {std::make_unique<ledger::CallRecord>(record),
+            {segment, 16},
+            {cost / 2, cost * 2, cost + 1}};
+  }
+  static std::vector<Store::Entry> entries(const ledger::CallRecord& record,
+                                           std::uint64_t segment = 1) {
+    std::vector<Store::Entry> entries;
+    entries.push_back(entry(record, segment));
+    return entries;
   }
   /// Adds behind what is there.
   void add(const std::vector<ledger::CallRecord>& calls) { add_to(*store, calls); }
@@ -176,7 +184,7 @@ TEST_P(StoreContract, OneReaderOfSeveralGoesOn) {
   const auto from = other->position();
   ASSERT_TRUE(from);
   add({call("a", noon, 3)});
-  const auto added = other->add({entry(call("b", noon, 5))}, *from, position(9));
+  const auto added = other->add(entries(call("b", noon, 5)), *from, position(9));
   ASSERT_TRUE(added);
   EXPECT_FALSE(*added);
   EXPECT_EQ(report(Period::all, {}).total.cost, 3);
@@ -224,7 +232,7 @@ TEST_P(StoreContract, AddsUpWhatWasTakenOfEachWindow) {
 TEST_P(StoreContract, FindsACallByItsId) {
   const ledger::CallRecord a = call("a", noon, 3);
   const ledger::CallRecord b = call("b", noon, 3);
-  ASSERT_TRUE(store->add({entry(a, 7)}, {}, position(8)));
+  ASSERT_TRUE(store->add(entries(a, 7), {}, position(8)));
   const auto place = store->find(a.request_id);
   ASSERT_TRUE(place && *place);
   EXPECT_EQ((*place)->segment, 7U);
