@@ -15,6 +15,8 @@ namespace {
 /// One dialect on both sides: payloads go through byte for byte. Each is parsed once, to learn
 /// usage, finish and faults; comments and other keep-alives stay behind.
 class PassthroughRelay final : public Relay {
+  using Rest = wire::TextMender::Rest;
+
  public:
   explicit PassthroughRelay(const RelayOptions& options)
       : options_(options),
@@ -91,6 +93,7 @@ class PassthroughRelay final : public Relay {
   }
 
   void fail(const Error& error, std::string_view request_id, std::string& out) override {
+    end_broken(out);
     if (options_.client == wire::Dialect::openai_responses) {
       return wire::responses::append_error_event(error, request_id, frames_, out);
     }
@@ -105,6 +108,7 @@ class PassthroughRelay final : public Relay {
     return memory_->so_far();
   }
   void join(const wire::StreamEvent& event, std::string& out) override {
+    if (holds_half()) give_up_half(Rest::is_out);  // what goes on has the whole of it
     memory_->join(event, out);
   }
   void join_unseen(std::string_view thoughts) override { memory_->join_unseen(thoughts); }
@@ -159,6 +163,7 @@ class PassthroughRelay final : public Relay {
     learn(watch, data.size());
     const bool ends_text =
         watch.ends_text || watch.is_terminator || watch.finish != wire::Finish::none;
+    if (waiting_) settle_waiting(ends_text, out);
     if (ends_text && holds_half()) end_in_half(event, watch, out);
     if (watch.is_terminator && !watch.is_content) {
       // `finish` writes it, once the answer is booked.
@@ -167,6 +172,8 @@ class PassthroughRelay final : public Relay {
     }
     // We asked for usage whether the client did or not.
     if (watch.is_usage_only && !options_.wants_stream_usage) return {};
+    if (waiting_) return wait_behind(event, out), Result<>();
+    if (numbers_events() && holds_half()) return wait_for_half(event), Result<>();
     const std::size_t begin = out.size();
     write_frame(event.type, event.data, out);
     // The first frame tells more than its text: the stream's id, model and time.
@@ -179,25 +186,80 @@ class PassthroughRelay final : public Relay {
   }
 
   [[nodiscard]] bool holds_half() const { return events_.holds_half() || lines_.holds_half(); }
+  [[nodiscard]] bool is_half_of_newest() const {
+    return events_.is_half_of_newest() || lines_.is_half_of_newest();
+  }
+  wire::SseParser::Event give_up_half(Rest rest) {
+    return events_.holds_half() ? events_.give_up_half(rest) : lines_.give_up_half(rest);
+  }
 
   /// `event` ends a text whose last character lacks its other half: U+FFFD goes out for it (S-9.7).
   void end_in_half(wire::SseParser::Event& event, wire::FrameWatch& watch, std::string& out) {
-    const bool is_in_event = events_.is_half_of_newest() || lines_.is_half_of_newest();
-    wire::SseParser::Event half;
-    if (events_.holds_half()) {
-      half = events_.give_up_half();
-    } else {
-      half.data = lines_.give_up_half();
-    }
-    if (is_in_event) {
-      event.data = half.data;
+    if (is_half_of_newest()) {
+      event.data = give_up_half(Rest::waits).data;
       watch.text.reset();
-    } else if (options_.client != wire::Dialect::openai_responses) {
-      // There events have numbers, so that none can come between; and each text comes again, whole.
-      const std::size_t begin = out.size();
-      write_frame(half.type, half.data, out);
-      if (memory_) memory_->keep(std::string_view(out).substr(begin));
+    } else {
+      write_half(out);
     }
+  }
+
+  void write_half(std::string& out) {
+    const wire::SseParser::Event half = give_up_half(Rest::is_out);
+    const std::size_t begin = out.size();
+    write_frame(half.type, half.data, out);
+    if (memory_) memory_->keep(std::string_view(out).substr(begin));
+  }
+
+  /// The stream broke: no other half will come.
+  void end_broken(std::string& out) {
+    if (waiting_) {
+      write_waiting(waiting_->marked, out);
+    } else if (holds_half()) {
+      write_half(out);
+    }
+  }
+
+  // Where events have numbers, none can be put between for U+FFFD. The one that brought half a
+  // character waits until it is seen whether its text goes on: nearly always in the next event.
+
+  /// An event that waits.
+  struct Waiting {
+    std::string type;
+    std::string data;
+    std::string marked;  ///< with U+FFFD, where no other half comes
+    std::string behind;  ///< frames that have come since
+  };
+
+  [[nodiscard]] bool numbers_events() const {
+    return options_.client == wire::Dialect::openai_responses;
+  }
+
+  void wait_for_half(const wire::SseParser::Event& event) {
+    waiting_.emplace();
+    waiting_->type = event.type;
+    waiting_->data = event.data;
+    waiting_->marked = events_.marked();
+  }
+
+  void wait_behind(const wire::SseParser::Event& event, std::string& out) {
+    constexpr std::size_t bytes_max = 64 * 1024;
+    write_frame(event.type, event.data, waiting_->behind);
+    if (waiting_->behind.size() > bytes_max) settle_waiting(true, out);
+  }
+
+  /// The newest event may tell what becomes of the one that waits.
+  void settle_waiting(bool ends_text, std::string& out) {
+    if (events_.has_half_gone_on()) return write_waiting(waiting_->data, out);
+    const bool is_other_half = holds_half() && is_half_of_newest();
+    if (!ends_text && !is_other_half) return;
+    if (holds_half() && !is_other_half) give_up_half(Rest::is_out);
+    write_waiting(waiting_->marked, out);
+  }
+
+  void write_waiting(std::string_view data, std::string& out) {
+    write_frame(waiting_->type, data, out);
+    out.append(waiting_->behind);
+    waiting_.reset();
   }
 
   void learn(const wire::FrameWatch& watch, std::size_t bytes) {
@@ -252,6 +314,7 @@ class PassthroughRelay final : public Relay {
   std::unique_ptr<wire::StreamWatcher> watcher_;  ///< null until a stream comes
   wire::SseParser events_;
   wire::LineParser lines_;
+  std::optional<Waiting> waiting_;
   std::string terminator_;
   std::string answer_id_;
   bool is_id_told_ = false;

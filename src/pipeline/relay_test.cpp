@@ -18,13 +18,19 @@ namespace {
 
 using wire::Dialect;
 
-std::unique_ptr<Relay> relay_between(Dialect upstream, Dialect client, bool wants_usage = false) {
+struct Wants {
+  bool usage = false;
+  bool keeps_text = false;
+};
+
+std::unique_ptr<Relay> relay_between(Dialect upstream, Dialect client, Wants wants = {}) {
   const RelayOptions options{.client = client,
                              .upstream = upstream,
                              .request_id = "req_1",
                              .model = "m",
                              .created = 7,
-                             .wants_stream_usage = wants_usage};
+                             .wants_stream_usage = wants.usage,
+                             .keeps_text = wants.keeps_text};
   return upstream == client ? make_passthrough_relay(options) : make_translating_relay(options);
 }
 
@@ -76,7 +82,7 @@ std::size_t count(std::string_view text, std::string_view part) {
 
 // Compatible servers exist that ignore `stream: true`; the answer is there, so the client gets it.
 TEST(PassthroughRelay, MakesAStreamOfAWholeAnswer) {
-  const auto relay = relay_between(Dialect::openai_chat, Dialect::openai_chat, true);
+  const auto relay = relay_between(Dialect::openai_chat, Dialect::openai_chat, {.usage = true});
   const auto [text, facts] = streamed(*relay, whole_answer);
   EXPECT_TRUE(text.ends_with("data: [DONE]\n\n")) << text;
   EXPECT_EQ(count(text, R"("content":"Hi")"), 1u) << text;
@@ -209,12 +215,13 @@ class Texts final : public wire::EventSink {
     auto decoder = codec_of(dialect).make_stream_decoder(0, wire::event_bytes_max_default);
     EXPECT_TRUE(decoder->feed(stream, *this)) << stream;
     EXPECT_TRUE(decoder->end(*this)) << stream;
-    EXPECT_TRUE(decoder->is_complete()) << stream;
+    is_complete = decoder->is_complete();
   }
   void on_event(const wire::StreamEvent& event) override {
     if (event.type == wire::StreamEvent::Type::text) all.append(event.text);
   }
   std::string all;
+  bool is_complete = false;
 };
 
 // S-9.7: half a character at the very end of a text has no other half; U+FFFD stands for it, before
@@ -222,8 +229,6 @@ class Texts final : public wire::EventSink {
 TEST(Relay, S97HalfACharacterAtTheEndBecomesOneReplacementCharacter) {
   for (const Dialect upstream : every_client) {
     for (const Dialect client : every_client) {
-      // Its events have numbers, so that none can be put between; the whole text tells it.
-      const bool is_numbered = upstream == client && client == Dialect::openai_responses;
       const auto relay = relay_between(upstream, client);
       std::string out;
       ASSERT_TRUE(relay->feed(stream_that_ends_in_half(upstream), out));
@@ -232,14 +237,135 @@ TEST(Relay, S97HalfACharacterAtTheEndBecomesOneReplacementCharacter) {
       const std::string both(name(upstream).begin(), name(upstream).end());
       EXPECT_EQ(valid_utf8_prefix(out), out.size()) << both << out;
       EXPECT_GE(count(out, mark), 1U) << both << " to " << name(client) << "\n" << out;
-      if (is_numbered) {
-        EXPECT_EQ(count(out, "\"text\":\"caf" + std::string(mark) + "\""), 1U) << out;
-      } else {
-        EXPECT_EQ(Texts(client, out).all, "caf" + std::string(mark))
-            << both << " to " << name(client) << "\n"
-            << out;
-      }
+      const Texts read(client, out);
+      EXPECT_TRUE(read.is_complete) << out;
+      EXPECT_EQ(read.all, "caf" + std::string(mark)) << both << " to " << name(client) << "\n"
+                                                     << out;
     }
+  }
+}
+
+/// The same stream up to where its text ends.
+std::string stream_that_breaks_in_half(Dialect upstream) {
+  if (upstream == Dialect::gemini) {
+    return "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":"
+           "\"caf\xC3\"}]}}]}\n\n";
+  }
+  const std::string whole = stream_that_ends_in_half(upstream);
+  const std::size_t half = whole.find('\xC3');
+  const bool has_lines = upstream == Dialect::ollama;
+  return whole.substr(0, whole.find(has_lines ? "\n" : "\n\n", half) + (has_lines ? 1 : 2));
+}
+
+const Error broken(ErrorCode::upstream_error, "the upstream's answer ended before its end");
+
+// S-9.7: nor is there another half where the stream breaks: the text that the client has is valid,
+// says that something is missing, and the error stands behind it.
+TEST(Relay, S97HalfACharacterBeforeABreakBecomesOneReplacementCharacter) {
+  for (const Dialect upstream : every_client) {
+    for (const Dialect client : every_client) {
+      const auto relay = relay_between(upstream, client);
+      std::string out;
+      ASSERT_TRUE(relay->feed(stream_that_breaks_in_half(upstream), out));
+      ASSERT_TRUE(relay->end(out));
+      EXPECT_EQ(count(out, mark), 0U) << out;
+      relay->fail(broken, "req_1", out);
+      EXPECT_EQ(valid_utf8_prefix(out), out.size()) << out;
+      EXPECT_EQ(count(out, mark), 1U) << name(upstream) << " to " << name(client) << "\n" << out;
+      EXPECT_LT(out.find(mark), out.find("ended before its end")) << out;
+      const Texts read(client, out);
+      EXPECT_EQ(read.all, "caf" + std::string(mark)) << out;
+    }
+  }
+}
+
+// S-9.11: what another target goes on with has the whole character.
+TEST(Relay, S97HalfACharacterIsForgottenWhereAnotherAnswerGoesOn) {
+  for (const Dialect upstream : every_client) {
+    for (const Dialect client : every_client) {
+      // Its own streams are not joined.
+      if (upstream == client && client == Dialect::openai_responses) continue;
+      const auto relay = relay_between(upstream, client, {.keeps_text = true});
+      std::string out;
+      ASSERT_TRUE(relay->feed(stream_that_breaks_in_half(upstream), out));
+      ASSERT_EQ(relay->so_far()->text, "caf");
+      wire::StreamEvent rest;
+      rest.type = wire::StreamEvent::Type::text;
+      rest.text = "\xC3\xA9";
+      relay->join(rest, out);
+      relay->fail(broken, "req_1", out);
+      EXPECT_EQ(count(out, mark), 0U) << out;
+      EXPECT_EQ(Texts(client, out).all, "caf\xC3\xA9") << out;
+    }
+  }
+}
+
+/// An event of a Responses stream.
+std::string numbered(int number, std::string_view type, std::string_view members) {
+  std::string event = "event: response." + std::string(type) + "\ndata: {\"type\":\"response.";
+  event.append(type).append("\",\"sequence_number\":").append(std::to_string(number));
+  event.append(",\"output_index\":0,\"content_index\":0,").append(members).append("}\n\n");
+  return event;
+}
+std::string numbered_delta(int number, std::string_view text) {
+  return numbered(number, "output_text.delta", "\"delta\":\"" + std::string(text) + "\"");
+}
+
+// S-9.7, where events have numbers, by which a client may ask for the rest later: they stay what
+// they are, and the pieces are the whole text.
+TEST(PassthroughRelay, S97TheEventThatBringsHalfACharacterWaitsForTheNext) {
+  const auto relay = relay_between(Dialect::openai_responses, Dialect::openai_responses);
+  std::string out;
+  ASSERT_TRUE(relay->feed(numbered_delta(4, "caf\xC3"), out));
+  EXPECT_EQ(out, "");
+  const std::string between = numbered(5, "output_text.annotation.added", "\"annotation\":{}");
+  ASSERT_TRUE(relay->feed(between, out));
+  EXPECT_EQ(out, "");
+  ASSERT_TRUE(relay->feed(numbered_delta(6, "\xA9 na\xC3"), out));
+  EXPECT_EQ(out, numbered_delta(4, "caf") + between);
+  out.clear();
+  ASSERT_TRUE(relay->feed(numbered_delta(7, "\xAFve\xC3"), out));
+  EXPECT_EQ(out, numbered_delta(6, "\xC3\xA9 na"));
+  out.clear();
+  const std::string done = "\"text\":\"caf\xC3\xA9 na\xC3\xAFve";
+  ASSERT_TRUE(relay->feed(numbered(8, "output_text.done", done + "\xC3\""), out));
+  EXPECT_EQ(out, numbered_delta(7, "\xC3\xAFve" + std::string(mark)) +
+                     numbered(8, "output_text.done", done + std::string(mark) + "\""));
+}
+
+TEST(PassthroughRelay, S97WhatWaitsForTheOtherHalfHasALimit) {
+  const auto relay = relay_between(Dialect::openai_responses, Dialect::openai_responses);
+  std::string out;
+  ASSERT_TRUE(relay->feed(numbered_delta(1, "caf\xC3"), out));
+  const std::string members = "\"padding\":\"" + std::string(1024, 'x') + "\"";
+  int number = 2;
+  while (out.empty() && number < 100) {
+    ASSERT_TRUE(relay->feed(numbered(number++, "in_progress", members), out));
+  }
+  EXPECT_LT(number, 70);
+  EXPECT_TRUE(out.starts_with(numbered_delta(1, "caf" + std::string(mark)))) << out.substr(0, 200);
+  ASSERT_TRUE(relay->feed(numbered_delta(number, "\xA9"), out));
+  EXPECT_TRUE(out.ends_with(numbered_delta(number, mark))) << "the other half is too late";
+}
+
+// S-9.7: what comes behind a text is no rest of it.
+TEST(Relay, S97HalfACharacterBeforeACallStaysInItsText) {
+  for (const Dialect client : every_client) {
+    if (client == Dialect::openai_chat) continue;
+    const auto relay = relay_between(Dialect::openai_chat, client);
+    std::string out;
+    ASSERT_TRUE(relay->feed(
+        text_event("caf\xC3") +
+            R"(data: {"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"t",)"
+            R"("type":"function","function":{"name":"f","arguments":"{}"}}]}}]})"
+            "\n\n"
+            R"(data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]})"
+            "\n\ndata: [DONE]\n\n",
+        out));
+    ASSERT_TRUE(relay->end(out));
+    relay->finish(out);
+    EXPECT_EQ(Texts(client, out).all, "caf" + std::string(mark)) << out;
+    EXPECT_LT(out.find(mark), out.find("\"f\"")) << out;
   }
 }
 

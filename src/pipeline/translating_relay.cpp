@@ -92,6 +92,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
 
   void fail(const Error& error, std::string_view request_id, std::string& out) override {
     start();
+    out_ = &out;
+    if (const auto half = last_piece_.half_at_break(*decoder_)) take(*half);
     encoder_->fail(error, request_id, out);
   }
 
@@ -100,6 +102,7 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     return so_far_;
   }
   void join(const wire::StreamEvent& event, std::string& out) override {
+    static_cast<void>(decoder_->give_up_half(wire::Half::any));  // what goes on has the whole of it
     note_event(so_far_, event);
     encoder_->encode(event, out);
   }

@@ -77,6 +77,10 @@ struct EncodeNotes {
   void drop(std::string_view what);
 };
 
+/// Half a character that a decoder holds back: whichever event brought it, or one before the
+/// newest.
+enum class Half : std::uint8_t { any, earlier };
+
 /// Receives the events of a stream, in order.
 class EventSink {
  public:
@@ -97,7 +101,7 @@ class StreamDecoder : public Recycled {
   virtual Result<> end(EventSink& sink) = 0;
   /// Half a character waits for the rest of its string, which will not come, and is given up
   /// (S-9.7). False: there is none.
-  virtual bool give_up_half() = 0;
+  virtual bool give_up_half(Half which) = 0;
   /// The stream has reached its end by the dialect's own rule: every choice finished, or the
   /// terminal event was seen. A body that ends while this is false was cut.
   [[nodiscard]] virtual bool is_complete() const = 0;

@@ -45,7 +45,9 @@ class SseParser {
   /// Of half a character that waits for the rest of its string: see `TextMender`.
   [[nodiscard]] bool holds_half() const noexcept { return mender_.is_holding(); }
   [[nodiscard]] bool is_half_of_newest() const noexcept { return mender_.is_of_newest(); }
-  Event give_up_half() { return {holder_type_, mender_.give_up()}; }
+  [[nodiscard]] bool has_half_gone_on() const noexcept { return mender_.has_gone_on(); }
+  [[nodiscard]] std::string marked() const { return mender_.marked(); }
+  Event give_up_half(TextMender::Rest rest) { return {holder_type_, mender_.give_up(rest)}; }
 
  private:
   bool take_line(std::string_view& line);
@@ -84,6 +86,8 @@ class SseParser {
 /// Cuts newline-delimited JSON into lines. Same habits as `SseParser`.
 class LineParser {
  public:
+  using Event = SseParser::Event;
+
   explicit LineParser(std::size_t line_bytes_max = event_bytes_max_default)
       : line_bytes_max_(line_bytes_max) {}
   void feed(std::string_view bytes);
@@ -95,7 +99,7 @@ class LineParser {
 
   [[nodiscard]] bool holds_half() const noexcept { return mender_.is_holding(); }
   [[nodiscard]] bool is_half_of_newest() const noexcept { return mender_.is_of_newest(); }
-  std::string_view give_up_half() { return mender_.give_up(); }
+  Event give_up_half(TextMender::Rest rest) { return {{}, mender_.give_up(rest)}; }
 
  private:
   std::size_t line_bytes_max_;

@@ -53,6 +53,7 @@ bool names_a_member(std::string_view behind) {
 }  // namespace
 
 std::string_view TextMender::event(std::string_view text) {
+  has_gone_on_ = false;
   if (held_.empty() && is_sound(text)) return text;
   return mend(text, true);
 }
@@ -86,9 +87,14 @@ std::string_view TextMender::mend(std::string_view text, bool may_hold) {
   return out_;
 }
 
-std::string_view TextMender::give_up() {
+std::string TextMender::marked() const {
+  std::string event = holder_;
+  return event.insert(holder_end_, replacement_character);
+}
+
+std::string_view TextMender::give_up(Rest rest) {
   held_.clear();
-  if (!is_of_newest_) {
+  if (rest == Rest::is_out) {
     holder_.erase(holder_begin_, holder_end_ - holder_begin_);
     holder_end_ = holder_begin_;
   }
@@ -98,7 +104,9 @@ std::string_view TextMender::give_up() {
 
 void TextMender::append_string(std::string_view inside, bool may_hold) {
   begin_ = out_.size();
-  if (may_hold && is_holding() && key_ == held_key_) inside = complete(inside);
+  // Strings of one event are different texts, whatever their names.
+  const bool may_go_on = may_hold && is_holding() && !is_of_newest_;
+  if (may_go_on && key_ == held_key_) inside = complete(inside);
   while (!inside.empty()) {
     if (inside.front() == '\\') {
       inside = append_escape(inside, may_hold);
@@ -143,6 +151,7 @@ std::string_view TextMender::append_sequence(std::string_view rest, bool may_hol
 
 std::string_view TextMender::complete(std::string_view inside) {
   if (inside.empty()) return inside;
+  has_gone_on_ = true;
   std::string joined = std::exchange(held_, {});
   std::size_t used = 0;
   if (joined.front() == '\\') {
@@ -166,6 +175,10 @@ std::string_view TextMender::complete(std::string_view inside) {
 }
 
 void TextMender::hold(std::string_view half) {
+  if (is_holding() && is_of_newest_) {
+    out_.insert(holder_end_, replacement_character);  // two can't wait
+    begin_ += replacement_character.size();
+  }
   held_.assign(half);
   held_key_.assign(key_);
   holder_begin_ = begin_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,10 +26,17 @@ class TextMender {
   [[nodiscard]] bool is_holding() const noexcept { return !held_.empty(); }
   /// The newest event brought it. Precondition: is_holding().
   [[nodiscard]] bool is_of_newest() const noexcept { return is_of_newest_; }
-  /// Its string has ended: U+FFFD takes its place. Answers the event that brought it; if that is
-  /// the newest, U+FFFD stands behind the rest of the string, else, since the rest has gone out, it
-  /// is all of it. The view holds until the next call. Precondition: is_holding().
-  std::string_view give_up();
+  /// The newest event went on with what was held before it.
+  [[nodiscard]] bool has_gone_on() const noexcept { return has_gone_on_; }
+  /// The event that brought the half, as it will be if no other half comes. Precondition:
+  /// is_holding().
+  [[nodiscard]] std::string marked() const;
+  /// What has become of the rest of the event that brought the half.
+  enum class Rest : std::uint8_t { waits, is_out };
+  /// The half's string has ended: U+FFFD takes its place. Answers the event that brought it, in
+  /// which U+FFFD stands behind the rest of the string, or is all of it where the rest is out. The
+  /// view holds until the next call. Precondition: is_holding().
+  std::string_view give_up(Rest rest);
 
  private:
   std::string_view mend(std::string_view text, bool may_hold);
@@ -49,6 +57,7 @@ class TextMender {
   std::size_t holder_begin_ = 0;
   std::size_t holder_end_ = 0;
   bool is_of_newest_ = false;
+  bool has_gone_on_ = false;
 };
 
 }  // namespace weir::wire

@@ -95,7 +95,10 @@ TEST(TextMender, PutsAMarkWhereAHalfIsGivenUp) {
   EXPECT_EQ(newest.event("{\"a\":1,\"text\":\"caf\xC3\",\"b\":2}"),
             R"({"a":1,"text":"caf","b":2})");
   ASSERT_TRUE(newest.is_holding() && newest.is_of_newest());
-  EXPECT_EQ(newest.give_up(), "{\"a\":1,\"text\":\"caf\xEF\xBF\xBD\",\"b\":2}");
+  EXPECT_EQ(newest.marked(), "{\"a\":1,\"text\":\"caf\xEF\xBF\xBD\",\"b\":2}");
+  ASSERT_TRUE(newest.is_holding()) << "which gives up nothing";
+  EXPECT_EQ(newest.give_up(TextMender::Rest::waits),
+            "{\"a\":1,\"text\":\"caf\xEF\xBF\xBD\",\"b\":2}");
   EXPECT_FALSE(newest.is_holding());
 
   TextMender older;
@@ -104,14 +107,44 @@ TEST(TextMender, PutsAMarkWhereAHalfIsGivenUp) {
   older.event(R"({"end":true})");
   ASSERT_TRUE(older.is_holding());
   EXPECT_FALSE(older.is_of_newest());
-  EXPECT_EQ(older.give_up(), "{\"a\":3,\"text\":\"\xEF\xBF\xBD\",\"b\":4}");
+  EXPECT_EQ(older.give_up(TextMender::Rest::is_out), "{\"a\":3,\"text\":\"\xEF\xBF\xBD\",\"b\":4}");
 
   TextMender pair;
   pair.event(R"({"text":"c\ud83d"})");
   pair.event("[DONE]");
   ASSERT_TRUE(pair.is_holding());
-  EXPECT_EQ(pair.give_up(), "{\"text\":\"\xEF\xBF\xBD\"}")
+  EXPECT_EQ(pair.give_up(TextMender::Rest::is_out), "{\"text\":\"\xEF\xBF\xBD\"}")
       << "what went out before comes not again";
+}
+
+TEST(TextMender, TellsWhetherAnEventWentOnWithTheHalf) {
+  TextMender mender;
+  mender.event("{\"text\":\"caf\xC3\"}");
+  EXPECT_FALSE(mender.has_gone_on());
+  mender.event(R"({"ping":"x"})");
+  EXPECT_FALSE(mender.has_gone_on());
+  mender.event(R"({"text":""})");
+  EXPECT_FALSE(mender.has_gone_on()) << "an empty piece says nothing";
+  EXPECT_EQ(mender.event("{\"text\":\"\xA9\"}"), "{\"text\":\"\xC3\xA9\"}");
+  EXPECT_TRUE(mender.has_gone_on());
+  mender.event(R"({"text":"!"})");
+  EXPECT_FALSE(mender.has_gone_on());
+}
+
+// The texts of a list have the same name; the end of one is not the beginning of the next.
+TEST(TextMender, DoesNotJoinTwoTextsOfOneEvent) {
+  TextMender mender;
+  EXPECT_EQ(mender.event("[{\"text\":\"a\xC3\"},{\"text\":\"\xA9z\"}]"),
+            "[{\"text\":\"a\"},{\"text\":\"\xEF\xBF\xBDz\"}]");
+  EXPECT_EQ(mender.give_up(TextMender::Rest::waits),
+            "[{\"text\":\"a\xEF\xBF\xBD\"},{\"text\":\"\xEF\xBF\xBDz\"}]");
+
+  TextMender both;
+  EXPECT_EQ(both.event("[{\"text\":\"a\xC3\"},{\"text\":\"b\xC3\"}]"),
+            "[{\"text\":\"a\xEF\xBF\xBD\"},{\"text\":\"b\"}]")
+      << "one can wait";
+  EXPECT_EQ(both.give_up(TextMender::Rest::waits),
+            "[{\"text\":\"a\xEF\xBF\xBD\"},{\"text\":\"b\xEF\xBF\xBD\"}]");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "wire/anthropic/codec.hpp"
 #include "wire/anthropic/usage.hpp"
 #include "wire/fault.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::wire::anthropic {
@@ -25,11 +26,7 @@ class MessagesStreamDecoder final : public StreamDecoder {
 
   Result<> feed(std::string_view bytes, EventSink& sink) override;
   Result<> end(EventSink& sink) override;
-  bool give_up_half() override {
-    if (!parser_.holds_half()) return false;
-    static_cast<void>(parser_.give_up_half());
-    return true;
-  }
+  bool give_up_half(Half which) override { return wire::give_up_half(parser_, which); }
   [[nodiscard]] bool is_complete() const override { return has_finished_; }
   [[nodiscard]] bool is_terminated() const override { return is_terminated_; }
 

@@ -9,6 +9,7 @@
 #include "wire/gemini/codec.hpp"
 #include "wire/gemini/content.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/sse.hpp"
 
 namespace weir::wire::gemini {
@@ -46,11 +47,7 @@ class Decoder final : public StreamDecoder {
     return {};
   }
 
-  bool give_up_half() override {
-    if (!sse_.holds_half()) return false;
-    static_cast<void>(sse_.give_up_half());
-    return true;
-  }
+  bool give_up_half(Half which) override { return wire::give_up_half(sse_, which); }
   [[nodiscard]] bool is_complete() const override {
     for (const ChoiceState& choice : choices_) {
       if (choice.reason.empty()) return false;

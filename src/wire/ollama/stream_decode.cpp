@@ -2,6 +2,7 @@
 #include "json/document.hpp"
 #include "json/object_reader.hpp"
 #include "wire/fault.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/ollama/codec.hpp"
 #include "wire/ollama/message.hpp"
 #include "wire/sse.hpp"
@@ -27,11 +28,7 @@ class Decoder final : public StreamDecoder {
     return drain(sink);
   }
 
-  bool give_up_half() override {
-    if (!lines_.holds_half()) return false;
-    static_cast<void>(lines_.give_up_half());
-    return true;
-  }
+  bool give_up_half(Half which) override { return wire::give_up_half(lines_, which); }
   [[nodiscard]] bool is_complete() const override { return is_done_; }
   [[nodiscard]] bool is_terminated() const override { return is_done_; }
 

@@ -10,6 +10,7 @@
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "wire/fault.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/openai/codec.hpp"
 #include "wire/openai/ids.hpp"
 #include "wire/openai/reasoning.hpp"
@@ -70,11 +71,7 @@ class Decoder final : public StreamDecoder {
     return {};
   }
 
-  bool give_up_half() override {
-    if (!parser_.holds_half()) return false;
-    static_cast<void>(parser_.give_up_half());
-    return true;
-  }
+  bool give_up_half(Half which) override { return wire::give_up_half(parser_, which); }
   [[nodiscard]] bool is_complete() const override {
     if (has_failed_) return false;
     if (is_terminated_) return true;

@@ -6,6 +6,7 @@
 #include "json/document.hpp"
 #include "json/object_reader.hpp"
 #include "wire/fault.hpp"
+#include "wire/last_piece.hpp"
 #include "wire/responses/answer.hpp"
 #include "wire/responses/codec.hpp"
 #include "wire/sse.hpp"
@@ -34,11 +35,7 @@ class Decoder final : public StreamDecoder {
     return drain(sink);
   }
 
-  bool give_up_half() override {
-    if (!parser_.holds_half()) return false;
-    static_cast<void>(parser_.give_up_half());
-    return true;
-  }
+  bool give_up_half(Half which) override { return wire::give_up_half(parser_, which); }
   [[nodiscard]] bool is_complete() const override { return is_complete_; }
   [[nodiscard]] bool is_terminated() const override { return is_terminated_; }
 
