@@ -190,7 +190,10 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
       result.outcome = Outcome::completed;
       co_return;
     }
-    if (flight.end().failure() == FailureClass::client) break;
+    // H-5: a client whose stream ends because the program does is still there to be told.
+    const bool is_in_stream = !delivery.may_fail_over() && !delivery.is_done();
+    const bool is_cut_short = journey.call.is_shut_down && is_in_stream;
+    if (flight.end().failure() == FailureClass::client && !is_cut_short) break;
     if (!delivery.may_fail_over()) {
       co_await go_on_with_stream(journey, flight);
       co_return;

@@ -409,6 +409,34 @@ TEST_F(AttemptLoopTest, S102TheClientGoesWhileAHeartbeatIsOnItsWay) {
   EXPECT_EQ(rig.result->outcome, Outcome::cancelled_client);
 }
 
+// H-5: who reads a stream when the program ends is told so; who waits for an answer gets it as one.
+TEST_F(AttemptLoopTest, H5AStreamThatTheProgramsEndCutsShortEndsWithAnError) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}, {0ms, said("b")}}}});
+  rig.add("b/m", {answers("hi", 0ms)});
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.shut_down();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::shutdown);
+  EXPECT_TRUE(rig.channel.text.starts_with(said("a") + said("b"))) << rig.channel.text;
+  EXPECT_NE(rig.channel.text.find("\"code\":\"draining\""), std::string::npos) << rig.channel.text;
+  EXPECT_EQ(rig.channel.text.find("[DONE]"), std::string::npos);
+  EXPECT_EQ(rig.operation.asked.size(), 1U) << "and nobody else is asked";
+  EXPECT_EQ(rig.open_exchanges, 0);
+}
+
+TEST_F(AttemptLoopTest, H5ACallThatTheProgramsEndCutsShortBeforeItsAnswerIsRefused) {
+  rig.add("a/m", {stays_silent()});
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.shut_down();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.result->outcome, Outcome::shutdown);
+  EXPECT_EQ(rig.channel.status(), 503);
+}
+
 TEST_F(AttemptLoopTest, S105ADrainReadsOnForTheUsage) {
   rig.add("a/m", {{.pieces = {{0ms, said("a")}, {5s, stopped(), true}}}});
   rig.upstream(0).drains_on_disconnect = true;

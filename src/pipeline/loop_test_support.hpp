@@ -385,6 +385,11 @@ class Rig : private ExchangeFactory, private WallClock {
     loop_under_test_.emplace(exchanges, gate, wall, random_, AttemptLimits{}, accounting);
     tasks_.spawn(serve());
   }
+  /// The program ends the call, as it does with those that its own end leaves no time for.
+  void shut_down() {
+    call_->is_shut_down = true;
+    cancellation.cancel();
+  }
   CallResult& finish(CallOptions options = {}) {
     start(std::move(options));
     loop.run();

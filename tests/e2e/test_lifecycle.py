@@ -2,6 +2,7 @@
 """Starting, changing, leaving and stopping, with requests under way."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -278,3 +279,77 @@ def test_without_a_file_the_environment_makes_the_providers(upstream):
         assert weir.chat("openai/m", "hello").status == 200
         assert weir.chat("auto", "hello").headers["x-weir-target"].startswith("openai/")
         assert weir.chat("mock/mock", "hello").status == 200
+
+
+def ended(weir: Weir) -> list[str]:
+    """The outcomes that the log tells of."""
+    lines = [json.loads(line) for line in weir.log().splitlines() if line.startswith("{")]
+    return [line["outcome"] for line in lines if "outcome" in line]
+
+
+@pytest.fixture
+def stalled(upstream):
+    """A gateway with two calls under way that do not end: a stream and a whole answer."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(**settings):
+            upstream.script(fault.stall(2), fault.stall(None))
+            weir = stack.enter_context(
+                Weir({"providers": {"up": upstream.provider}, "hedge": "off", **settings})
+            )
+            pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
+            stream = pool.submit(weir.stream, "up/m", "one two three four")
+            eventually(lambda: len(upstream.calls) == 1)
+            whole = pool.submit(weir.chat, "up/m", "hello")
+            eventually(lambda: len(upstream.calls) == 2)
+            return weir, stream, whole
+
+        yield begin
+
+
+def assert_ended_with_errors(weir: Weir, stream, whole) -> None:
+    """What each client reads of its call, which the program's end has ended."""
+    assert weir.process.wait(10) == 0
+    read = stream.result(timeout=10)
+    assert [error["code"] for error in read.errors] == ["draining"] and not read.has_done, read
+    refused = whole.result(timeout=10)
+    assert (refused.status, refused.error["code"]) == (503, "draining")
+    assert refused.headers["retry-after"]
+    assert ended(weir).count("shutdown") == 2
+
+
+def test_h5_what_is_not_done_in_time_ends_with_an_error_and_is_booked(stalled):
+    weir, stream, whole = stalled(drain_timeout="300ms")
+    begin = time.monotonic()
+    weir.signal(signal.SIGTERM)
+    assert_ended_with_errors(weir, stream, whole)
+    assert 0.3 <= time.monotonic() - begin < 5.0
+
+
+def test_h5_a_second_sigterm_leaves_five_seconds(stalled):
+    weir, stream, whole = stalled(drain_timeout="60s")
+    weir.signal(signal.SIGTERM)
+    eventually(lambda: '"event":"drain"' in weir.log())
+    begin = time.monotonic()
+    weir.signal(signal.SIGTERM)
+    assert_ended_with_errors(weir, stream, whole)
+    assert 4.9 <= time.monotonic() - begin < 9.0
+
+
+def test_h5_sigint_behind_sigterm_ends_at_once(stalled):
+    weir, stream, whole = stalled(drain_timeout="60s")
+    weir.signal(signal.SIGTERM)
+    eventually(lambda: '"event":"drain"' in weir.log())
+    begin = time.monotonic()
+    weir.signal(signal.SIGINT)
+    assert_ended_with_errors(weir, stream, whole)
+    assert time.monotonic() - begin < 5.0
+
+
+def test_h5_h6_during_the_grace_it_says_no_and_still_serves(upstream):
+    with Weir({"providers": {"up": upstream.provider}, "drain_grace": "2s"}) as weir:
+        weir.signal(signal.SIGTERM)
+        eventually(lambda: weir.get("/readyz").status == 503)
+        assert weir.get("/livez").status == 200
+        assert weir.chat("up/m", "hello").status == 200
+        assert weir.process.wait(10) == 0
