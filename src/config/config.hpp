@@ -426,6 +426,7 @@ struct Config {
   bool access_log = false;
   bool expose_target = true;
   bool reuse_port = false;
+  bool allow_half_close = false;
   milliseconds drain_grace{0};
   milliseconds drain_timeout{25'000};
   Timeouts timeouts;

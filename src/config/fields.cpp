@@ -117,6 +117,7 @@ constexpr std::array root_own{
     field<&Config::access_log>("access_log", "Log a line per request; the ledger has them anyway"),
     field<&Config::expose_target>("expose_target", "Tell clients the target in x-weir-target"),
     field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
+    field<&Config::allow_half_close>("allow_half_close", "Answer clients that shut their sending side behind a request; who leaves is then noticed only when written to"),
     field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),
     field<&Config::drain_timeout>("drain_timeout", "On SIGTERM, let running requests end within this", {0, hour}),
     field<&Config::alerts, &AlertSettings::webhook_url>("alerts.webhook.url", "Where alerts are posted to, as JSON"),

@@ -38,7 +38,7 @@ ServerExchange::ServerExchange(Loop& loop, Stream& stream, BufferedReader& reade
 
 void ServerExchange::on_input(BufferedReader& reader) {
   if (reader.error() != NetError::none) {
-    cancellation_.cancel();
+    note_input_end();
   } else if (reader.data().size() < pipelined_bytes_max) {
     reader.stand(this);
   }
@@ -87,11 +87,18 @@ Task<void> ServerExchange::invite_body() {
   if (!written) cancellation_.cancel();
 }
 
+/// The client has left, or has shut its sending side alone: until something is written to it, the
+/// two look the same (S-10.3).
+void ServerExchange::note_input_end() {
+  const bool may_read = reader_.error() == NetError::end_of_stream && limits_.allows_half_close;
+  if (!may_read) cancellation_.cancel();
+}
+
 /// From now on what comes is the next request, or the client's leaving.
 void ServerExchange::note_body_end() {
   is_body_read_ = true;
   reader_.stand(this);
-  if (reader_.error() != NetError::none) cancellation_.cancel();
+  if (reader_.error() != NetError::none) note_input_end();
 }
 
 Task<Result<>> ServerExchange::read_body() {

@@ -37,7 +37,8 @@ class BodyBudget {
 struct ServerLimits {
   http::HeadLimits head;
   std::size_t body_bytes_max = std::size_t{64} << 20;
-  BodyBudget* bodies = nullptr;  ///< null: bodies are bounded one by one only
+  BodyBudget* bodies = nullptr;    ///< null: bodies are bounded one by one only
+  bool allows_half_close = false;  ///< S-10.3: who says no more may still read
 };
 
 /// One request of a client and our answer to it. Handed to the handler; lives as long as its task.
@@ -94,6 +95,7 @@ class ServerExchange : private BufferedReader::Observer {
   Result<> begin_pieces(std::uint64_t bytes_max);
   Result<std::string_view> take_piece();
   void note_body_end();
+  void note_input_end();
   Task<Result<>> read_body_bytes();
   void take_buffered(std::size_t length);
   Task<Result<>> read_length_body(TimePoint late);

@@ -51,6 +51,7 @@ net::ServerLimits server_limits(const config::Config& config) {
   limits.head.fields_bytes_max = static_cast<std::size_t>(config.limits.header_bytes.bytes);
   limits.head.field_count_max = static_cast<std::size_t>(config.limits.header_count);
   limits.body_bytes_max = static_cast<std::size_t>(config.limits.body_bytes_max.bytes);
+  limits.allows_half_close = config.allow_half_close;
   return limits;
 }
 
@@ -634,6 +635,7 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("admin.listen", next.admin_listen != now.admin_listen);
   warn("threads", next.threads != now.threads);
   warn("reuse_port", next.reuse_port != now.reuse_port);
+  warn("allow_half_close", next.allow_half_close != now.allow_half_close);
   warn("data_dir", next.data_dir != now.data_dir);
   warn("ledger.store", next.ledger.store != now.ledger.store);
   warn("responses", next.responses.store != now.responses.store ||

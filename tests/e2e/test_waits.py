@@ -287,6 +287,28 @@ def test_s10_3_a_client_that_shuts_its_sending_side_counts_as_gone(up):
         assert call.caller_gone.wait(5)
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_s10_3_it_is_served_where_that_is_allowed(up, is_stream):
+    """Also what it had sent before, and nothing is left of one that was gone after all."""
+    config = {"providers": {"up": up.provider}, "allow_half_close": True}
+    up.always(fault.delay(0.2))
+    with Weir(config) as weir:
+        wanted = {"model": "up/m", "messages": user("hello"), "stream": is_stream}
+        body = json.dumps(wanted).encode()
+        with connect(weir) as wire:
+            wire.sendall(2 * (post(len(body)) + body))
+            wire.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: wire.recv(65536), b""))
+        assert all(answer.count(each) == 2 for each in (b"HTTP/1.1 200 ", b"hello"))
+        assert answer.count(b"[DONE]") == (2 if is_stream else 0)
+        up.script(fault.watched())
+        words = json.dumps({**wanted, "stream": True, "messages": user("word " * 50_000)}).encode()
+        with connect(weir) as wire:
+            wire.sendall(post(len(words)) + words)
+            call = eventually(lambda: up.calls[2] if len(up.calls) > 2 else None)
+        assert call.caller_gone.wait(10), "it noticed when it wrote"
+
+
 def is_type_checked() -> bool:
     """A build that opens pipes of its own to look at memory, and takes it for broken without."""
     return b"__ubsan_handle_dynamic_type_cache_miss" in pathlib.Path(BINARY).read_bytes()
