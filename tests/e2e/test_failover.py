@@ -2,14 +2,18 @@
 """A provider breaks; the client must not notice, or be told the truth when nobody is left."""
 
 import concurrent.futures
+import json
 import pathlib
 import re
 import time
 
 import pytest
 
+import answers
+import doors
 import upstream as fault
 from answers import DIALECTS
+from clients import CLIENTS, WEATHER, Wish
 from harness import Client, Weir, free_port, user
 from upstream import Upstream
 
@@ -382,3 +386,124 @@ def test_a_provider_killed_in_the_middle_of_a_load_costs_no_request(pair):
         results = [result for worker in pool.map(run, range(threads)) for result in worker]
     assert results == [(200, "right")] * requests
     assert len(first.calls) >= killed_at / 2 and len(second.calls) >= 1
+
+
+# Rules of the table that need no failure of their own ------------------------------------------------
+
+
+def refusal(code: str, status: int = 400) -> fault.Fault:
+    body = answers.encode(answers.openai_error(status, "not this", code))
+    return fault.status(status, body=body)
+
+
+@pytest.mark.parametrize("name", ["unsupported_parameter", "unsupported_value", "501"])
+def test_c0_what_a_target_can_not_take_goes_to_the_next(pair, name):
+    weir, broken, backup = pair
+    broken.always(fault.status(501) if name == "501" else refusal(name))
+    answer = weir.chat("smart", TEXT)
+    assert (answer.status, answer.headers["x-weir-target"]) == (200, "b/m")
+    assert len(broken.calls) == 1
+
+
+@pytest.mark.parametrize("place", ["nowhere", "whole", "route"])
+def test_c0_a_content_filter_is_the_last_word_unless_told_otherwise(broken, backup, place):
+    broken.always(refusal("content_filter"))
+    config = {
+        "providers": {"a": broken.provider, "b": backup.provider},
+        "models": {"smart": {"strategy": "priority", "targets": ["a/m", "b/m"]}},
+    }
+    if place != "nowhere":
+        (config if place == "whole" else config["models"]["smart"])["content_filter_failover"] = True
+    with Weir(config) as weir:
+        answer = weir.chat("smart", TEXT)
+        if place == "nowhere":
+            assert (answer.status, answer.error["code"]) == (400, "content_filtered")
+            assert backup.calls == []
+        else:
+            assert (answer.status, answer.headers["x-weir-target"]) == (200, "b/m")
+
+
+def test_c4_the_answer_tells_of_request_attempts_cost_and_of_the_target_unless_that_is_hidden(pair):
+    weir, broken, backup = pair
+    broken.always(fault.status(500))
+    answer = weir.chat("smart", TEXT)
+    assert answer.headers["x-weir-request-id"] and answer.headers["x-weir-target"] == "b/m"
+    assert int(answer.headers["x-weir-attempts"]) == len(broken.calls) + 1
+    assert float(answer.headers["x-weir-cost"]) >= 0
+    weir.write_config({**weir.config, "expose_target": False})
+    assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
+    hidden = weir.chat("smart", TEXT)
+    assert hidden.status == 200 and "x-weir-target" not in hidden.headers
+    assert hidden.headers["x-weir-attempts"] and hidden.headers["x-weir-request-id"]
+
+
+def test_f6_a_route_may_forbid_failover(broken, backup):
+    broken.always(fault.status(500))
+    route = {"strategy": "priority", "targets": ["a/m", "b/m"], "failover": False}
+    providers = {"a": broken.provider, "b": backup.provider}
+    with Weir({"providers": providers, "models": {"smart": route}}) as weir:
+        for is_stream in (False, True):
+            assert weir.chat("smart", TEXT, stream=is_stream).status in (502, 503)
+        assert broken.calls and backup.calls == []
+
+
+def test_b8_every_change_of_a_breaker_is_in_the_log_with_its_cause_and_counted(broken):
+    with Weir({"providers": {"a": broken.provider}, "retries": "off"}) as weir:
+        broken.always(fault.status(500))
+        for _ in range(6):
+            assert weir.chat("a/m", TEXT).status in (502, 503)
+        assert len(broken.calls) == 5, "it is open"
+        lines = [json.loads(line) for line in weir.log().splitlines() if line.startswith("{")]
+        changes = [line for line in lines if line["event"] == "circuit"]
+        assert len(changes) == 1, lines
+    
+
+
+# What in a client's stream says that a call is whole.
+WHOLE_CALL = {
+    "openai": lambda event: any(each["finish_reason"] for each in event.get("choices", [])),
+    "responses": lambda event: (
+        event["type"] in ("response.function_call_arguments.done", "response.output_item.done")
+        and event.get("item", {}).get("type", "function_call") == "function_call"
+    ),
+    # Block 0 is the text before it.
+    "anthropic": lambda event: event["type"] == "content_block_stop" and event["index"] > 0,
+    "gemini": lambda event: "functionCall" in json.dumps(event),
+    "ollama": lambda event: bool(event.get("message", {}).get("tool_calls")),
+}
+
+
+def cut_within_a_call() -> fault.Fault:
+    """A text, the beginning of a call and the first piece of its arguments."""
+
+    async def play(exchange: fault.Exchange) -> None:
+        await exchange.send_events(0)
+        for event in exchange.answer.events.content:
+            await exchange.send_chunk(event)
+            await exchange.until_read()
+            if rb'"{\"ci"' in event:
+                break
+        exchange.close()
+
+    return fault.Fault(play)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("target", ["openai", "responses", "anthropic"])
+def test_s9_9_an_interrupted_call_is_never_complete(client, target):
+    """Whoever the client is: no other target may go on with it, and an error ends the stream."""
+    with Upstream(target) as broken, Upstream("openai") as backup:
+        broken.always(cut_within_a_call())
+        with two_targets(broken, backup) as weir:
+            dialect = CLIENTS[client]
+            wish = Wish("smart", "use tool weather Oslo", tools=[WEATHER], is_stream=True)
+            answer = doors.post(weir, dialect.path(wish), dialect.body(wish), dialect.headers)
+        assert answer.status == 200 and backup.calls == [], answer.body
+        events = (
+            doors.lines(answer.body)
+            if client == "ollama"
+            else [data for _, data in doors.sse(answer.body) if data != "[DONE]"]
+        )
+        assert not any(WHOLE_CALL[client](event) for event in events), events
+        assert "error" in events[-1] and b"[DONE]" not in answer.body, events
+        assert len([event for event in events if "error" in event]) == 1

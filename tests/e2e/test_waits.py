@@ -309,6 +309,40 @@ def test_s10_3_it_is_served_where_that_is_allowed(up, is_stream):
         assert call.caller_gone.wait(10), "it noticed when it wrote"
 
 
+@pytest.mark.parametrize("place", ["provider", "route", "model"])
+@pytest.mark.parametrize("name", ["first_content", "stream_idle"])
+def test_t21_waits_are_set_for_a_provider_a_route_and_a_model(up, name, place):
+    """Each over those of the whole, and for nobody else."""
+    short = {"timeouts": {name: SHORT}}
+    provider, route = dict(up.provider), {"targets": ["up/m"]}
+    if place == "provider":
+        provider.update(short)
+    elif place == "route":
+        route.update(short)
+    else:
+        provider["models"] = {"m": short}
+    up.always(fault.stall(0 if name == "first_content" else 2))
+    config = {
+        "providers": {"up": provider, "other": up.provider},
+        "models": {"r": route, "s": {"targets": ["other/m"]}},
+        "timeouts": {name: "30s"},
+        "retries": "off",
+        "hedge": "off",
+    }
+    with Weir(config) as weir:
+        with Took():
+            if name == "first_content":
+                assert weir.chat("r", "hello", stream=True).error["code"] == "upstream_timeout"
+            else:
+                assert len(weir.stream("r", "one two three").errors) == 1
+        with pytest.raises(TimeoutError), connect(weir) as wire:
+            body = json.dumps({"model": "s", "stream": True, "messages": user("one two three")}).encode()
+            wire.settimeout(3 * SHORT_SECONDS)
+            wire.sendall(post(len(body)) + body)
+            while wire.recv(4096):
+                pass
+
+
 def is_type_checked() -> bool:
     """A build that opens pipes of its own to look at memory, and takes it for broken without."""
     return b"__ubsan_handle_dynamic_type_cache_miss" in pathlib.Path(BINARY).read_bytes()
