@@ -31,9 +31,15 @@ struct RecyclingAllocator {
   template <class Other>
   explicit RecyclingAllocator(const RecyclingAllocator<Other>& /*other*/) noexcept {}
 
-  T* allocate(std::size_t count) { return static_cast<T*>(take_recycled(count * sizeof(T))); }
-  void deallocate(T* memory, std::size_t count) noexcept { give_back(memory, count * sizeof(T)); }
+  T* allocate(std::size_t count) { return static_cast<T*>(take_recycled(count * item_bytes)); }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    give_back(static_cast<void*>(memory), count * item_bytes);
+  }
   bool operator==(const RecyclingAllocator&) const = default;
+
+ private:
+  // T may well be a pointer: a deque keeps pointers to its pieces.
+  static constexpr std::size_t item_bytes = sizeof(T);  // NOLINT(bugprone-sizeof-expression)
 };
 
 }  // namespace weir
