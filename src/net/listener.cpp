@@ -104,8 +104,8 @@ void Listener::close() {
   loop().end_operation();
 }
 
-void Listener::ignore_newcomers() {
-  if (!socket_.is_open()) return;
+bool Listener::ignore_newcomers() {
+  if (!socket_.is_open()) return true;
   constexpr std::uint32_t flags_at = 13;  // in TCP's header, where the filter begins to read
   constexpr std::uint32_t syn = 0x02;
   constexpr std::uint32_t ack = 0x10;
@@ -118,13 +118,14 @@ void Listener::ignore_newcomers() {
       {BPF_RET | BPF_K, 0, 0, all},
   }};
   const sock_fprog filter{first_of_a_handshake.size(), first_of_a_handshake.data()};
-  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  return ::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
 }
 
 void Listener::finish() {
   if (!socket_.is_open()) return;
-  // Closing resets what waits, also what came after the last accept: first nothing more comes in.
-  ignore_newcomers();
+  // Closing resets what waits, also what came after the last accept: first nothing more comes in,
+  // where we may see to that.
+  static_cast<void>(ignore_newcomers());
   for (;;) {
     Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted.is_open()) {

@@ -36,8 +36,9 @@ class Listener final : private Pollable {
   Result<> open(const ListenAddress& address);
   /// From now on nobody new gets in, nor is refused: the client's system asks again, and finds
   /// another listener of the port once this one is closed (H-7). Who is in the middle of TCP's
-  /// handshake can still end it, and is taken.
-  void ignore_newcomers();
+  /// handshake can still end it, and is taken. False: the kernel does not let us, as some newer
+  /// ones want CAP_NET_ADMIN for it; whoever comes in the last moment is then refused.
+  [[nodiscard]] bool ignore_newcomers();
   /// Takes what waits already, then closes. What is in the middle of its handshake is refused.
   void finish();
   void close();

@@ -85,7 +85,7 @@ class ListenerTest : public testing::Test {
 // H-7. The kernel spreads connections over both: of so many, some came to each.
 TEST_F(ListenerTest, H7WhoComesWhileOneEndsIsTakenByAnotherOfThePort) {
   const std::set<Port> early = connect(32);
-  going_.ignore_newcomers();
+  if (!going_.ignore_newcomers()) GTEST_SKIP() << "this kernel asks for CAP_NET_ADMIN";
   const std::set<Port> late = connect(32);
   going_.finish();
   EXPECT_FALSE(going_.is_open());

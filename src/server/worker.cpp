@@ -126,7 +126,7 @@ void Worker::stop() {
 
 void Worker::drain_connections() {
   const bool is_open = is_listening();
-  for (auto& listener : listeners_) listener->ignore_newcomers();
+  for (auto& listener : listeners_) static_cast<void>(listener->ignore_newcomers());
   if (!context_.shares_port) {
     close_listeners();
   } else if (is_open && !handshakes_over_.is_armed()) {

@@ -30,10 +30,7 @@ OnceAnswer answer(std::string body) {
 /// A data directory with a running program's folder in it, which go with the test.
 class Place {
  public:
-  Place() {
-    path_ = testing::TempDir() + "/weir-once-XXXXXX";
-    EXPECT_NE(mkdtemp(path_.data()), nullptr);
-  }
+  Place() = default;
   ~Place() { std::filesystem::remove_all(path_); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -66,8 +63,14 @@ class Place {
   }
 
  private:
-  std::string path_;
-  FileDataKeys keys_{path_ + "/data-key"};
+  static std::string make_folder() {
+    std::string path = testing::TempDir() + "/weir-once-XXXXXX";
+    EXPECT_NE(mkdtemp(path.data()), nullptr);
+    return path;
+  }
+
+  std::string path_ = make_folder();
+  FileDataKeys keys_{file("data-key")};
 };
 
 // M-2, and a restart in between.
