@@ -29,7 +29,8 @@ constexpr const char* key_examples =
     "  weir keys revoke 0k3f...                     at once, on every thread\n"
     "\n"
     "A key is shown when it is made and never again. Settings: name, user, team, routes, models,\n"
-    "endpoints, priority, limits, budgets, log_content, expires_in; null takes one away.";
+    "endpoints, priority, limits, budgets, log_content, expose_target, expires_in; null takes one\n"
+    "away.";
 constexpr const char* user_examples =
     "Examples:\n"
     "  weir users add ann role=member team=red\n"

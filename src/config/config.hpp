@@ -276,6 +276,7 @@ struct ClientConfig {
   std::string team;
   Priority priority = Priority::normal;  ///< of requests that name none
   milliseconds log_content{0};           ///< how long their content is kept; 0 = not at all
+  bool expose_target = true;             ///< their answers may name the target
   UsageLimits limits;
   BudgetLimits budget;
 };
@@ -427,6 +428,7 @@ struct Config {
   bool expose_target = true;
   bool reuse_port = false;
   bool allow_half_close = false;
+  bool kill_on_revoke = false;
   milliseconds drain_grace{0};
   milliseconds drain_timeout{25'000};
   Timeouts timeouts;

@@ -184,7 +184,8 @@ std::string config_reference_markdown() {
   append_table(out, alert_rule_fields(), AlertRuleConfig{}, false);
   out +=
       "\n## Keys, users and teams\n\nAn entry of `keys` is a key, or a map of these settings; "
-      "`users.<name>` and `teams.<name>` have `log_content`, limits and budgets only.\n\n";
+      "`users.<name>` and `teams.<name>` have `log_content`, `expose_target`, limits and budgets "
+      "only.\n\n";
   append_table(out, key_fields(), ClientConfig{}, false);
   out +=
       "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, "

@@ -118,6 +118,7 @@ constexpr std::array root_own{
     field<&Config::expose_target>("expose_target", "Tell clients the target in x-weir-target"),
     field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
     field<&Config::allow_half_close>("allow_half_close", "Answer clients that shut their sending side behind a request; who leaves is then noticed only when written to"),
+    field<&Config::kill_on_revoke>("kill_on_revoke", "End calls under way within a second, with an error, where their key or their target is removed; otherwise they may end"),
     field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),
     field<&Config::drain_timeout>("drain_timeout", "On SIGTERM, let running requests end within this", {0, hour}),
     field<&Config::alerts, &AlertSettings::webhook_url>("alerts.webhook.url", "Where alerts are posted to, as JSON"),
@@ -251,6 +252,7 @@ constexpr std::array alert_rule_table{
 
 constexpr std::array client_own{
     field<&ClientConfig::log_content>("log_content", "How long what is asked and answered is kept, for who may read it ([how](../guides/data-protection.md#logging-content)); 0 (default) is not at all", {0, 3'650 * 24 * hour}),
+    field<&ClientConfig::expose_target>("expose_target", "Tell them the target in x-weir-target, where the setting of that name for the whole allows it; of a key, its user and its team each can say no"),
 };
 
 constexpr std::array key_own{

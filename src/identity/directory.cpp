@@ -73,12 +73,18 @@ Result<std::unique_ptr<Directory>> Directory::open(const std::string& folder,
 }
 
 Directory::Group Directory::group_of(const UserRecord& user) {
-  return {std::make_shared<const Scopes>(user.settings.scopes), user.settings.priority, user.team,
-          user.role, user.is_disabled};
+  return {.scopes = std::make_shared<const Scopes>(user.settings.scopes),
+          .priority = user.settings.priority,
+          .team = user.team,
+          .role = user.role,
+          .is_disabled = user.is_disabled,
+          .shows_target = user.settings.exposes_target.value_or(true)};
 }
 
 Directory::Group Directory::group_of(const TeamRecord& team) {
-  return {std::make_shared<const Scopes>(team.settings.scopes), team.settings.priority};
+  return {.scopes = std::make_shared<const Scopes>(team.settings.scopes),
+          .priority = team.settings.priority,
+          .shows_target = team.settings.exposes_target.value_or(true)};
 }
 
 Result<> Directory::load() {
@@ -141,12 +147,20 @@ Result<std::shared_ptr<const Grant>> Directory::find(std::string_view text, Cred
   return std::move(candidate.grant);
 }
 
+bool Directory::is_in_force(std::string_view id, std::int64_t now_ms) const {
+  const KeyIndex::Candidate candidate = index_.find(id_number(id));
+  const std::int64_t end_ms = candidate.grant->expires_ms;
+  return candidate.is_known && (end_ms == 0 || now_ms < end_ms);
+}
+
 std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
   if (key.revoked_ms != 0) return nullptr;
   auto grant = std::make_shared<Grant>();
   grant->scopes[0] = std::make_shared<const Scopes>(key.settings.scopes);
   std::optional<pipeline::Priority> priority = key.settings.priority;
+  bool shows_target = key.settings.exposes_target.value_or(true);
   const auto bound = [&](const Group& group) {
+    shows_target = shows_target && group.shows_target;
     if (group.priority) priority = std::min(priority.value_or(*group.priority), *group.priority);
   };
   if (!key.user.empty()) {
@@ -160,7 +174,8 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
     grant->scopes[2] = team->second.scopes;
     bound(team->second);
   }
-  grant->caller = {key.id, key.user, key.team, priority.value_or(pipeline::Priority::normal)};
+  grant->caller = {key.id, key.user, key.team, priority.value_or(pipeline::Priority::normal),
+                   shows_target};
   grant->kind = key.kind;
   grant->expires_ms = key.expires_ms;
   grant->digest = key.digest;

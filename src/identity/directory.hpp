@@ -78,6 +78,8 @@ class Directory {
   [[nodiscard]] Result<std::shared_ptr<const Grant>> find(std::string_view text,
                                                           CredentialKind kind,
                                                           std::int64_t now_ms) const;
+  /// Neither has somebody ended the key with this id, nor its time.
+  [[nodiscard]] bool is_in_force(std::string_view id, std::int64_t now_ms) const;
   /// There is a key for clients, or was: who has none is nobody's client.
   [[nodiscard]] bool has_client_keys() const noexcept { return has_client_keys_; }
   /// There are neither users nor keys.
@@ -153,6 +155,7 @@ class Directory {
     std::string team = {};
     Role role = Role::member;
     bool is_disabled = false;
+    bool shows_target = true;
   };
   using Groups = std::map<std::string, Group, std::less<>>;
   /// What is to be read again.

@@ -120,6 +120,7 @@ void read_settings(json::ObjectReader& reader, Settings& settings) {
   if (is_said(reader, "log_content")) {
     settings.log_content = reader.string("log_content").value_or("");
   }
+  if (is_said(reader, "expose_target")) settings.exposes_target = reader.boolean("expose_target");
 }
 
 Result<Settings> parse_settings(std::string_view text) {
@@ -149,6 +150,7 @@ void write_settings(json::Writer& json, const Settings& settings) {
   if (!settings.limits.empty()) json.key("limits").raw(settings.limits);
   if (!settings.budgets.empty()) json.key("budgets").raw(settings.budgets);
   if (!settings.log_content.empty()) json.member("log_content", settings.log_content);
+  if (settings.exposes_target) json.member("expose_target", *settings.exposes_target);
 }
 
 std::string exceeds(const Settings& inner, const Settings& outer) {
@@ -159,6 +161,9 @@ std::string exceeds(const Settings& inner, const Settings& outer) {
   if (inner.priority.value_or(usual) > outer.priority.value_or(usual)) return "priority";
   if (!is_within(inner.limits, outer.limits)) return "limits";
   if (!is_within(inner.budgets, outer.budgets)) return "budgets";
+  if (inner.exposes_target.value_or(false) && !outer.exposes_target.value_or(true)) {
+    return "expose_target";
+  }
   return {};
 }
 

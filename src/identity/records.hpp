@@ -26,6 +26,7 @@ struct Settings {
   /// How long what is asked and answered is kept (G-2), as `7d`; empty: not at all. Members leave
   /// it as it is.
   std::string log_content;
+  std::optional<bool> exposes_target;  ///< answers name the target; `false` of one hides it (C-4)
 };
 
 /// Lays the members of settings that `reader` has over `settings`; null takes one away.

@@ -243,8 +243,8 @@ AttemptEnd Attempt::failed(net::ExchangeError error, std::string reason) const {
     reason = "no answer in time";
   }
   if (reason.empty()) reason = std::string(name(error));
-  if (call_.is_shut_down) {
-    end.error = shutdown_error();
+  if (call_.cut_short) {
+    end.error = *call_.cut_short;
     return end;
   }
   end.error = Error(end.verdict.code, target_.upstream->name + ": " + std::move(reason));

@@ -37,6 +37,17 @@ std::string_view name(Outcome outcome) noexcept {
 
 Error shutdown_error() { return {ErrorCode::draining, "the gateway is stopping"}; }
 
+namespace {
+
+/// `otherwise`: where it is not the program that stops.
+void note_cut_short(Journey& journey, Outcome otherwise) {
+  journey.result.error = *journey.call.cut_short;
+  const bool is_shutdown = journey.result.error.code == ErrorCode::draining;
+  journey.result.outcome = is_shutdown ? Outcome::shutdown : otherwise;
+}
+
+}  // namespace
+
 /// One attempt, and where it stays silent for too long a second one beside it (F-7). The first of
 /// them to have something for the client answers; the other is ended.
 class AttemptLoop::Race final : private Referee, private net::Alarm {
@@ -190,9 +201,9 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
       result.outcome = Outcome::completed;
       co_return;
     }
-    // H-5: a client whose stream ends because the program does is still there to be told.
+    // H-4, H-5: a client whose stream we end is still there to be told.
     const bool is_in_stream = !delivery.may_fail_over() && !delivery.is_done();
-    const bool is_cut_short = journey.call.is_shut_down && is_in_stream;
+    const bool is_cut_short = journey.call.cut_short && is_in_stream;
     if (flight.end().failure() == FailureClass::client && !is_cut_short) break;
     if (!delivery.may_fail_over()) {
       co_await go_on_with_stream(journey, flight);
@@ -317,15 +328,14 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
   CallResult& result = journey.result;
   Delivery& delivery = journey.delivery;
   co_await delivery.quiet();
-  if (call.is_shut_down) {
-    result.outcome = Outcome::shutdown;
-    result.error = shutdown_error();
+  if (call.cut_short) {
+    note_cut_short(journey, Outcome::failed);
   } else if (call.cancellation.is_cancelled()) {
     result.outcome = Outcome::cancelled_client;
     co_return;
   }
   if (!delivery.may_fail_over()) {
-    if (!call.is_shut_down) result.outcome = Outcome::cancelled_client;
+    if (!call.cut_short) result.outcome = Outcome::cancelled_client;
     co_return;
   }
   if (settle(tools_, journey)) static_cast<void>(co_await tools_.journal->kept(call.loop));
@@ -341,7 +351,7 @@ net::Task<void> AttemptLoop::answer_refused(Journey& journey) {
     notes.attempts = result.attempts;
     if (call.shows_target) notes.target = result.target;
     if (!call.warning.empty()) notes.warnings.push_back(call.warning);
-    if (call.options.explain) {
+    if (call.options.explain && call.shows_target) {
       notes.explanation =
           explain(call, journey.operation, journey.succession.candidates(), nullptr);
     }
@@ -357,9 +367,8 @@ net::Task<void> AttemptLoop::go_on_with_stream(Journey& journey, Flight& broken)
   const int attempts = result.attempts;
   const bool is_joined = co_await join_streams(journey, broken);
   if (is_joined) co_return;
-  if (journey.call.is_shut_down) {
-    result.outcome = Outcome::shutdown;
-    result.error = shutdown_error();
+  if (journey.call.cut_short) {
+    note_cut_short(journey, Outcome::aborted_upstream);
   } else if (journey.call.cancellation.is_cancelled()) {
     result.outcome = Outcome::cancelled_client;
     co_return;

@@ -157,9 +157,10 @@ struct Call {
   int hops = 0;                    ///< gateways passed before this one
   bool shows_target = true;
   std::string warning = {};  ///< said in the header of the answer; empty: nothing
-  /// Set before `cancellation` is told because the program stops: the client is still there and
-  /// gets an error.
-  bool is_shut_down = false;
+  /// Set before `cancellation` is told where the call is ended from here: its client is still there
+  /// and gets this.
+  std::shared_ptr<const Error> cut_short = {};
+  const Target* asked = nullptr;         ///< by the attempt that began last; lives with the route
   bool is_stream = false;                ///< what is asked for; the attempt loop's
   std::int64_t started_ms = 0;           ///< Unix time; the attempt loop's
   std::vector<SharedText> windows = {};  ///< ids of its client's windows as of admission (S-11.5)

@@ -22,6 +22,7 @@ struct Caller {
   std::string user;  ///< empty: nobody's
   std::string team;
   Priority priority = Priority::normal;  ///< of its calls that name none
+  bool shows_target = true;              ///< its answers may name the targets (C-4)
 };
 
 }  // namespace weir::pipeline

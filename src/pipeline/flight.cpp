@@ -65,7 +65,7 @@ Flight::Flight(FlightTools& tools, Journey& journey, Plan plan)
       number_(++journey.result.attempts) {
   AttemptRow& row = journey.result.rows.emplace_back();
   row.number = number_;
-  row.target = &target();
+  row.target = journey.call.asked = &target();
   row.is_hedge = plan_.is_hedge;
   row.started_ms = tools.wall.unix_ms();
   row.windows = std::move(plan_.next.reservation.windows);
@@ -89,7 +89,7 @@ AnswerNotes Flight::notes() const {
   if (journey_.call.shows_target) notes.target = target().name;
   if (!journey_.call.warning.empty()) notes.warnings.push_back(journey_.call.warning);
   if (!target().notice.empty()) notes.warnings.push_back(target().notice);
-  if (journey_.call.options.explain) {
+  if (journey_.call.options.explain && journey_.call.shows_target) {
     notes.explanation =
         explain(journey_.call, journey_.operation, journey_.succession.candidates(), &candidate());
   }
@@ -205,10 +205,10 @@ void Flight::report(const AttemptEnd& end) {
   if (!end.is_ok()) result.error = end.error;
 }
 
-// The client left, or the program stops.
+// The client left, or its call is ended from here.
 void Flight::on_cancel() {
   const bool drains = target().upstream->drains_on_disconnect && attempt_.is_sent() &&
-                      !journey_.call.is_shut_down && tools_.draining.size() < drains_max;
+                      !journey_.call.cut_short && tools_.draining.size() < drains_max;
   if (!drains) return cancellation_.cancel();
   tools_.draining.push_back(this);
   attempt_.drain();

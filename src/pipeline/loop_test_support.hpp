@@ -387,7 +387,7 @@ class Rig : private ExchangeFactory, private WallClock {
   }
   /// The program ends the call, as it does with those that its own end leaves no time for.
   void shut_down() {
-    call_->is_shut_down = true;
+    call_->cut_short = std::make_shared<const Error>(shutdown_error());
     cancellation.cancel();
   }
   CallResult& finish(CallOptions options = {}) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/callers.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,6 +15,13 @@ pipeline::Priority priority_of(config::Priority said) {
   static_assert(static_cast<int>(config::Priority::critical) ==
                 static_cast<int>(pipeline::Priority::critical));
   return static_cast<pipeline::Priority>(said);
+}
+
+/// Unless `name` is one of `groups` that says otherwise.
+bool exposes_target(const std::vector<config::ClientConfig>& groups, const std::string& name) {
+  return std::none_of(groups.begin(), groups.end(), [&](const config::ClientConfig& group) {
+    return group.name == name && !group.expose_target;
+  });
 }
 
 }  // namespace
@@ -40,6 +48,9 @@ std::vector<std::shared_ptr<const pipeline::Caller>> callers_of(const config::Co
       caller.user = settings->user;
       caller.team = settings->team;
       caller.priority = priority_of(settings->priority);
+      caller.shows_target = settings->expose_target &&
+                            exposes_target(config.users, settings->user) &&
+                            exposes_target(config.teams, settings->team);
     }
     callers.push_back(std::make_shared<const pipeline::Caller>(std::move(caller)));
   }

@@ -63,6 +63,35 @@ void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   callers_ = callers_of(snapshot_->config());
 }
 
+void Front::end_revoked() {
+  model_calls_.end_where([this](const pipeline::Call& call) -> std::optional<Error> {
+    if (!is_in_force(call.caller.get())) {
+      return Error(ErrorCode::invalid_api_key, "the API key was revoked");
+    }
+    if (!has_target(call)) return Error(ErrorCode::model_unavailable, "the target was removed");
+    return std::nullopt;
+  });
+}
+
+bool Front::is_in_force(const pipeline::Caller* caller) const {
+  if (caller == nullptr || caller->key.empty()) return true;  // no key was asked for
+  const bool is_configured =
+      std::any_of(callers_.begin(), callers_.end(),
+                  [&](const auto& configured) { return configured->key == caller->key; });
+  return is_configured || (shared_.directory != nullptr &&
+                           shared_.directory->is_in_force(caller->key, shared_.wall.unix_ms()));
+}
+
+bool Front::has_target(const pipeline::Call& call) const {
+  if (call.asked == nullptr) return true;
+  const auto route = snapshot_->route(call.route->name);
+  if (!route) return false;
+  return std::any_of((*route)->steps.begin(), (*route)->steps.end(), [&](const auto& step) {
+    return std::any_of(step.targets.begin(), step.targets.end(),
+                       [&](const auto& target) { return target->name == call.asked->name; });
+  });
+}
+
 void Front::describe(const Error& error, std::string& fields, std::string& body) {
   const std::string id = make_request_id(shared_.wall.unix_ms(), random_);
   const wire::Dialect dialect = dialect_of(Door::openai);  // what can't be read names no other

@@ -65,6 +65,8 @@ class Front final : public net::RequestHandler {
   void set_draining() { is_draining_ = true; }
   /// Ends the model calls under way; their clients get an error.
   void end_calls() { model_calls_.end_all(); }
+  /// The same of calls whose key or target is not there any more (H-4).
+  void end_revoked();
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
 
   net::Task<void> handle(net::ServerExchange& exchange) override;
@@ -81,6 +83,9 @@ class Front final : public net::RequestHandler {
   /// Of the configuration's keys, or where no key is asked for; null: none of them.
   [[nodiscard]] std::shared_ptr<const pipeline::Caller> find_caller(
       std::string_view credential) const;
+  [[nodiscard]] bool is_in_force(const pipeline::Caller* caller) const;
+  /// The target that `call` has asked last is still one of its route's.
+  [[nodiscard]] bool has_target(const pipeline::Call& call) const;
   /// Whoever reaches the listener may call.
   [[nodiscard]] bool is_keyless() const;
   /// Why no model call could be served now; empty: they can (D-3).

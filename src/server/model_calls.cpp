@@ -121,6 +121,11 @@ std::size_t entry_bytes_max(const ClientRequest& request) {
   return static_cast<std::size_t>(request.snapshot->config().content_log.entry_bytes_max.bytes);
 }
 
+bool shows_target(const ClientRequest& request) {
+  const bool may_show = request.caller == nullptr || request.caller->shows_target;
+  return may_show && request.snapshot->config().expose_target;
+}
+
 StreamForm stream_form(const RouteSpec& route) {
   if (!is_chat(route)) return StreamForm::other;
   return group_of(route.endpoint) == identity::EndpointGroup::completions ? StreamForm::completion
@@ -150,9 +155,10 @@ class ModelCalls::ActiveCall {
   ActiveCall(const ActiveCall&) = delete;
   ActiveCall& operator=(const ActiveCall&) = delete;
 
-  void end() {
+  [[nodiscard]] const pipeline::Call& call() const { return call_; }
+  void end(Error error) {
     if (call_.cancellation.is_cancelled()) return;
-    call_.is_shut_down = true;
+    call_.cut_short = std::make_shared<const Error>(std::move(error));
     call_.cancellation.cancel();
   }
 
@@ -411,7 +417,7 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
                       .endpoint = endpoint_name(request),
                       .model = request.model,
                       .hops = hops,
-                      .shows_target = request.snapshot->config().expose_target,
+                      .shows_target = shows_target(request),
                       .warning = request.warning};
   const ActiveCall active(active_calls_, call);
   result = co_await attempts_.run(call, operation, delivery);
@@ -452,10 +458,15 @@ void ModelCalls::log_content(const ClientRequest& request, const pipeline::Call&
 
 void ModelCalls::end_all() {
   attempts_.end_drains();
-  // A call may end, and so leave the list, while it is told; then one from the end, which was told
+  end_where([](const pipeline::Call&) { return std::optional(pipeline::shutdown_error()); });
+}
+
+void ModelCalls::end_where(const Judge& judge) {
+  // A call may end, and so leave the list, while it is told; then one from the end, which was asked
   // before, takes its place.
   for (std::size_t i = active_calls_.size(); i-- > 0;) {
-    if (i < active_calls_.size()) active_calls_[i]->end();
+    if (i >= active_calls_.size()) continue;
+    if (auto error = judge(active_calls_[i]->call())) active_calls_[i]->end(*std::move(error));
   }
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "net/loop.hpp"
@@ -57,6 +59,9 @@ class ModelCalls {
                                                               const std::string& model) const;
   /// Ends the calls under way; their clients get an error.
   void end_all();
+  /// The same of those that `judge` has an error for.
+  using Judge = std::function<std::optional<Error>(const pipeline::Call& call)>;
+  void end_where(const Judge& judge);
 
  private:
   class ActiveCall;

@@ -20,7 +20,8 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed, ledger::LaneJou
                    journal),
       handshakes_over_([this] { close_listeners(); }),
       last_call_([this] { end_last_call(); }),
-      abort_alarm_([this] { abort_all(); }) {}
+      abort_alarm_([this] { abort_all(); }),
+      revocations_([this] { end_revoked(); }) {}
 
 Worker::~Worker() { join(); }
 
@@ -86,10 +87,23 @@ std::optional<shared_state::Occupancy::Place> Worker::admit_address(
 void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken) {
   loop_.post([this, snapshot = std::move(snapshot), taken = std::move(taken)] {
     proxies_ = proxies_of(snapshot->config());
+    revocations_.disarm();
+    if (snapshot->config().kill_on_revoke) look_for_revocations();
     client_front_.set_snapshot(snapshot);
     admin_front_.set_snapshot(snapshot);
     taken();
   });
+}
+
+void Worker::look_for_revocations() {
+  constexpr std::chrono::milliseconds look_every{500};
+  loop_.arm_coarse(revocations_, loop_.now() + look_every);
+}
+
+void Worker::end_revoked() {
+  client_front_.end_revoked();
+  admin_front_.end_revoked();
+  look_for_revocations();
 }
 
 void Worker::announce_drain() {
@@ -172,6 +186,7 @@ void Worker::finish_if_idle() {
   if (!is_finished_when_idle_ || is_listening() || !connections_.empty() || may_come) return;
   last_call_.disarm();
   abort_alarm_.disarm();
+  revocations_.disarm();
   engine_.finish();
 }
 

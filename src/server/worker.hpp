@@ -65,6 +65,8 @@ class Worker {
   [[nodiscard]] bool is_listening() const;
   void end_last_call();
   void abort_all();
+  void look_for_revocations();
+  void end_revoked();
   void finish_if_idle();
 
   const WorkerContext& context_;
@@ -79,6 +81,7 @@ class Worker {
   net::CallbackAlarm handshakes_over_;
   net::CallbackAlarm last_call_;
   net::CallbackAlarm abort_alarm_;
+  net::CallbackAlarm revocations_;
   int arriving_ = 0;  ///< accepted, and in their TLS handshake
   bool is_draining_ = false;
   bool is_last_call_over_ = false;

@@ -168,3 +168,37 @@ def test_the_command_line_makes_shows_and_revokes_keys(weir):
     audit = cli(weir, "audit", "--json")
     actions = [record["action"] for record in json.loads(audit.stdout)["records"]]
     assert actions == ["user.add", "key.create", "key.revoke"]
+
+
+def test_c4_answers_do_not_name_the_target_to_who_is_not_to_know_it(weir):
+    ask = {"x-weir-explain": "true"}
+    open_key, _ = make_key(weir)
+    hidden_key, hidden_id = make_key(weir, expose_target=False)
+    shown = weir.chat("smart", "hello", {**bearer(open_key), **ask})
+    assert shown.headers["x-weir-target"] == "up/large" and "up/large" in shown.headers["x-weir-explain"]
+    hidden = weir.chat("smart", "hello", {**bearer(hidden_key), **ask})
+    assert hidden.status == 200 and hidden.headers["x-weir-request-id"]
+    assert "x-weir-target" not in hidden.headers and "x-weir-explain" not in hidden.headers
+    changed = weir.admin("PUT", "/api/keys/" + hidden_id, {"expose_target": None}, token=True)
+    assert changed.status == 200
+    assert weir.chat("smart", "hello", bearer(hidden_key)).headers["x-weir-target"]
+    # What a team is not told, none of its keys tells.
+    assert weir.admin("PUT", "/api/teams/red", {"expose_target": False}, token=True).status == 200
+    wider = weir.admin("POST", "/api/keys", {"team": "red", "expose_target": True}, token=True)
+    assert (wider.status, wider.error["param"]) == (403, "expose_target")
+    red_key, _ = make_key(weir, team="red")
+    assert "x-weir-target" not in weir.chat("smart", "hello", bearer(red_key)).headers
+
+
+def test_c4_the_configuration_hides_the_target_from_keys_users_and_teams(upstream):
+    config = {
+        "providers": {"up": upstream.provider},
+        "keys": ["sk-open", {"key": "sk-own", "expose_target": False}, {"key": "sk-red", "team": "red"}],
+        "teams": {"red": {"expose_target": False}},
+    }
+    with Weir(config) as weir:
+        tells = {
+            key: "x-weir-target" in weir.chat("up/m", "hello", bearer(key)).headers
+            for key in ("sk-open", "sk-own", "sk-red")
+        }
+        assert tells == {"sk-open": True, "sk-own": False, "sk-red": False}

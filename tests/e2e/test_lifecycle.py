@@ -292,15 +292,16 @@ def stalled(upstream):
     """A gateway with two calls under way that do not end: a stream and a whole answer."""
     with contextlib.ExitStack() as stack:
 
-        def begin(**settings):
+        def begin(key_of=lambda _: {}, **settings):
             upstream.script(fault.stall(2), fault.stall(None))
             weir = stack.enter_context(
                 Weir({"providers": {"up": upstream.provider}, "hedge": "off", **settings})
             )
+            headers = key_of(weir)
             pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
-            stream = pool.submit(weir.stream, "up/m", "one two three four")
+            stream = pool.submit(weir.stream, "up/m", "one two three four", headers)
             eventually(lambda: len(upstream.calls) == 1)
-            whole = pool.submit(weir.chat, "up/m", "hello")
+            whole = pool.submit(weir.chat, "up/m", "hello", headers)
             eventually(lambda: len(upstream.calls) == 2)
             return weir, stream, whole
 
@@ -353,3 +354,47 @@ def test_h5_h6_during_the_grace_it_says_no_and_still_serves(upstream):
         assert weir.get("/livez").status == 200
         assert weir.chat("up/m", "hello").status == 200
         assert weir.process.wait(10) == 0
+
+
+def assert_cut_short(weir: Weir, stream, whole, status: int, code: str) -> None:
+    """What each client reads of its call that was ended because something is gone."""
+    begin = time.monotonic()
+    read = stream.result(timeout=10)
+    assert [error["code"] for error in read.errors] == [code] and not read.has_done, read
+    refused = whole.result(timeout=10)
+    assert (refused.status, refused.error["code"]) == (status, code)
+    assert time.monotonic() - begin < 3.0  # a second, and what a busy machine takes
+    eventually(lambda: sorted(ended(weir)) == ["aborted_upstream", "failed"])
+    assert weir.process.poll() is None
+
+
+def test_h4_the_calls_of_a_revoked_key_end_with_an_error_where_that_is_set(stalled):
+    ids = []
+
+    def key_of(weir):
+        made = weir.admin("POST", "/api/keys", {}, token=True)
+        ids.append(made.json["record"]["id"])
+        return {"authorization": "Bearer " + made.json["key"]}
+
+    weir, stream, whole = stalled(key_of, kill_on_revoke=True)
+    assert weir.admin("DELETE", "/api/keys/" + ids[0], token=True).status == 200
+    assert_cut_short(weir, stream, whole, 401, "invalid_api_key")
+
+
+def test_h4_the_calls_at_a_removed_target_end_with_an_error_where_that_is_set(stalled):
+    weir, stream, whole = stalled(kill_on_revoke=True)
+    assert weir.admin("DELETE", "/api/llm-providers/up", token=True).status == 200
+    assert_cut_short(weir, stream, whole, 404, "model_unavailable")
+
+
+def test_h4_otherwise_calls_under_way_may_end(upstream):
+    upstream.script(fault.delay(1.5))
+    with Weir({"providers": {"up": upstream.provider}, "keys": ["sk-old"]}) as weir:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            bearer = {"authorization": "Bearer sk-old"}
+            answer = pool.submit(weir.chat, "up/m", "hello", bearer)
+            eventually(lambda: len(upstream.calls) == 1)
+            weir.write_config({**weir.config, "keys": ["sk-new"]})
+            assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
+            assert weir.chat("up/m", "hello", bearer).status == 401
+            assert answer.result(timeout=10).status == 200
