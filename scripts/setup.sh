@@ -17,7 +17,7 @@ build_packages=(
   libhowardhinnant-date-dev tzdata
   ca-certificates curl git procps
 )
-test_packages=(nodejs npm openssl python3 python3-pytest python3-venv postgresql)
+test_packages=(nodejs npm openssl python3 python3-pytest python3-pytest-xdist python3-venv postgresql)
 lint_packages=(clang-format-19 clang-tidy-19 python3)
 bench_packages=(nginx python3 util-linux)
 

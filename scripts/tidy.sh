@@ -3,8 +3,10 @@
 #
 # clang-tidy, warnings as errors; prints problems only.
 #
-#   scripts/tidy.sh              every C++ file
-#   scripts/tidy.sh --changed    what changed since the last tag, at most the last 20 commits
+#   scripts/tidy.sh              every C++ file, as deep as the analyzer goes
+#   scripts/tidy.sh --changed    what changed since the last tag, at most the last 20 commits; of each
+#                                function the analyzer follows the first 20,000 states, which takes a
+#                                third of the time
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -50,11 +52,13 @@ changed_sources() {
 # tidy <preset>: the files given on standard input, with that preset's compile commands.
 tidy() {
   xargs --no-run-if-empty --max-procs="$(nproc)" --max-args=1 \
-    sh -c 'out=$(clang-tidy-19 -p "$0" --quiet "$1" 2>/dev/null) || { printf "%s\n" "$1:" "$out"; exit 1; }' \
-    "build/$1"
+    sh -c 'out=$(clang-tidy-19 "$@" 2>/dev/null) || { printf "%s\n" "$out"; exit 1; }' \
+    clang-tidy -p "build/$1" --quiet "${depth[@]}"
 }
 
+depth=()
 if [[ ${1:-} == --changed ]]; then
+  depth=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=20000)
   sources=$(changed_sources)
 else
   sources=$(repo_git ls-files '*.cpp')

@@ -34,9 +34,12 @@ SANITIZER_VARIABLES = ("ASAN_", "UBSAN_", "TSAN_", "LSAN_", "LLVM_")
 
 
 # Below those that the system gives to connections and to whoever asks for any port: what is found
-# free stays free until it is used a moment later.
-_first_port = random.randrange(12_000)
-_ports = (20_000 + (_first_port + i) % 12_000 for i in itertools.count())
+# free stays free until it is used a moment later. Processes that share the tests of one run take
+# turns, so that none is given another's.
+_first_port = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(12_000)
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_ports = (20_000 + (_first_port + i) % 12_000 for i in itertools.count(_worker, _workers))
 
 
 def free_port() -> int:

@@ -33,9 +33,9 @@ no_registry() {
 # pytest is Debian's where it is installed; only the SDKs have to come from elsewhere.
 set_up_python() {
   [[ -x $venv/bin/python ]] || python3 -m venv --system-site-packages "$venv"
-  if ! "$venv/bin/python" -c 'import pytest' 2>/dev/null; then
-    "$venv/bin/pip" install --quiet --disable-pip-version-check pytest ||
-      { echo "e2e: pytest is missing (Debian: python3-pytest)" >&2; exit 1; }
+  if ! "$venv/bin/python" -c 'import pytest, xdist' 2>/dev/null; then
+    "$venv/bin/pip" install --quiet --disable-pip-version-check pytest pytest-xdist ||
+      { echo "e2e: pytest is missing (Debian: python3-pytest python3-pytest-xdist)" >&2; exit 1; }
   fi
   [[ ${WEIR_E2E_NO_SDK:-} == 1 ]] && return
   [[ -f $venv/sdks && $(<"$venv/sdks") == "${python_sdks[*]}" ]] && return
@@ -62,10 +62,13 @@ set_up_python
 set_up_node
 set_up_agents
 
+# Most tests wait most of the time, for a process to start or a deadline to pass.
+workers=$(($(nproc) + 1))
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 status=0
-WEIR_BIN=$program "$venv/bin/python" -m pytest -q --junit-xml="$report" "$@" || status=$?
+WEIR_BIN=$program "$venv/bin/python" -m pytest -q --numprocesses="$workers" --dist=loadfile \
+  --junit-xml="$report" "$@" || status=$?
 "$venv/bin/python" - "$report" <<'PYTHON' || exit 1
 import sys
 import xml.etree.ElementTree as ElementTree
