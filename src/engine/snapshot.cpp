@@ -17,6 +17,8 @@ namespace {
 
 /// Names are the clients' to choose: beyond this many built routes the oldest memory is given up.
 constexpr std::size_t routes_kept_max = 10'000;
+/// Before the names of raw routes. No other has it: they have no line breaks.
+constexpr std::string_view raw_prefix = "passthrough\n";
 
 std::string proxy_of(const config::ProviderConfig& provider, const HttpUrl& url,
                      const config::Environment& environment) {
@@ -287,6 +289,12 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::make(
     snapshot->upstreams_.push_back(keyed.front());
     snapshot->other_keys_.emplace_back(keyed.begin() + 1, keyed.end());
   }
+  // Who asks next must not wait for a thousand targets to be made (H-2). One is made in no time.
+  if (previous != nullptr) {
+    for (const std::string& name : previous->wide_routes_in_use()) {
+      static_cast<void>(snapshot->route(name));  // it may mean nothing any more
+    }
+  }
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
@@ -366,11 +374,19 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::route(std::string_view 
     if (const auto found = routes_.find(name); found != routes_.end()) return found->second;
   }
   WEIR_TRY_ASSIGN(resolution, resolver_->resolve(name));
+  auto route = build(*resolution, name);  // others need not wait for it
   const std::lock_guard lock(mutex_);
   if (routes_.size() >= routes_kept_max) routes_.clear();
-  auto route = build(*resolution);
-  routes_.emplace(name, route);
-  return route;
+  return routes_.try_emplace(std::string(name), std::move(route)).first->second;
+}
+
+std::vector<std::string> Snapshot::wide_routes_in_use() const {
+  std::vector<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, route] : routes_) {
+    if (route->target_count() > 1 && !name.starts_with(raw_prefix)) names.push_back(name);
+  }
+  return names;
 }
 
 Result<std::shared_ptr<const pipeline::Route>> Snapshot::passthrough(
@@ -391,8 +407,7 @@ Result<std::shared_ptr<const pipeline::Route>> Snapshot::passthrough(
 std::shared_ptr<const pipeline::Route> Snapshot::raw_route(std::size_t provider) const {
   const config::ProviderConfig& entry = config().providers[provider];
   if (!entry.enabled || upstreams_[provider]->is_mock) return nullptr;
-  // No route can have this name: they have no line breaks.
-  const std::string key = "passthrough\n" + entry.name;
+  const std::string key = std::string(raw_prefix) + entry.name;
   const std::lock_guard lock(mutex_);
   if (const auto made = routes_.find(key); made != routes_.end()) return made->second;
   config::Target target;
@@ -403,14 +418,16 @@ std::shared_ptr<const pipeline::Route> Snapshot::raw_route(std::size_t provider)
   resolution.failover = false;
   resolution.retries.enabled = false;  // what the provider may have done is not for us to say twice
   resolution.steps.emplace_back().targets.push_back(std::move(target));
-  auto route = build(resolution);
+  auto route = build(resolution, resolution.name);
   routes_.emplace(key, route);
   return route;
 }
 
-std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution& found) const {
+std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution& found,
+                                                       std::string_view found_as) const {
   auto route = std::make_shared<pipeline::Route>();
   route->name = found.name;
+  route->found_as = found_as;
   route->failover = found.failover;
   route->content_filter_failover = found.content_filter_failover;
   route->retries = retries_of(config(), found);

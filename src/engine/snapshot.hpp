@@ -33,9 +33,13 @@ class Snapshot {
                                                       shared_state::Gate& gate,
                                                       const Snapshot* previous);
 
-  /// The route that `name` means, built at first use. Errors: `model_unavailable` with the nearest
+  /// The route that `name` means, built at first use, or with the snapshot where several targets of
+  /// the one before were in use under that name. Errors: `model_unavailable` with the nearest
   /// names. For any thread.
   [[nodiscard]] Result<std::shared_ptr<const pipeline::Route>> route(std::string_view name) const;
+
+  /// The names that were asked for of routes with several targets. For any thread.
+  [[nodiscard]] std::vector<std::string> wide_routes_in_use() const;
 
   /// The capabilities that targets were found to lack, by target name; only those with any.
   [[nodiscard]] std::map<std::string, providers::Capabilities, std::less<>> refused() const;
@@ -76,7 +80,8 @@ class Snapshot {
 
   Snapshot(std::shared_ptr<const config::Resolver> resolver, shared_state::Gate& gate)
       : resolver_(std::move(resolver)), gate_(gate) {}
-  [[nodiscard]] std::shared_ptr<const pipeline::Route> build(const config::Resolution& found) const;
+  [[nodiscard]] std::shared_ptr<const pipeline::Route> build(const config::Resolution& found,
+                                                             std::string_view found_as) const;
   /// With the first key; the target knows those with the others.
   [[nodiscard]] std::shared_ptr<const pipeline::Target> build_keyed(
       const config::Resolution& route, const config::Target& found) const;

@@ -13,7 +13,7 @@ class SnapshotTest : public testing::Test {
   std::shared_ptr<const Snapshot> make(const Snapshot* previous) {
     config::Loaded loaded = config::load_text("weir.yaml", R"(
 providers: { up: { base_url: "http://127.0.0.1:9/v1" } }
-models: { r: { targets: [up/m] } }
+models: { r: { targets: [up/m] }, wide: { targets: [up/m, up/n] } }
 )",
                                               environment_);
     EXPECT_TRUE(loaded.ok()) << loaded.report();
@@ -40,6 +40,15 @@ TEST_F(SnapshotTest, KnowsWhatARequestLearnsThatStillGoesByTheOneBefore) {
   EXPECT_EQ(next->refused().count("up/m"), 1U);
   EXPECT_EQ(target_of(*next).learnt->refused.load(), 1U);
   EXPECT_EQ(target_of(*next).counters->attempts.load(), 1U);
+}
+
+// H-2: a reload stalls no request.
+TEST_F(SnapshotTest, HasBuiltTheWideRoutesThatAreInUseBeforeItIsAskedForThem) {
+  const auto old = make(nullptr);
+  ASSERT_TRUE(old->route("wide"));
+  ASSERT_TRUE(old->route("r"));
+  EXPECT_EQ(make(old.get())->wide_routes_in_use(), std::vector<std::string>{"wide"});
+  EXPECT_TRUE(make(nullptr)->wide_routes_in_use().empty());
 }
 
 TEST_F(SnapshotTest, ForgetsWhatWasRefusedWhenAProviderIsReset) {

@@ -253,7 +253,8 @@ struct StreamPolicy {
 
 /// What a name means.
 struct Route {
-  std::string name;
+  std::string name;      ///< as configured: that of a wildcard route has its star
+  std::string found_as;  ///< what stood for it where it was asked for
   std::vector<Step> steps;
   bool failover = true;
   bool content_filter_failover = false;

@@ -84,7 +84,7 @@ bool Front::is_in_force(const pipeline::Caller* caller) const {
 
 bool Front::has_target(const pipeline::Call& call) const {
   if (call.asked == nullptr) return true;
-  const auto route = snapshot_->route(call.route->name);
+  const auto route = snapshot_->route(call.route->found_as);
   if (!route) return false;
   return std::any_of((*route)->steps.begin(), (*route)->steps.end(), [&](const auto& step) {
     return std::any_of(step.targets.begin(), step.targets.end(),

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weir beside nginx's bare proxy_pass: CPU time per request, latency, memory, start.
 
-usage: bench.py --tools DIR --weir FILE [--rounds N] [--part main|matrix]
-       (scripts/bench.sh builds and calls it)
+usage: bench.py --tools DIR --weir FILE [--rounds N] [--part main|matrix|training]
+       (scripts/bench.sh builds and calls it; scripts/profile.sh for the training)
 
 The measured process has core 0 to itself, everything else runs on core 1. CPU time is what the
 kernel accounts to the process's threads (/proc/PID/task/*/schedstat, nanoseconds). Rounds alternate
@@ -14,6 +14,7 @@ nginx column stands alone.
 import argparse
 import contextlib
 import dataclasses
+import http.client
 import json
 import os
 import pathlib
@@ -29,6 +30,7 @@ CHUNKS, PACE_MS = 100, 10
 SLOW_CHUNKS, SLOW_PACE_MS = 40, 250
 OPEN_STREAMS = 1000
 CROWD = 500
+MANY_TARGETS = 1000
 
 
 # ---- Processes -------------------------------------------------------------------------------
@@ -372,6 +374,21 @@ def measure_matrix(bench: Bench, nginx: Nginx, weir: Weir) -> None:
         print_matrix(bench, nginx, weir, stream)
 
 
+def train(bench: Bench, weir: Weir) -> None:
+    """A bit of everything that is measured, for a build that counts what it does."""
+    weir.start()
+    for model in ("up/m", "an/m"):
+        bench.load(Shot(weir.port, chat_body(model, stream=False)), 32, 5_000)
+        bench.load(Shot(weir.port, chat_body(model, stream=True)), 50, 50)
+    large = chat_body("up/m", stream=False, prompt="lorem ipsum " * 17_000)
+    bench.load(Shot(weir.port, large), 8, 200)
+    for target in DIALECTS:
+        for client in DIALECTS:
+            for stream in (False, True):
+                shot = dialect_shot(weir.port, client, f"{target}/m", stream)
+                bench.load(shot, 16, 20 if stream else 500)
+
+
 # ---- The table -------------------------------------------------------------------------------
 
 
@@ -398,6 +415,38 @@ def print_table(rows: list[Row]) -> None:
         print("| " + " | ".join(cells) + " |")
         if number == 0:
             print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
+def measure_reload(bench: Bench, weir: Weir) -> list[Row]:
+    """How long a reload of a large configuration takes, and what a call beside it waits (H-2)."""
+    targets = ", ".join(f"up/m{i}" for i in range(MANY_TARGETS))
+    config = weir.folder / "weir.yaml"
+    before = config.read_text()
+    config.write_text(before + f"models: {{ many: [{targets}] }}\n")
+    weir.stop()
+    weir.start()
+    token = (weir.folder / "weir-data" / "admin-token").read_text().strip()
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    load = bench.start_load(Shot(weir.port, chat_body("many", stream=False)), 1, 20_000)
+    reloads = []
+    while load.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", weir.admin_port)
+        begin = time.monotonic()
+        connection.request("POST", "/api/reload", "{}", headers)
+        answer = connection.getresponse().read().decode()
+        if '"error"' in answer:
+            raise RuntimeError(f"a reload was refused: {answer}")
+        reloads.append((time.monotonic() - begin) * 1000)
+        connection.close()
+    report = json.loads(load.communicate()[0] or '{"errors":1}')
+    bench.errors += report["errors"]
+    config.write_text(before)
+    weir.stop()
+    weir.start()
+    return [Row(f"reload with {MANY_TARGETS} targets", "ms", {"weir": statistics.median(reloads)},
+                "≤ 100 ms"),
+            Row("slowest call beside reloads without pause", "ms",
+                {"weir": report["latency_max_us"] / 1000}, "≤ 10 ms")]
 
 
 def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
@@ -470,6 +519,10 @@ def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
         rows.append(Row(f"added delay of a chunk in {CROWD} streams, {label}", "ms", added,
                         "≤ 2 ms"))
 
+    if weir:
+        progress(f"reloads with {MANY_TARGETS} targets")
+        rows += measure_reload(bench, weir)
+
     progress(f"memory of {OPEN_STREAMS} open streams")
     after = {server.name: rss_kib(server.pid()) / 1024 for server in servers}
     per_stream = {server.name: bench.stream_kib(server, slow[server.name]) for server in servers}
@@ -487,7 +540,8 @@ def main() -> int:
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--weir", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--part", choices=("main", "matrix"), help="default: both")
+    parser.add_argument("--part", choices=("main", "matrix", "training"),
+                        help="default: main and matrix")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
@@ -504,12 +558,14 @@ def main() -> int:
             weir = Weir(folder, arguments.weir.resolve(), upstream, slow_upstream)
             stack.callback(weir.stop)
         try:
-            if arguments.part != "matrix":
+            if arguments.part == "training":
+                train(bench, weir)
+            if arguments.part in (None, "main"):
                 print_table(measure(bench, nginx, weir, upstream, slow_upstream))
                 nginx.stop()
                 if weir:
                     weir.stop()
-            if arguments.part != "main" and weir:
+            if arguments.part in (None, "matrix") and weir:
                 bench.rounds = min(bench.rounds, 3)  # 60 cells: a few minutes as it is
                 measure_matrix(bench, nginx, weir)
         except RuntimeError as error:

@@ -210,6 +210,7 @@ class Weir:
         self._folder = tempfile.TemporaryDirectory(prefix="weir-e2e-")
         self.folder = pathlib.Path(self._folder.name)
         self.config_file = self.folder / "weir.yaml"
+        self.stdin = subprocess.DEVNULL
         self.process: subprocess.Popen[bytes] = None  # type: ignore[assignment]
         self.clients: list[Client] = []
 
@@ -250,7 +251,7 @@ class Weir:
             [BINARY, *arguments, *self.arguments],
             cwd=self.folder,
             env={**clean_environment(self.folder), **self.environment},
-            stdin=subprocess.DEVNULL,
+            stdin=self.stdin,
             stdout=(self.folder / "log").open("ab"),
             stderr=subprocess.STDOUT,
         )

@@ -5,8 +5,10 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import pty
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -292,11 +294,11 @@ def stalled(upstream):
     """A gateway with two calls under way that do not end: a stream and a whole answer."""
     with contextlib.ExitStack() as stack:
 
-        def begin(key_of=lambda _: {}, **settings):
+        def begin(key_of=lambda _: {}, stdin=subprocess.DEVNULL, **settings):
             upstream.script(fault.stall(2), fault.stall(None))
-            weir = stack.enter_context(
-                Weir({"providers": {"up": upstream.provider}, "hedge": "off", **settings})
-            )
+            weir = Weir({"providers": {"up": upstream.provider}, "hedge": "off", **settings})
+            weir.stdin = stdin
+            stack.enter_context(weir)
             headers = key_of(weir)
             pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(2))
             stream = pool.submit(weir.stream, "up/m", "one two three four", headers)
@@ -347,6 +349,31 @@ def test_h5_sigint_behind_sigterm_ends_at_once(stalled):
     assert time.monotonic() - begin < 5.0
 
 
+@pytest.fixture
+def terminal():
+    """One that a person has started the gateway from."""
+    screen, keyboard = pty.openpty()
+    yield keyboard
+    os.close(keyboard)
+    os.close(screen)
+
+
+def test_h5_sigint_on_a_terminal_leaves_one_second(stalled, terminal):
+    weir, stream, whole = stalled(stdin=terminal, drain_timeout="60s")
+    begin = time.monotonic()
+    weir.signal(signal.SIGINT)
+    assert_ended_with_errors(weir, stream, whole)
+    assert 0.9 <= time.monotonic() - begin < 5.0
+
+
+def test_h5_sigint_without_a_terminal_is_as_patient_as_sigterm(stalled):
+    weir, stream, whole = stalled(drain_timeout="2s")
+    begin = time.monotonic()
+    weir.signal(signal.SIGINT)
+    assert_ended_with_errors(weir, stream, whole)
+    assert 1.9 <= time.monotonic() - begin < 7.0
+
+
 def test_h5_h6_during_the_grace_it_says_no_and_still_serves(upstream):
     with Weir({"providers": {"up": upstream.provider}, "drain_grace": "2s"}) as weir:
         weir.signal(signal.SIGTERM)
@@ -385,6 +412,23 @@ def test_h4_the_calls_at_a_removed_target_end_with_an_error_where_that_is_set(st
     weir, stream, whole = stalled(kill_on_revoke=True)
     assert weir.admin("DELETE", "/api/llm-providers/up", token=True).status == 200
     assert_cut_short(weir, stream, whole, 404, "model_unavailable")
+
+
+@pytest.mark.parametrize(
+    "model", ["up/m", "auto", "gpt-4o-mini", "any/m", "smart", "fast", "up/n,up/m", "mock/slow"]
+)
+def test_h4_calls_whose_key_and_target_are_there_go_on_where_that_is_set(upstream, model):
+    upstream.script(fault.delay(1.5))  # the gateway looks every 500 ms
+    config = {
+        "providers": {"openai": upstream.provider, "up": upstream.provider},
+        "models": {"any/*": ["up/*"], "smart": {"targets": ["up/m"]}},
+        "tiers": {"fast": "smart"},
+        "keys": ["sk-one"],
+        "kill_on_revoke": True,
+    }
+    with Weir(config) as weir:
+        answer = weir.chat(model, "hello", {"authorization": "Bearer sk-one"})
+        assert answer.status == 200, answer.body
 
 
 def test_h4_otherwise_calls_under_way_may_end(upstream):
