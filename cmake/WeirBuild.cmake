@@ -37,6 +37,21 @@ if(WEIR_SANITIZE)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
 
+# Guided by a profile: scripts/profile.sh counts what the program does under the benchmarks and the
+# end-to-end tests, and the release build is laid out for that. What changed since, or was never
+# called, is compiled as without. Files count by their names alone, wherever the project lies.
+set(profile ${CMAKE_CURRENT_SOURCE_DIR}/data/profile/weir.profdata)
+set(profile_names "SHELL:-mllvm -static-func-full-module-prefix=false")
+if(WEIR_PROFILE STREQUAL "make")
+  set(weir_profile_options -fprofile-generate=${CMAKE_BINARY_DIR}/counts
+    -fprofile-update=atomic ${profile_names})
+  add_link_options(-fprofile-generate)
+elseif(WEIR_PROFILE STREQUAL "use" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
+       AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 19)
+  set(weir_profile_options -fprofile-use=${profile} ${profile_names}
+    -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
+endif()
+
 # weir_precompile(<target> <kind>): the standard library's headers, read once for each kind of
 # target: those of a kind are compiled with the same options. With Clang only; a build with GCC goes
 # without, and shows the file that forgets to include what it uses.
@@ -52,6 +67,9 @@ function(weir_precompile target kind)
       <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <deque> <functional>
       <limits> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread>
       <utility> <variant> <vector>)
+    if(NOT kind STREQUAL test)
+      target_compile_options(${owner} PRIVATE ${weir_profile_options})
+    endif()
     if(kind STREQUAL cold)
       target_compile_options(${owner} PRIVATE $<$<CONFIG:Release>:-Os>)
     elseif(kind STREQUAL test)
@@ -83,6 +101,7 @@ function(weir_add_library folder)
   if(sources)
     add_library(weir_${name} STATIC ${sources})
     target_link_libraries(weir_${name} PRIVATE weir::flags)
+    target_compile_options(weir_${name} PRIVATE ${weir_profile_options})
     if(ARG_COLD)
       target_compile_options(weir_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
       weir_precompile(weir_${name} cold)

@@ -3,7 +3,7 @@
 #
 # Installs what is missing of the Debian 12 packages that Weir needs, and nothing else.
 #
-#   scripts/setup.sh [build] [test] [lint] [bench]      default: build
+#   scripts/setup.sh [build] [test] [lint] [bench] [profile]      default: build
 #
 # The other scripts call this first, so it must cost nothing when nothing is missing.
 set -euo pipefail
@@ -19,6 +19,7 @@ build_packages=(
 )
 test_packages=(nodejs npm openssl python3 python3-pytest python3-pytest-xdist python3-venv postgresql)
 lint_packages=(clang-format-19 clang-tidy-19 python3)
+profile_packages=(llvm-19 python3 util-linux)
 bench_packages=(nginx python3 util-linux)
 
 # Node.js often comes from elsewhere, with npm inside; the command is what counts.
@@ -63,8 +64,8 @@ apt() {
 wanted=()
 for group in "${@:-build}"; do
   case $group in
-    build | test | lint | bench) declare -n packages="${group}_packages"; wanted+=("${packages[@]}") ;;
-    *) echo "setup: unknown group '$group' (build, test, lint, bench)" >&2; exit 64 ;;
+    build | test | lint | bench | profile) declare -n packages="${group}_packages"; wanted+=("${packages[@]}") ;;
+    *) echo "setup: unknown group '$group' (build, test, lint, bench, profile)" >&2; exit 64 ;;
   esac
 done
 
