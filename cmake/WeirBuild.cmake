@@ -45,7 +45,7 @@ set(profile_names "SHELL:-mllvm -static-func-full-module-prefix=false")
 if(WEIR_PROFILE STREQUAL "make")
   set(weir_profile_options -fprofile-generate=${CMAKE_BINARY_DIR}/counts
     -fprofile-update=atomic ${profile_names})
-  add_link_options(-fprofile-generate)
+  add_link_options(-fprofile-generate=${CMAKE_BINARY_DIR}/counts)
 elseif(WEIR_PROFILE STREQUAL "use" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
        AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 19)
   set(weir_profile_options -fprofile-use=${profile} ${profile_names}

@@ -48,12 +48,13 @@ run_ctest() {
   add_counts "$counts"
 }
 
-# run_e2e <preset>: the end-to-end tests against that build's program.
+# run_e2e <preset> [pytest option...]: the end-to-end tests against that build's program.
 run_e2e() {
   local preset=$1 log=build/$1/e2e.log counts status=0
+  shift
   [[ -x tests/e2e/run.sh ]] || return 0
   say "end-to-end tests ($preset)"
-  WEIR_BIN=$PWD/build/$preset/weir tests/e2e/run.sh 2>&1 | tee "$log" || status=$?
+  WEIR_BIN=$PWD/build/$preset/weir tests/e2e/run.sh "$@" 2>&1 | tee "$log" || status=$?
   counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
   if [[ -z $counts ]]; then
     counts="0 passed, 1 failed"  # it broke before it could count
