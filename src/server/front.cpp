@@ -84,12 +84,16 @@ bool Front::is_in_force(const pipeline::Caller* caller) const {
 
 bool Front::has_target(const pipeline::Call& call) const {
   if (call.asked == nullptr) return true;
-  const auto route = snapshot_->route(call.route->found_as);
-  if (!route) return false;
-  return std::any_of((*route)->steps.begin(), (*route)->steps.end(), [&](const auto& step) {
-    return std::any_of(step.targets.begin(), step.targets.end(),
-                       [&](const auto& target) { return target->name == call.asked->name; });
-  });
+  const auto leads_there = [&](const std::string& name) {
+    const auto route = snapshot_->route(name);
+    if (!route) return false;
+    return std::any_of((*route)->steps.begin(), (*route)->steps.end(), [&](const auto& step) {
+      return std::any_of(step.targets.begin(), step.targets.end(),
+                         [&](const auto& target) { return target->name == call.asked->name; });
+    });
+  };
+  // What was asked for may mean another route by now, as a default does.
+  return leads_there(call.route->found_as) || leads_there(call.route->name);
 }
 
 void Front::describe(const Error& error, std::string& fields, std::string& body) {

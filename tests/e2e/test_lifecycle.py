@@ -310,43 +310,41 @@ def stalled(upstream):
         yield begin
 
 
-def assert_ended_with_errors(weir: Weir, stream, whole) -> None:
-    """What each client reads of its call, which the program's end has ended."""
+def seconds_to_end(weir: Weir, stream, whole, number: int) -> float:
+    """From a signal to the program's end, which has ended both calls with an error."""
+    begin = time.monotonic()
+    weir.signal(number)
     assert weir.process.wait(10) == 0
+    seconds = time.monotonic() - begin
     read = stream.result(timeout=10)
     assert [error["code"] for error in read.errors] == ["draining"] and not read.has_done, read
     refused = whole.result(timeout=10)
     assert (refused.status, refused.error["code"]) == (503, "draining")
     assert refused.headers["retry-after"]
     assert ended(weir).count("shutdown") == 2
+    return seconds
 
 
 def test_h5_what_is_not_done_in_time_ends_with_an_error_and_is_booked(stalled):
-    weir, stream, whole = stalled(drain_timeout="300ms")
-    begin = time.monotonic()
+    begun = stalled(drain_timeout="300ms")
+    assert 0.3 <= seconds_to_end(*begun, signal.SIGTERM) < 5.0
+
+
+def drain(weir: Weir) -> None:
     weir.signal(signal.SIGTERM)
-    assert_ended_with_errors(weir, stream, whole)
-    assert 0.3 <= time.monotonic() - begin < 5.0
+    eventually(lambda: '"event":"drain"' in weir.log())
 
 
 def test_h5_a_second_sigterm_leaves_five_seconds(stalled):
-    weir, stream, whole = stalled(drain_timeout="60s")
-    weir.signal(signal.SIGTERM)
-    eventually(lambda: '"event":"drain"' in weir.log())
-    begin = time.monotonic()
-    weir.signal(signal.SIGTERM)
-    assert_ended_with_errors(weir, stream, whole)
-    assert 4.9 <= time.monotonic() - begin < 9.0
+    begun = stalled(drain_timeout="60s")
+    drain(begun[0])
+    assert 4.9 <= seconds_to_end(*begun, signal.SIGTERM) < 9.0
 
 
 def test_h5_sigint_behind_sigterm_ends_at_once(stalled):
-    weir, stream, whole = stalled(drain_timeout="60s")
-    weir.signal(signal.SIGTERM)
-    eventually(lambda: '"event":"drain"' in weir.log())
-    begin = time.monotonic()
-    weir.signal(signal.SIGINT)
-    assert_ended_with_errors(weir, stream, whole)
-    assert time.monotonic() - begin < 5.0
+    begun = stalled(drain_timeout="60s")
+    drain(begun[0])
+    assert seconds_to_end(*begun, signal.SIGINT) < 5.0
 
 
 @pytest.fixture
@@ -359,19 +357,13 @@ def terminal():
 
 
 def test_h5_sigint_on_a_terminal_leaves_one_second(stalled, terminal):
-    weir, stream, whole = stalled(stdin=terminal, drain_timeout="60s")
-    begin = time.monotonic()
-    weir.signal(signal.SIGINT)
-    assert_ended_with_errors(weir, stream, whole)
-    assert 0.9 <= time.monotonic() - begin < 5.0
+    begun = stalled(stdin=terminal, drain_timeout="60s")
+    assert 0.9 <= seconds_to_end(*begun, signal.SIGINT) < 5.0
 
 
 def test_h5_sigint_without_a_terminal_is_as_patient_as_sigterm(stalled):
-    weir, stream, whole = stalled(drain_timeout="2s")
-    begin = time.monotonic()
-    weir.signal(signal.SIGINT)
-    assert_ended_with_errors(weir, stream, whole)
-    assert 1.9 <= time.monotonic() - begin < 7.0
+    begun = stalled(drain_timeout="2s")
+    assert 1.9 <= seconds_to_end(*begun, signal.SIGINT) < 7.0
 
 
 def test_h5_h6_during_the_grace_it_says_no_and_still_serves(upstream):
@@ -429,6 +421,22 @@ def test_h4_calls_whose_key_and_target_are_there_go_on_where_that_is_set(upstrea
     with Weir(config) as weir:
         answer = weir.chat(model, "hello", {"authorization": "Bearer sk-one"})
         assert answer.status == 200, answer.body
+
+
+def test_h4_a_call_goes_on_whose_name_has_come_to_mean_another_route(upstream):
+    upstream.script(fault.delay(1.5))
+    config = {
+        "providers": {"up": upstream.provider},
+        "models": {"first": ["up/m"], "second": ["up/n"]},
+        "default_model": "first",
+        "kill_on_revoke": True,
+    }
+    with Weir(config) as weir, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(weir.post, "/v1/chat/completions", {"messages": user("hello")})
+        eventually(lambda: len(upstream.calls) == 1)
+        weir.write_config({**config, "default_model": "second"})
+        assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
+        assert answer.result(timeout=10).status == 200
 
 
 def test_h4_otherwise_calls_under_way_may_end(upstream):
