@@ -14,6 +14,10 @@ namespace {
 /// Bytes of further requests that may wait while one is served.
 constexpr std::size_t pipelined_bytes_max = 8 * 1024;
 
+/// The longest body that is read and thrown away, so that a request refused by its head costs its
+/// client no connection: of a gateway that is full, that would ask more than the refusal.
+constexpr std::uint64_t skipped_bytes_max = std::uint64_t{64} * 1024;
+
 std::string_view moved(std::string_view view, std::string_view from, const std::string& to) {
   if (view.data() < from.data() || view.data() > from.data() + from.size()) return view;
   return std::string_view(to).substr(static_cast<std::size_t>(view.data() - from.data()),
@@ -313,6 +317,29 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
   }
 }
 
+/// A body that we did not read can be told from the next request by its length alone, and one that
+/// waits to be invited may never come.
+bool ServerExchange::may_skip_body() const {
+  return head_.framing == http::Framing::length && head_.content_length <= skipped_bytes_max &&
+         !head_.expects_continue && !pieces_;
+}
+
+/// Throws away the body of a request that was answered without it.
+Task<void> ServerExchange::skip_body() {
+  const TimePoint late = loop_.now() + timeouts_.body_total;
+  auto missing = static_cast<std::size_t>(head_.content_length);
+  while (keeps_alive_) {
+    const std::size_t size = std::min(missing, reader_.data().size());
+    reader_.consume(size);
+    missing -= size;
+    if (missing == 0) break;
+    const Duration left = std::min<Duration>(timeouts_.body_idle, late - loop_.now());
+    NetError error = NetError::timed_out;
+    if (left > Duration::zero()) error = co_await reader_.more(left);
+    if (error != NetError::none) keeps_alive_ = false;
+  }
+}
+
 void ServerExchange::append_head(int status, std::string_view fields) {
   out_.reserve(fields.size() + 128);
   http::append_status_line(out_, status);
@@ -333,8 +360,7 @@ void ServerExchange::note(const IoResult& written) {
 Task<IoResult> ServerExchange::respond(int status, std::string_view fields, std::string_view body) {
   WEIR_ASSERT(!is_begun_);
   is_begun_ = is_ended_ = true;
-  // What is left of a body we did not read can't be told from the next request.
-  if (!is_body_read_ && head_.framing != http::Framing::none) keeps_alive_ = false;
+  if (!is_body_read_ && !may_skip_body()) keeps_alive_ = false;
   out_.clear();
   append_head(status, fields);
   // RFC 9110, 8.6: an answer that can have no body states no length.
@@ -351,7 +377,7 @@ Task<IoResult> ServerExchange::respond(int status, std::string_view fields, std:
 Task<IoResult> ServerExchange::begin(int status, std::string_view fields) {
   WEIR_ASSERT(!is_begun_);
   is_begun_ = true;
-  if (!is_body_read_ && head_.framing != http::Framing::none) keeps_alive_ = false;
+  if (!is_body_read_ && !may_skip_body()) keeps_alive_ = false;
   is_chunked_ = head_.minor_version >= 1;
   if (!is_chunked_) keeps_alive_ = false;  // HTTP/1.0: the end of the connection ends the body
   out_.clear();
@@ -486,7 +512,13 @@ Task<void> ServerConnection::serve() {
     co_await handler_.handle(exchange);
     exchange_ = nullptr;
     reader_.unobserve();
-    if (exchange.is_ended_ && !exchange.is_body_read_) co_await linger();
+    if (exchange.is_ended_ && !exchange.is_body_read_) {
+      if (exchange.keeps_alive_) {
+        co_await exchange.skip_body();
+      } else {
+        co_await linger();
+      }
+    }
     if (!exchange.is_ended_ || !exchange.keeps_alive_ || is_draining_) break;
   }
   stream_->close();

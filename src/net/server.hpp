@@ -101,6 +101,8 @@ class ServerExchange : private BufferedReader::Observer {
   Task<Result<>> read_length_body(TimePoint late);
   Task<Result<>> read_chunked_body(TimePoint late);
   Result<> decode_body();
+  [[nodiscard]] bool may_skip_body() const;
+  Task<void> skip_body();
   Result<> claim(std::size_t bytes);
   void append_head(int status, std::string_view fields);
   void note(const IoResult& written);

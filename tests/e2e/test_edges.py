@@ -133,6 +133,35 @@ def test_pipelined_requests_are_answered_in_their_order(gateway):
     assert texts == [f"echo: number {n}" for n in range(5)]
 
 
+BY_ITS_HEAD = b"POST /v1/nothing HTTP/1.1\r\n" + HOST
+AFTER_IT = b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+REFUSED_BY_HEAD = {
+    "with the head": ([LENGTH + b"\r\n" + BODY + AFTER_IT], [404, 200]),
+    "later": ([LENGTH + b"\r\n", BODY[:5], BODY[5:] + AFTER_IT], [404, 200]),
+    "not longer than 64 KiB": (
+        [b"Content-Length: 65536\r\n\r\n", b" " * 65536 + AFTER_IT],
+        [404, 200],
+    ),
+    "longer": ([b"Content-Length: 65537\r\n\r\n" + b" " * 65537 + AFTER_IT], [404]),
+    "chunked": ([b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + AFTER_IT], [404]),
+    "not without being asked for": ([LENGTH + b"Expect: 100-continue\r\n\r\n"], [404]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_HEAD)
+def test_a_refusal_costs_no_connection_where_the_body_is_small(gateway, name):
+    """Its body is thrown away, and never taken for the next request."""
+    (first, *rest), statuses = REFUSED_BY_HEAD[name]
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as wire:
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wire.sendall(BY_ITS_HEAD + first)
+        if rest:  # the refusal doesn't wait for it
+            assert wire.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 404"
+        for piece in rest:
+            wire.sendall(piece)
+        assert [answer.status for answer in read_answers(wire)] == statuses
+
+
 def test_expect_continue_is_answered_before_the_body(gateway):
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as wire:
         head = POST + HOST + LENGTH + b"Expect: 100-continue\r\nConnection: close\r\n\r\n"

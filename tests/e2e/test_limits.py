@@ -2,6 +2,7 @@
 """What is full is refused at once, and what watches over the gateway stays reachable (sections 15
 and 21 of the failure rules)."""
 
+import concurrent.futures
 import contextlib
 import json
 import socket
@@ -61,6 +62,29 @@ def test_calls_beyond_max_inflight_are_refused_until_one_has_ended(upstream):
             assert_overloaded(weir.post("/v1/chat/completions", BODY))
             assert_watched_over(weir)
         eventually(lambda: weir.post("/v1/chat/completions", BODY).status == 200)
+
+
+def test_twice_the_load_leaves_those_admitted_alone(upstream):
+    """O-3: what doesn't fit is refused at once, at the price of neither a call nor its connection,
+    and nothing of it is left when the load falls."""
+    fits = 8
+    with gateway(upstream, limits={"max_inflight": fits}) as weir:
+        client = weir.client()
+        assert client.request("GET", "/livez").status == 200
+        port = client.connection.sock.getsockname()[1]
+        with concurrent.futures.ThreadPoolExecutor(fits) as pool, fault.Gate() as gate:
+            upstream.script(*[fault.held_by(gate)] * fits)
+            admitted = [pool.submit(weir.post, "/v1/chat/completions", BODY) for _ in range(fits)]
+            eventually(lambda: len(upstream.calls) == fits)
+            for _ in range(fits):
+                assert_overloaded(client.request("POST", "/v1/chat/completions", BODY))
+                assert client.connection.sock.getsockname()[1] == port
+            assert len(upstream.calls) == fits
+            gate.open()
+            assert [call.result().status for call in admitted] == [200] * fits
+            assert f"weir_calls_shed_total {fits}" in metrics(weir)
+        eventually(lambda: "weir_calls_in_flight 0" in metrics(weir))
+        assert client.request("POST", "/v1/chat/completions", BODY).status == 200
 
 
 def test_a_key_has_its_own_share_of_calls(upstream):

@@ -207,6 +207,30 @@ def delay(seconds: float) -> Fault:
     return Fault(play)
 
 
+class Gate:
+    """Holds answers back until it is opened, at the end of its block at the latest."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+
+    def open(self) -> None:
+        shared_loop().loop.call_soon_threadsafe(self.is_open.set)
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.open()
+
+
+def held_by(gate: Gate) -> Fault:
+    async def play(exchange: Exchange) -> None:
+        await gate.is_open.wait()
+        await exchange.send_whole()
+
+    return Fault(play)
+
+
 def pace(seconds: float) -> Fault:
     """A stream with a pause before each content event."""
 
