@@ -12,7 +12,7 @@
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
 #include "store/files.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::identity {
 namespace {

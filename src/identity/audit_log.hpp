@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "identity/roles.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::identity {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "identity/records.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::identity {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "store/sealing.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/sealing.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::identity {
 

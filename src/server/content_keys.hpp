@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "identity/directory.hpp"
-#include "store/sealing.hpp"
+#include "store/database/sealing.hpp"
 
 namespace weir::server {
 

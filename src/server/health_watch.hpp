@@ -18,7 +18,7 @@
 #include "server/clock_watch.hpp"
 #include "server/log.hpp"
 #include "shared_state/gate.hpp"
-#include "store/health_store.hpp"
+#include "store/database/health_store.hpp"
 
 namespace weir::server {
 

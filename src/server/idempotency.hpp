@@ -14,8 +14,8 @@
 #include "pipeline/call.hpp"
 #include "pipeline/delivery.hpp"
 #include "server/store_thread.hpp"
-#include "store/idempotency_store.hpp"
-#include "store/sealing.hpp"
+#include "store/database/idempotency_store.hpp"
+#include "store/database/sealing.hpp"
 
 /// Requests with an `Idempotency-Key`, each of which is made once (section 14).
 namespace weir::server {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "store/files.hpp"
-#include "store/memory_response_store.hpp"
-#include "store/sqlite_response_store.hpp"
+#include "store/database/memory_response_store.hpp"
+#include "store/database/sqlite_response_store.hpp"
 
 namespace weir::server {
 namespace {

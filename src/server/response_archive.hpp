@@ -9,8 +9,8 @@
 
 #include "config/config.hpp"
 #include "server/store_thread.hpp"
-#include "store/response_store.hpp"
-#include "store/sealing.hpp"
+#include "store/database/response_store.hpp"
+#include "store/database/sealing.hpp"
 
 namespace weir::server {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/postgres.hpp"
+#include "store/database/postgres.hpp"
 #include "usage/store.hpp"
 
 namespace weir::usage {

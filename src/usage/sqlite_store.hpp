@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 #include "usage/store.hpp"
 
 namespace weir::usage {

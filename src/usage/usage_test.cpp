@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 #include "usage/call_places.hpp"
 #include "usage/report.hpp"
 #include "usage/runway.hpp"

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "store/postgres.hpp"
+#include "store/database/postgres.hpp"
 
 namespace weir::test {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::store {
 

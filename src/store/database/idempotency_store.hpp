@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "store/sealing.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/sealing.hpp"
+#include "store/database/sqlite.hpp"
 #include "weir/result.hpp"
 
 namespace weir::store {

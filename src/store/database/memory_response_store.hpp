@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "store/response_store.hpp"
+#include "store/database/response_store.hpp"
 
 namespace weir::store {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/postgres.hpp"
+#include "store/database/postgres.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 
 #include <poll.h>
 
-#include "store/libpq.hpp"
+#include "store/database/libpq.hpp"
 
 namespace weir::store {
 namespace {

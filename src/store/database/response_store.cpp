@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/response_store.hpp"
+#include "store/database/response_store.hpp"
 
 #include <algorithm>
 

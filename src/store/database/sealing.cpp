@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/sealing.hpp"
+#include "store/database/sealing.hpp"
 
 #include <algorithm>
 

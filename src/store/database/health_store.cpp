@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/health_store.hpp"
+#include "store/database/health_store.hpp"
 
 #include <algorithm>
 

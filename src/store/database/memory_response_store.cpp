@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/memory_response_store.hpp"
+#include "store/database/memory_response_store.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/sqlite.hpp"
+#include "store/database/sqlite.hpp"
 
 #include <array>
 #include <csignal>

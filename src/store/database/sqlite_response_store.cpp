@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/sqlite_response_store.hpp"
+#include "store/database/sqlite_response_store.hpp"
 
 #include <limits>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/libpq.hpp"
+#include "store/database/libpq.hpp"
 
 #include <dlfcn.h>
 

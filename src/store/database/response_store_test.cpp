@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/response_store.hpp"
+#include "store/database/response_store.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "store/memory_response_store.hpp"
-#include "store/sqlite_response_store.hpp"
+#include "store/database/memory_response_store.hpp"
+#include "store/database/sqlite_response_store.hpp"
 
 namespace weir::store {
 namespace {

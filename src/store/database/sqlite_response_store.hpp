@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "store/response_store.hpp"
-#include "store/sealing.hpp"
-#include "store/sqlite.hpp"
+#include "store/database/response_store.hpp"
+#include "store/database/sealing.hpp"
+#include "store/database/sqlite.hpp"
 
 namespace weir::store {
 

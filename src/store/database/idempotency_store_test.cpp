@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/idempotency_store.hpp"
+#include "store/database/idempotency_store.hpp"
 
 #include <cstdlib>
 #include <filesystem>
