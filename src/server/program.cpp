@@ -20,6 +20,7 @@
 #include "config/edits.hpp"
 #include "config/limit_sets.hpp"
 #include "config/values.hpp"
+#include "engine/ledger_settings.hpp"
 #include "engine/limit_entries.hpp"
 #include "server/administration.hpp"
 #include "server/callers.hpp"
@@ -224,11 +225,7 @@ Result<> Program::start() {
   }
   WEIR_TRY(open_data_directory(config));
   idempotency_.start(instance_.folder());
-  ledger_->start();
-  if (config.ledger.is_strict && is_ledger_damaged_) {
-    return Error(ErrorCode::ledger_unavailable,
-                 "the ledger is damaged: see weir ledger verify, or start without ledger.strict");
-  }
+  WEIR_TRY(ledger_->start());
   WEIR_TRY(open_listeners(config));
   WEIR_TRY(make_keys(config));
   // What is detected meanwhile waits until there is something to change.
@@ -293,19 +290,11 @@ Result<> Program::open_data_directory(const config::Config& config) {
 }
 
 std::unique_ptr<ledger::Ledger> Program::make_ledger(const config::LedgerSettings& settings) {
-  ledger::Ledger::Options options;
-  options.journal.is_power_safe = settings.durability == config::Durability::power;
-  options.journal.serves_unwritten = settings.on_failure == config::LedgerFailure::serve;
-  options.spool.segment_bytes = static_cast<std::size_t>(settings.segment_size.bytes);
-  options.spool.sync_interval = settings.sync_interval;
-  options.spool.retention_ms = settings.retention.count();
-  options.spool.leaves_damage = settings.is_strict;
-  options.spool.unix_ms = [this] { return wall_.unix_ms(); };
+  ledger::Ledger::Options options = engine::ledger_options(settings, wall_);
   options.spool.on_problem = [this](const Error& error) {
     log_.error("ledger", "the ledger can't be kept as it should", {{"reason", error.message}});
   };
   options.spool.on_recovered = [this](const ledger::Recovered& found) {
-    if (found.damaged_segments > 0 || found.records_missing > 0) is_ledger_damaged_ = true;
     if (found.streams == 0) return;
     log_.warn("ledger_recovered", "an earlier process ended without a word",
               {{"unknown_calls", static_cast<std::int64_t>(found.unknown_calls)},
@@ -387,22 +376,8 @@ void Program::restore_limits() {
 }
 
 Result<> Program::restore_used() {
-  // Which windows there are comes first, so that the store is asked once for all of them.
-  const auto now = std::chrono::steady_clock::now();
-  std::vector<std::string> windows;
-  const auto collect = [&](const std::string& window) -> std::optional<policy::WindowUse> {
-    windows.push_back(window);
-    return std::nullopt;
-  };
-  limits_.restore(collect, now);
-  WEIR_TRY_ASSIGN(uses, usage_.used(windows));
-  const auto used = [&](const std::string& window) -> std::optional<policy::WindowUse> {
-    const auto found = uses.find(window);
-    if (found == uses.end()) return std::nullopt;
-    return found->second;
-  };
-  limits_.restore(used, now);
-  return {};
+  return engine::restore_limits(
+      limits_, [this](const std::vector<std::string>& windows) { return usage_.used(windows); });
 }
 
 /// The probe comes first: SO_REUSEPORT would let us share the port with a forgotten old process.

@@ -206,7 +206,6 @@ class Program {
   admin::DayStart day_;
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const engine::Snapshot> snapshot_;
-  std::atomic<bool> is_ledger_damaged_ = false;  ///< what earlier processes wrote
   std::unique_ptr<ledger::Ledger> ledger_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<bool> are_workers_running_ = false;  ///< detection publishes while `start` goes on

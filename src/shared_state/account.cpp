@@ -322,6 +322,15 @@ void Account::append_windows(std::vector<SharedText>& out, const Moment& now) {
   for (const OpenWindow& open : windows_) out.push_back(open.id);
 }
 
+std::optional<std::int64_t> Account::windows_start_ms(const Moment& now) {
+  advance_windows(now);
+  std::optional<std::int64_t> oldest;
+  for (const OpenWindow& open : windows_) {
+    oldest = std::min(open.window.start_ms, oldest.value_or(open.window.start_ms));
+  }
+  return oldest;
+}
+
 void Account::restore(const UsedBefore& used, const Moment& now) {
   advance_windows(now);
   for (const OpenWindow& open : windows_) {

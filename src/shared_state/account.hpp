@@ -102,6 +102,8 @@ class Account {
              std::vector<BudgetEvent>& events);
 
   [[nodiscard]] bool has_windows() const { return !windows_.empty(); }
+  /// When the oldest of them began. Nothing: there are none.
+  std::optional<std::int64_t> windows_start_ms(const Moment& now);
   /// Appends the ids of the windows that its quotas and budgets are in (S-11.5).
   void append_windows(std::vector<SharedText>& out, const Moment& now);
   /// Adds what was used before the start of the windows that it is in, as `used` tells it.

@@ -184,6 +184,19 @@ bool Limits::has_windows() const {
   return false;
 }
 
+std::optional<std::int64_t> Limits::windows_start_ms(policy::TimePoint now) {
+  const Moment moment{now, wall_.unix_ms()};
+  std::optional<std::int64_t> oldest;
+  const std::lock_guard lock(mutex_);
+  for (ByName& accounts : accounts_) {
+    for (auto& [name, account] : accounts) {
+      const auto start = account->windows_start_ms(moment);
+      if (start) oldest = std::min(*start, oldest.value_or(*start));
+    }
+  }
+  return oldest;
+}
+
 void Limits::restore(const UsedBefore& used, policy::TimePoint now) {
   const Moment moment{now, wall_.unix_ms()};
   const std::lock_guard lock(mutex_);

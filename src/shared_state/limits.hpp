@@ -58,6 +58,8 @@ class Limits final : public pipeline::Accounting {
   void set(const LimitOwner& owner, const LimitSet& limits, policy::TimePoint now);
   /// There are quotas or budgets, whose use `restore` would ask for.
   [[nodiscard]] bool has_windows() const;
+  /// When the oldest of these windows began, as Unix time. Nothing: there are none.
+  [[nodiscard]] std::optional<std::int64_t> windows_start_ms(policy::TimePoint now);
   /// Adds what was used before the start of every window that quotas and budgets are in now. To be
   /// called once, before the first call.
   void restore(const UsedBefore& used, policy::TimePoint now);

@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "base/hash.hpp"
-#include "policy/failure.hpp"
+#include "ledger/windows.hpp"
 
 namespace weir::usage {
 namespace {
 
 constexpr std::int64_t us_per_ms = 1000;
-constexpr std::string_view of_all = "global:";
 
 std::string joined(std::vector<std::string> tags) {
   if (tags.empty()) return {};
@@ -96,29 +95,6 @@ void take_away(const Figures& attempt, Figures& call) {
 
 }  // namespace
 
-/// The same as the limits count while they see it: see `shared_state::Limits::settle`.
-void Rollup::add_windows(const ledger::CallRecord& call) {
-  const auto add = [this](const std::string& id, std::int64_t requests, const wire::Usage& usage,
-                          std::int64_t nanousd) {
-    policy::WindowUse& use = windows_[id];
-    use.requests += requests;
-    use.input_tokens += usage.input_total();
-    use.output_tokens += usage.output_total();
-    use.nanousd += nanousd;
-  };
-  for (const std::string& id : call.windows) {
-    // S-11.9: of the client's side only the whole counts what nobody is charged.
-    const bool is_of_all = id.starts_with(of_all);
-    add(id, 1, call.usage, call.cost_nanousd + (is_of_all ? call.exposure_nanousd : 0));
-  }
-  for (const ledger::AttemptRecord& attempt : call.attempts) {
-    const bool was_sent = attempt.failure != policy::name(policy::FailureClass::local);
-    for (const std::string& id : attempt.windows) {
-      add(id, was_sent ? 1 : 0, attempt.usage, attempt.cost_nanousd + attempt.exposure_nanousd);
-    }
-  }
-}
-
 void Rollup::set(Dimension dimension, std::string_view value) {
   std::string& label = key_.labels[static_cast<std::size_t>(dimension)];
   if (label != value) label = value;  // mostly it is that of the call before
@@ -131,7 +107,8 @@ Figures& Rollup::sum_of(std::string_view provider, std::string_view model) {
 }
 
 void Rollup::add(const ledger::CallRecord& call, const Alternatives& alternatives) {
-  add_windows(call);
+  ledger::add_windows(call,
+                      [this](const std::string& id) -> policy::WindowUse& { return windows_[id]; });
   key_.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
   set(Dimension::key, call.key);
   set(Dimension::user, call.user);

@@ -61,7 +61,6 @@ class Rollup {
   [[nodiscard]] const Windows& windows() const { return windows_; }
 
  private:
-  void add_windows(const ledger::CallRecord& call);
   void set(Dimension dimension, std::string_view value);
   /// Of what `key_` says besides, and goes on to say of these two.
   Figures& sum_of(std::string_view provider, std::string_view model);

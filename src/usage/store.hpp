@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ledger/reader.hpp"
+#include "ledger/windows.hpp"
 #include "usage/rollup.hpp"
 
 namespace weir::usage {
@@ -44,7 +45,7 @@ class Store {
   /// Where a call stands. Nothing when it is not known.
   virtual Result<std::optional<ledger::Place>> find(std::string_view request_id) = 0;
 
-  using WindowUses = std::map<std::string, policy::WindowUse, std::less<>>;
+  using WindowUses = ledger::WindowUses;
   /// What was taken of windows of quotas and budgets, by all who share the store; those that no
   /// call was taken from are missing.
   virtual Result<WindowUses> used(const std::vector<std::string>& windows) = 0;
