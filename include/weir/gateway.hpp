@@ -59,13 +59,23 @@ class DirectProvider {
 ///     auto answer = gateway->generate("What is a weir?");
 ///     if (answer) show(answer->text);
 ///
+/// With a data directory (`data_dir`, in options, text, file or the environment's WEIR_DATA_DIR) it
+/// keeps the ledger there that `weir serve` keeps: each call is in a file before its first attempt,
+/// and what it took before the caller has the end of its answer, also when the process is killed in
+/// the next instant. Budgets and the quotas of days and months then go on after a restart. `weir
+/// log`, `weir usage` and `weir ledger verify` read it with `--data-dir`. Without one nothing is
+/// written to any disk.
+///
 /// Owns its threads. All members are for any thread at once, except moving and destroying. The
 /// destructor lets running calls end within `drain_timeout`, cancels the rest and joins. Blocking
 /// calls made on a thread of the gateway (in a `Completion`) are refused, since they would wait for
 /// themselves.
 class Gateway {
  public:
-  /// Errors: `invalid_request` whose message lists every problem, one a line.
+  /// Errors: `invalid_request` whose message lists every problem, one a line, or that says whose
+  /// the data directory is: one process has it at a time, unless `reuse_port` is set in all;
+  /// `store_unavailable` where it can't be used; `ledger_unavailable` with `ledger.strict`, where
+  /// what is written there is damaged.
   static Result<Gateway> from_options(const GatewayOptions& options);
   /// YAML or JSON, as in a configuration file.
   static Result<Gateway> from_text(std::string_view text);
@@ -147,6 +157,7 @@ class Gateway {
   [[nodiscard]] UsageStatistics usage() const;
   [[nodiscard]] FailoverStatistics failover() const;
   [[nodiscard]] std::map<std::string, ProviderHealth> health() const;
+  [[nodiscard]] LedgerStatistics ledger() const;
 
  private:
   explicit Gateway(std::unique_ptr<api::Core> core);

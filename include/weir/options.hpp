@@ -107,6 +107,11 @@ struct GatewayOptions {
   std::chrono::milliseconds drain_timeout{25'000};  ///< how long the destructor lets calls end
   int threads = 1;           ///< event loops; one serves thousands of calls. 0 = one per core
   int provider_threads = 4;  ///< at most, for `Provider` objects; started when first needed
+  /// Where the ledger is kept; empty: there is none, and nothing is written anywhere.
+  std::string data_dir{};
+  /// Any other setting, by its name in the configuration, with its value as JSON text:
+  /// `{"ledger", R"({"durability": "power"})"}`, `{"budget", R"({"month": 20})"}`.
+  std::map<std::string, std::string> more{};
 };
 
 }  // namespace weir

@@ -36,6 +36,20 @@ struct FailoverStatistics {
   std::uint64_t rescued = 0;      ///< of these, answered
 };
 
+/// What a gateway with a data directory writes down. Calls that the ledger can't take are refused
+/// with `ledger_unavailable`, unless `ledger.on_failure` is `serve`.
+struct LedgerStatistics {
+  bool is_kept = false;             ///< false: there is no data directory, and all else is empty
+  std::uint64_t calls = 0;          ///< that have ended and are written down
+  std::uint64_t calls_refused = 0;  ///< found no room before their first attempt
+  std::uint64_t calls_lost = 0;     ///< found no room at their end
+  // ---- what the start found of processes that ended without a word
+  std::uint64_t calls_recovered = 0;  ///< under way then, booked by estimate as `unknown`
+  std::uint64_t segments_damaged = 0;
+  std::uint64_t records_missing = 0;
+  std::string problem{};  ///< what last went wrong with the files; empty: nothing did
+};
+
 enum class HealthState : std::uint8_t {
   unknown,  ///< not used yet
   healthy,

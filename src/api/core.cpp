@@ -89,16 +89,24 @@ Result<std::unique_ptr<Core>> Core::make(config::Config config, config::Environm
     WEIR_TRY_ASSIGN(snapshot, core->make_snapshot(config));
     core->publish(std::move(snapshot));
   }
-  core->start_lanes(config);
+  WEIR_TRY(core->start_lanes(config));
   return core;
 }
 
-void Core::start_lanes(const config::Config& config) {
+Result<> Core::start_lanes(const config::Config& config) {
   const std::size_t count = config.threads > 0 ? static_cast<std::size_t>(config.threads)
                                                : std::max(1U, std::thread::hardware_concurrency());
-  for (std::size_t i = 0; i < count; ++i) {
-    lanes_.push_back(std::make_unique<Lane>(lane_context_, seed_ + i));
+  std::vector<pipeline::Journal*> journals(count, nullptr);
+  if (!config.data_dir.empty()) {
+    WEIR_TRY_ASSIGN(books, Books::open(config, wall_));
+    books_ = std::move(books);
+    for (pipeline::Journal*& journal : journals) journal = &books_->add_thread(random_seed());
+    WEIR_TRY(books_->start(limits_));
   }
+  for (std::size_t i = 0; i < count; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(lane_context_, seed_ + i, journals[i]));
+  }
+  return {};
 }
 
 Core::~Core() {
@@ -116,7 +124,8 @@ Core::~Core() {
   lock.unlock();
   embedded_.threads().finish();
   for (auto& lane : lanes_) lane->finish();
-  lanes_.clear();
+  for (auto& lane : lanes_) lane->join();
+  if (books_) books_->stop();
 }
 
 bool Core::count_call() {
@@ -342,6 +351,8 @@ Result<> Core::set_default_provider(std::string_view name) {
   default_provider_ = name;
   return {};
 }
+
+LedgerStatistics Core::ledger() const { return books_ ? books_->statistics() : LedgerStatistics(); }
 
 std::map<std::string, ProviderHealth> Core::health() const {
   std::map<std::string, ProviderHealth> health;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/books.hpp"
 #include "api/embedded_providers.hpp"
 #include "api/lane.hpp"
 #include "config/config.hpp"
@@ -32,7 +33,7 @@ class Core {
  public:
   using Implementations = std::map<std::string, std::shared_ptr<Provider>>;
 
-  /// Errors: `invalid_request` for a configuration that means nothing.
+  /// Errors: `invalid_request` for a configuration that means nothing; those of `Books`.
   static Result<std::unique_ptr<Core>> make(config::Config config, config::Environment environment,
                                             Implementations implementations, int provider_threads);
   /// Lets calls end within the drain timeout, cancels the rest and joins.
@@ -72,12 +73,13 @@ class Core {
   [[nodiscard]] std::map<std::string, RegisteredTool, std::less<>> tools() const;
 
   [[nodiscard]] const Figures& figures() const { return figures_; }
+  [[nodiscard]] LedgerStatistics ledger() const;
   /// Of each provider, what calls saw and what its circuit breaker made of it.
   [[nodiscard]] std::map<std::string, ProviderHealth> health() const;
 
  private:
   Core(config::Environment environment, const config::Config& config, int provider_threads);
-  void start_lanes(const config::Config& config);
+  Result<> start_lanes(const config::Config& config);
   void set_limits(const config::Config& config);
   /// With what providers told of their models. Precondition: `change_mutex_` is held.
   Result<std::shared_ptr<const engine::Snapshot>> make_snapshot(config::Config config);
@@ -114,6 +116,7 @@ class Core {
   std::size_t calls_ = 0;
   bool is_closing_ = false;
 
+  std::unique_ptr<Books> books_;  ///< null: there is no data directory
   std::atomic<std::uint64_t> turn_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;
   engine::Detection detection_;  ///< the last: its thread puts snapshots in force

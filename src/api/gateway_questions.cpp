@@ -116,4 +116,6 @@ FailoverStatistics Gateway::failover() const { return core_->figures().failover(
 
 std::map<std::string, ProviderHealth> Gateway::health() const { return core_->health(); }
 
+LedgerStatistics Gateway::ledger() const { return core_->ledger(); }
+
 }  // namespace weir

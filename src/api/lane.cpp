@@ -105,6 +105,18 @@ Result<std::shared_ptr<const pipeline::Route>> route_for(const Job& job, std::st
   return std::shared_ptr<const pipeline::Route>(std::move(bounded));
 }
 
+/// What the caller asks for beside the request itself.
+pipeline::CallOptions wishes_of(const Job& job, net::TimePoint now) {
+  pipeline::CallOptions wishes;
+  wishes.prefer = job.options.prefer;
+  wishes.no_failover = !job.options.may_fail_over;
+  for (const auto& [key, value] : job.options.tags) wishes.tags.push_back(key + "=" + value);
+  if (const auto deadline = deadline_of(job)) {
+    wishes.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - now);
+  }
+  return wishes;
+}
+
 pipeline::CallResult rejected(Error error) {
   pipeline::CallResult result;
   result.error = std::move(error);
@@ -126,6 +138,8 @@ std::string embedding_text(const EmbeddingRequest& request) {
   return text;
 }
 
+Error time_is_over() { return {ErrorCode::deadline_exceeded, "the call's time is over"}; }
+
 std::chrono::milliseconds since(std::chrono::steady_clock::time_point started, net::TimePoint now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - started);
 }
@@ -144,15 +158,19 @@ class Lane::Turn {
   Admission& admission_;
 };
 
-Lane::Lane(const LaneContext& context, std::uint64_t seed)
-    : context_(context), engine_(context.engine, seed, &context.embedded) {
+Lane::Lane(const LaneContext& context, std::uint64_t seed, pipeline::Journal* journal)
+    : context_(context), engine_(context.engine, seed, &context.embedded, journal) {
   thread_ = std::thread([this] {
     is_lane_thread = true;
     engine_.loop().run();
   });
 }
 
-Lane::~Lane() { thread_.join(); }
+Lane::~Lane() { join(); }
+
+void Lane::join() {
+  if (thread_.joinable()) thread_.join();
+}
 
 bool Lane::is_current_thread() noexcept { return is_lane_thread; }
 
@@ -176,13 +194,20 @@ void Lane::cancel_all() {
     // A cancelled call may end and leave the set while it is told.
     const std::vector<Job*> all(jobs_.begin(), jobs_.end());
     for (Job* job : all) {
-      if (jobs_.contains(job)) job->cancellation.cancel();
+      if (!jobs_.contains(job)) continue;
+      cut_short(*job, pipeline::shutdown_error());
+      job->cancellation.cancel();
     }
   });
 }
 
 void Lane::finish() {
   engine_.loop().post([this] { engine_.finish(); });
+}
+
+void Lane::cut_short(Job& job, Error error) {
+  if (job.call == nullptr || job.cancellation.is_cancelled()) return;
+  job.call->cut_short = std::make_shared<const Error>(std::move(error));
 }
 
 void Lane::begin(Job& job) {
@@ -235,7 +260,8 @@ net::Task<Result<ChatResponse>> Lane::chat(ChatJob& job) {
   CanonicalOperation operation(std::move(*request), is_stream, form, job.request_id);
   CallerChannel channel(&answer, job.queue.get(), engine_.loop(), context_.reader_stall_max,
                         job.cancellation);
-  const pipeline::CallResult result = co_await run(job, job.request.model, operation, channel);
+  const pipeline::CallResult result =
+      co_await run(job, "chat", job.request.model, operation, channel);
   context_.figures.count(result, operation.tried().size(), job.options.tags);
   if (result.outcome != pipeline::Outcome::completed) co_return result.error;
 
@@ -261,7 +287,8 @@ net::Task<Result<EmbeddingResponse>> Lane::embed(EmbedJob& job) {
   if (!operation) co_return std::move(operation).error();
   CallerChannel channel(nullptr, nullptr, engine_.loop(), context_.reader_stall_max,
                         job.cancellation);
-  const pipeline::CallResult result = co_await run(job, job.request.model, **operation, channel);
+  const pipeline::CallResult result =
+      co_await run(job, "embeddings", job.request.model, **operation, channel);
   context_.figures.count(result, 1, job.options.tags);
   if (result.outcome != pipeline::Outcome::completed) co_return result.error;
 
@@ -282,7 +309,7 @@ net::Task<Result<EmbeddingResponse>> Lane::embed(EmbedJob& job) {
   co_return response;
 }
 
-net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
+net::Task<pipeline::CallResult> Lane::run(Job& job, std::string_view endpoint, std::string model,
                                           pipeline::Operation& operation,
                                           pipeline::ClientChannel& channel) {
   pipeline::CallResult result;
@@ -302,6 +329,7 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
   // Cancelled through the control, a turn of the loop later: the alarm is gone when the call ends.
   net::CallbackAlarm alarm([&] {
     is_late = true;
+    cut_short(job, time_is_over());
     job.control->cancel();
   });
   if (deadline) engine_.loop().arm_exact(alarm, *deadline);
@@ -309,41 +337,33 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string model,
       co_await context_.admission.enter(engine_.loop(), job.options.priority, job.cancellation);
   if (admitted) {
     const Turn turn(context_.admission);
-    result = co_await attempt(job, std::move(*route), operation, channel);
+    pipeline::CallOptions wishes = wishes_of(job, engine_.loop().now());
+    pipeline::Delivery delivery(channel, wire::Dialect::openai_chat, job.request_id);
+    pipeline::Call call{.loop = engine_.loop(),
+                        .cancellation = job.cancellation,
+                        .request_id = job.request_id,
+                        .route = std::move(*route),
+                        .options = std::move(wishes),
+                        .endpoint = endpoint,
+                        .model = std::move(model)};
+    job.call = &call;
+    result = co_await engine_.attempts().run(call, operation, delivery);
+    job.call = nullptr;
   } else {
     result = rejected(std::move(admitted).error());
   }
-  if (result.outcome == pipeline::Outcome::cancelled_client) {
+  if (result.outcome == pipeline::Outcome::cancelled_client ||
+      result.outcome == pipeline::Outcome::shutdown) {
     if (is_late) {
       result.outcome = pipeline::Outcome::failed;
-      result.error = Error(ErrorCode::deadline_exceeded, "the call's time is over");
+      result.error = time_is_over();
     } else {
+      result.outcome = pipeline::Outcome::cancelled_client;
       const bool is_asked = job.cancellation.is_cancelled();
       result.error = Error(ErrorCode::client_closed,
                            is_asked ? "the call was cancelled" : "the stream was not read in time");
     }
   }
-  co_return result;
-}
-
-net::Task<pipeline::CallResult> Lane::attempt(Job& job,
-                                              std::shared_ptr<const pipeline::Route> route,
-                                              pipeline::Operation& operation,
-                                              pipeline::ClientChannel& channel) {
-  pipeline::CallOptions wishes;
-  wishes.prefer = job.options.prefer;
-  wishes.no_failover = !job.options.may_fail_over;
-  if (const auto deadline = deadline_of(job)) {
-    wishes.timeout =
-        std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - engine_.loop().now());
-  }
-  pipeline::Delivery delivery(channel, wire::Dialect::openai_chat, job.request_id);
-  pipeline::Call call{.loop = engine_.loop(),
-                      .cancellation = job.cancellation,
-                      .request_id = job.request_id,
-                      .route = std::move(route),
-                      .options = std::move(wishes)};
-  pipeline::CallResult result = co_await engine_.attempts().run(call, operation, delivery);
   co_return result;
 }
 

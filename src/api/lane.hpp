@@ -28,6 +28,7 @@ struct Job {
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::string request_id;
   net::Cancellation cancellation;
+  pipeline::Call* call = nullptr;  ///< while its attempts are under way
 };
 
 struct ChatJob : Job {
@@ -54,7 +55,8 @@ struct LaneContext {
 /// One thread that makes calls: an engine and what runs on it.
 class Lane {
  public:
-  Lane(const LaneContext& context, std::uint64_t seed);
+  /// `journal`, if not null, is this thread's and outlives the lane.
+  Lane(const LaneContext& context, std::uint64_t seed, pipeline::Journal* journal);
   ~Lane();
 
   // For any thread.
@@ -66,6 +68,8 @@ class Lane {
   void cancel_all();
   /// Once no call is left: ends the thread.
   void finish();
+  /// Waits for its end.
+  void join();
 
   /// True on the thread of any lane: blocking there would be for ever.
   static bool is_current_thread() noexcept;
@@ -78,11 +82,12 @@ class Lane {
   net::Task<Result<ChatResponse>> chat(ChatJob& job);
   net::Task<Result<EmbeddingResponse>> embed(EmbedJob& job);
   /// Route, turn and time limit of a call, then the attempts.
-  net::Task<pipeline::CallResult> run(Job& job, std::string model, pipeline::Operation& operation,
+  /// `endpoint` is a constant.
+  net::Task<pipeline::CallResult> run(Job& job, std::string_view endpoint, std::string model,
+                                      pipeline::Operation& operation,
                                       pipeline::ClientChannel& channel);
-  net::Task<pipeline::CallResult> attempt(Job& job, std::shared_ptr<const pipeline::Route> route,
-                                          pipeline::Operation& operation,
-                                          pipeline::ClientChannel& channel);
+  /// Says why the call is going to be cancelled, so that it is written down as what it was.
+  static void cut_short(Job& job, Error error);
   void begin(Job& job);
   void end(Job& job);
 

@@ -44,7 +44,7 @@ Result<> write_more(json::Writer& json, const std::string& place,
   for (const auto& [name, value] : more) {
     json::Document document;
     if (!document.parse(value)) {
-      return Error(ErrorCode::invalid_request, "is no JSON", place + ".more." + name);
+      return Error(ErrorCode::invalid_request, "is no JSON", place + "more." + name);
     }
     json.key(name).raw(value);
   }
@@ -72,7 +72,7 @@ Result<> write_provider(json::Writer& json, const ProviderOptions& provider) {
     for (const ModelOptions& model : provider.models) write_model(json, model);
     json.end_object();
   }
-  WEIR_TRY(write_more(json, "providers." + provider.name, provider.more));
+  WEIR_TRY(write_more(json, "providers." + provider.name + ".", provider.more));
   json.end_object();
   return {};
 }
@@ -87,7 +87,7 @@ Result<> write_route(json::Writer& json, const RouteOptions& route) {
     json.end_object();
   }
   json.end_array();
-  WEIR_TRY(write_more(json, "models." + route.name, route.more));
+  WEIR_TRY(write_more(json, "models." + route.name + ".", route.more));
   json.end_object();
   return {};
 }
@@ -112,6 +112,7 @@ void write_settings(json::Writer& json, const GatewayOptions& options) {
   json.member("drain_timeout", std::to_string(options.drain_timeout.count()) + "ms");
   json.key("limits").begin_object().member("max_inflight", options.calls_in_flight_max);
   json.member("queue_length", options.calls_waiting_max).end_object();
+  if (!options.data_dir.empty()) json.member("data_dir", options.data_dir);
 }
 
 }  // namespace
@@ -142,6 +143,7 @@ Result<std::string> options_text(const GatewayOptions& options) {
   }
   write_names(json, "tiers", options.tiers);
   write_names(json, "tasks", options.tasks);
+  WEIR_TRY(write_more(json, "", options.more));
   json.end_object();
   return text;
 }
