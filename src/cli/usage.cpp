@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weir usage: what was used, by whom, and what it cost.
+// weir usage: what was used, by whom, and what it cost. Asked of a running gateway, or of the
+// ledger in a data directory.
 
 #include <unistd.h>
 
@@ -16,15 +17,20 @@
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "engine/engine.hpp"
+#include "ledger/segment.hpp"
 #include "net/http/target.hpp"
 #include "server/log.hpp"
+#include "server/usage_answers.hpp"
 #include "server/usage_watch.hpp"
+#include "store/files.hpp"
 #include "usage/report.hpp"
 
 namespace weir::cli {
 namespace {
 
 constexpr std::string_view usage_path = "/api/usage";
+constexpr std::string_view forecast_path = "/api/usage/forecast";
+constexpr std::string_view runway_path = "/api/usage/runway";
 
 constexpr const char* examples =
     "Examples:\n"
@@ -35,12 +41,15 @@ constexpr const char* examples =
     "  weir usage forecast                         what this month comes to\n"
     "  weir usage runway                           what the free tiers still give today\n"
     "  weir usage reindex                          make the sums of the ledger anew\n"
+    "  weir usage --data-dir DIR                   of a ledger, without a gateway: adds it up "
+    "first\n"
     "\n"
     "--by takes one of hour, day, month, and any of provider, model, key, user, team, tag, task,\n"
     "route, outcome. Times are UTC.";
 
 struct Options {
   std::string admin_url;
+  std::string data_dir;
   std::string by = "day,model";
   std::string since;
   std::string until;
@@ -48,8 +57,42 @@ struct Options {
   std::vector<std::string> only = std::vector<std::string>(usage::dimension_count);
 };
 
+/// Prices are compared with those of the configuration, if there is one.
+std::optional<config::Config> known_config(const Context& context) {
+  auto loaded = config::load(context.load, context.environment);
+  if (!loaded.ok()) return std::nullopt;
+  return std::move(loaded.config);
+}
+
+/// What the gateway would answer, from the ledger itself: it may be that of a program which links
+/// the library, and whoever writes it may go on meanwhile.
+Result<std::string> answer_alone(const Context& context, const std::string& data_directory,
+                                 const std::string& path) {
+  if (!store::exists(ledger::folder_of(data_directory))) {
+    return Error(ErrorCode::invalid_request, "there is no ledger in " + data_directory);
+  }
+  const config::Config config = known_config(context).value_or(config::Config());
+  const server::UsagePlace place{data_directory};
+  server::Log log(config.log);
+  Offline offline;
+  WEIR_TRY(offline.open(config, context.environment));
+  const engine::SystemClock time;
+  server::UsageWatch watch(time, log, place, [](std::uint64_t, bool) {});
+  watch.set_snapshot(offline.shared_snapshot());
+  WEIR_TRY(watch.catch_up());
+  WEIR_TRY_ASSIGN(sums, watch.sums());
+  if (path == forecast_path) return server::forecast_answer(*sums, time.unix_ms());
+  if (path == runway_path) return server::runway_answer(*sums, config, time.unix_ms());
+  std::string media_type;
+  return server::usage_answer(*sums, net::http::Query(path.substr(path.find('?') + 1)),
+                              {.name = "command", .role = identity::Role::admin}, time.unix_ms(),
+                              media_type);
+}
+
 std::optional<std::string> ask(Context& context, const Options& options, const std::string& path) {
-  const auto body = ask_admin(admin_access(context, options.admin_url), "GET", path);
+  const auto body = options.data_dir.empty()
+                        ? ask_admin(admin_access(context, options.admin_url), "GET", path)
+                        : answer_alone(context, options.data_dir, path);
   if (body) return *body;
   print_error(body.error().message + "\n");
   context.exit_code = ExitCode::failed;
@@ -145,7 +188,7 @@ void show(Context& context, const Options& options) {
 }
 
 void show_forecast(Context& context, const Options& options) {
-  const auto body = ask(context, options, std::string(usage_path) + "/forecast");
+  const auto body = ask(context, options, std::string(forecast_path));
   if (!body) return;
   if (options.format == "json") return print(*body + "\n");
   json::Document document;
@@ -164,7 +207,7 @@ std::string left_at(json::Value provider, std::string_view name) {
 }
 
 void show_runway(Context& context, const Options& options) {
-  const auto body = ask(context, options, std::string(usage_path) + "/runway");
+  const auto body = ask(context, options, std::string(runway_path));
   if (!body) return;
   if (options.format == "json") return print(*body + "\n");
   json::Document document;
@@ -191,9 +234,12 @@ void show_runway(Context& context, const Options& options) {
 
 /// Forgets the sums and adds up the whole ledger again. A gateway that runs goes on from where this
 /// has come to, or helps: what one has added the other doesn't.
-Result<std::int64_t> reindex(Context& context, config::Config config) {
-  const std::string folder = config::data_directory(config, context.environment, ::geteuid() == 0);
-  const server::UsagePlace place{folder, config.ledger.store};
+Result<std::int64_t> reindex(Context& context, const Options& options, config::Config config) {
+  server::UsagePlace place{options.data_dir};
+  if (options.data_dir.empty()) {
+    place = {config::data_directory(config, context.environment, ::geteuid() == 0),
+             config.ledger.store};
+  }
   WEIR_TRY_ASSIGN(store, server::open_usage_store(place));
   WEIR_TRY(store->clear());
   server::Log log(config.log);
@@ -211,10 +257,10 @@ Result<std::int64_t> reindex(Context& context, config::Config config) {
   return report.total.requests;
 }
 
-void reindex_all(Context& context) {
+void reindex_all(Context& context, const Options& options) {
   auto config = load_config(context);
   if (!config) return;
-  const auto requests = reindex(context, *std::move(config));
+  const auto requests = reindex(context, options, *std::move(config));
   if (requests) return print(std::to_string(*requests) + " requests\n");
   print_error(requests.error().message + "\n");
   context.exit_code = ExitCode::failed;
@@ -229,6 +275,8 @@ void add_usage(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   add_admin_options(command, context, options->admin_url);
+  command.add_option("--data-dir", options->data_dir,
+                     "Data directory to add up, in place of asking a gateway");
   command.add_option("--by", options->by, "What to tell apart (default: day,model)");
   command.add_option("--since", options->since, "From this date, or hour");
   command.add_option("--until", options->until, "To before this date, or hour");
@@ -244,7 +292,7 @@ void add_usage(Command& app, Context& context) {
   Command runway = command.add_subcommand("runway", "What the free tiers still give");
   runway.callback([&context, options] { show_runway(context, *options); });
   Command again = command.add_subcommand("reindex", "Make the sums of the ledger anew");
-  again.callback([&context] { reindex_all(context); });
+  again.callback([&context, options] { reindex_all(context, *options); });
   command.callback([&context, options, command] {
     if (!command.has_subcommand()) show(context, *options);
   });

@@ -213,11 +213,9 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
     case Endpoint::list_alerts:
       return alerts_answer(program_, request);
     case Endpoint::usage:
-      return usage_answer(program_, request, media_type);
     case Endpoint::usage_forecast:
-      return forecast_answer(program_);
     case Endpoint::usage_runway:
-      return runway_answer(program_);
+      return answer_of_usage(request, media_type);
     case Endpoint::limits:
       return admin::limits_json(program_.limits().status(std::chrono::steady_clock::now()));
     case Endpoint::list_providers:
@@ -339,6 +337,17 @@ Result<std::string> Administration::set_circuit(const AdminRequest& request) {
   program_.log().info("circuit_set", "an administrator set a circuit breaker",
                       {{"name", request.argument}, {"state", word}});
   return changed("circuit", request.argument);
+}
+
+Result<std::string> Administration::answer_of_usage(const AdminRequest& request,
+                                                    std::string& media_type) {
+  WEIR_TRY_ASSIGN(sums, program_.usage().sums());
+  const std::int64_t now_ms = program_.wall().unix_ms();
+  if (request.endpoint == Endpoint::usage_forecast) return forecast_answer(*sums, now_ms);
+  if (request.endpoint == Endpoint::usage_runway) {
+    return runway_answer(*sums, program_.snapshot()->config(), now_ms);
+  }
+  return usage_answer(*sums, request.query, request.actor, now_ms, media_type);
 }
 
 Result<std::string> Administration::explain(const AdminRequest& request) {

@@ -36,6 +36,7 @@ class Administration final : public Admin {
   Result<std::string> detect_provider(const AdminRequest& request);
   Result<std::string> set_circuit(const AdminRequest& request);
   Result<std::string> explain(const AdminRequest& request);
+  Result<std::string> answer_of_usage(const AdminRequest& request, std::string& media_type);
   Result<std::string> set_route(const AdminRequest& request);
   Result<std::string> set_meaning(const AdminRequest& request, std::string_view section);
   Result<std::string> set_strategy(const AdminRequest& request);

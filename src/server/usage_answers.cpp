@@ -10,7 +10,6 @@
 #include "base/moment.hpp"
 #include "base/money.hpp"
 #include "json/writer.hpp"
-#include "server/usage_watch.hpp"
 #include "usage/report.hpp"
 #include "usage/runway.hpp"
 
@@ -78,24 +77,25 @@ std::int64_t usual_start(Period period, std::int64_t before_ms) {
   return usage::month_of(before_ms - 1).first;
 }
 
-Result<usage::Question> question_of(const AdminRequest& request, std::int64_t now_ms) {
+Result<usage::Question> question_of(const net::http::Query& query, const identity::Actor& actor,
+                                    std::int64_t now_ms) {
   usage::Question question;
-  WEIR_TRY(read_by(request.query.find("by").value_or("day,model"), question));
+  WEIR_TRY(read_by(query.find("by").value_or("day,model"), question));
   const std::int64_t unit = question.period == Period::hour ? usage::hour_ms : usage::day_ms;
   question.before_ms = now_ms - now_ms % unit + unit;
-  WEIR_TRY(read_moment(request.query, "until", question.before_ms));
+  WEIR_TRY(read_moment(query, "until", question.before_ms));
   question.from_ms = usual_start(question.period, question.before_ms);
-  WEIR_TRY(read_moment(request.query, "since", question.from_ms));
+  WEIR_TRY(read_moment(query, "since", question.from_ms));
   for (std::size_t i = 0; i < usage::dimension_count; ++i) {
-    const auto value = request.query.find(usage::dimension_names[i]);
+    const auto value = query.find(usage::dimension_names[i]);
     if (value) question.only.emplace_back(static_cast<Dimension>(i), *value);
   }
   // After what was asked for, so that it can't be asked away.
-  if (identity::is_confined(request.actor.role)) {
-    if (request.actor.user.empty()) return Error(ErrorCode::not_allowed, "there is no user");
-    question.only.emplace_back(Dimension::user, request.actor.user);
+  if (identity::is_confined(actor.role)) {
+    if (actor.user.empty()) return Error(ErrorCode::not_allowed, "there is no user");
+    question.only.emplace_back(Dimension::user, actor.user);
   }
-  question.with_times = request.query.find("times").value_or("yes") != "no";
+  question.with_times = query.find("times").value_or("yes") != "no";
   return question;
 }
 
@@ -120,21 +120,20 @@ void append_hours(json::Writer& json, std::string_view name, std::optional<std::
 
 }  // namespace
 
-Result<std::string> usage_answer(Program& program, const AdminRequest& request,
+Result<std::string> usage_answer(usage::Store& store, const net::http::Query& query,
+                                 const identity::Actor& actor, std::int64_t now_ms,
                                  std::string& media_type) {
-  const std::string format = request.query.find("format").value_or("json");
+  const std::string format = query.find("format").value_or("json");
   if (format != "json" && format != "csv") return bad_parameter("format", "must be json or csv");
-  WEIR_TRY_ASSIGN(question, question_of(request, program.wall().unix_ms()));
-  WEIR_TRY_ASSIGN(store, program.usage().sums());
-  WEIR_TRY_ASSIGN(report, usage::ask(*store, question));
+  WEIR_TRY_ASSIGN(question, question_of(query, actor, now_ms));
+  WEIR_TRY_ASSIGN(report, usage::ask(store, question));
   if (format == "json") return usage::report_json(question, report);
   media_type = admin::csv_media_type;
   return usage::report_csv(question, report);
 }
 
-Result<std::string> forecast_answer(Program& program) {
-  WEIR_TRY_ASSIGN(store, program.usage().sums());
-  WEIR_TRY_ASSIGN(found, usage::forecast(*store, program.wall().unix_ms()));
+Result<std::string> forecast_answer(usage::Store& store, std::int64_t now_ms) {
+  WEIR_TRY_ASSIGN(found, usage::forecast(store, now_ms));
   std::string out;
   json::Writer json(out);
   json.begin_object().member("month", usage::period_text(Period::month, found.month_start_ms));
@@ -146,16 +145,15 @@ Result<std::string> forecast_answer(Program& program) {
   return out;
 }
 
-Result<std::string> runway_answer(Program& program) {
+Result<std::string> runway_answer(usage::Store& store, const config::Config& config,
+                                  std::int64_t now_ms) {
   std::vector<usage::FreeTier> tiers;
-  const auto snapshot = program.snapshot();
-  for (const config::ProviderConfig& provider : snapshot->config().providers) {
+  for (const config::ProviderConfig& provider : config.providers) {
     if (provider.enabled && provider.spec->has_free_tier) {
       tiers.push_back({provider.name, provider.spec->free_limits});
     }
   }
-  WEIR_TRY_ASSIGN(store, program.usage().sums());
-  WEIR_TRY_ASSIGN(runway, usage::runway(*store, tiers, program.wall().unix_ms()));
+  WEIR_TRY_ASSIGN(runway, usage::runway(store, tiers, now_ms));
   std::string out;
   json::Writer json(out);
   json.begin_object().key("providers").begin_array();
