@@ -11,16 +11,25 @@ namespace {
 
 constexpr std::size_t step_bytes = 128;
 constexpr std::size_t class_count = 64;  // up to 8 KiB; what is larger is rare
-constexpr std::size_t kept_bytes_max = std::size_t{128} << 10;  // of each size, for each thread
+constexpr std::size_t kept_bytes_max = std::size_t{256} << 10;  // of each size, for each thread
 
 struct Free {
   Free* next;
 };
 
+/// Pieces of one size that nobody has.
+struct List {
+  Free* first = nullptr;
+  std::size_t room = 0;  ///< how many more are kept
+};
+
 /// What was given back, by size, in steps of 128 bytes.
 class Cache {
  public:
-  Cache() = default;
+  constexpr Cache() {
+    for (std::size_t i = 0; i < class_count; ++i)
+      lists_[i].room = kept_bytes_max / ((i + 1) * step_bytes);
+  }
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
   ~Cache() {
@@ -38,27 +47,22 @@ class Cache {
     if (list.first == nullptr) return ::operator new((size_class + 1) * step_bytes);
     Free* piece = list.first;
     list.first = piece->next;
-    --list.count;
+    ++list.room;
     return piece;
   }
 
   void keep(void* memory, std::size_t size_class) noexcept {
     List& list = lists_[size_class];
-    if ((list.count + 1) * (size_class + 1) * step_bytes > kept_bytes_max)
-      return ::operator delete(memory);
+    if (list.room == 0) return ::operator delete(memory);
     list.first = ::new (memory) Free{list.first};
-    ++list.count;
+    --list.room;
   }
 
  private:
-  struct List {
-    Free* first = nullptr;
-    std::size_t count = 0;
-  };
   std::array<List, class_count> lists_;
 };
 
-thread_local Cache cache;
+constinit thread_local Cache cache;
 
 /// `class_count` and more: too large to be kept.
 std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
