@@ -120,19 +120,23 @@ Result<Unpacked> unpack_whole(store::ReadableFile& file) {
 
 }  // namespace
 
-std::string pack(std::string_view segment) {
-  WEIR_ASSERT(segment.size() <= segment_bytes_max);
+Result<std::string> pack(store::ReadableFile& segment) {
   const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
   std::string sizes;
   std::string pieces;
+  // One piece at a time: memory as large as a segment is made of new pages, which cost as much as
+  // the packing.
+  std::string piece(piece_bytes, '\0');
   std::string room(ZSTD_compressBound(piece_bytes), '\0');
-  for (std::size_t at = 0; at < segment.size(); at += piece_bytes) {
-    const std::string_view piece = segment.substr(at, piece_bytes);
-    const std::size_t size = ZSTD_compressCCtx(context.get(), room.data(), room.size(),
-                                               piece.data(), piece.size(), level);
+  for (std::uint64_t at = 0; at < segment_bytes_max; at += piece_bytes) {
+    WEIR_TRY_ASSIGN(got, segment.read(at, piece));
+    if (got == 0) break;
+    const std::size_t size =
+        ZSTD_compressCCtx(context.get(), room.data(), room.size(), piece.data(), got, level);
     WEIR_ASSERT(ZSTD_isError(size) == 0);
     append_number(sizes, size);
     pieces.append(room, 0, size);
+    if (got < piece_bytes) break;
   }
   std::string packed;
   packed.reserve(mark_bytes + sizes.size() + pieces.size());

@@ -14,18 +14,6 @@ constexpr std::chrono::seconds retry_after{1};
 constexpr std::chrono::minutes archive_interval{10};
 constexpr std::size_t removed_at_once_max = 32;
 
-Result<std::string> read_all(store::ReadableFile& file) {
-  constexpr std::size_t step = std::size_t{1} << 20;
-  std::string content;
-  for (;;) {
-    const std::size_t size = content.size();
-    content.resize(size + step);
-    WEIR_TRY_ASSIGN(got, file.read(size, std::span<char>(content).subspan(size)));
-    content.resize(size + got);
-    if (got < step) return content;
-  }
-}
-
 }  // namespace
 
 Spool::Spool(store::SpoolFiles& files, std::string folder, Options options)
@@ -267,9 +255,9 @@ Result<bool> Spool::pack_one() {
     auto file = files_.open(folder_ + "/" + text);
     if (!file && file.error().code == ErrorCode::route_unknown) continue;  // another was faster
     if (!file) return std::move(file).error();
-    WEIR_TRY_ASSIGN(content, read_all(**file));
+    WEIR_TRY_ASSIGN(packed, pack(**file));
     name->state = SegmentName::State::packed;
-    WEIR_TRY(files_.write(folder_ + "/" + name->text(), pack(content)));
+    WEIR_TRY(files_.write(folder_ + "/" + name->text(), packed));
     WEIR_TRY(files_.remove(folder_ + "/" + text));
     return true;
   }

@@ -499,11 +499,17 @@ std::string varied(std::size_t size) {
   return text.substr(0, size);
 }
 
+/// `content`, packed.
+std::string packed_of(FaultyFiles& files, const std::string& content) {
+  EXPECT_TRUE(files.write("a/0", content));
+  return *pack(**files.open("a/0"));
+}
+
 TEST(LedgerPacking, GivesBackWhatWasPackedAndRefusesWhatWasNot) {
   FaultyFiles files;
   for (const std::size_t size : {0U, 1U, 262'143U, 262'144U, 262'145U, 900'000U}) {
     const std::string content = varied(size);
-    const std::string packed = pack(content);
+    const std::string packed = packed_of(files, content);
     ASSERT_TRUE(files.write("a/1", packed));
     EXPECT_EQ(unpack(**files.open("a/1"))->bytes, content);
     // Also where nothing but the last piece is missing.
@@ -517,7 +523,7 @@ TEST(LedgerPacking, GivesBackWhatWasPackedAndRefusesWhatWasNot) {
 TEST(LedgerPacking, APartIsUnpackedWithoutTheRest) {
   FaultyFiles files;
   const std::string content = varied(2'000'000);
-  ASSERT_TRUE(files.write("a/1", pack(content)));
+  ASSERT_TRUE(files.write("a/1", packed_of(files, content)));
   for (std::size_t at = 0; at < content.size(); at += 99'991) {
     const auto part = unpack_part(**files.open("a/1"), at, 32'768);
     ASSERT_TRUE(part);
@@ -543,7 +549,7 @@ TEST(LedgerPacking, WhatEarlierVersionsPackedInOnePieceIsRead) {
 // A damaged table of pieces leads to an error, not outside of the file or of memory.
 TEST(LedgerPacking, AnyDamagedByteOfItsHeadIsTolerated) {
   FaultyFiles files;
-  const std::string packed = pack(varied(600'000));
+  const std::string packed = packed_of(files, varied(600'000));
   for (std::size_t at = 0; at < 40; ++at) {
     std::string damaged = packed;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
