@@ -280,13 +280,23 @@ class Document::Walker {
   // control character is inside, so the closing quote is the last one before the next token.
   bool string() {
     const std::size_t begin = structurals_[cursor_];
-    std::size_t end = token_limit();
+    const std::size_t end = token_limit();
+    const bool is_plain = end >= begin + 2 && text_[end - 1] == '"' && end <= backslash_;
+    return is_plain ? put_string(begin, end, false) : string_with_more(begin, end);
+  }
+
+  // One with escapes inside, or with white space behind it.
+  [[gnu::noinline]] bool string_with_more(std::size_t begin, std::size_t end) {
     while (end > begin + 1 && is_space(text_[end - 1])) --end;
     if (end < begin + 2 || text_[end - 1] != '"') return fail("broken string");
     const bool has_escape = has_backslash(begin, end);
     if (has_escape && !escapes_are_valid(text_.substr(begin + 1, end - begin - 2))) {
       return fail("invalid escape in a string");
     }
+    return put_string(begin, end, has_escape);
+  }
+
+  bool put_string(std::size_t begin, std::size_t end, bool has_escape) {
     nodes_[size_] = {static_cast<std::uint32_t>(begin),
                      static_cast<std::uint32_t>(end),
                      size_ + 1,
@@ -316,17 +326,32 @@ class Document::Walker {
   bool number() {
     if (cursor_ >= count_) return fail("text ends too early");
     const std::size_t begin = structurals_[cursor_];
-    const std::size_t length = number_length(text_.substr(begin, token_limit() - begin));
+    const std::string_view text(text_.data() + begin, token_limit() - begin);
+    if (is_short_whole(text)) return put_number(begin, text.size());
+    const std::size_t length = number_length(text);
     if (length == 0 || !ends_after(length)) return fail("expected a value");
     if (length > limits_.number_chars_max) return fail("number is too long");
-    if (length > 15 || text_.substr(begin, length).find_first_of("eE") != std::string_view::npos) {
+    if (length > 15 || text.substr(0, length).find_first_of("eE") != std::string_view::npos) {
       double value = 0;
-      const char* first = text_.data() + begin;
+      const char* first = text.data();
       if (std::from_chars(first, first + length, value).ec == std::errc::result_out_of_range &&
-          !is_tiny(text_.substr(begin, length))) {
+          !is_tiny(text.substr(0, length))) {
         return fail("number is out of range");
       }
     }
+    return put_number(begin, length);
+  }
+
+  /// Most numbers are: digits alone, too few to be out of any range.
+  static bool is_short_whole(std::string_view text) {
+    if (text.size() > 15 || (text.front() == '0' && text.size() > 1)) return false;
+    for (const char c : text) {
+      if (!is_digit(c)) return false;
+    }
+    return true;
+  }
+
+  bool put_number(std::size_t begin, std::size_t length) {
     close_node(open_node(Kind::number), begin + length);
     ++cursor_;
     return true;

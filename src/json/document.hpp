@@ -59,6 +59,8 @@ class Value {
   [[nodiscard]] std::string as_string() const;
   /// The same without a copy where the text has no escape; `scratch` holds it otherwise.
   [[nodiscard]] std::string_view as_string_view(std::string& scratch) const;
+  /// Precondition: a string. True when the text writes some of it with a backslash.
+  [[nodiscard]] inline bool has_escape() const noexcept;
   /// Appends the unescaped string to `out`.
   void append_string_to(std::string& out) const;
   /// True for a string with exactly this content.
@@ -200,6 +202,8 @@ std::string_view Value::raw() const noexcept {
   const auto& node = document_->nodes_[index_];
   return {document_->text_.data() + node.begin, node.end - node.begin};
 }
+
+bool Value::has_escape() const noexcept { return document_->nodes_[index_].has_escape; }
 
 bool Value::equals(std::string_view content) const {
   const auto& node = document_->nodes_[index_];

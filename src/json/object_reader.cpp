@@ -67,9 +67,9 @@ std::uint64_t bit_of(std::string_view key) {
 std::uint64_t bits_of_members(Value object) {
   std::uint64_t bits = 0;
   for (const Member member : object.members()) {
-    const std::string_view quoted = member.key.raw();
     // An escape hides what the name is.
-    if (quoted.find('\\') != std::string_view::npos) return ~std::uint64_t{0};
+    if (member.key.has_escape()) return ~std::uint64_t{0};
+    const std::string_view quoted = member.key.raw();
     bits |= bit_of(quoted.substr(1, quoted.size() - 2));
   }
   return bits;
