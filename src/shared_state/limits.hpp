@@ -164,6 +164,8 @@ class Limits final : public pipeline::Accounting {
   [[nodiscard]] std::shared_ptr<Account> find(policy::LimitScope scope, std::string_view name);
   void set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now);
   [[nodiscard]] Error error_of(const Refused& refused) const;
+  static std::uint64_t next_as_of();
+  void refresh(pipeline::CallerMemo& memo, const pipeline::Caller& caller);
   /// Calls `use` with the accounts of a client's side, from inner to outer.
   template <class Use>
   void for_each_client(const pipeline::Caller* caller, std::string_view route, Use use);
@@ -200,6 +202,7 @@ class Limits final : public pipeline::Accounting {
 
   mutable std::mutex mutex_;  // of everything below
   mutable std::array<ByName, policy::limit_scope_count> accounts_;
+  std::uint64_t accounts_as_of_ = next_as_of();  ///< new where an account comes or goes
   std::set<LimitOwner> configured_;
   std::vector<Booking> bookings_;
   std::vector<std::uint32_t> free_;
