@@ -59,14 +59,6 @@ Task<ExchangeResult> Exchange::send_pieces(std::string_view /*method*/, std::str
 
 // --- the pool ---
 
-struct UpstreamPool::Idle final : Alarm {
-  explicit Idle(std::unique_ptr<UpstreamConnection> kept) : connection(std::move(kept)) {}
-  std::unique_ptr<UpstreamConnection> connection;
-
- private:
-  void on_alarm() override { connection->stream->close(); }
-};
-
 UpstreamPool::UpstreamPool(Loop& loop) : loop_(loop) {}
 
 UpstreamPool::~UpstreamPool() { WEIR_ASSERT(count_ == 0 && closing_.empty()); }
@@ -75,9 +67,10 @@ std::unique_ptr<UpstreamConnection> UpstreamPool::take(std::string_view key) {
   const auto found = idle_.find(key);
   if (found == idle_.end() || found->second.empty()) return nullptr;
   // The one used last is the one least likely to be closed by its peer soon.
-  auto connection = std::move(found->second.back()->connection);
+  auto connection = std::move(found->second.back());
   found->second.pop_back();
   --count_;
+  connection->disarm();
   connection->reader.unobserve();
   return connection;
 }
@@ -86,23 +79,24 @@ void UpstreamPool::keep(std::string_view key, std::unique_ptr<UpstreamConnection
                         Duration idle_max) {
   auto found = idle_.find(key);
   if (found == idle_.end()) found = idle_.emplace(key, 0).first;
-  auto& idle = found->second.emplace_back(std::make_unique<Idle>(std::move(connection)));
+  UpstreamConnection& idle = *found->second.emplace_back(std::move(connection));
   ++count_;
-  loop_.arm_coarse(*idle, loop_.now() + idle_max);
-  idle->connection->reader.stand(this);
+  loop_.arm_coarse(idle, loop_.now() + idle_max);
+  idle.reader.stand(this);
 }
 
 void UpstreamPool::discard(std::unique_ptr<UpstreamConnection> connection) {
   connection->stream->close();
   if (!connection->reader.is_reading()) return;
+  connection->disarm();
   connection->reader.stand(this);
-  closing_.push_back(std::make_unique<Idle>(std::move(connection)));
+  closing_.push_back(std::move(connection));
 }
 
 void UpstreamPool::close() {
   for (auto& [key, connections] : idle_) {
-    for (auto& idle : connections) {
-      discard(std::move(idle->connection));
+    for (auto& connection : connections) {
+      discard(std::move(connection));
       --count_;
     }
   }
@@ -111,7 +105,7 @@ void UpstreamPool::close() {
 
 // An idle upstream has nothing to say: bytes or an end both make the connection useless.
 void UpstreamPool::on_input(BufferedReader& reader) {
-  const auto is_it = [&](const auto& idle) { return &idle->connection->reader == &reader; };
+  const auto is_it = [&](const auto& connection) { return &connection->reader == &reader; };
   if (std::erase_if(closing_, is_it) > 0) return;
   for (auto& [key, connections] : idle_) {
     const auto gone = std::erase_if(connections, is_it);

@@ -12,6 +12,7 @@
 #include "net/connector.hpp"
 #include "net/exchange.hpp"
 #include "net/http/scanner.hpp"
+#include "net/loop.hpp"
 #include "net/reader.hpp"
 #include "net/task.hpp"
 
@@ -19,12 +20,15 @@ namespace weir::net {
 
 class UpstreamPool;
 
-/// One connection to an upstream, with its buffer.
-struct UpstreamConnection {
+/// One connection to an upstream, with its buffer. Its alarm is for the time it is idle.
+struct UpstreamConnection final : Alarm {
   UpstreamConnection(Loop& loop, std::unique_ptr<Stream> connected)
       : stream(std::move(connected)), reader(loop, *stream) {}
   std::unique_ptr<Stream> stream;
   BufferedReader reader;
+
+ private:
+  void on_alarm() override { stream->close(); }
 };
 
 /// Idle connections, by origin, for one thread. Each has a read standing, so one that its peer
@@ -47,12 +51,11 @@ class UpstreamPool final : private BufferedReader::Observer {
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
  private:
-  struct Idle;
   void on_input(BufferedReader& reader) override;
 
   Loop& loop_;
-  std::map<std::string, std::vector<std::unique_ptr<Idle>>, std::less<>> idle_;
-  std::vector<std::unique_ptr<Idle>> closing_;
+  std::map<std::string, std::vector<std::unique_ptr<UpstreamConnection>>, std::less<>> idle_;
+  std::vector<std::unique_ptr<UpstreamConnection>> closing_;
   std::size_t count_ = 0;
 };
 

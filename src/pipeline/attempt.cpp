@@ -87,6 +87,7 @@ std::string_view media_type_of(std::string_view content_type) {
 }
 
 bool is_json_type(std::string_view content_type) {
+  if (content_type == "application/json") return true;
   const auto type = media_type_of(content_type);
   // A server that says nothing is believed until its body proves otherwise.
   return type.empty() || ascii::equals_ignoring_case(type, "application/json") ||
