@@ -81,6 +81,10 @@ class Account {
   [[nodiscard]] const LimitOwner& owner() const { return owner_; }
   /// Has memory begin to fetch what `obstacle` will read: among many accounts it is nowhere near.
   void prefetch() const;
+  /// The same for `append_windows`; after `prefetch`, which has begun to fetch the list of them.
+  void prefetch_windows() const {
+    for (const OpenWindow& open : windows_) __builtin_prefetch(open.id.get(), 1);
+  }
   [[nodiscard]] bool has_budgets() const { return !budgets_.empty(); }
 
   /// Nothing: it fits. Of several obstacles the one that lasts longest.

@@ -231,6 +231,10 @@ void Limits::for_each_client(const pipeline::Caller* caller, std::string_view ro
   };
   if (caller != nullptr) {
     if (caller->memo.as_of != accounts_as_of_) refresh(caller->memo, *caller);
+    // All at a time, not one after the other.
+    for (const std::shared_ptr<void>& account : caller->memo.accounts) {
+      __builtin_prefetch(account.get(), 1);
+    }
     for (const std::shared_ptr<void>& account : caller->memo.accounts) {
       if (account != nullptr) use(std::static_pointer_cast<Account>(account));
     }
@@ -356,6 +360,7 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
     if (!ended_.empty()) release_leaked(now);
     Shares shares;
     find_clients(call, false, shares);
+    for (const Share& share : shares) share.account->prefetch_windows();
     refused = refusal(shares, demand, 0, call, true, now);
     if (!refused) {
       call.windows.reserve(2 * shares.size);  // a day's and a month's of each
