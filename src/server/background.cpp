@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/background.hpp"
 
+#include "server/precedence.hpp"
+
 namespace weir::server {
 
 Background::~Background() {
@@ -20,14 +22,16 @@ void Background::submit(std::function<void()> work) {
 }
 
 void Background::run() {
+  stand_back();
   std::unique_lock lock(mutex_);
   for (;;) {
     wakes_.wait(lock, [this] { return is_ending_ || !work_.empty(); });
     if (work_.empty()) return;
-    const std::function<void()> next = std::move(work_.front());
+    std::function<void()> next = std::move(work_.front());
     work_.pop_front();
     lock.unlock();
     next();
+    next = nullptr;  // what it holds may be the last of something lent, which is work again
     lock.lock();
   }
 }

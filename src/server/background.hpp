@@ -5,6 +5,7 @@
 #include <coroutine>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -24,6 +25,17 @@ class Background {
 
   /// For any thread.
   void submit(std::function<void()> work);
+
+  /// The same object; once the last who holds it lets go, it is destroyed in the background. For
+  /// any thread, as long as this lives.
+  template <class Object>
+  [[nodiscard]] std::shared_ptr<const Object> lent(std::shared_ptr<const Object> object) {
+    const Object* const seen = object.get();
+    auto take_back = [this, kept = std::move(object)](const Object*) mutable {
+      submit([kept = std::move(kept)]() mutable { kept.reset(); });
+    };
+    return {seen, std::move(take_back)};
+  }
 
  private:
   void run();

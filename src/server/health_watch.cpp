@@ -8,6 +8,7 @@
 
 #include "server/alert_memory.hpp"
 #include "server/gate_memory.hpp"
+#include "server/precedence.hpp"
 #include "store/files.hpp"
 
 namespace weir::server {
@@ -112,6 +113,7 @@ std::int64_t HealthWatch::now_ms() {
 // ---- the thread -----------------------------------------------------------------------------
 
 void HealthWatch::run() {
+  stand_back();
   forget_old();
   for (int looks = 1;; ++looks) {
     {

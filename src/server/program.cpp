@@ -435,7 +435,10 @@ Result<std::shared_ptr<const engine::Snapshot>> Program::make_snapshot(config::C
     return Error(ErrorCode::invalid_request, problems.front().message(), problems.front().path);
   }
   const auto previous = snapshot();
-  return engine::Snapshot::make(std::move(resolver), options_.environment, gate_, previous.get());
+  WEIR_TRY_ASSIGN(made, engine::Snapshot::make(std::move(resolver), options_.environment, gate_,
+                                               previous.get()));
+  // A large one takes milliseconds to be taken apart, and the last to hold it is most often a loop.
+  return background_.lent(std::move(made));
 }
 
 /// Puts what is kept sealed in the place of `secret:NAME`.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/precedence.hpp"
 #include "server/price_comparison.hpp"
 #include "store/spool_files.hpp"
 
@@ -124,6 +125,7 @@ void UsageWatch::measure_backlog() {
 }
 
 void UsageWatch::run() {
+  stand_back();
   for (;;) {
     std::chrono::milliseconds pause = look_every;
     if (is_doubted_) close();  // what is open says nothing about what can be opened

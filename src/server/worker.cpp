@@ -6,6 +6,7 @@
 
 #include "net/tcp.hpp"
 #include "server/client_address.hpp"
+#include "server/precedence.hpp"
 
 namespace weir::server {
 
@@ -34,7 +35,10 @@ Result<> Worker::listen(const net::ListenAddress& address, Surface surface) {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    go_first();
+    loop_.run();
+  });
 }
 
 void Worker::join() {
