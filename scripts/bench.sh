@@ -4,7 +4,8 @@
 # Weir beside nginx's bare proxy_pass, as tables: CPU time, latency, memory, start, and the CPU time
 # of every client dialect in front of every target dialect; before that, what single decisions cost.
 # Wants two cores and a quiet machine. Options go to tests/bench/bench.py: --rounds N,
-# --part main|matrix for one of the two.
+# --part main|matrix for one of the two, --part overload for what twice the load that the gateway can
+# take does to it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weir beside nginx's bare proxy_pass: CPU time per request, latency, memory, start.
 
-usage: bench.py --tools DIR --weir FILE [--rounds N] [--part main|matrix|training]
+usage: bench.py --tools DIR --weir FILE [--rounds N] [--part main|matrix|overload|training]
+                [--seconds N]
        (scripts/bench.sh builds and calls it; scripts/profile.sh for the training)
+
+`--part overload` is what twice the load that Weir can take does to it, N seconds long (60); it has
+to be asked for.
 
 The measured process has core 0 to itself, everything else runs on core 1. CPU time is what the
 kernel accounts to the process's threads (/proc/PID/task/*/schedstat, nanoseconds). Rounds alternate
@@ -83,6 +87,11 @@ def cpu_ns(pid: int) -> int:
 def rss_kib(pid: int) -> int:
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0])
+
+
+def highest_rss_kib(pid: int) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -186,7 +195,7 @@ class Weir(Server):
     name = "weir"
 
     def __init__(self, folder: pathlib.Path, binary: pathlib.Path, upstream: int,
-                 slow_upstream: int):
+                 slow_upstream: int, limits: str = ""):
         super().__init__(folder)
         self.binary, self.port, self.admin_port = binary, free_port(), free_port()
         (folder / "weir.yaml").write_text(f"""
@@ -204,7 +213,7 @@ providers:
   anthropic: {{ type: anthropic, base_url: "http://127.0.0.1:{upstream}",        api_key: x }}
   gemini:    {{ type: gemini,    base_url: "http://127.0.0.1:{upstream}/v1beta", api_key: x }}
   ollama:    {{ type: ollama,    base_url: "http://127.0.0.1:{upstream}" }}
-""")
+{limits}""")
 
     def command(self) -> list[str]:
         return [str(self.binary), "serve", "--config", f"{self.folder}/weir.yaml"]
@@ -240,19 +249,23 @@ class Bench:
         self.tools, self.folder, self.rounds = tools, folder, rounds
         self.errors = 0
 
-    def start_upstream(self, chunks: int, pace_ms: int) -> tuple[subprocess.Popen, int]:
+    def start_upstream(self, chunks: int, pace_ms: int,
+                       answer_ms: int = 0) -> tuple[subprocess.Popen, int]:
         port = free_port()
         process = subprocess.Popen(
-            [self.tools / "instant_upstream", str(port), str(chunks), str(pace_ms)],
+            [self.tools / "instant_upstream", str(port), str(chunks), str(pace_ms), str(answer_ms)],
             preexec_fn=pin(OTHER_CORE))
         wait_for_200(port, "/v1/models", process)
         return process, port
 
-    def start_load(self, shot: Shot, connections: int, requests: int) -> subprocess.Popen:
+    def start_load(self, shot: Shot, connections: int, requests: int,
+                   rate: int = 0) -> subprocess.Popen:
+        """`rate`: requests a second, whatever becomes of them; 0: as fast as they are answered."""
         body = self.folder / "body.json"
         body.write_text(shot.body)
         return subprocess.Popen(
-            [self.tools / "load", str(shot.port), shot.path, body, str(connections), str(requests)],
+            [self.tools / "load", str(shot.port), shot.path, body, str(connections), str(requests),
+             str(rate)],
             stdout=subprocess.PIPE, preexec_fn=pin(OTHER_CORE))
 
     def load(self, shot: Shot, connections: int, requests: int) -> dict:
@@ -342,6 +355,14 @@ def measure_cell(bench: Bench, server: Server, shot: Shot, stream: bool) -> floa
     return bench.cpu_us([server], {server.name: shot}, 32, MATRIX_REQUESTS)[server.name]
 
 
+def print_cells(rows: list[list[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for number, row in enumerate(rows):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
+        if number == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
 def print_matrix(bench: Bench, nginx: Nginx, weir: Weir, stream: bool) -> None:
     """A column's yardstick is nginx passing that target's own dialect, measured beside its cells."""
     port = nginx.unbuffered if stream else nginx.buffered
@@ -360,11 +381,7 @@ def print_matrix(bench: Bench, nginx: Nginx, weir: Weir, stream: bool) -> None:
     rows = [["client \\ target", *DIALECTS]]
     for number, name in enumerate(["nginx proxy_pass", *DIALECTS]):
         rows.append([name, *(columns[target][number] for target in DIALECTS)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
-        if number == 0:
-            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print_cells(rows)
 
 
 def measure_matrix(bench: Bench, nginx: Nginx, weir: Weir) -> None:
@@ -533,13 +550,120 @@ def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
     return rows
 
 
+# ---- Twice the capacity ------------------------------------------------------------------------
+
+OVERLOAD_CONNECTIONS = 8_000
+OVERLOAD_MEMORY_MIB, OVERLOAD_HARD_MIB = 512, 460  # 90 % of it, the default of memory_hard
+PROBES_IN_A_ROW = 10
+
+
+@dataclasses.dataclass
+class Ceiling:
+    """What bounds the calls that Weir can answer in a second."""
+
+    name: str
+    max_inflight: int
+    answer_ms: int  # that the upstream takes
+
+
+# Models take their time, so in front of them it is the number of calls under way. In front of an
+# upstream that answers at once it is the CPU, and what is asked can't be had: to refuse a call costs
+# a third of one, two thirds of that in the kernel, so at twice the load and a small `max_inflight`
+# some 55 % are left. With its default all wait instead and none is refused; the generator then has
+# no connection left for more, and thousands of calls at once cost more each, as caches are small.
+CEILINGS = [Ceiling("200 calls", 200, 20), Ceiling("CPU", 20_000, 0), Ceiling("CPU, 200", 200, 0)]
+CAPACITY_CONNECTIONS = 200
+
+
+def ask_once(shot: Shot) -> tuple[int, float]:
+    """Status and milliseconds of one request on a connection of its own; 0 when nobody answers."""
+    begin = time.monotonic()
+    status = 0
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", shot.port, timeout=5)
+        connection.request("POST", shot.path, shot.body, {"content-type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        status = response.status
+    return status, (time.monotonic() - begin) * 1000
+
+
+def seconds_until_normal(shot: Shot, calm_ms: float) -> float:
+    """Until the first of a row of answers of which none takes 5 ms more than in calm."""
+    begin = good_since = time.monotonic()
+    good = 0
+    while good < PROBES_IN_A_ROW:
+        asked_at = time.monotonic()
+        if asked_at - begin > 60:
+            raise RuntimeError("the service has not become normal within a minute")
+        status, took_ms = ask_once(shot)
+        if good == 0:
+            good_since = asked_at
+        good = good + 1 if status == 200 and took_ms <= calm_ms + 5 else 0
+    return good_since - begin
+
+
+def measure_overload(bench: Bench, binary: pathlib.Path, ceiling: Ceiling,
+                     seconds: int) -> dict[str, str]:
+    """Twice the load that Weir can take, for so long (O-3); by name of the row."""
+    print(f"measuring: overload, bounded by {ceiling.name}", file=sys.stderr)
+    upstream, port = bench.start_upstream(CHUNKS, PACE_MS, ceiling.answer_ms)
+    limits = f"{{ max_inflight: {ceiling.max_inflight}, memory: {OVERLOAD_MEMORY_MIB}MiB }}"
+    weir = Weir(bench.folder, binary, port, port, f"limits: {limits}\n")
+    try:
+        weir.start()
+        shot = Shot(weir.port, chat_body("up/m", stream=False))
+        warm = bench.load(shot, CAPACITY_CONNECTIONS, 10_000)
+        calm_ms = statistics.median(ask_once(shot)[1] for _ in range(50))
+        some_seconds = max(seconds / 6, 2)
+        requests = int(warm["requests"] / warm["seconds"] * some_seconds)
+        full = bench.load(shot, CAPACITY_CONNECTIONS, requests)
+        capacity = full["requests"] / full["seconds"]
+        load = bench.start_load(shot, OVERLOAD_CONNECTIONS, int(2 * capacity * seconds),
+                                rate=int(2 * capacity))
+        report = json.loads(load.communicate()[0] or '{"errors":1}')
+        normal_s = seconds_until_normal(shot, calm_ms)
+        highest_mib = highest_rss_kib(weir.pid()) / 1024
+    finally:
+        weir.stop()
+        stop(upstream)
+    bench.errors += report["errors"] - report["refused"]
+    answered = (report["requests"] - report["errors"]) / report["seconds"]
+    is_refused = report["refused"] > 0
+    return {
+        "at capacity, answers / s": f"{capacity:.0f}",
+        "offered / s": f"{report['offered']:.0f}",
+        "answers / s": f"{answered:.0f}",
+        "of those at capacity": f"{answered / capacity * 100:.0f} %",
+        "answers, p99": f"{report['latency_p99_us'] / 1000:.1f} ms",
+        "refusals, p50": f"{report['refusal_p50_us'] / 1000:.1f} ms" if is_refused else "none",
+        "refusals, p99": f"{report['refusal_p99_us'] / 1000:.1f} ms" if is_refused else "none",
+        "highest memory": f"{highest_mib:.0f} MiB",
+        "normal again after": f"{normal_s:.1f} s",
+    }
+
+
+OVERLOAD_ASKED = {"offered / s": "2 x", "of those at capacity": "≥ 90 %", "refusals, p99": "≤ 5 ms",
+                  "highest memory": f"< {OVERLOAD_HARD_MIB} MiB", "normal again after": "≤ 5 s"}
+
+
+def print_overload(bench: Bench, binary: pathlib.Path, seconds: int) -> None:
+    columns = [measure_overload(bench, binary, ceiling, seconds) for ceiling in CEILINGS]
+    rows = [["bounded by", *(ceiling.name for ceiling in CEILINGS), "asked"]]
+    rows += [[name, *(column[name] for column in columns), OVERLOAD_ASKED.get(name, "")]
+             for name in columns[0]]
+    print_cells(rows)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     parser.add_argument("--weir", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--part", choices=("main", "matrix", "training"),
+    parser.add_argument("--part", choices=("main", "matrix", "overload", "training"),
                         help="default: main and matrix")
+    parser.add_argument("--seconds", type=int, default=60, help="of overload")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as name, contextlib.ExitStack() as stack:
@@ -558,6 +682,8 @@ def main() -> int:
         try:
             if arguments.part == "training":
                 train(bench, weir)
+            if arguments.part == "overload":
+                print_overload(bench, arguments.weir.resolve(), arguments.seconds)
             if arguments.part in (None, "main"):
                 print_table(measure(bench, nginx, weir, upstream, slow_upstream))
                 nginx.stop()

@@ -3,14 +3,16 @@
 // A model server that costs nearly nothing: canned answers, one thread, epoll. What it spends is
 // not measured, but it must never be what the gateway waits for.
 //
-//   instant_upstream <port> [chunks=100] [pace_ms=10]
+//   instant_upstream <port> [chunks=100] [pace_ms=10] [answer_ms=0]
 //
 // The path of a POST tells the dialect of the answer, OpenAI's where it tells nothing; any GET gets
 // a model list. A body with "stream":true, or Gemini's path for streams, gets `chunks` events, one
-// every `pace_ms`. Where such an event has a `created`, it tells when it was sent (socket.hpp).
+// every `pace_ms`; any other is answered after `answer_ms`. Where such an event has a `created`, it
+// tells when it was sent (socket.hpp).
 
 #include "socket.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <deque>
@@ -190,8 +192,13 @@ struct Answers {
 
 class Upstream {
  public:
-  Upstream(std::uint16_t port, int chunks, std::chrono::milliseconds pace)
-      : chunks_(chunks), pace_(pace), epoll_(epoll_create1(0)), listener_(listen_on(port)) {
+  Upstream(std::uint16_t port, int chunks, std::chrono::milliseconds pace,
+           std::chrono::milliseconds answer_time)
+      : chunks_(chunks),
+        pace_(pace),
+        answer_time_(answer_time),
+        epoll_(epoll_create1(0)),
+        listener_(listen_on(port)) {
     watch(listener_);
   }
 
@@ -204,6 +211,7 @@ class Upstream {
         socket == listener_ ? accept_all() : read_from(socket);
       }
       send_due_chunks();
+      send_due_answers();
     }
   }
 
@@ -274,9 +282,15 @@ class Upstream {
     const bool streams = body.find("\"stream\":true") != std::string_view::npos ||
                          body.find("\"stream\": true") != std::string_view::npos ||
                          target.find(":streamGenerateContent") != std::string_view::npos;
-    if (!streams) return write(socket, answers.whole);
+    if (!streams) return answer_whole(socket, answers);
     write(socket, answers.stream_begin);
     due_.push_back({Clock::now() + pace_, socket, connections_[socket].serial, &answers, chunks_});
+  }
+
+  void answer_whole(int socket, const Answers& answers) {
+    if (answer_time_ == answer_time_.zero()) return write(socket, answers.whole);
+    due_answers_.push_back(
+        {Clock::now() + answer_time_, socket, connections_[socket].serial, &answers, 0});
   }
 
   [[nodiscard]] const Answers& answers_at(std::string_view target) const {
@@ -303,8 +317,12 @@ class Upstream {
   }
 
   [[nodiscard]] int wait_ms() const {
-    if (due_.empty()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(due_.front().at - Clock::now());
+    auto next = Clock::time_point::max();
+    for (const std::deque<Due>* queue : {&due_, &due_answers_}) {
+      if (!queue->empty()) next = std::min(next, queue->front().at);
+    }
+    if (next == Clock::time_point::max()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
     return left.count() > 0 ? static_cast<int>(left.count()) : 0;
   }
 
@@ -327,13 +345,26 @@ class Upstream {
     }
   }
 
+  void send_due_answers() {
+    const auto now = Clock::now();
+    while (!due_answers_.empty() && due_answers_.front().at <= now) {
+      const Due due = due_answers_.front();
+      due_answers_.pop_front();
+      const auto found = connections_.find(due.socket);
+      if (found == connections_.end() || found->second.serial != due.serial) continue;
+      write(due.socket, due.answers->whole);
+    }
+  }
+
   int chunks_;
   std::chrono::milliseconds pace_;
+  std::chrono::milliseconds answer_time_;
   int epoll_;
   int listener_;
   std::uint64_t serial_ = 0;
   std::unordered_map<int, Connection> connections_;
   std::deque<Due> due_;
+  std::deque<Due> due_answers_;
   const std::string models_ = whole_answer(models);
   const Answers openai_{openai_answer, openai_stream};
   const Answers anthropic_{anthropic_answer, anthropic_stream};
@@ -344,14 +375,16 @@ class Upstream {
 
 int run(std::span<char*> arguments) {
   if (arguments.size() < 2) {
-    std::fprintf(stderr, "usage: instant_upstream <port> [chunks=100] [pace_ms=10]\n");
+    std::fprintf(stderr,
+                 "usage: instant_upstream <port> [chunks=100] [pace_ms=10] [answer_ms=0]\n");
     return 64;
   }
   raise_descriptor_limit();
   const int chunks = arguments.size() > 2 ? to_int(arguments[2]) : 100;
   const int pace_ms = arguments.size() > 3 ? to_int(arguments[3]) : 10;
+  const int answer_ms = arguments.size() > 4 ? to_int(arguments[4]) : 0;
   Upstream upstream(static_cast<std::uint16_t>(to_int(arguments[1])), chunks,
-                    std::chrono::milliseconds(pace_ms));
+                    std::chrono::milliseconds(pace_ms), std::chrono::milliseconds(answer_ms));
   upstream.run();
 }
 

@@ -3,7 +3,11 @@
 // Load generator: keeps a number of connections busy with one request each until a number of
 // answers has come, then prints one line of JSON.
 //
-//   load <port> <path> <body file> <connections> <requests>
+//   load <port> <path> <body file> <connections> <requests> [rate]
+//
+// With a rate, so many requests are sent each second, however fast answers come, on as many
+// connections as that needs, at most those given. One that finds none free is sent as soon as there
+// is one; `offered` is the rate that came of it.
 //
 // Latency is from the first byte sent to the last received. `gap` is the time between two pieces of
 // a streamed answer, where a stall of the transport shows; `delay` is how long an event was on its
@@ -30,6 +34,8 @@ class AnswerReader {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] int status() const { return status_; }
+  /// Told after this answer the connection is no more.
+  [[nodiscard]] bool is_last() const { return is_last_; }
 
   void feed(std::string_view bytes) {
     while (!bytes.empty() && state_ != State::done && state_ != State::broken) {
@@ -62,6 +68,7 @@ class AnswerReader {
   void read_head() {
     const std::string_view head = line_;
     if (head.size() > 12) std::from_chars(head.data() + 9, head.data() + 12, status_);
+    is_last_ = field(head, "\r\nConnection:", "\r\nconnection:") == "close";
     if (const std::string_view length = content_length(head); !length.empty()) {
       std::from_chars(length.data(), length.data() + length.size(), left_);
       state_ = left_ == 0 ? State::done : State::length;
@@ -93,6 +100,7 @@ class AnswerReader {
   std::string line_;
   std::size_t left_ = 0;
   bool is_last_chunk_ = false;
+  bool is_last_ = false;
 };
 
 /// Durations, to be asked for percentiles once.
@@ -119,36 +127,77 @@ class Samples {
 
 class Load {
  public:
-  Load(std::uint16_t port, std::string request, int connections, std::int64_t requests)
-      : port_(port), request_(std::move(request)), requests_(requests), epoll_(epoll_create1(0)) {
+  /// `rate` 0: each connection's next request follows its answer.
+  Load(std::uint16_t port, std::string request, int connections, std::int64_t requests, int rate)
+      : port_(port),
+        request_(std::move(request)),
+        requests_(requests),
+        rate_(rate),
+        epoll_(epoll_create1(0)) {
     connections_.resize(static_cast<std::size_t>(connections));
   }
 
   void run() {
-    const auto begin = Clock::now();
-    for (std::size_t i = 0; i < connections_.size(); ++i) {
-      connect_anew(i);
-      start_request(i);
-    }
-    while (done_ < requests_) {
-      epoll_event events[256];
-      const int count = wait_awake(epoll_, events, 30'000);
-      if (count == 0) die("load: nothing came for 30 s");
-      for (int i = 0; i < count; ++i) handle(events[i]);
-    }
-    seconds_ = std::chrono::duration<double>(Clock::now() - begin).count();
+    begin_ = Clock::now();
+    rate_ > 0 ? keep_rate() : keep_busy();
+    seconds_ = seconds_since_begin();
   }
 
   void print() {
-    std::printf("{\"requests\":%lld,\"errors\":%lld,\"seconds\":%.3f",
-                static_cast<long long>(done_), static_cast<long long>(errors_), seconds_);
+    std::printf("{\"requests\":%lld,\"errors\":%lld,\"refused\":%lld,\"seconds\":%.3f",
+                static_cast<long long>(done_), static_cast<long long>(errors_),
+                static_cast<long long>(refused_), seconds_);
+    std::printf(",\"offered\":%.1f", static_cast<double>(started_) / sending_seconds_);
     latency_.print("latency");
+    refusal_.print("refusal");
     gap_.print("gap");
     delay_.print("delay");
     std::printf("}\n");
   }
 
  private:
+  void keep_busy() {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      connect_anew(i);
+      start_request(i);
+    }
+    while (done_ < requests_) {
+      if (!handle_events(30'000)) die("load: nothing came for 30 s");
+    }
+  }
+
+  void keep_rate() {
+    for (std::size_t i = connections_.size(); i > 0; --i) free_.push_back(i - 1);
+    auto heard_at = Clock::now();
+    while (done_ < requests_) {
+      const double due = seconds_since_begin() * rate_;
+      while (started_ < requests_ && static_cast<double>(started_) < due && !free_.empty()) {
+        const std::size_t index = free_.back();
+        free_.pop_back();
+        if (connections_[index].socket < 0) connect_anew(index);
+        start_request(index);
+      }
+      const auto now = Clock::now();
+      if (handle_events(0)) {
+        heard_at = now;
+      } else {
+        if (now - heard_at > std::chrono::seconds(30)) die("load: nothing came for 30 s");
+        sched_yield();
+      }
+    }
+  }
+
+  [[nodiscard]] double seconds_since_begin() const {
+    return std::chrono::duration<double>(Clock::now() - begin_).count();
+  }
+
+  bool handle_events(int wait_max_ms) {
+    epoll_event events[256];
+    const int count = wait_awake(epoll_, events, wait_max_ms);
+    for (int i = 0; i < count; ++i) handle(events[i]);
+    return count > 0;
+  }
+
   struct Connection {
     int socket = -1;
     bool is_busy = false;
@@ -160,7 +209,6 @@ class Load {
 
   void connect_anew(std::size_t index) {
     Connection& connection = connections_[index];
-    if (connection.socket >= 0) close(connection.socket);
     connection.socket = socket(AF_INET, SOCK_STREAM, 0);
     const sockaddr_in address = loopback(port_);
     if (connect(connection.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
@@ -183,7 +231,7 @@ class Load {
     Connection& connection = connections_[index];
     connection.is_busy = started_ < requests_;
     if (!connection.is_busy) return;
-    ++started_;
+    if (++started_ == requests_) sending_seconds_ = seconds_since_begin();
     connection.answer = {};
     connection.sent = 0;
     connection.heard_at = {};
@@ -220,9 +268,28 @@ class Load {
     connection.answer.feed({bytes, static_cast<std::size_t>(size)});
     if (connection.answer.state() == AnswerReader::State::broken) return fail(index);
     if (connection.answer.state() != AnswerReader::State::done) return;
-    latency_.add(now - connection.sent_at);
+    note_answer(connection.answer.status(), now - connection.sent_at);
+    if (connection.answer.is_last()) hang_up(index);
+    go_on(index);
+  }
+
+  void note_answer(int status, Clock::duration latency) {
     ++done_;
-    if (connection.answer.status() != 200) ++errors_;
+    if (status == 200) return latency_.add(latency);
+    ++errors_;
+    if (status != 429 && status != 503) return;
+    ++refused_;
+    refusal_.add(latency);
+  }
+
+  void hang_up(std::size_t index) { close(std::exchange(connections_[index].socket, -1)); }
+
+  /// With the next request, now or when its time has come.
+  void go_on(std::size_t index) {
+    connections_[index].is_busy = false;
+    if (rate_ > 0) return free_.push_back(index);
+    if (started_ == requests_) return;
+    if (connections_[index].socket < 0) connect_anew(index);
     start_request(index);
   }
 
@@ -241,35 +308,37 @@ class Load {
   }
 
   void fail(std::size_t index) {
-    if (connections_[index].is_busy) {
-      ++done_;
-      ++errors_;
-    }
-    if (started_ == requests_) {  // nothing left to ask on this connection
-      close(std::exchange(connections_[index].socket, -1));
-      return;
-    }
-    connect_anew(index);
-    start_request(index);
+    const bool was_busy = connections_[index].is_busy;
+    hang_up(index);
+    if (!was_busy) return;
+    ++done_;
+    ++errors_;
+    go_on(index);
   }
 
   std::uint16_t port_;
   std::string request_;
   std::int64_t requests_;
+  int rate_;
   int epoll_;
   std::vector<Connection> connections_;
+  std::vector<std::size_t> free_;  ///< those without a request, where there is a rate
+  Clock::time_point begin_;
+  double sending_seconds_ = 1;
   std::int64_t started_ = 0;
   std::int64_t done_ = 0;
   std::int64_t errors_ = 0;
+  std::int64_t refused_ = 0;  ///< of the errors, those that said "too much"
   double seconds_ = 0;
-  Samples latency_;
+  Samples latency_;  ///< of what was answered as asked
+  Samples refusal_;
   Samples gap_;
   Samples delay_;
 };
 
 int run(std::span<char*> arguments) {
-  if (arguments.size() != 6) {
-    std::fprintf(stderr, "usage: load <port> <path> <body file> <connections> <requests>\n");
+  if (arguments.size() != 6 && arguments.size() != 7) {
+    std::fprintf(stderr, "usage: load <port> <path> <body file> <connections> <requests> [rate]\n");
     return 64;
   }
   std::ifstream file(arguments[3], std::ios::binary);
@@ -281,7 +350,8 @@ int run(std::span<char*> arguments) {
                         std::to_string(body.size()) + "\r\n\r\n" + body;
   raise_descriptor_limit();
   Load load(static_cast<std::uint16_t>(to_int(arguments[1])), std::move(request),
-            to_int(arguments[4]), to_int(arguments[5]));
+            to_int(arguments[4]), to_int(arguments[5]),
+            arguments.size() == 7 ? to_int(arguments[6]) : 0);
   load.run();
   load.print();
   return 0;
