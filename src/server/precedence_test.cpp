@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/precedence.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <thread>
 
@@ -36,7 +37,8 @@ Standing standing_after(const std::function<void()>& ask) {
 
 TEST(Precedence, StandingBackIsAThreadsOwn) {
   const Standing before = standing();
-  EXPECT_EQ(standing_after(stand_back).steps_back, before.steps_back + 5);
+  constexpr int last = 19;  // where tests are run with the least of all
+  EXPECT_EQ(standing_after(stand_back).steps_back, std::min(before.steps_back + 5, last));
   EXPECT_EQ(standing().steps_back, before.steps_back);
 }
 
