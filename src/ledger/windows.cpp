@@ -45,7 +45,7 @@ Result<WindowUses> window_uses(store::SpoolFiles& files, const std::string& data
   const UseOf use_of = [&](const std::string& id) -> policy::WindowUse& { return uses[id]; };
   for (;;) {
     WEIR_TRY_ASSIGN(next, reader.next());
-    if (!next) return std::move(uses);
+    if (!next) return uses;
     add_windows(*next->call, use_of);
   }
 }
