@@ -558,6 +558,21 @@ TEST_F(LimitsTest, U1AndL6WhatTheLedgerTellsOfTheWindowsIsUsed) {
   EXPECT_EQ(client.ask_times(5), 2) << "the provider's quota of five";
 }
 
+// Nothing that ended before it can have been taken from a window that is in force.
+TEST_F(LimitsTest, TheOldestWindowSaysFromWhereTheLedgerIsToBeRead) {
+  EXPECT_EQ(limits.windows_start_ms(start), std::nullopt);
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 100)));
+  EXPECT_EQ(limits.windows_start_ms(start), std::nullopt) << "minutes are not asked for";
+  limit(LimitScope::user, "u", daily_budget(price));
+  const std::int64_t midnight = wall.ms - wall.ms % day_ms;
+  EXPECT_EQ(limits.windows_start_ms(start), midnight);
+  LimitSet total;
+  total.budgets.push_back(
+      {.nanousd = price, .calendar = *policy::Calendar::make(policy::Period::total, "")});
+  limit(LimitScope::global, "", total);
+  EXPECT_LE(limits.windows_start_ms(start), 0);
+}
+
 std::vector<std::string> texts(const std::vector<SharedText>& shared) {
   std::vector<std::string> texts;
   for (const SharedText& text : shared) texts.push_back(*text);
