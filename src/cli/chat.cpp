@@ -198,7 +198,11 @@ std::optional<ExitCode> chat_alone(const Context& context, const Options& option
   if (!loaded.ok()) return std::nullopt;
   auto gateway =
       loaded.files.empty() ? Gateway::from_environment() : Gateway::from_file(loaded.files.front());
-  if (!gateway) return std::nullopt;
+  if (!gateway && loaded.files.empty()) return std::nullopt;
+  if (!gateway) {
+    print_error(gateway.error().message + "\n");
+    return ExitCode::failed;
+  }
   ChatRequest request;
   request.model = options.model;
   if (!options.system.empty()) request.items.emplace_back(system_message(options.system));

@@ -165,6 +165,18 @@ def test_chat_without_a_gateway_asks_the_providers_itself(folder):
         assert failed.returncode == 1 and "up" in failed.stderr
 
 
+def test_chat_without_a_gateway_is_in_the_ledger_where_there_is_one(folder):
+    config = {"listen": f"127.0.0.1:{free_port()}", "data_dir": str(folder / "data"),
+              "providers": {"mock": {"type": "mock"}}}  # fmt: skip
+    (folder / "weir.yaml").write_text(json.dumps(config))
+    assert run_weir("chat", "-m", "mock/echo", "hello there", folder=folder).returncode == 0
+    log = run_weir("log", "--data-dir", str(folder / "data"), folder=folder)
+    assert log.stdout.count("mock/echo") > 0 and "completed" in log.stdout
+    (folder / "weir.yaml").write_text(json.dumps({**config, "data_dir": str(folder / "weir.yaml")}))
+    refused = run_weir("chat", "-m", "mock/echo", "hello there", folder=folder)
+    assert refused.returncode != 0 and "weir.yaml" in refused.stderr
+
+
 def test_chat_without_a_gateway_says_how_to_start_one(folder):
     run = run_weir("chat", "--url", f"http://127.0.0.1:{free_port()}", "hello", folder=folder)
     assert run.returncode not in (0, EXIT_USAGE)
