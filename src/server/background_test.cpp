@@ -10,7 +10,7 @@ namespace weir::server {
 namespace {
 
 struct Large {
-  explicit Large(std::thread::id& destroyed_by) : destroyed_by(destroyed_by) {}
+  explicit Large(std::thread::id& by) : destroyed_by(by) {}
   ~Large() { destroyed_by = std::this_thread::get_id(); }
   Large(const Large&) = delete;
   Large& operator=(const Large&) = delete;
