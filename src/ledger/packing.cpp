@@ -128,9 +128,10 @@ Result<std::string> pack(store::ReadableFile& segment) {
   // the packing.
   std::string piece(piece_bytes, '\0');
   std::string room(ZSTD_compressBound(piece_bytes), '\0');
-  for (std::uint64_t at = 0; at < segment_bytes_max; at += piece_bytes) {
+  for (std::uint64_t at = 0;; at += piece_bytes) {
     WEIR_TRY_ASSIGN(got, segment.read(at, piece));
     if (got == 0) break;
+    WEIR_ASSERT(at + got <= segment_bytes_max);
     const std::size_t size =
         ZSTD_compressCCtx(context.get(), room.data(), room.size(), piece.data(), got, level);
     WEIR_ASSERT(ZSTD_isError(size) == 0);

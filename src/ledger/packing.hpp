@@ -17,7 +17,8 @@ namespace weir::ledger {
 /// grow by the ends of the calls that were under way.
 inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 31;
 
-/// The packed form of a closed segment. Errors: those of reading it.
+/// The packed form of a closed segment. Precondition: it is not larger than a segment can be.
+/// Errors: those of reading it.
 Result<std::string> pack(store::ReadableFile& segment);
 
 /// What was packed, or a part of it.
