@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace weir::server {
-
 /// Which of the program's threads goes first where they share a core. Left alone, the kernel lets
 /// each have turns of some milliseconds, and a request waits for as many of them as there are
 /// threads with much to do (H-2).
+namespace weir::server {
 
 /// For threads that serve requests: asks for turns of a tenth of a millisecond, so that the thread
 /// runs soon after there is something to do. It gets no more of the core than before. Linux before
