@@ -34,6 +34,18 @@ Streamed stream(Gateway& gateway, std::string model, std::string text) {
   return streamed;
 }
 
+// With a real provider these would be of its one key, and rest all of its models.
+TEST(LibraryAttempts, AModelOfTheMockThatRefusesTheKeyTakesNoOtherAlong) {
+  for (const std::string first : {"mock/error-401", "mock/error-402"}) {
+    Gateway gateway = open_text("models: {smart: {targets: [" + first + ", mock/hello]}}\n");
+    for (int i = 0; i < 2; ++i) {
+      const auto answer = gateway.chat(ask("smart", "hi"));
+      ASSERT_TRUE(answer) << first << ": " << answer.error().message;
+      EXPECT_EQ(answer->metadata.at("target"), "mock/hello");
+    }
+  }
+}
+
 // F-7
 TEST(LibraryAttempts, ASilentTargetIsHedgedWholeAndStreamed) {
   Gateway gateway =

@@ -272,6 +272,11 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   AttemptEnd end;
   if (relay_) end.facts.usage = relay_->facts().usage;
   end.verdict = policy::classify(reply);
+  // The mock's models share no account: the one that is told to refuse must not take along those
+  // that stand behind it in a route.
+  if (target_.upstream->is_mock && end.verdict.cooldown == policy::CooldownScope::key) {
+    end.verdict.cooldown = policy::CooldownScope::target;
+  }
   if (end.verdict.try_next_for_parameter) learn_refusal(target_, fault);
   std::string message = redacted_message(fault.message);
   std::string param = redacted_message(fault.param, fault_param_bytes_max);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "pipeline/schema_example.hpp"
+#include "wire/quantities.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -102,6 +104,7 @@ struct Question {
   bool wants_usage = false;
   bool wants_json = false;
   std::int64_t output_words_max = 0;  ///< 0 = no limit
+  std::int64_t choices = 1;
 };
 
 std::string member_text(json::Value object, std::string_view key) {
@@ -148,6 +151,10 @@ Question question_of(json::Value root) {
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {
     if (const auto limit = root.find(key)) question.output_words_max = limit->as_int().value_or(0);
   }
+  if (const auto choices = root.find("n")) {
+    question.choices =
+        std::clamp<std::int64_t>(choices->as_int().value_or(1), 1, wire::choices_max);
+  }
   if (const auto format = root.find("response_format")) {
     question.wants_json = member_text(*format, "type").starts_with("json");
   }
@@ -170,22 +177,23 @@ Question question_of(json::Value root) {
   return question;
 }
 
-/// An answer, before it is written in either form.
+/// An answer, before it is written in either form; each choice says the same.
 struct Reply {
   std::string text;
   std::string tool_name;
   std::string finish = "stop";
   std::size_t input_words = 0;
-  std::size_t output_words = 0;
+  std::size_t output_words = 0;  ///< of all choices
 };
 
 Reply reply_to(const Question& question, const Behaviour& behaviour) {
   Reply reply;
   reply.input_words = question.input_words;
+  const auto choices = static_cast<std::size_t>(question.choices);
   if (!question.tool_name.empty()) {
     reply.tool_name = question.tool_name;
     reply.finish = "tool_calls";
-    reply.output_words = 1;
+    reply.output_words = choices;
     return reply;
   }
   if (behaviour.is_echo) {
@@ -209,7 +217,7 @@ Reply reply_to(const Question& question, const Behaviour& behaviour) {
     reply.text = std::move(kept);
     reply.finish = "length";
   }
-  reply.output_words = words_in(reply.text);
+  reply.output_words = words_in(reply.text) * choices;
   return reply;
 }
 
@@ -223,12 +231,10 @@ void append_usage(json::Writer& json, const Reply& reply) {
 constexpr std::string_view answer_id = "chatcmpl-mock";
 constexpr std::string_view call_id = "call_mock_1";
 
-std::string whole_answer(const Question& question, const Reply& reply, std::int64_t created) {
-  std::string out;
-  json::Writer json(out);
-  json.begin_object().member("id", answer_id).member("object", "chat.completion");
-  json.member("created", created).member("model", question.model).key("choices").begin_array();
-  json.begin_object().member("index", 0).key("message").begin_object().member("role", "assistant");
+void append_choice(json::Writer& json, std::int64_t index, const Question& question,
+                   const Reply& reply) {
+  json.begin_object().member("index", index).key("message").begin_object();
+  json.member("role", "assistant");
   if (reply.tool_name.empty()) {
     json.member("content", reply.text);
   } else {
@@ -238,20 +244,31 @@ std::string whole_answer(const Question& question, const Reply& reply, std::int6
     json.end_object().end_array();
   }
   json.key("refusal").null().end_object().key("logprobs").null();
-  json.member("finish_reason", reply.finish).end_object().end_array();
+  json.member("finish_reason", reply.finish).end_object();
+}
+
+std::string whole_answer(const Question& question, const Reply& reply, std::int64_t created) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().member("id", answer_id).member("object", "chat.completion");
+  json.member("created", created).member("model", question.model).key("choices").begin_array();
+  for (std::int64_t index = 0; index < question.choices; ++index) {
+    append_choice(json, index, question, reply);
+  }
+  json.end_array();
   append_usage(json, reply);
   json.end_object();
   return out;
 }
 
-/// One chunk per piece; `delta` is raw JSON.
-std::string chunk(const Question& question, std::int64_t created, std::string_view delta,
-                  std::string_view finish) {
+/// One chunk per piece and choice; `delta` is raw JSON.
+std::string chunk(const Question& question, std::int64_t created, std::int64_t index,
+                  std::string_view delta, std::string_view finish) {
   std::string data;
   json::Writer json(data);
   json.begin_object().member("id", answer_id).member("object", "chat.completion.chunk");
   json.member("created", created).member("model", question.model).key("choices").begin_array();
-  json.begin_object().member("index", 0).key("delta").raw(delta).key("finish_reason");
+  json.begin_object().member("index", index).key("delta").raw(delta).key("finish_reason");
   if (finish.empty()) {
     json.null();
   } else {
@@ -264,7 +281,14 @@ std::string chunk(const Question& question, std::int64_t created, std::string_vi
 std::vector<std::string> stream_of(const Question& question, const Reply& reply,
                                    std::int64_t created) {
   std::vector<std::string> frames;
-  frames.push_back(chunk(question, created, R"({"role":"assistant","content":""})", {}));
+  const auto add = [&](std::string_view delta, std::string_view finish = {}) {
+    std::string chunks;
+    for (std::int64_t index = 0; index < question.choices; ++index) {
+      chunks += chunk(question, created, index, delta, finish);
+    }
+    frames.push_back(std::move(chunks));
+  };
+  add(R"({"role":"assistant","content":""})");
   if (!reply.tool_name.empty()) {
     std::string delta = R"({"tool_calls":[{"index":0,"id":"call_mock_1","type":"function",)"
                         R"("function":{"name":)";
@@ -272,14 +296,14 @@ std::vector<std::string> stream_of(const Question& question, const Reply& reply,
     delta += R"(,"arguments":)";
     json::append_string(delta, question.arguments);
     delta += "}}]}";
-    frames.push_back(chunk(question, created, delta, {}));
+    add(delta);
   }
   for (const std::string& piece : pieces_of(reply.text)) {
     std::string delta = R"({"content":)";
     json::append_string(delta, piece);
-    frames.push_back(chunk(question, created, delta + "}", {}));
+    add(delta + "}");
   }
-  frames.push_back(chunk(question, created, "{}", reply.finish));
+  add("{}", reply.finish);
   if (question.wants_usage) {
     std::string data;
     json::Writer json(data);
@@ -294,13 +318,15 @@ std::vector<std::string> stream_of(const Question& question, const Reply& reply,
   return frames;
 }
 
-/// Eight numbers that depend on the text alone, of length one.
-void append_vector(json::Writer& json, std::string_view text) {
-  const std::uint64_t hash = hash_of(text);
+/// Numbers that depend on the text alone, together of length one.
+void append_vector(json::Writer& json, std::string_view text, std::int64_t dimensions) {
+  // Each bit chooses a sign.
+  std::uint64_t hash = hash_of(text);
+  const double size = std::round(1e6 / std::sqrt(static_cast<double>(dimensions))) / 1e6;
   json.begin_array();
-  for (int i = 0; i < 8; ++i) {
-    // Each bit chooses a sign; 0.353553 is 1/sqrt(8).
-    json.number(((hash >> i) & 1U) != 0 ? 0.353553 : -0.353553);
+  for (std::int64_t i = 0; i < dimensions; ++i) {
+    if (i > 0 && i % 64 == 0) hash = mixed(hash);
+    json.number(((hash >> (i % 64)) & 1U) != 0 ? size : -size);
   }
   json.end_array();
 }
@@ -311,11 +337,15 @@ std::string embeddings_answer(json::Value root, const std::string& model) {
   json.begin_object().member("object", "list").member("model", model).key("data").begin_array();
   std::int64_t words = 0;
   std::int64_t index = 0;
+  std::int64_t dimensions = 8;
+  if (const auto wanted = root.find("dimensions")) {
+    dimensions = std::clamp<std::int64_t>(wanted->as_int().value_or(8), 1, wire::dimensions_max);
+  }
   const auto add = [&](json::Value input) {
     const std::string text = input.is_string() ? input.as_string() : std::string(input.raw());
     words += static_cast<std::int64_t>(words_in(text));
     json.begin_object().member("object", "embedding").member("index", index++).key("embedding");
-    append_vector(json, text);
+    append_vector(json, text, dimensions);
     json.end_object();
   };
   if (const auto input = root.find("input")) {
