@@ -402,6 +402,17 @@ def no_registry_hosts(file: File) -> Iterator[Finding]:
             yield number, f"a package registry's host ({found[0]}); which one is the machine's affair"
 
 
+@rule(bad=[("docs/reference/http-api.md", "| `invalid_json` | 400 |\n")],
+      good=[("docs/reference/configuration.md", "")])
+def error_codes_are_explained(file: File) -> Iterator[Finding]:
+    if file.path != "docs/reference/http-api.md":
+        return
+    table = (ROOT / "src/base/error.cpp").read_text()
+    for code in dict.fromkeys(re.findall(r'ErrorTraits\{C::\w+, "(\w+)"', table)):
+        if f"`{code}`" not in file.text:
+            yield 1, f"says nothing of the error code {code}"
+
+
 # ---- Running ---------------------------------------------------------------------------------
 
 
