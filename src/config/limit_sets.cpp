@@ -2,6 +2,7 @@
 #include "config/limit_sets.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/assert.hpp"
 #include "config/section_reader.hpp"
@@ -107,6 +108,8 @@ UsageLimits limits_of(const providers::PlanLimits& plan) {
   limits.input_tokens_per_minute = plan.input_tokens_per_minute;
   limits.output_tokens_per_minute = plan.output_tokens_per_minute;
   limits.concurrency = plan.concurrency;
+  limits.requests_per_month = plan.requests_per_month;
+  limits.tokens_per_month = plan.tokens_per_month;
   return limits;
 }
 
@@ -160,6 +163,11 @@ Result<policy::LimitSet> read_limit_set(std::string_view limits, std::string_vie
 
 namespace {
 
+/// Wherever its days and months begin.
+std::optional<Period> period_of(const policy::LimitRule& rule) {
+  return rule.rate.calendar ? std::optional(rule.rate.calendar->period()) : std::nullopt;
+}
+
 /// With what the catalog knows of the provider's plan, where `set` does not say it itself.
 policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider) {
   const bool is_known = provider.plan != Plan::none && !provider.local && !provider.mock &&
@@ -174,7 +182,7 @@ policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider)
     const bool is_set =
         std::any_of(set.rates.begin(), set.rates.end(), [&](const policy::LimitRule& one) {
           return one.unit == rule.unit && one.rate.window == rule.rate.window &&
-                 one.rate.calendar == rule.rate.calendar;
+                 period_of(one) == period_of(rule);
         });
     if (is_set) continue;
     rule.is_assumed = true;

@@ -40,6 +40,32 @@ TEST(LimitSets, WithSeveralKeysItIsEachKeys) {
   EXPECT_EQ(requests_per_minute(limit_set_of_key(two, 1), true), 0) << "the operator's own word";
 }
 
+std::vector<std::int64_t> quotas(const policy::LimitSet& set, policy::LimitUnit unit) {
+  std::vector<std::int64_t> limits;
+  for (const policy::LimitRule& rule : set.rates) {
+    if (rule.unit == unit && rule.rate.calendar) limits.push_back(rule.rate.limit);
+  }
+  return limits;
+}
+
+TEST(LimitSets, WhatTheOperatorSaysOfADayGoesOverThePlansWhereverThatDayBegins) {
+  const ProviderConfig one =
+      groq("api_key: a, limits: {requests_per_day: 7, time_zone: Asia/Kathmandu}");
+  EXPECT_EQ(quotas(limit_set_of(one), policy::LimitUnit::requests), std::vector<std::int64_t>{7});
+}
+
+TEST(LimitSets, APlansMonthIsALimitToo) {
+  const Loaded loaded = test::load_yaml(
+      "providers: {cohere: {plan: free, api_key: a}, mistral: {plan: free, api_key: a}}");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const auto of = [&](const char* name, policy::LimitUnit unit) {
+    return quotas(limit_set_of(loaded.config.providers[*loaded.config.find_provider(name)]), unit);
+  };
+  EXPECT_EQ(of("cohere", policy::LimitUnit::requests), std::vector<std::int64_t>{1'000});
+  EXPECT_EQ(of("mistral", policy::LimitUnit::total_tokens),
+            std::vector<std::int64_t>{1'000'000'000});
+}
+
 // Limits and cooldowns go by these names.
 TEST(LimitSets, NoTwoKeysAreCalledTheSame) {
   const ProviderConfig keys =
