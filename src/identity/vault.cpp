@@ -93,12 +93,11 @@ Result<std::shared_ptr<const DataKey>> master_in(const std::string& file) {
 
 Result<std::shared_ptr<const DataKey>> master_of_command(const std::string& command) {
   std::FILE* const pipe = ::popen(command.c_str(), "re");
-  if (pipe == nullptr)
-    return Error(ErrorCode::store_unavailable, "the master key command can't run");
+  if (pipe == nullptr) return Error(ErrorCode::invalid_request, "the master key command can't run");
   std::string text(file_bytes_max, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), pipe));
   if (::pclose(pipe) != 0) {
-    return Error(ErrorCode::store_unavailable, "the master key command has failed");
+    return Error(ErrorCode::invalid_request, "the master key command has failed");
   }
   return master_from(std::move(text), "that the command prints");
 }
@@ -111,6 +110,11 @@ std::string place_name(std::string_view tenant, std::string_view table, std::str
     place.append(" ").append(std::to_string(part.size())).append(":").append(part);
   }
   return place.append(" v").append(std::to_string(version));
+}
+
+Error wrong_master(const std::string& what) {
+  return {ErrorCode::invalid_request,
+          what + ": what the data directory holds was sealed under a master key that is not here"};
 }
 
 Error unreadable(std::string_view what) {
@@ -141,15 +145,45 @@ Result<> Vault::prepare(const MasterKeySource& source) {
   } else if (!source.command.empty()) {
     master = master_of_command(source.command);
   } else {
+    WEIR_TRY_ASSIGN(has_sealed, has_data_keys_of_others());
+    if (has_sealed && !store::exists(own_file_)) {
+      return wrong_master("there is no " + own_file_ + ", the master key");
+    }
     WEIR_TRY(read_or_create_secret(own_file_, make_master));
+  }
+  if (!master && master.error().code == ErrorCode::route_unknown) {
+    return Error(ErrorCode::invalid_request, master.error().message + ", which has the master key");
   }
   if (!master) return std::move(master).error();
   master_ = *std::move(master);
-  if (own_file_.empty()) return {};
-  WEIR_TRY(read_own_masters());
+  if (!own_file_.empty()) WEIR_TRY(read_own_masters());
+  WEIR_TRY(expect_right_masters());
   if (next_master_ == nullptr) return {};
   WEIR_TRY(wrap_anew());
   return end_rotation();
+}
+
+/// What is sealed under another key could not be opened, and nobody would be told before it is
+/// needed.
+Result<> Vault::expect_right_masters() {
+  constexpr int reads_max = 3;  // a gateway that shares the folder may be at a rotation
+  for (int reads = 1;; ++reads) {
+    WEIR_TRY_ASSIGN(has_others, has_data_keys_of_others());
+    if (!has_others) return {};
+    if (own_file_.empty()) return wrong_master("the given master key is another one");
+    if (reads == reads_max) return wrong_master("the one in " + own_file_ + " is another one");
+    WEIR_TRY(read_own_masters());
+  }
+}
+
+/// True where a data key is wrapped by neither master key at hand.
+Result<bool> Vault::has_data_keys_of_others() {
+  WEIR_TRY_ASSIGN(row, database_.prepare("SELECT 1 FROM data_keys WHERE master_id NOT IN (?, ?) "
+                                         "LIMIT 1"));
+  const auto id_of = [](const Key& master) {
+    return master == nullptr ? std::string_view() : std::string_view(master->id());
+  };
+  return row.bind(1, id_of(master_)).bind(2, id_of(next_master_)).step();
 }
 
 /// As they are now: another gateway that shares the folder may be at a rotation, or behind one. The

@@ -37,6 +37,8 @@ struct SecretRecord {
 class Vault {
  public:
   /// `database` outlives the vault. A rotation that was interrupted is brought to its end (Y-6).
+  /// Errors also: `invalid_request` for a master key that is none, or not the one that what is here
+  /// was sealed under; where there is such, none is made in the place of a missing one.
   static Result<std::unique_ptr<Vault>> open(store::SqliteDatabase& database,
                                              const std::string& folder,
                                              const MasterKeySource& source);
@@ -75,6 +77,8 @@ class Vault {
       : database_(database), own_file_(std::move(own_file)) {}
   Result<> prepare(const MasterKeySource& source);
   Result<> read_own_masters();
+  Result<> expect_right_masters();
+  Result<bool> has_data_keys_of_others();
   [[nodiscard]] std::string next_file() const { return own_file_ + ".next"; }
   Result<Key> data_key();
   Result<Key> stored_key(std::string_view tenant);

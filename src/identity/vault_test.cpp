@@ -83,8 +83,9 @@ TEST_F(VaultFolder, Y6_SecretsOutliveTheRotationOfTheMasterKeyAndTheOldKeyOpensN
   open();
   expect_readable();
   ASSERT_TRUE(store::replace_file(folder_ + "/master-key", old));
-  open();
-  EXPECT_FALSE(vault_->get("openai"));
+  const auto opened = Vault::open(*database_, folder_, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::invalid_request);
 }
 
 // A kill leaves the files as they are after any step; the next start must end the rotation.
@@ -136,6 +137,23 @@ TEST_F(VaultFolder, Y6_AnotherGatewayFollowsARotation) {
 TEST_F(VaultFolder, AMasterKeyThatOthersCanReadIsRefused) {
   std::filesystem::permissions(folder_ + "/master-key", std::filesystem::perms(0644));
   EXPECT_FALSE(Vault::open(*database_, folder_, {}));
+}
+
+// Section 16: a new one would open nothing of what is there, and hide that the old one is missed.
+TEST_F(VaultFolder, AMissingMasterKeyIsMadeOnlyWhereNothingIsSealed) {
+  ASSERT_TRUE(store::remove_file(folder_ + "/master-key"));
+  open();
+  ASSERT_TRUE(vault_->content_key("ann"));
+  const std::string text = master();
+  ASSERT_TRUE(store::remove_file(folder_ + "/master-key"));
+  const auto opened = Vault::open(*database_, folder_, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::invalid_request);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/master-key"));
+  EXPECT_FALSE(Vault::open(*database_, folder_, {std::string(64, 'a'), "", ""}));
+  ASSERT_TRUE(store::create_private_file(folder_ + "/master-key", text));
+  open();
+  EXPECT_TRUE(vault_->find_content_key("ann"));
 }
 
 TEST_F(VaultFolder, TheMasterKeyMayComeFromElsewhere) {

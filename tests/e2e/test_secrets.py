@@ -64,6 +64,35 @@ def test_y6_the_master_key_is_rotated_while_calls_go_on():
         assert weir.chat("up/m", "hello").status == 200
 
 
+def test_without_the_right_master_key_it_does_not_start():
+    with Upstream("openai") as upstream, Weir({"providers": {}}) as weir:
+        set_secret(weir, "up", upstream.key)
+        weir.stop()
+        file = weir.folder / "data" / "master-key"
+        right = file.read_text()
+
+        def start(**environment: str):
+            arguments = ("serve", "--config", str(weir.config_file))
+            run = run_weir(*arguments, folder=weir.folder, environment=environment)
+            return run.returncode, run.stderr
+
+        file.unlink()
+        status, told = start()
+        assert status == 78 and str(file) in told
+        assert not file.exists(), "none is made in its place"
+        assert start(WEIR_MASTER_KEY="ab" * 32)[0] == 78
+        assert start(WEIR_MASTER_KEY_FILE=str(weir.folder / "none"))[0] == 78
+        assert start(WEIR_MASTER_KEY_COMMAND="false")[0] == 78
+        file.write_text("ab" * 32)
+        file.chmod(0o600)
+        assert start()[0] == 78
+        file.write_text(right)
+        weir.start()
+        entry = {"name": "up", **upstream.provider, "api_key": "secret:up", "allow_private": True}
+        assert weir.admin("POST", "/api/llm-providers", entry, token=True).status == 200
+        assert weir.chat("up/m", "hello").status == 200
+
+
 def test_a_key_that_is_refused_gives_way_to_the_next_one():
     with Upstream("openai") as upstream:
         entry = {**upstream.provider, "api_keys": ["sk-was-revoked-0123456789", upstream.key]}
