@@ -38,7 +38,9 @@ void append_limit(json::Writer& json, const LimitStatus& status) {
   if (status.in_force != status.limit) json.member("in_force", status.in_force);
   append_amount(json, "used", status.used, is_money);
   if (is_money) append_amount(json, "reserved", status.reserved, true);
-  const std::int64_t left = status.in_force - status.used - status.reserved;
+  if (status.burst > 0) json.member("burst", status.burst);
+  const std::int64_t whole = status.burst > 0 ? status.burst : status.in_force;
+  const std::int64_t left = whole - status.used - status.reserved;
   append_amount(json, "left", std::max<std::int64_t>(0, left), is_money);
   if (is_money) json.member("hard", status.is_hard);
   json.member("reset_ms", ms_of(status.reset));

@@ -25,6 +25,21 @@ TEST(LimitsView, TellsWhatIsUsedLeftAndWhenItIsThereAgain) {
       R"("reset_ms":30001,"wait_ms":0}]})");
 }
 
+// What comes at once is less than what comes in the window.
+TEST(LimitsView, TellsWhatIsLeftOfABurst) {
+  LimitStatus status;
+  status.algorithm = "token_bucket";
+  status.window = 60s;
+  status.limit = status.in_force = 1000;
+  status.burst = 10;
+  status.used = 10;
+  status.wait = 60ms;
+  EXPECT_EQ(limits_json({status}),
+            R"({"limits":[{"scope":"global","unit":"requests","counted_by":"token_bucket",)"
+            R"("window_ms":60000,"limit":1000,"used":10,"burst":10,"left":0,)"
+            R"("reset_ms":0,"wait_ms":60}]})");
+}
+
 TEST(LimitsView, TellsBudgetsInDollars) {
   LimitStatus status;
   status.unit = policy::LimitUnit::nanousd;

@@ -110,6 +110,7 @@ class TokenBucket {
  public:
   TokenBucket(std::int64_t limit, Duration window, std::int64_t burst)
       : limit_(limit), window_(window), burst_(burst) {}
+  [[nodiscard]] std::int64_t burst() const { return burst_; }
   [[nodiscard]] Duration wait(std::int64_t cost, const Moment& now);
   void take(std::int64_t cost, const Moment& now);
   /// A bucket has no window that could be over: what was too little is owed (L-8).
@@ -217,6 +218,11 @@ class Limiter {
   }
   void set_limit(std::int64_t limit, const Moment& now) {
     std::visit([&](auto& kind) { kind.set_limit(limit, now); }, kind_);
+  }
+  /// The most that a bucket gives at once. Nothing: what gives its whole limit.
+  [[nodiscard]] std::optional<std::int64_t> burst() const {
+    const auto* const bucket = std::get_if<TokenBucket>(&kind_);
+    return bucket == nullptr ? std::nullopt : std::optional(bucket->burst());
   }
 
  private:

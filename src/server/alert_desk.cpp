@@ -88,8 +88,9 @@ std::vector<UsedLimit> used_limits(const std::vector<shared_state::LimitStatus>&
   const policy::LimitOwner* owner = nullptr;  // of the last one; those of one owner come together
   for (const shared_state::LimitStatus& limit : limits) {
     if (limit.unit == policy::LimitUnit::concurrent_requests || limit.in_force <= 0) continue;
+    const std::int64_t whole = limit.burst > 0 ? limit.burst : limit.in_force;
     const double share =
-        static_cast<double>(limit.used + limit.reserved) / static_cast<double>(limit.in_force);
+        static_cast<double>(limit.used + limit.reserved) / static_cast<double>(whole);
     if (owner != nullptr && *owner == limit.owner) {
       used.back().share = std::max(used.back().share, share);
       continue;

@@ -45,18 +45,23 @@ std::int64_t Demand::of(LimitUnit unit) const {
 }
 
 void Account::set(const LimitSet& limits, const Moment& now) {
+  set_rates(limits.rates, now);
+  set_budgets(limits.budgets, now);
+  concurrency_.set_limit(limits.concurrency);
+  collect_calendars();
+  reserved_permille_ = limits.reserved_permille;
+  spill_permille_ = limits.spill_permille;
+}
+
+void Account::set_rates(const std::vector<LimitRule>& rates, const Moment& now) {
   std::vector<Meter> meters;
-  meters.reserve(limits.rates.size());
-  for (const LimitRule& rule : limits.rates) {
+  meters.reserve(rates.size());
+  for (const LimitRule& rule : rates) {
     const auto before = std::find_if(rules_.begin(), rules_.end(), [&](const LimitRule& one) {
       return one.unit == rule.unit && one.rate.counts_like(rule.rate);
     });
     if (before == rules_.end()) {
-      meters.push_back({.limiter = policy::Limiter(rule.rate),
-                        .since = now.steady,
-                        .in_force = rule.rate.limit,
-                        .unit = rule.unit,
-                        .is_short = !rule.rate.calendar.has_value()});
+      meters.push_back(new_meter(rule, now));
       continue;
     }
     const auto its_meter = meters_.begin() + (before - rules_.begin());
@@ -69,24 +74,60 @@ void Account::set(const LimitSet& limits, const Moment& now) {
     meters_.erase(its_meter);
     rules_.erase(before);
   }
+  for (Meter& meter : meters_) {
+    LimitRule& rule = rule_of(meter);
+    if (!rule.rate.calendar) continue;
+    const policy::CalendarWindow window = rule.rate.calendar->window_at(now.unix_ms);
+    past_quotas_.push_back({std::move(rule), std::move(meter.limiter), window, now.steady});
+  }
   meters_ = std::move(meters);
-  rules_ = limits.rates;
-  concurrency_.set_limit(limits.concurrency);
+  rules_ = rates;
+}
+
+/// A quota that comes back goes on where it was: nothing is zeroed within a window (U-1).
+Account::Meter Account::new_meter(const LimitRule& rule, const Moment& now) {
+  Meter meter{.limiter = policy::Limiter(rule.rate),
+              .since = now.steady,
+              .in_force = rule.rate.limit,
+              .unit = rule.unit,
+              .is_short = !rule.rate.calendar.has_value()};
+  const auto past =
+      std::find_if(past_quotas_.begin(), past_quotas_.end(), [&](const PastQuota& one) {
+        return one.rule.unit == rule.unit && one.rule.rate.counts_like(rule.rate);
+      });
+  if (past == past_quotas_.end()) return meter;
+  meter.limiter = std::move(past->limiter);
+  meter.limiter.set_limit(rule.rate.limit, now);
+  past_quotas_.erase(past);
+  return meter;
+}
+
+void Account::set_budgets(const std::vector<policy::BudgetRule>& rules, const Moment& now) {
+  for (Purse& purse : budgets_) {
+    purse.advance(now.unix_ms);
+    purse.ended_ms = now.unix_ms;
+    past_budgets_.push_back(std::move(purse));
+  }
   std::vector<Purse> budgets;
-  for (const policy::BudgetRule& rule : limits.budgets) {
-    const auto before = std::find_if(budgets_.begin(), budgets_.end(), [&](const Purse& purse) {
-      return purse.rule.calendar == rule.calendar;
-    });
-    Purse& purse = budgets.emplace_back(before == budgets_.end() ? Purse{rule, {}, 0, 0} : *before);
+  for (const policy::BudgetRule& rule : rules) {
+    const auto before =
+        std::find_if(past_budgets_.begin(), past_budgets_.end(),
+                     [&](const Purse& purse) { return purse.rule.calendar == rule.calendar; });
+    Purse& purse =
+        budgets.emplace_back(before == past_budgets_.end() ? Purse{.rule = rule} : *before);
+    if (before != past_budgets_.end()) past_budgets_.erase(before);
     // More or less of the same: its marks are elsewhere now.
     if (purse.rule.nanousd != rule.nanousd) purse.told_permille = 0;
     purse.rule = rule;
     purse.advance(now.unix_ms);
   }
   budgets_ = std::move(budgets);
-  collect_calendars();
-  reserved_permille_ = limits.reserved_permille;
-  spill_permille_ = limits.spill_permille;
+}
+
+bool Account::has_past(const Moment& now) const {
+  const auto goes_on = [&](const auto& past) { return now.unix_ms < past.window.end_ms; };
+  return std::any_of(past_quotas_.begin(), past_quotas_.end(), goes_on) ||
+         std::any_of(past_budgets_.begin(), past_budgets_.end(), goes_on);
 }
 
 void Account::prefetch() const {
@@ -129,8 +170,9 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
   for (Meter& meter : meters_) {
     if (demand.is_replay && meter.unit != LimitUnit::requests) continue;
     const std::int64_t cost = demand.of(meter.unit);
+    const std::int64_t whole = meter.limiter.burst().value_or(meter.in_force);
     // The part of the limit that is not for this request.
-    std::int64_t kept = part_of(meter.in_force, permille);
+    std::int64_t kept = part_of(whole, permille);
     const bool spills = !meter.is_short && !may_use_last;
     if (spills) kept = std::max(kept, meter.in_force - part_of(meter.in_force, spill_permille_));
     const Duration wait = meter.limiter.wait(cost + kept, now);
@@ -138,7 +180,7 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
     const std::int64_t used = meter.limiter.used(now);
     offer({.unit = meter.unit,
            .limit = meter.in_force,
-           .left = std::max<std::int64_t>(0, meter.in_force - used),
+           .left = std::max<std::int64_t>(0, whole - used),
            .window = rule_of(meter).rate.window,
            .reset = meter.limiter.reset(now),
            .wait = wait});
@@ -169,6 +211,11 @@ void Account::settle(const Demand& demand, const Demand& actual, const Moment& t
     // What a meter never took it can't give back.
     const bool has_taken = meter.since <= taken.steady;
     if (difference != 0 && has_taken) meter.limiter.correct(difference, taken, now);
+  }
+  for (PastQuota& past : past_quotas_) {
+    const LimitUnit unit = past.rule.unit;
+    const std::int64_t difference = actual.of(unit) - demand.of(unit);
+    if (taken.steady <= past.ended) past.limiter.correct(difference, taken, now);
   }
 }
 
@@ -279,6 +326,10 @@ void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t si
     purse.spent += nanousd;
     tell_marks(purse, events);
   }
+  for (Purse& past : past_budgets_) {
+    const bool is_of_it = past.window.start_ms <= since_ms && since_ms <= past.ended_ms;
+    if (is_of_it) past.spent += nanousd;
+  }
 }
 
 void Account::tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const {
@@ -370,6 +421,8 @@ void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
     }
     status.limit = rate.limit;
     status.in_force = meter.in_force;
+    const std::int64_t whole = meter.limiter.burst().value_or(meter.in_force);
+    if (whole != meter.in_force) status.burst = whole;
     status.used = meter.limiter.used(now);
     status.reset = meter.limiter.reset(now);
     status.wait = meter.limiter.wait(1, now);

@@ -64,6 +64,7 @@ struct LimitStatus {
   std::int64_t limit = 0;
   std::int64_t in_force = 0;  ///< less after the provider refused
   std::int64_t used = 0;
+  std::int64_t burst = 0;     ///< of a bucket: the most that is left; 0: `in_force`
   std::int64_t reserved = 0;  ///< of a budget: by what is under way
   Duration reset{};
   Duration wait{};  ///< until one more fits
@@ -76,8 +77,11 @@ class Account {
  public:
   explicit Account(LimitOwner owner) : owner_(std::move(owner)), concurrency_(0) {}
 
-  /// What was counted for a rule goes on to count where the rule is about the same (U-7, H-3).
+  /// What was counted for a rule goes on to count where the rule is about the same (U-7, H-3), for
+  /// quotas and budgets also where there was none in between (U-1).
   void set(const LimitSet& limits, const Moment& now);
+  /// It has no limits any more, but their windows are not over.
+  [[nodiscard]] bool has_past(const Moment& now) const;
   [[nodiscard]] const LimitOwner& owner() const { return owner_; }
   /// Has memory begin to fetch what `obstacle` will read: among many accounts it is nowhere near.
   void prefetch() const;
@@ -134,8 +138,9 @@ class Account {
   };
   struct Purse {
     policy::BudgetRule rule;
-    policy::CalendarWindow window;
+    policy::CalendarWindow window = {};
     std::int64_t spent = 0;
+    std::int64_t ended_ms = 0;       ///< of one that was taken away: when
     std::int32_t told_permille = 0;  ///< the highest mark that was told
     void advance(std::int64_t unix_ms);
     [[nodiscard]] bool has_passed(std::int32_t permille) const {
@@ -144,6 +149,13 @@ class Account {
     [[nodiscard]] std::int64_t left(std::int64_t reserved) const {
       return rule.nanousd - spent - reserved;
     }
+  };
+  /// A quota that was taken away.
+  struct PastQuota {
+    LimitRule rule;
+    policy::Limiter limiter;
+    policy::CalendarWindow window;
+    policy::TimePoint ended;
   };
   /// What its quotas and budgets of one calendar are in.
   struct OpenWindow {
@@ -162,6 +174,9 @@ class Account {
   }
   /// The share of every limit that is for requests of a higher priority.
   [[nodiscard]] std::int64_t kept_permille(pipeline::Priority priority) const;
+  void set_rates(const std::vector<LimitRule>& rates, const Moment& now);
+  void set_budgets(const std::vector<policy::BudgetRule>& rules, const Moment& now);
+  [[nodiscard]] Meter new_meter(const LimitRule& rule, const Moment& now);
   void collect_calendars();
   void advance_windows(const Moment& now);
   void tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const;
@@ -171,7 +186,9 @@ class Account {
   std::vector<LimitRule> rules_;  ///< of the meters
   policy::Concurrency concurrency_;
   std::vector<Purse> budgets_;
-  std::vector<OpenWindow> windows_;  ///< one for each calendar
+  std::vector<PastQuota> past_quotas_;  // one of each kind
+  std::vector<Purse> past_budgets_;     // one for each calendar
+  std::vector<OpenWindow> windows_;     ///< one for each calendar
   std::int64_t reserved_nanousd_ = 0;
   std::array<std::int32_t, policy::priority_count> reserved_permille_{};
   std::int32_t spill_permille_ = 1'000;

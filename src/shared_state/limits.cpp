@@ -20,6 +20,8 @@ constexpr std::int64_t output_tokens_least = 256;
 constexpr std::int64_t output_tokens_unknown = 4'096;
 /// L-9.
 constexpr Duration leak_after = 60s;
+/// Of keys that were given out and revoked again, say.
+constexpr std::size_t retired_max = 10'000;
 
 pipeline::Priority priority_of(const pipeline::Call& call) {
   if (call.options.priority) return *call.options.priority;
@@ -145,15 +147,32 @@ std::shared_ptr<Account> Limits::find(LimitScope scope, std::string_view name) {
   return found == accounts.end() ? nullptr : found->second;
 }
 
-void Limits::set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now) {
+/// Whoever has no limits is looked at no more, but what was spent is remembered until the windows
+/// end: taking a budget away and setting it up again makes it no larger (U-1).
+void Limits::retire(const LimitOwner& owner, const Moment& now) {
   ByName& accounts = of(owner.scope);
+  const auto found = accounts.find(owner.name);
+  if (found == accounts.end()) return;
+  const std::shared_ptr<Account> account = std::move(found->second);
+  accounts.erase(found);
+  accounts_as_of_ = next_as_of();
+  account->set({}, now);
+  if (!account->has_past(now)) return;
+  if (retired_.size() >= retired_max) {
+    std::erase_if(retired_, [&](const auto& entry) { return !entry.second->has_past(now); });
+  }
+  if (retired_.size() < retired_max) retired_.emplace(owner, account);
+}
+
+void Limits::set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now) {
   if (limits.is_empty()) {
-    if (accounts.erase(owner.name) > 0) accounts_as_of_ = next_as_of();
+    retire(owner, now);
     return;
   }
-  auto& account = accounts[owner.name];
+  auto& account = of(owner.scope)[owner.name];
   if (account == nullptr) {
-    account = std::make_shared<Account>(owner);
+    const auto retired = retired_.extract(owner);
+    account = retired ? std::move(retired.mapped()) : std::make_shared<Account>(owner);
     accounts_as_of_ = next_as_of();
   }
   account->set(limits, now);

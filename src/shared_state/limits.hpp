@@ -162,6 +162,7 @@ class Limits final : public pipeline::Accounting {
     return accounts_[static_cast<std::size_t>(scope)];
   }
   [[nodiscard]] std::shared_ptr<Account> find(policy::LimitScope scope, std::string_view name);
+  void retire(const LimitOwner& owner, const Moment& now);
   void set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now);
   [[nodiscard]] Error error_of(const Refused& refused) const;
   static std::uint64_t next_as_of();
@@ -203,6 +204,7 @@ class Limits final : public pipeline::Accounting {
   mutable std::mutex mutex_;  // of everything below
   mutable std::array<ByName, policy::limit_scope_count> accounts_;
   std::uint64_t accounts_as_of_ = next_as_of();  ///< new where an account comes or goes
+  std::map<LimitOwner, std::shared_ptr<Account>> retired_;
   std::set<LimitOwner> configured_;
   std::vector<Booking> bookings_;
   std::vector<std::uint32_t> free_;

@@ -243,6 +243,22 @@ TEST_F(LimitsTest, APriorityHasItsShareKeptForIt) {
   EXPECT_EQ(client.ask_times(20), 2);
 }
 
+// A share of the burst, not of the minute's limit: that may be more than the whole burst.
+TEST_F(LimitsTest, APriorityHasItsShareOfABurstKeptForIt) {
+  LimitSet set = only(rule(LimitUnit::requests, 1'000, policy::Algorithm::token_bucket));
+  set.rates[0].rate.burst = 10;
+  set.reserved_permille = {0, 0, 0, 200};
+  limit(LimitScope::key, "k", set);
+  EXPECT_EQ(client.ask_times(20), 8);
+  EXPECT_EQ(client.refusal.code, ErrorCode::rate_limited);
+  ASSERT_NE(client.refusal.exceeded, nullptr);
+  EXPECT_EQ(client.refusal.exceeded->left, 2) << "of the burst";
+  EXPECT_EQ(status_of(LimitScope::key).burst, 10);
+  client.priority = pipeline::Priority::critical;
+  EXPECT_EQ(client.ask_times(20), 2);
+  EXPECT_EQ(client.refusal.exceeded->left, 0);
+}
+
 TEST_F(LimitsTest, L6TheEndOfAQuotaIsSparedForWhoFindsNothingElse) {
   LimitSet set;
   policy::RateRule rate;
@@ -493,6 +509,54 @@ TEST_F(LimitsTest, U1ANewWindowBeginsWithNothingSpent) {
   EXPECT_EQ(client.ask_times(2), 1);
   wall.ms += day_ms;
   EXPECT_EQ(client.ask_times(2), 1);
+}
+
+// Who takes a budget away and sets it up again would otherwise have it twice.
+TEST_F(LimitsTest, U1ABudgetThatWasTakenAwayComesBackWithWhatWasSpent) {
+  LimitSet budget = daily_budget(price * 3);
+  limit(LimitScope::key, "k", budget);
+  EXPECT_EQ(client.ask_times(2), 2);
+  limit(LimitScope::key, "k", {});
+  EXPECT_EQ(client.ask_times(5), 5) << "nothing bounds it, and nothing names the window";
+  limit(LimitScope::key, "k", budget);
+  EXPECT_EQ(used(LimitScope::key), price * 2);
+  EXPECT_EQ(client.ask_times(5), 1);
+  limit(LimitScope::key, "k", only(rule(LimitUnit::requests, 100)));
+  EXPECT_EQ(client.ask_times(3), 3);
+  limit(LimitScope::key, "k", budget);
+  EXPECT_EQ(client.ask_times(5), 0) << "also where another limit stayed";
+  limit(LimitScope::key, "k", {});
+  wall.ms += day_ms;
+  limit(LimitScope::key, "k", budget);
+  EXPECT_EQ(client.ask_times(5), 3) << "of another day";
+}
+
+TEST_F(LimitsTest, U1WhatBeganUnderABudgetThatWasTakenAwayIsBookedThere) {
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  auto going = client.begin();
+  limit(LimitScope::key, "k", {});
+  client.end(std::move(going));
+  limit(LimitScope::key, "k", daily_budget(price * 10));
+  EXPECT_EQ(used(LimitScope::key), price);
+  EXPECT_EQ(status_of(LimitScope::key).reserved, 0);
+}
+
+TEST_F(LimitsTest, L6AQuotaThatWasTakenAwayComesBackWithWhatWasUsed) {
+  limit(LimitScope::user, "u", daily_quota(LimitUnit::total_tokens, 1'000));
+  EXPECT_EQ(client.ask_times(2), 2);
+  auto going = client.begin();
+  limits.configure({}, start);
+  limit(LimitScope::user, "u", {});
+  client.end(std::move(going), 10, 5);
+  EXPECT_EQ(client.ask_times(1), 1);
+  limit(LimitScope::user, "u", daily_quota(LimitUnit::total_tokens, 500));
+  EXPECT_EQ(used(LimitScope::user), 2 * 150 + 15);
+  EXPECT_EQ(status_of(LimitScope::user).limit, 500);
+  EXPECT_EQ(client.ask_times(5), 1);
+  limit(LimitScope::user, "u", {});
+  wall.ms += day_ms;
+  limit(LimitScope::user, "u", daily_quota(LimitUnit::total_tokens, 500));
+  EXPECT_EQ(used(LimitScope::user), 0);
 }
 
 TEST_F(LimitsTest, U4WhatBeganBeforeAResetIsBookedBeforeIt) {

@@ -242,6 +242,29 @@ def kill(weir: Weir) -> None:
     weir.process.wait()
 
 
+def test_u1_a_budget_that_is_taken_away_comes_back_with_what_was_spent(upstream):
+    provider = {**upstream.provider, "models": PRICED}
+    with Weir({"providers": {"one": provider}, "keys": [{"key": KEY, "user": "ann"}]}) as weir:
+
+        def bound(budgets) -> None:
+            assert weir.admin("PUT", "/api/users/ann", {"budgets": budgets}, token=True).status == 200
+
+        def spent() -> int:
+            shown = weir.admin("GET", "/api/limits", token=True).json["limits"]
+            return next(limit["used_nanousd"] for limit in shown if limit["scope"] == "user")
+
+        weir.admin("POST", "/api/users", {"name": "ann", "budgets": {"daily": 5}}, token=True)
+        asked = weir.chat("one/m", TEXT, headers={"authorization": "Bearer " + KEY})
+        eventually(lambda: spent() == nanousd(asked))
+        bound(None)
+        assert weir.chat("one/m", TEXT, headers={"authorization": "Bearer " + KEY}).status == 200
+        bound({"daily": 7})
+        assert spent() == nanousd(asked), "the call in between named no window"
+        weir.stop()
+        weir.start()
+        assert spent() == nanousd(asked), "and the ledger says the same"
+
+
 # U-1: nothing is ever zeroed. What was under way is booked by what is known of it (S-11.2).
 def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
     limits = {

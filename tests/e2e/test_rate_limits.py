@@ -103,6 +103,21 @@ def test_l10_a_refusal_names_the_limit_and_the_wait(upstreams):
         assert refused.headers["x-should-retry"] == "true"
 
 
+def test_l10_a_burst_tells_what_is_left_of_it(upstreams):
+    upstream, _ = upstreams
+    limits = {"requests_per_minute": 6, "burst": 4, "reserve": {"critical": "50%"}}
+    keys = [{"key": KEY, "limits": limits}]
+    with Weir({"providers": {"one": upstream.provider}, "keys": keys}) as weir:
+        assert [weir.chat("one/m", "hi", bearer(KEY)).status for _ in range(3)] == [200, 200, 429]
+        critical = {**bearer(KEY), "x-weir-priority": "critical"}
+        assert [weir.chat("one/m", "hi", critical).status for _ in range(3)] == [200, 200, 429]
+        refused = weir.chat("one/m", "hi", critical)
+        assert 1 <= int(refused.headers["retry-after"]) <= 10
+        assert refused.headers["ratelimit"].startswith('"key-requests";r=0;t=')
+        shown = weir.admin("GET", "/api/limits", token=True).json["limits"]
+        assert [(one["burst"], one["left"]) for one in shown if "burst" in one] == [(4, 0)]
+
+
 def test_a_provider_at_its_limit_is_passed_over_and_not_asked(upstreams):
     first, second = upstreams
     config = {
