@@ -114,7 +114,12 @@ std::string error_message(std::string_view body) {
   if (document.parse(body)) {
     const auto error = document.root().find("error");
     const auto message = error ? error->find("message") : std::nullopt;
-    if (message && message->is_string()) return harmless(message->as_string());
+    const auto param = error ? error->find("param") : std::nullopt;
+    if (message && message->is_string()) {
+      const std::string text = harmless(message->as_string());
+      const std::string of = param && param->is_string() ? harmless(param->as_string()) : "";
+      return of.empty() || text.find(of) != std::string::npos ? text : of + ": " + text;
+    }
     // Ollama's form.
     if (error && error->is_string()) return harmless(error->as_string());
   }

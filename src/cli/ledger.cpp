@@ -17,6 +17,7 @@
 #include "base/request_id.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
+#include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "engine/engine.hpp"
 #include "ledger/reader.hpp"
@@ -210,6 +211,9 @@ Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
 
 Result<> log(const server::UsagePlace& place, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
+  if (!options.follows) {
+    WEIR_TRY(find_ledger(place.data_directory));
+  }
   if (!options.id.empty() && !options.follows) return log_one(place, filter);
   WEIR_TRY_ASSIGN(from, ledger::position_of(store::system_spool_files(), place.data_directory,
                                             filter.since_ms));
@@ -242,6 +246,7 @@ void show_content(Context& context, const LogOptions& options) {
 }
 
 Result<bool> verify_ledger(const std::string& data_directory) {
+  WEIR_TRY(find_ledger(data_directory));
   WEIR_TRY_ASSIGN(found, ledger::verify(store::system_spool_files(), data_directory));
   std::vector<Row> rows;
   const auto add = [&rows](std::string_view what, std::uint64_t count) {

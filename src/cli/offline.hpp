@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "config/config.hpp"
 #include "config/environment.hpp"
@@ -9,6 +10,9 @@
 #include "shared_state/gate.hpp"
 
 namespace weir::cli {
+
+/// Errors: `invalid_request` where none was ever written there.
+Result<> find_ledger(const std::string& data_directory);
 
 /// The configuration as a gateway would see it, without one: names are resolved and origins known,
 /// nothing is connected.

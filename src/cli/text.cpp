@@ -150,7 +150,17 @@ std::string duration(std::chrono::milliseconds time) {
   const std::int64_t ms = time.count();
   if (ms < 1'000) return std::to_string(ms) + " ms";
   if (ms < 60'000) return tenths((ms + 50) / 100) + " s";
-  return std::to_string(ms / 60'000) + " min " + std::to_string(ms % 60'000 / 1'000) + " s";
+  const auto of_two = [](std::int64_t count, std::int64_t parts, const char* big,
+                         const char* small) {
+    const std::string rest = count % parts == 0 ? "" : " " + std::to_string(count % parts) + small;
+    return std::to_string(count / parts) + big + rest;
+  };
+  constexpr std::int64_t minute_ms = 60'000;
+  constexpr std::int64_t hour_ms = 60 * minute_ms;
+  constexpr std::int64_t day_ms = 24 * hour_ms;
+  if (ms < hour_ms) return of_two(ms / 1'000, 60, " min", " s");
+  if (ms < day_ms) return of_two(ms / minute_ms, 60, " h", " min");
+  return of_two(ms / hour_ms, 24, " d", " h");
 }
 
 std::string token_count(std::int64_t tokens) {

@@ -30,6 +30,11 @@ TEST(Text, WritesTimesAsPeopleSayThem) {
   EXPECT_EQ(duration(milliseconds(1'000)), "1 s");
   EXPECT_EQ(duration(milliseconds(1'249)), "1.2 s");
   EXPECT_EQ(duration(milliseconds(125'000)), "2 min 5 s");
+  EXPECT_EQ(duration(milliseconds(60'000)), "1 min");
+  EXPECT_EQ(duration(milliseconds(3'599'999)), "59 min 59 s");
+  EXPECT_EQ(duration(milliseconds(3'600'000)), "1 h");
+  EXPECT_EQ(duration(milliseconds(34'411'000)), "9 h 33 min");
+  EXPECT_EQ(duration(milliseconds(726'691'000)), "8 d 9 h");
 }
 
 TEST(Text, ShortensRoundNumbersOfTokensOnly) {

@@ -17,12 +17,10 @@
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
 #include "engine/engine.hpp"
-#include "ledger/segment.hpp"
 #include "net/http/target.hpp"
 #include "server/log.hpp"
 #include "server/usage_answers.hpp"
 #include "server/usage_watch.hpp"
-#include "store/files.hpp"
 #include "usage/report.hpp"
 
 namespace weir::cli {
@@ -68,9 +66,7 @@ std::optional<config::Config> known_config(const Context& context) {
 /// the library, and whoever writes it may go on meanwhile.
 Result<std::string> answer_alone(const Context& context, const std::string& data_directory,
                                  const std::string& path) {
-  if (!store::exists(ledger::folder_of(data_directory))) {
-    return Error(ErrorCode::invalid_request, "there is no ledger in " + data_directory);
-  }
+  WEIR_TRY(find_ledger(data_directory));
   const config::Config config = known_config(context).value_or(config::Config());
   const server::UsagePlace place{data_directory};
   server::Log log(config.log);

@@ -206,9 +206,20 @@ TEST_F(Replay, ComputesTheCostFromEachCallsOwnTokens) {
 
 TEST_F(Replay, WhereNothingChangesTheCostIsTheRecordedOne) {
   offer("a/x", "1");
-  const WhatIfRow sum = replay({at("a/x", "1", 100)});
+  ledger::CallRecord record = at("a/x", "1", 100);
+  record.price_version = route_.steps[0].targets[0]->prices.version;
+  const WhatIfRow sum = replay({record});
   EXPECT_EQ(sum.projected_cost, 7'000);
   EXPECT_EQ(sum.projected_times.quantile(500), sum.times.quantile(500));
+}
+
+TEST_F(Replay, OtherPricesOfTheSameTargetCount) {
+  offer("a/x", "1");
+  ledger::CallRecord record = at("a/x", "1", 100);
+  record.price_version = "own+other";
+  EXPECT_EQ(replay({record}).projected_cost, 1'020'000);
+  record.usage.cost_nanousd = 7'000;
+  EXPECT_EQ(replay({record}).projected_cost, 7'000) << "the provider tells what it asks";
 }
 
 TEST_F(Replay, ChoosesAsTheStrategyWould) {

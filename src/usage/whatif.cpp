@@ -26,6 +26,13 @@ providers::Bill bill_at(const Target& target, const ledger::CallRecord& call) {
   return providers::bill(target.prices, usage, conditions);
 }
 
+/// What the call cost is what it would cost: there, and at the prices that held then. Those of a
+/// provider who tells them itself are in no configuration.
+bool costs_as_recorded(const Target& target, const ledger::CallRecord& call) {
+  const bool is_told = call.usage.cost_nanousd.has_value();
+  return target.name == call.target && (is_told || target.prices.version == call.price_version);
+}
+
 bool fits(const Target& target, const ledger::CallRecord& call) {
   const std::int64_t room = target.context_tokens;
   return room <= 0 || call.usage.input_total() + call.usage.output_total() <= room;
@@ -121,7 +128,7 @@ void WhatIf::add(const ledger::CallRecord& call) {
   ++row.targets[target->name];
   const providers::Bill bill = bill_at(*target, call);
   if (bill.is_unpriced) ++row.unpriced;
-  row.projected_cost += target->name == call.target ? call.cost_nanousd : bill.nanousd;
+  row.projected_cost += costs_as_recorded(*target, call) ? call.cost_nanousd : bill.nanousd;
   const health::Sketch* times = times_.of(target->name);
   if (times == nullptr) {
     ++row.untimed;

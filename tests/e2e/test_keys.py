@@ -168,6 +168,8 @@ def test_the_command_line_makes_shows_and_revokes_keys(weir):
     audit = cli(weir, "audit", "--json")
     actions = [record["action"] for record in json.loads(audit.stdout)["records"]]
     assert actions == ["user.add", "key.create", "key.revoke"]
+    wrong = cli(weir, "keys", "create", "colour=red")
+    assert wrong.returncode == 1 and wrong.stderr.startswith("colour: ")
 
 
 def test_c4_answers_do_not_name_the_target_to_who_is_not_to_know_it(weir):

@@ -111,8 +111,9 @@ def test_its_usage_is_added_up_without_a_gateway(caller):
     assert "20" in caller.weir("usage", "--by", "tag")
     assert json.loads(caller.weir("usage", "forecast", "--format", "json"))["spent_nanousd"] > 0
     assert "requests" in caller.weir("usage", "runway")
-    run = run_weir("usage", "--data-dir", str(caller.folder / "none"), folder=caller.folder)
-    assert run.returncode != 0 and "no ledger" in run.stderr
+    for words in (["usage"], ["log"], ["ledger", "verify"]):
+        run = run_weir(*words, "--data-dir", str(caller.folder / "none"), folder=caller.folder)
+        assert run.returncode != 0 and "no ledger" in run.stderr, words
 
 
 # I-12, X-2: no answer that was told is lost, none doubled, no repair needed; and the gateway's own

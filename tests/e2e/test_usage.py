@@ -164,3 +164,13 @@ def test_whatif_replays_the_ledger_against_other_routes(first, second):
         assert total["projected_cost_nanousd"] == 4 * (58 * 10_000 + 42 * 20_000)
         assert total["targets"] == {"first/dear": 4}
         assert "+967.7%" in run_weir(*arguments, folder=weir.folder).stdout
+        price = "{ input: 20, output: 40, cache_read: 20 }"
+        other.write_text(
+            "providers: { first: { models: { dear: { price: %s } } } }\n"
+            "models: { two: { targets: [first/dear] } }\n" % price
+        )
+        for _ in range(2):  # of calls that went elsewhere, and of one that went there already
+            run = run_weir(*arguments, "--json", folder=weir.folder)
+            total = json.loads(run.stdout)["total"]
+            assert total["projected_cost_nanousd"] == total["requests"] * (58 + 42 * 2) * 20_000
+            assert weir.chat("first/dear", "hello").status == 200
