@@ -54,6 +54,15 @@ net::Task<void> refuse(ClientRequest& request, Error error, std::string allow) {
   static_cast<void>(is_taken);
 }
 
+net::Task<void> refuse_through(ClientRequest& request, Error error,
+                               pipeline::ClientChannel& channel) {
+  if (request.exchange.is_client_gone()) co_return;
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  const pipeline::AnswerNotes notes;
+  const bool is_taken = co_await delivery.refuse(error, notes);
+  static_cast<void>(is_taken);
+}
+
 net::Task<void> respond(ClientRequest& request, int status, std::string_view media_type,
                         std::string body) {
   std::string fields;

@@ -53,6 +53,7 @@ struct ClientRequest {
   /// refers to is in it; outlives the call.
   std::string_view own_body;
   std::string body_digest;               ///< of a body that was read elsewhere
+  std::string body_outline;              ///< as JSON, where content is logged: of such a body
   shared_state::Occupancy::Place place;  ///< of a model call
 
  private:
@@ -78,6 +79,9 @@ class HttpChannel final : public pipeline::ClientChannel {
 /// Answers with an error in the dialect of the request's door. `allow`: the methods that the path
 /// takes, where it was called with another one.
 net::Task<void> refuse(ClientRequest& request, Error error, std::string allow = {});
+/// The same through a channel to the client, which outlives the task.
+net::Task<void> refuse_through(ClientRequest& request, Error error,
+                               pipeline::ClientChannel& channel);
 
 /// Answers with a body of ours. `fields`: header lines, each ended by CRLF.
 net::Task<void> respond(ClientRequest& request, int status, std::string_view media_type,

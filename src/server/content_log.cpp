@@ -15,6 +15,7 @@ constexpr std::size_t queued_bytes_max = std::size_t{32} << 20;
 constexpr std::size_t call_bytes = 1'024;  ///< of one beside its content
 
 std::string kept(const PassedContent& content, const Redactor& redactor) {
+  if (!content.reason.empty()) return not_kept(content.reason, content.bytes);
   return content.is_too_long() ? not_kept("it is too long", content.bytes)
                                : kept_content(content.body, redactor);
 }
@@ -157,7 +158,9 @@ net::Task<bool> ContentChannel::respond(int status, std::string_view fields,
 }
 
 net::Task<bool> ContentChannel::begin(int status, std::string_view fields) {
+  constexpr std::string_view events = "content-type: text/event-stream";
   is_stream_ = true;
+  has_events_ = fields.find(events) != std::string_view::npos;
   const bool is_taken = co_await inner_.begin(status, fields);
   co_return is_taken;
 }

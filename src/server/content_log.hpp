@@ -21,8 +21,9 @@ namespace weir::server {
 
 /// Content as it passed, up to some length.
 struct PassedContent {
-  std::string body;       ///< empty where it was too long
-  std::size_t bytes = 0;  ///< of the whole
+  std::string body;              ///< empty where it was too long
+  std::size_t bytes = 0;         ///< of the whole
+  std::string_view reason = {};  ///< why it is not kept; empty: it is
 
   void append(std::string_view more, std::size_t bytes_max);
   [[nodiscard]] bool is_too_long() const { return body.size() < bytes; }
@@ -35,7 +36,7 @@ struct LoggedCall {
   std::string target;  ///< that answered; empty: none
   PassedContent question;
   PassedContent answer;
-  bool is_stream = false;
+  bool is_stream = false;  ///< the answer is events, not a whole that came in pieces
   StreamForm form = StreamForm::other;
   wire::Dialect dialect = wire::Dialect::openai_chat;
   std::int64_t now_ms = 0;
@@ -99,13 +100,17 @@ class ContentChannel final : public pipeline::ClientChannel {
   void on_settled(const pipeline::CallResult& result) override { inner_.on_settled(result); }
 
   [[nodiscard]] PassedContent take_answer() { return std::move(answer_); }
+  /// It came in pieces.
   [[nodiscard]] bool is_stream() const { return is_stream_; }
+  /// They are server-sent events.
+  [[nodiscard]] bool has_events() const { return has_events_; }
 
  private:
   pipeline::ClientChannel& inner_;
   const std::size_t bytes_max_;
   PassedContent answer_;
   bool is_stream_ = false;
+  bool has_events_ = false;
 };
 
 }  // namespace weir::server

@@ -156,14 +156,30 @@ void append_completion(std::string_view frame, std::string& text) {
   }
 }
 
-std::string completion_text(std::string_view bytes) {
+/// Of a transcript that comes in events; the last one has all of it.
+void append_transcript(std::string_view frame, std::string& text) {
+  json::Document document;
+  if (!document.parse(frame) || !document.root().is_object()) return;
+  const auto type = document.root().find("type");
+  if (!type || !type->is_string()) return;
+  std::string scratch;
+  const std::string_view name = type->as_string_view(scratch);
+  const bool is_whole = name == "transcript.text.done";
+  if (!is_whole && name != "transcript.text.delta") return;
+  const auto piece = document.root().find(is_whole ? "text" : "delta");
+  if (!piece || !piece->is_string()) return;
+  if (is_whole) text.clear();
+  piece->append_string_to(text);
+}
+
+std::string text_of_frames(std::string_view bytes, void (*append)(std::string_view, std::string&)) {
   constexpr std::string_view prefix = "data:";
   std::string text;
   while (!bytes.empty()) {
     std::string_view line = bytes.substr(0, bytes.find('\n'));
     bytes.remove_prefix(std::min(bytes.size(), line.size() + 1));
     if (line.starts_with(prefix)) line.remove_prefix(prefix.size());
-    if (!line.empty()) append_completion(line, text);
+    if (!line.empty()) append(line, text);
   }
   return text;
 }
@@ -182,14 +198,17 @@ std::string kept_content(std::string_view body, const Redactor& redactor) {
 
 std::string kept_stream(std::string_view bytes, StreamForm form, wire::Dialect dialect,
                         const Redactor& redactor) {
-  if (form == StreamForm::other) return not_kept("its form is not known", bytes.size());
   std::string out;
   json::Writer json(out);
-  json.begin_object();
-  if (form == StreamForm::completion) {
-    json.member("text", clean_text(completion_text(bytes), redactor)).end_object();
+  if (form != StreamForm::chat) {
+    const bool is_completion = form == StreamForm::completion;
+    const std::string text =
+        text_of_frames(bytes, is_completion ? append_completion : append_transcript);
+    if (text.empty() && !is_completion) return not_kept("its form is not known", bytes.size());
+    json.begin_object().member("text", clean_text(text, redactor)).end_object();
     return out;
   }
+  json.begin_object();
   Chat chat;
   const auto decoder =
       pipeline::codec_of(dialect).make_stream_decoder(0, std::numeric_limits<std::size_t>::max());

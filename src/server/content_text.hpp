@@ -19,7 +19,7 @@ namespace weir::server {
 enum class StreamForm : std::uint8_t {
   chat,        ///< in the client's dialect
   completion,  ///< of plain text: OpenAI's older one, Ollama's generate
-  other,       ///< nothing is kept of it but its size
+  other,       ///< of a transcript its text is kept, of anything else the size
 };
 
 /// A whole body: JSON as it is, anything else as a string. Empty: null.

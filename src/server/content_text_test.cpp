@@ -78,6 +78,17 @@ TEST(ContentText, G2CompletionsAreKeptWhateverTheirFraming) {
   EXPECT_EQ(kept_stream("{\"response\":\"a\"}\n{\"response\":\"b\",\"done\":true}\n",
                         StreamForm::completion, Dialect::ollama, redactor),
             R"({"text":"ab"})");
+}
+
+TEST(ContentText, G2OfOtherStreamsTranscriptsAreKept) {
+  const std::string deltas =
+      "data: {\"type\":\"transcript.text.delta\",\"delta\":\"card 4111 1111 \"}\n\n"
+      "data: {\"type\":\"transcript.text.delta\",\"delta\":\"1111 1111\"}\n\n";
+  EXPECT_EQ(kept_stream(deltas, StreamForm::other, Dialect::openai_chat, redactor),
+            R"({"text":"card [card]"})");
+  const std::string done = "data: {\"type\":\"transcript.text.done\",\"text\":\"all\"}\n\n";
+  EXPECT_EQ(kept_stream(deltas + done, StreamForm::other, Dialect::openai_chat, redactor),
+            R"({"text":"all"})");
   EXPECT_EQ(kept_stream("data: x\n\n", StreamForm::other, Dialect::openai_chat, redactor),
             R"({"not_kept":"its form is not known","bytes":9})");
 }

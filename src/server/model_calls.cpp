@@ -7,6 +7,7 @@
 
 #include "base/ascii.hpp"
 #include "guard/json_screen.hpp"
+#include "net/http/head_writer.hpp"
 #include "server/call_readers.hpp"
 #include "server/client_address.hpp"
 #include "server/content_log.hpp"
@@ -126,6 +127,26 @@ bool shows_target(const ClientRequest& request) {
   return may_show && request.snapshot->config().expose_target;
 }
 
+std::string_view question_of(const ClientRequest& request) {
+  if (!request.own_body.empty()) return request.own_body;
+  return request.body_outline.empty() ? request.exchange.body() : request.body_outline;
+}
+
+bool has_content_rules(const config::Config& config) {
+  return !config.content_rules.empty() ||
+         std::any_of(config.models.begin(), config.models.end(),
+                     [](const auto& route) { return !route.content_rules.empty(); });
+}
+
+/// Why the question of a call that never was can't be kept; empty: it can.
+std::string_view obstacle_to_keeping(const ClientRequest& request, const Error& error) {
+  if (error.code == ErrorCode::content_filtered) return "a content rule stopped it";
+  const bool has_rules = has_content_rules(request.snapshot->config());
+  if (has_rules && request.own_body.empty()) return "no content rule has looked at it";
+  const bool is_json = request.json().has_value() || !request.body_outline.empty();
+  return is_json ? std::string_view() : "it could not be read";
+}
+
 StreamForm stream_form(const RouteSpec& route) {
   if (!is_chat(route)) return StreamForm::other;
   return group_of(route.endpoint) == identity::EndpointGroup::completions ? StreamForm::completion
@@ -173,7 +194,8 @@ namespace {
 /// Keeps from the client that the targets could not count: there is another who can.
 class CountChannel final : public pipeline::ClientChannel {
  public:
-  explicit CountChannel(net::ServerExchange& exchange) : inner_(exchange) {}
+  /// `inner` outlives this.
+  explicit CountChannel(pipeline::ClientChannel& inner) : inner_(inner) {}
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
     constexpr int too_many = 429;
@@ -199,7 +221,7 @@ class CountChannel final : public pipeline::ClientChannel {
   [[nodiscard]] bool is_silent() const { return is_silent_; }
 
  private:
-  HttpChannel inner_;
+  pipeline::ClientChannel& inner_;
   bool is_silent_ = false;
 };
 
@@ -266,7 +288,7 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
 net::Task<void> ModelCalls::answer(ClientRequest& request) {
   Ready ready;
   if (auto is_ready = read(request, ready); !is_ready) {
-    co_await refuse(request, std::move(is_ready).error());
+    co_await refuse_call(request, std::move(is_ready).error());
     co_return;
   }
   if (ready.call.count != nullptr) {
@@ -282,18 +304,34 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
 
 net::Task<void> ModelCalls::count(ClientRequest& request, pipeline::CountOperation& operation,
                                   std::shared_ptr<const pipeline::Route> route) {
+  HttpChannel channel(request.exchange);
+  if (!keeps_content(request)) {
+    co_await count_through(request, operation, std::move(route), channel);
+    co_return;
+  }
+  ContentChannel content(channel, entry_bytes_max(request));
+  co_await count_through(request, operation, std::move(route), content);
+  log_content(request, {}, nullptr, content);
+}
+
+net::Task<void> ModelCalls::count_through(ClientRequest& request,
+                                          pipeline::CountOperation& operation, Route route,
+                                          pipeline::ClientChannel& channel) {
   if (operation.has_counter(*route)) {
-    CountChannel channel(request.exchange);
-    const pipeline::CallResult result = co_await make(request, operation, route, channel);
-    if (!channel.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
+    CountChannel counter(channel);
+    const pipeline::CallResult result = co_await make(request, operation, route, counter);
+    if (!counter.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
   }
   Result<std::string> counted = operation.own_count(*route);
   if (!counted) {
-    co_await refuse(request, std::move(counted).error());
+    co_await refuse_through(request, std::move(counted).error(), channel);
     co_return;
   }
-  std::string text = *std::move(counted);
-  co_await respond(request, 200, "application/json", std::move(text));
+  std::string fields;
+  net::http::append_field(fields, "content-type", "application/json");
+  pipeline::append_request_id(fields, dialect_of(request.door), request.id);
+  const bool is_taken = co_await channel.respond(200, fields, *counted);
+  static_cast<void>(is_taken);
 }
 
 bool ModelCalls::is_made_once(const net::http::RequestHead& head) const {
@@ -302,16 +340,42 @@ bool ModelCalls::is_made_once(const net::http::RequestHead& head) const {
   return key && key->has_value();
 }
 
+net::Task<void> ModelCalls::refuse_call(ClientRequest& request, Error error) {
+  HttpChannel channel(request.exchange);
+  if (!keeps_content(request)) {
+    co_await refuse_through(request, std::move(error), channel);
+    co_return;
+  }
+  const Error refused_for = error;
+  ContentChannel content(channel, entry_bytes_max(request));
+  co_await refuse_through(request, std::move(error), content);
+  log_content(request, {}, &refused_for, content);
+}
+
 net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
                                                 pipeline::Operation& operation, Route route,
                                                 pipeline::ClientChannel& channel) {
+  pipeline::CallResult result;
+  if (!keeps_content(request)) {
+    result = co_await pass(request, operation, std::move(route), channel);
+    co_return result;
+  }
+  ContentChannel content(channel, entry_bytes_max(request));
+  result = co_await pass(request, operation, std::move(route), content);
+  log_content(request, result.target, nullptr, content);
+  co_return result;
+}
+
+net::Task<pipeline::CallResult> ModelCalls::pass(ClientRequest& request,
+                                                 pipeline::Operation& operation, Route route,
+                                                 pipeline::ClientChannel& channel) {
   const net::http::RequestHead& head = request.exchange.head();
   Result<std::optional<std::string_view>> key = std::optional<std::string_view>();
   if (idempotency_ != nullptr && head.method == "POST") key = idempotency_key_of(head);
   pipeline::CallResult result;
   if (!key) {
     result.error = key.error();
-    co_await refuse(request, std::move(key).error());
+    co_await refuse_through(request, result.error, channel);
   } else if (*key) {
     std::string text(**key);
     result = co_await make_once(request, std::move(text), operation, std::move(route), channel);
@@ -339,7 +403,7 @@ net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, st
   if (is_known) replayed = co_await replay(request, route, *std::move(*before), channel);
   if (!before || !replayed) {
     result.error = before ? replayed.error() : before.error();
-    co_await refuse(request, result.error);
+    co_await refuse_through(request, result.error, channel);
   }
   if (!before || is_known) co_return result;
   const OnceChannel::Limits limits{static_cast<std::size_t>(settings.answer_bytes_max.bytes),
@@ -395,19 +459,13 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
   pipeline::CallResult result;
   if (!options) {
     result.error = options.error();
-    co_await refuse(request, std::move(options).error());
+    co_await refuse_through(request, result.error, channel);
     co_return result;
   }
   if (request.grant != nullptr && options->priority) {
     options->priority = std::min(*options->priority, request.caller->priority);  // Y-4
   }
-  const pipeline::milliseconds kept = content_kept(request);
-  std::optional<ContentChannel> content;
-  if (kept > pipeline::milliseconds::zero()) {
-    content.emplace(channel, entry_bytes_max(request));
-  }
-  pipeline::ClientChannel& client = content ? *content : channel;
-  pipeline::Delivery delivery(client, dialect_of(request.door), request.id);
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
   pipeline::Call call{.loop = loop_,
                       .cancellation = request.exchange.cancellation(),
                       .request_id = request.id,
@@ -425,7 +483,6 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
     failovers_->note(call.route->name, result.rows);
   }
   write_down(request, call, result);
-  if (content) log_content(request, call, result, *content, kept);
   co_return result;
 }
 
@@ -435,25 +492,24 @@ pipeline::milliseconds ModelCalls::content_kept(const ClientRequest& request) co
   return contents_->tenants().kept_for(*request.caller);
 }
 
-void ModelCalls::log_content(const ClientRequest& request, const pipeline::Call& call,
-                             const pipeline::CallResult& result, ContentChannel& content,
-                             pipeline::milliseconds kept) const {
-  const std::string_view body =
-      request.own_body.empty() ? request.exchange.body() : request.own_body;
+void ModelCalls::log_content(const ClientRequest& request, std::string target,
+                             const Error* refused_for, ContentChannel& content) const {
   LoggedCall logged;
-  logged.id = call.request_id;
-  logged.tenant = call.caller->key;
-  logged.target = result.target;
-  logged.question.append(body, entry_bytes_max(request));
-  logged.is_stream = content.is_stream();
-  logged.answer = content.take_answer();
+  logged.id = request.id;
+  logged.tenant = request.caller->key;
+  logged.target = std::move(target);
+  logged.question.append(question_of(request), entry_bytes_max(request));
+  if (refused_for != nullptr) logged.question.reason = obstacle_to_keeping(request, *refused_for);
   logged.form = stream_form(*request.route);
+  const bool is_of_pieces = logged.form == StreamForm::other && !content.has_events();
+  logged.is_stream = content.is_stream() && !is_of_pieces;
+  logged.answer = content.take_answer();
   logged.dialect = request.route->endpoint == Endpoint::create_response
                        ? wire::Dialect::openai_responses
                        : dialect_of(request.door);
   logged.now_ms = wall_.unix_ms();
-  logged.kept = kept;
-  contents_->keep(std::move(logged));
+  logged.kept = content_kept(request);
+  if (logged.kept > pipeline::milliseconds::zero()) contents_->keep(std::move(logged));
 }
 
 void ModelCalls::end_all() {

@@ -48,6 +48,12 @@ class ModelCalls {
   net::Task<pipeline::CallResult> run(ClientRequest& request, pipeline::Operation& operation,
                                       std::shared_ptr<const pipeline::Route> route,
                                       pipeline::ClientChannel& channel);
+  /// Refuses what was read elsewhere and can't be made.
+  net::Task<void> refuse_call(ClientRequest& request, Error error);
+  /// True when what this client says is to be kept: then `body_outline` is looked at.
+  [[nodiscard]] bool keeps_content(const ClientRequest& request) const {
+    return content_kept(request) > pipeline::milliseconds::zero();
+  }
   /// Answers with a target's own count where there is one, else with ours.
   net::Task<void> count(ClientRequest& request, pipeline::CountOperation& operation,
                         std::shared_ptr<const pipeline::Route> route);
@@ -68,6 +74,11 @@ class ModelCalls {
   struct Ready;
   Result<> read(ClientRequest& request, Ready& ready) const;
   using Route = std::shared_ptr<const pipeline::Route>;
+  net::Task<void> count_through(ClientRequest& request, pipeline::CountOperation& operation,
+                                Route route, pipeline::ClientChannel& channel);
+  /// `run`, but for the log of content.
+  net::Task<pipeline::CallResult> pass(ClientRequest& request, pipeline::Operation& operation,
+                                       Route route, pipeline::ClientChannel& channel);
   net::Task<pipeline::CallResult> make(ClientRequest& request, pipeline::Operation& operation,
                                        Route route, pipeline::ClientChannel& channel);
   net::Task<pipeline::CallResult> make_once(ClientRequest& request, std::string key,
@@ -76,9 +87,9 @@ class ModelCalls {
   net::Task<Result<>> replay(ClientRequest& request, Route route, store::OnceAnswer answer,
                              pipeline::ClientChannel& channel);
   [[nodiscard]] pipeline::milliseconds content_kept(const ClientRequest& request) const;
-  void log_content(const ClientRequest& request, const pipeline::Call& call,
-                   const pipeline::CallResult& result, ContentChannel& content,
-                   pipeline::milliseconds kept) const;
+  /// `refused_for` null: content rules, if there are any, have seen the question.
+  void log_content(const ClientRequest& request, std::string target, const Error* refused_for,
+                   ContentChannel& content) const;
   void write_down(const ClientRequest& request, const pipeline::Call& call,
                   const pipeline::CallResult& result) const;
 

@@ -192,7 +192,7 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
   Result<> ready = co_await read(request, creation);
   if (ready) ready = make_operation(request, creation);
   if (!ready) {
-    co_await refuse(request, std::move(ready).error());
+    co_await calls_.refuse_call(request, std::move(ready).error());
     co_return;
   }
   request.model = creation.model;
@@ -219,7 +219,7 @@ net::Task<void> ResponsesDoor::compact(ClientRequest& request, std::string tenan
     }
   }
   if (!ready) {
-    co_await refuse(request, std::move(ready).error());
+    co_await calls_.refuse_call(request, std::move(ready).error());
     co_return;
   }
   request.model = creation.model;
@@ -473,7 +473,7 @@ net::Task<void> ResponsesDoor::count_tokens(ClientRequest& request, std::string 
     }
   }
   if (!ready) {
-    co_await refuse(request, std::move(ready).error());
+    co_await calls_.refuse_call(request, std::move(ready).error());
     co_return;
   }
   request.model = creation.model;

@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "guard/json_screen.hpp"
 #include "guard/request_filter.hpp"
 #include "json/document.hpp"
-#include "pipeline/raw_operation.hpp"
+#include "json/writer.hpp"
 #include "pipeline/service_operation.hpp"
+#include "server/content_text.hpp"
 #include "server/request_digest.hpp"
 #include "server/upload.hpp"
 #include "wire/multipart.hpp"
@@ -85,9 +87,57 @@ Result<std::map<std::size_t, std::string>> hold_form_to(const guard::Rules* rule
   return replaced;
 }
 
+void append_value(json::Writer& json, const wire::FormPart& part, const std::string* replaced) {
+  const std::string& value = replaced != nullptr ? *replaced : part.value;
+  const bool is_whole = replaced != nullptr || part.is_whole();
+  if (!part.is_file && is_whole && valid_utf8_prefix(value) == value.size()) {
+    json.member("value", value);
+  } else {
+    json.key("value").raw(not_kept(part.is_file ? "it is a file"
+                                   : is_whole   ? "it is no text"
+                                                : "it is too long",
+                                   static_cast<std::size_t>(part.size)));
+  }
+}
+
+/// A form as the content rules left it: its fields, and how large its files are.
+std::string outline_of(const std::vector<wire::FormPart>& parts,
+                       const std::map<std::size_t, std::string>& replaced) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().key("form").begin_array();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto other = replaced.find(i);
+    json.begin_object().member("name", parts[i].name);
+    append_value(json, parts[i], other == replaced.end() ? nullptr : &other->second);
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return text;
+}
+
+/// Of what is passed through; `body` empty: it has none that is a text.
+std::string outline_of(const pipeline::RawAsk& ask, std::string_view body, std::uint64_t size) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("method", ask.method).member("path", ask.rest);
+  json::Document document;
+  if (size > 0 && document.parse(body)) {
+    json.key("body").raw(body);
+  } else if (size > 0 && ask.content_type.starts_with("text/") && valid_utf8_prefix(body) == size) {
+    json.member("body", body);
+  } else if (size > 0) {
+    json.key("body").raw(not_kept("its form is not known", static_cast<std::size_t>(size)));
+  }
+  json.end_object();
+  return text;
+}
+
 /// Makes the operation of a body that has come.
-Result<> read_body(ClientRequest& request, Service service, Upload& upload, ReadyCall& ready) {
+Result<> read_body(ClientRequest& request, Service service, Upload& upload, ReadyCall& ready,
+                   bool keeps_content) {
   if (ready.scanner) {
+    if (keeps_content) request.body_outline = outline_of(ready.scanner->parts(), {});
     const pipeline::Form form{*ready.boundary, ready.scanner->parts(), upload};
     WEIR_TRY_ASSIGN(made, ServiceOperation::make(service, form));
     ready.operation = std::move(made);
@@ -108,6 +158,7 @@ Result<> read_body(ClientRequest& request, Service service, Upload& upload, Read
     WEIR_TRY_ASSIGN(replaced, hold_form_to(ready.route->content_rules.get(), *ready.boundary,
                                            ready.scanner->parts()));
     if (replaced.empty()) return {};
+    if (keeps_content) request.body_outline = outline_of(ready.scanner->parts(), replaced);
     pipeline::Form form{*ready.boundary, ready.scanner->parts(), upload, std::move(replaced)};
     WEIR_TRY_ASSIGN(again, ServiceOperation::make(service, form));
     ready.operation = std::move(again);
@@ -152,6 +203,21 @@ net::Task<Result<>> ServiceCalls::take_digest(ClientRequest& request, Upload& up
   co_return Result<>();
 }
 
+/// What is passed through, where content is logged.
+net::Task<Result<>> ServiceCalls::take_outline(ClientRequest& request, const pipeline::RawAsk& ask,
+                                               Upload& upload) {
+  const auto bytes_max =
+      static_cast<std::uint64_t>(request.snapshot->config().content_log.entry_bytes_max.bytes);
+  const std::uint64_t size = ask.body == nullptr ? 0 : upload.size();
+  std::string body(size <= bytes_max ? static_cast<std::size_t>(size) : 0, '\0');
+  if (!body.empty()) {
+    auto read = co_await upload.read(0, body);
+    if (!read) co_return std::move(read).error();
+  }
+  request.body_outline = outline_of(ask, body, size);
+  co_return Result<>();
+}
+
 net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
   WEIR_ASSERT(background_ != nullptr);
   ReadyCall ready;
@@ -163,10 +229,12 @@ net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
   } else if (is_ready) {
     is_ready = co_await request.exchange.read_body();
   }
-  if (is_ready) is_ready = read_body(request, service, upload, ready);
+  if (is_ready) {
+    is_ready = read_body(request, service, upload, ready, calls_.keeps_content(request));
+  }
   if (is_ready && ready.scanner) is_ready = co_await take_digest(request, upload);
   if (!is_ready) {
-    co_await refuse(request, std::move(is_ready).error());
+    co_await calls_.refuse_call(request, std::move(is_ready).error());
     co_return;
   }
   HttpChannel channel(request.exchange);
@@ -194,9 +262,12 @@ net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
     received = co_await upload.receive(request.exchange, upload_bytes_max(request), nullptr);
     if (received) received = co_await take_digest(request, upload);
   }
+  if (route && received && calls_.keeps_content(request)) {
+    received = co_await take_outline(request, ask, upload);
+  }
   if (!route || !received) {
     Error error = route ? std::move(received).error() : std::move(route).error();
-    co_await refuse(request, std::move(error));
+    co_await calls_.refuse_call(request, std::move(error));
     co_return;
   }
   pipeline::RawOperation operation(std::move(ask));

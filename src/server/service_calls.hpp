@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "pipeline/raw_operation.hpp"
 #include "providers/services.hpp"
 #include "server/background.hpp"
 #include "server/model_calls.hpp"
@@ -31,6 +32,8 @@ class ServiceCalls {
 
  private:
   net::Task<Result<>> take_digest(ClientRequest& request, Upload& upload);
+  net::Task<Result<>> take_outline(ClientRequest& request, const pipeline::RawAsk& ask,
+                                   Upload& upload);
 
   net::Loop& loop_;
   ModelCalls& calls_;

@@ -8,7 +8,8 @@ import pytest
 
 from canaries import encodings
 from harness import Client, Weir, eventually, run_weir, user
-from upstream import Upstream, cut_after, error_event_after, status
+from test_rest import FORM, chunks, events, field, form, upload
+from upstream import Upstream, cut_after, error_event_after, ok_with, status
 
 OPERATOR_KEY = "sk-weir-test-0123456789abcdef0123456789"
 WORDS = "canary-words-8Kd3Pz6Wf1Xn"
@@ -173,6 +174,94 @@ def test_g2_what_content_rules_masked_is_kept_as_it_was_sent(upstream):
     with gateway(upstream, "1d", content_rules=[rule]) as weir:
         asked = weir.chat("one/m", "project umbrella", BOB)
         assert kept(weir, id_of(asked))["question"]["messages"] == user("project [removed]")
+
+
+def sent(answer, status: int = 200):
+    assert answer.status == status, answer.body
+    return id_of(answer)
+
+
+def test_g2_of_forms_and_sound_the_texts_are_kept(upstream):
+    with gateway(upstream, "1d", providers={"one": {**upstream.provider, "type": "custom"}}) as weir:
+
+        def heard(answer, *wishes: bytes):
+            upstream.script(answer)
+            body = form(upload(b"RIFF" * 5), field("prompt", f"by ann@example.com, {WORDS}"),
+                        field("model", "one/m"), *wishes)  # fmt: skip
+            asked = weir.post("/v1/audio/transcriptions", body, {**BOB, **FORM})
+            return kept(weir, sent(asked))
+
+        entry = heard(ok_with(json.dumps({"text": "card " + CARD}).encode()))
+        assert entry["question"] == {"form": [
+            {"name": "file", "value": {"not_kept": "it is a file", "bytes": 20}},
+            {"name": "prompt", "value": f"by [email], {WORDS}"},
+            {"name": "model", "value": "one/m"},
+        ]}  # fmt: skip
+        assert entry["answer"] == {"text": "card [card]"}
+        subtitles = chunks("text/plain; charset=utf-8", b"1\ncard 4111 1111", b" 1111 1111\n")
+        assert heard(subtitles, field("response_format", "srt"))["answer"] == "1\ncard [card]\n"
+        told = [{"type": "transcript.text.delta", "delta": "hel"},
+                {"type": "transcript.text.done", "text": "hello"}]  # fmt: skip
+        streamed = heard(chunks("text/event-stream", events(*told)), field("stream", "true"))
+        assert streamed["answer"] == {"text": "hello"}
+        speech = {"model": "one/m", "input": WORDS, "voice": "alloy"}
+        upstream.script(ok_with(b"\xff\xfb\x90", "audio/mpeg"))
+        entry = kept(weir, sent(weir.post("/v1/audio/speech", speech, BOB)))
+        assert entry["question"]["input"] == WORDS
+        assert entry["answer"] == {"not_kept": "it is no text", "bytes": 3}
+
+
+def test_g2_what_is_passed_through_is_kept(upstream):
+    opened = {**upstream.provider, "passthrough": True}
+    with gateway(upstream, "1d", providers={"one": opened}) as weir:
+        upstream.script(ok_with(b'{"id":"b","of":"ann@example.com"}'))
+        passed = weir.post("/passthrough/one/batches?x=1", {"input": WORDS + " " + CARD}, BOB)
+        entry = kept(weir, sent(passed))
+        assert entry["question"] == {
+            "method": "POST", "path": "/batches?x=1", "body": {"input": WORDS + " [card]"}}
+        assert entry["answer"] == {"id": "b", "of": "[email]"}
+        upstream.script(ok_with(b"{}"))
+        body = form(upload(b"a"), field("purpose", WORDS))
+        entry = kept(weir, sent(weir.post("/passthrough/one/files", body, {**BOB, **FORM})))
+        assert entry["question"]["body"] == {"not_kept": "its form is not known", "bytes": len(body)}
+        got = weir.get("/passthrough/one/models", BOB)
+        assert kept(weir, sent(got))["question"] == {"method": "GET", "path": "/models"}
+
+
+def test_g2_what_was_refused_counted_or_replayed_is_kept(upstream):
+    with gateway(upstream, "1d") as weir:
+        refused = weir.chat("nobody/m", WORDS, BOB)
+        entry = kept(weir, sent(refused, 404))
+        assert entry["question"]["messages"] == user(WORDS)
+        assert entry["answer"]["error"] == refused.error
+        broken = weir.post("/v1/chat/completions", b'{"model": "one/m", ' + WORDS.encode(), BOB)
+        entry = kept(weir, sent(broken, 400))
+        assert entry["question"]["not_kept"] == "it could not be read"
+        assert entry["answer"]["error"]["code"] == "invalid_json"
+        wrong = weir.post("/v1/responses", {"model": "one/m", "input": 7, "x": WORDS}, BOB)
+        assert kept(weir, sent(wrong, 400))["question"]["x"] == WORDS
+        wrong = weir.post("/v1/rerank", {"model": "one/m", "query": 7, "x": WORDS}, BOB)
+        assert kept(weir, sent(wrong, 400))["question"]["x"] == WORDS
+        counted = weir.post("/v1/messages/count_tokens", {"model": "one/m", "messages": user(WORDS)}, BOB)
+        entry = kept(weir, counted.headers["request-id"])
+        assert entry["question"]["messages"] == user(WORDS) and entry["answer"] == counted.json
+        once = {**BOB, "idempotency-key": "k"}
+        first = weir.chat("one/m", WORDS, once)
+        again = weir.chat("one/m", WORDS, once)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert kept(weir, id_of(again))["answer"] == kept(weir, id_of(first))["answer"]
+        mismatch = weir.chat("one/m", "other", once)
+        assert kept(weir, sent(mismatch, 422))["answer"]["error"] == mismatch.error
+
+
+def test_g2_what_a_rule_stopped_is_not_kept(upstream):
+    rule = {"words": ["umbrella"]}
+    with gateway(upstream, "1d", content_rules=[rule]) as weir:
+        entry = kept(weir, sent(weir.chat("one/m", "project umbrella", BOB), 400))
+        assert entry["question"]["not_kept"] == "a content rule stopped it"
+        assert entry["answer"]["error"]["code"] == "content_filtered"
+        entry = kept(weir, sent(weir.chat("nobody/m", "project umbrella", BOB), 404))
+        assert entry["question"]["not_kept"] == "no content rule has looked at it"
 
 
 def test_g2_members_do_not_switch_it(upstream):
