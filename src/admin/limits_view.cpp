@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/money.hpp"
-#include "json/writer.hpp"
 
 namespace weir::admin {
 namespace {
@@ -49,7 +48,33 @@ void append_limit(json::Writer& json, const LimitStatus& status) {
   json.end_object();
 }
 
+/// Keys and models carry their provider's name before their own.
+bool is_of_provider(const shared_state::LimitOwner& owner, std::string_view provider) {
+  using policy::LimitScope;
+  const std::string_view name = owner.name;
+  const bool is_named = name.starts_with(provider);
+  switch (owner.scope) {
+    case LimitScope::provider:
+      return name == provider;
+    case LimitScope::provider_key:
+      return is_named && (name.size() == provider.size() || name[provider.size()] == ' ');
+    case LimitScope::target:
+      return is_named && name.size() > provider.size() && name[provider.size()] == '/';
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+void append_limits_of(json::Writer& json, const std::vector<LimitStatus>& limits,
+                      std::string_view provider) {
+  json.begin_array();
+  for (const LimitStatus& status : limits) {
+    if (is_of_provider(status.owner, provider)) append_limit(json, status);
+  }
+  json.end_array();
+}
 
 std::string limits_json(const std::vector<LimitStatus>& limits) {
   std::string text;

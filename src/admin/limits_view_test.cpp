@@ -40,6 +40,30 @@ TEST(LimitsView, TellsWhatIsLeftOfABurst) {
             R"("reset_ms":0,"wait_ms":60}]})");
 }
 
+TEST(LimitsView, AProviderHasItsOwnItsKeysAndItsModelsLimitsAndNoOtherOnes) {
+  using policy::LimitScope;
+  std::vector<LimitStatus> all;
+  for (const auto& [scope, name] : {std::pair{LimitScope::provider, "up"},
+                                    {LimitScope::provider_key, "up"},
+                                    {LimitScope::provider_key, "up sk-…wxyz"},
+                                    {LimitScope::target, "up/m"},
+                                    {LimitScope::provider, "upper"},
+                                    {LimitScope::provider_key, "upper sk-…wxyz"},
+                                    {LimitScope::target, "upper/m"},
+                                    {LimitScope::key, "up"},
+                                    {LimitScope::global, ""}}) {
+    all.emplace_back().owner = {scope, name};
+  }
+  std::string text;
+  json::Writer json(text);
+  append_limits_of(json, all, "up");
+  std::size_t rows = 0;
+  for (std::size_t at = 0; (at = text.find("\"scope\"", at)) != std::string::npos; ++at) ++rows;
+  EXPECT_EQ(rows, 4) << text;
+  EXPECT_EQ(text.find("upper"), std::string::npos) << text;
+  EXPECT_EQ(text.find(R"("scope":"key")"), std::string::npos) << text;
+}
+
 TEST(LimitsView, TellsBudgetsInDollars) {
   LimitStatus status;
   status.unit = policy::LimitUnit::nanousd;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "admin/limits_view.hpp"
 #include "config/fields.hpp"
 #include "config/values.hpp"
 #include "json/writer.hpp"
@@ -117,8 +118,9 @@ void append_reported(json::Writer& json, const pipeline::ReportedLimits::Reading
   json.member("at_unix_ms", reading.unix_ms).end_object();
 }
 
-void append_limits(json::Writer& json, const config::UsageLimits& limits,
+void append_limits(json::Writer& json, const Moment& moment, const ProviderConfig& provider,
                    const pipeline::TrafficCounters& counters) {
+  const config::UsageLimits& limits = provider.limits;
   json.begin_object();
   append_limit(json, "requests_per_minute", limits.requests_per_minute);
   append_limit(json, "requests_per_day", limits.requests_per_day);
@@ -131,6 +133,7 @@ void append_limits(json::Writer& json, const config::UsageLimits& limits,
     json.member("used", used);
     json.member("left", std::max<std::int64_t>(0, limits.concurrency - used)).end_object();
   }
+  append_limits_of(json.key("usage"), moment.limits, provider.name);
   append_reported(json, counters.reported.get());
   json.end_object();
 }
@@ -283,7 +286,7 @@ void append_provider(json::Writer& json, const Moment& moment, std::size_t index
   json.end_array();
   json.member("health", health_of(moment, provider, status, counters));
   append_state(json, status);
-  append_limits(json.key("limits"), provider.limits, counters);
+  append_limits(json.key("limits"), moment, provider, counters);
   append_traffic(json, moment, provider.name, counters);
   append_detection(json, moment, index);
   append_probes(json, moment, provider.name);

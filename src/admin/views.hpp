@@ -16,6 +16,7 @@
 #include "pipeline/route.hpp"
 #include "shared_state/failovers.hpp"
 #include "shared_state/gate.hpp"
+#include "shared_state/limits.hpp"
 
 /// What the program tells about itself: JSON for the admin API and the command line, and the
 /// metrics page. Secrets appear as `prefix…last4` only.
@@ -63,6 +64,8 @@ struct Moment {
   config::Looks looks = {};
   std::vector<shared_state::FailoverCount> failovers = {};
   health::Probed probed = {};
+  /// What is used of the providers' limits.
+  std::vector<shared_state::LimitStatus> limits = {};
 };
 
 /// `{"providers": [...]}`

@@ -679,14 +679,23 @@ void Limits::leave_line(pipeline::Call& call) {
 
 // ---- what there is to see -----------------------------------------------------------------------
 
-/// There may be as many accounts as keys: calls get their turn in between.
 std::vector<LimitStatus> Limits::status(policy::TimePoint now) const {
+  return status_from(LimitScope::key, now);
+}
+
+std::vector<LimitStatus> Limits::provider_status(policy::TimePoint now) const {
+  static_assert(!policy::is_of_client(LimitScope::target));
+  return status_from(LimitScope::target, now);
+}
+
+/// There may be as many accounts as keys: calls get their turn in between.
+std::vector<LimitStatus> Limits::status_from(LimitScope first_scope, policy::TimePoint now) const {
   constexpr std::size_t accounts_at_once = 64;
   std::vector<std::shared_ptr<Account>> accounts;
   {
     const std::lock_guard lock(mutex_);
-    for (const ByName& by_name : accounts_) {
-      for (const auto& [name, account] : by_name) accounts.push_back(account);
+    for (auto i = static_cast<std::size_t>(first_scope); i < accounts_.size(); ++i) {
+      for (const auto& [name, account] : accounts_[i]) accounts.push_back(account);
     }
   }
   std::sort(accounts.begin(), accounts.end(),

@@ -92,12 +92,18 @@ class Limits final : public pipeline::Accounting {
 
   /// Every limit as it stands, by scope and name.
   [[nodiscard]] std::vector<LimitStatus> status(policy::TimePoint now) const;
+  /// Those of providers, their keys and their models only, of which there are few.
+  [[nodiscard]] std::vector<LimitStatus> provider_status(policy::TimePoint now) const;
   /// What is set aside now, by calls and attempts (I-2).
   [[nodiscard]] std::size_t open_reservations() const;
   /// Reservations that nobody settled within a minute of their call's end (L-9).
   [[nodiscard]] std::uint64_t leaked() const { return leaked_.load(std::memory_order_relaxed); }
 
  private:
+  /// Of that scope and those behind it.
+  [[nodiscard]] std::vector<LimitStatus> status_from(policy::LimitScope first_scope,
+                                                     policy::TimePoint now) const;
+
   /// Of what is taken, what is taken from one account.
   struct Share {
     std::shared_ptr<Account> account;

@@ -33,6 +33,24 @@ def test_the_providers_page_tells_how_each_one_is(weir, upstream):
     assert {"models", "health", "circuit"} <= set(up)
 
 
+def test_a_provider_shows_what_is_used_and_left_of_its_limits():
+    limits = {"requests_per_minute": 5, "tokens_per_day": 100_000, "concurrency": 3}
+    providers = {
+        "up": {"type": "openai", "mock": True, "limits": limits, "budget": {"daily": 2}},
+        "other": {"type": "openai", "mock": True, "limits": {"requests_per_hour": 9}},
+    }
+    with Weir({"providers": providers}) as weir:
+        assert weir.chat("up/gpt-5.6-luna", "hello").status == 200
+        shown = weir.admin("GET", "/api/llm-providers").json["providers"][0]
+        usage = {row["unit"]: row for row in shown["limits"]["usage"]}
+        assert (usage["requests"]["used"], usage["requests"]["left"]) == (1, 4)
+        tokens = shown["today"]["input_tokens"] + shown["today"]["output_tokens"]
+        assert usage["total_tokens"]["used"] == tokens == 100_000 - usage["total_tokens"]["left"]
+        assert usage["concurrent_requests"]["left"] == 3
+        assert float(usage["usd"]["used_usd"]) == shown["today"]["cost_usd"] > 0
+        assert {row["name"] for row in usage.values()} == {"up"}
+
+
 def test_metrics_count_what_happened(weir):
     assert weir.chat("up/m", "hello").status == 200
     answer = weir.admin("GET", "/metrics")
