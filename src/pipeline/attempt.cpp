@@ -136,6 +136,12 @@ AttemptEnd malformed(std::string reason) {
   return end;
 }
 
+/// What a decoder found; the path is one in the provider's answer, so no `param` of the request.
+AttemptEnd malformed(const Upstream& upstream, const Error& found) {
+  const std::string place = found.param.empty() ? "" : "in its answer, " + found.param + ": ";
+  return malformed(upstream.name + ": " + place + found.message);
+}
+
 }  // namespace
 
 void AttemptEnd::set(FailureClass failure) {
@@ -461,7 +467,7 @@ net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
   std::string out;
   const Result<> relayed = relay_->whole(body, out);
   if (!relayed) {
-    end = malformed(target_.upstream->name + ": " + relayed.error().message);
+    end = malformed(*target_.upstream, relayed.error());
     co_return end;
   }
   end.facts = relay_->facts();
@@ -532,7 +538,7 @@ net::Task<AttemptEnd> Attempt::read_bytes(AttemptListener& listener) {
     is_last = piece.is_last;
     const Result<> relayed = relay_raw(piece, inflater, out);
     if (!relayed) {
-      end = malformed(target_.upstream->name + ": " + relayed.error().message);
+      end = malformed(*target_.upstream, relayed.error());
       break;
     }
     if (out.empty() && !is_last) continue;
@@ -624,7 +630,7 @@ void Attempt::judge(const net::Exchange::Piece& piece, std::string& out, Attempt
   if (facts.fault) {
     end = faulted(*facts.fault);
   } else if (!relayed) {
-    end = malformed(target_.upstream->name + ": " + relayed.error().message);
+    end = malformed(*target_.upstream, relayed.error());
   } else if (facts.has_diverged) {
     // The target did nothing wrong: it answered, only not as the one before it had begun.
     end.set(FailureClass::local);

@@ -237,6 +237,15 @@ def test_the_last_word_is_an_error_of_its_own_kind(broken, name, is_stream):
         assert answer.headers["x-should-retry"] == wanted
 
 
+def test_what_is_wrong_with_an_answer_is_told_with_its_place():
+    with Upstream("anthropic") as up:
+        up.always(fault.ok_with(b'{"id":"msg_1","type":"message","role":"assistant"}'))
+        with Weir({"providers": {"a": up.provider}}) as weir:
+            error = weir.chat("a/m", TEXT).error
+            assert (error["code"], error["param"]) == ("upstream_malformed", None)
+            assert error["message"] == "a: in its answer, content: is required"
+
+
 def test_a_quota_that_is_used_up_tells_sdks_to_stay_away(broken):
     broken.always(FAILURES["429 with a code of quota"])
     with Weir({"providers": {"a": broken.provider}}) as weir:
