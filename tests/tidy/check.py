@@ -402,15 +402,30 @@ def no_registry_hosts(file: File) -> Iterator[Finding]:
             yield number, f"a package registry's host ({found[0]}); which one is the machine's affair"
 
 
-@rule(bad=[("docs/reference/http-api.md", "| `invalid_json` | 400 |\n")],
+HTTP_REFERENCE = "docs/reference/http-api.md"
+
+
+@rule(bad=[(HTTP_REFERENCE, "| `invalid_json` | 400 |\n")],
       good=[("docs/reference/configuration.md", "")])
 def error_codes_are_explained(file: File) -> Iterator[Finding]:
-    if file.path != "docs/reference/http-api.md":
+    if file.path != HTTP_REFERENCE:
         return
     table = (ROOT / "src/base/error.cpp").read_text()
     for code in dict.fromkeys(re.findall(r'ErrorTraits\{C::\w+, "(\w+)"', table)):
         if f"`{code}`" not in file.text:
             yield 1, f"says nothing of the error code {code}"
+
+
+@rule(bad=[(HTTP_REFERENCE, "| `GET /api/keys/{id}` | one |\n")],
+      good=[("docs/reference/configuration.md", "")])
+def admin_paths_are_explained(file: File) -> Iterator[Finding]:
+    if file.path != HTTP_REFERENCE:
+        return
+    told = set(re.sub(r"\{\w+\}", "{}", path) for path in re.findall(r"/api/[\w/{}-]+", file.text))
+    table = (ROOT / "src/server/routes.cpp").read_text()
+    for path in dict.fromkeys(re.findall(r'"(/api/[^"]+)",[^\n]*Surface::admin', table)):
+        if path not in told:
+            yield 1, f"says nothing of the path {path}"
 
 
 # ---- Running ---------------------------------------------------------------------------------
