@@ -247,7 +247,8 @@ void add_providers(Command& app, Context& context) {
   command.footer(examples);
   command.fallthrough();
   add_admin_options(command, context, options->admin_url);
-  command.add_flag("--save", options->is_saved, "Write this and every unsaved change into the configuration file");
+  command.add_flag("--save", options->is_saved,
+                   "Write this and every unsaved change into the configuration file");
   command.add_flag("--json", options->is_json, "As the admin API gives it");
   command.add_flag("-w,--watch", options->is_watched, "Go on showing the table, each second");
   command.require_subcommand(0, 1);
