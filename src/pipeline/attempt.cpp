@@ -142,6 +142,18 @@ AttemptEnd malformed(const Upstream& upstream, const Error& found) {
   return malformed(upstream.name + ": " + place + found.message);
 }
 
+/// Of a request that can't be said to the target.
+FailureClass class_of_refusal(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::unsupported_capability:
+      return FailureClass::local;
+    case ErrorCode::context_length_exceeded:
+      return FailureClass::context;
+    default:
+      return FailureClass::request;
+  }
+}
+
 }  // namespace
 
 void AttemptEnd::set(FailureClass failure) {
@@ -343,8 +355,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   AttemptEnd end;
   Result<Outgoing> prepared = prepare();
   if (!prepared) {
-    end.set(prepared.error().code == ErrorCode::unsupported_capability ? FailureClass::local
-                                                                       : FailureClass::request);
+    end.set(class_of_refusal(prepared.error()));
     end.error = std::move(prepared).error();
     co_return end;
   }

@@ -50,6 +50,7 @@ struct Outgoing {
 enum class Wish : std::uint8_t {
   model,  ///< nothing but the model itself
   length,
+  output_limit,
   streaming,
   tools,
   images,

@@ -79,7 +79,15 @@ std::optional<Lack> CompletionOperation::lacks(const Target& target) const {
 }
 
 std::string CompletionOperation::field_asking_for(Wish wish) const {
-  return wish == Wish::several_prompts ? "prompt" : "model";
+  switch (wish) {
+    case Wish::several_prompts:
+    case Wish::length:
+      return "prompt";
+    case Wish::output_limit:
+      return "max_tokens";
+    default:
+      return "model";
+  }
 }
 
 std::optional<OwnPath> CompletionOperation::own_path(const Target& target) const {

@@ -160,6 +160,8 @@ std::string GenerateOperation::field_asking_for(Wish wish) const {
       return root_.find("stream") ? "stream" : "";
     case Wish::length:
       return "prompt";
+    case Wish::output_limit:
+      return "options";
     default:
       return "model";
   }

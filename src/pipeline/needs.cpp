@@ -148,6 +148,9 @@ std::string field_asking_for(wire::Dialect client, json::Value root, Wish wish) 
       return "model";
     case Wish::length:
       return std::string(names.conversation);
+    case Wish::output_limit:
+      return first_there({"max_tokens", "max_completion_tokens", "max_output_tokens",
+                          "generationConfig", "generation_config", "options"});
     case Wish::streaming:
       return root.find("stream") ? "stream" : "";  // Gemini's clients ask for it by the path
     case Wish::tools:
@@ -185,6 +188,9 @@ std::optional<Lack> lacking(const wire::RequestPeek& request, const Target& targ
     }
   }
   const std::int64_t output = request.output_tokens_max.value_or(0);
+  if (target.context_tokens > 0 && !target.trims && output > target.context_tokens) {
+    return Lack{"the output limit is larger than the context window", Wish::output_limit};
+  }
   if (target.context_tokens > 0 && !target.trims &&
       input_tokens_estimate(request) / 2 + output > target.context_tokens) {
     // Half of a rough estimate: certain that it can't fit, not merely likely.

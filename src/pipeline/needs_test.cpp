@@ -55,6 +55,20 @@ TEST(Window, AnEstimateRefusesOnlyBeyondItsError) {
   EXPECT_TRUE(exceeds_window(request_of(1800), target));
 }
 
+// Clients make a conversation shorter when they are told that it is too long: it has to be that.
+TEST(Window, TooLongAPromptIsToldFromTooLargeAnOutputLimit) {
+  const Target target = target_of("openai", "gpt-4o", 1000);
+  wire::RequestPeek request = peek_of_bytes(400);
+  request.output_tokens_max = 1001;
+  ASSERT_TRUE(lacking(request, target));
+  EXPECT_EQ(lacking(request, target)->wish, Wish::output_limit);
+  request.output_tokens_max = 900;
+  EXPECT_FALSE(lacking(request, target));
+  request.text_bytes = 1000 * 4 * 2;
+  ASSERT_TRUE(lacking(request, target));
+  EXPECT_EQ(lacking(request, target)->wish, Wish::length);
+}
+
 TEST(Window, OnlyRequestsNearItAreCounted) {
   const Target target = target_of("openai", "gpt-4o", 100'000);
   EXPECT_FALSE(is_near_window(peek_of_bytes(4000), target));

@@ -144,17 +144,21 @@ Succession::Next Succession::anew(Candidate& candidate) {
 Error Succession::exhausted() {
   std::string reasons;
   bool all_lack = true;
+  bool is_too_long = false;
   for (const Candidate& candidate : plan_.all()) {
     all_lack = all_lack && !candidate.skipped.empty();
+    is_too_long = is_too_long || candidate.refused == Wish::length;
     if (candidate.skipped.empty()) continue;
     if (!reasons.empty()) reasons.append("; ");
     reasons.append(candidate.target->name).append(": ").append(candidate.skipped);
   }
   if (all_lack) {
-    // What the first lacks the others usually lack too; it is what the client would change.
-    const Wish wish = plan_.seen().front().refused;
-    return {ErrorCode::unsupported_capability, "no target can take this request: " + reasons,
-            operation_.field_asking_for(wish)};
+    // What the first lacks the others usually lack too; it is what the client would change. A
+    // target that only lacks room would take the request if it were shorter: clients know what to
+    // do then.
+    const Wish wish = is_too_long ? Wish::length : plan_.seen().front().refused;
+    return {is_too_long ? ErrorCode::context_length_exceeded : ErrorCode::unsupported_capability,
+            "no target can take this request: " + reasons, operation_.field_asking_for(wish)};
   }
   // L-10: whose own limits are all that stands in the way is told of them.
   if (refusal_ && !is_refused_by_others_) return *refusal_;

@@ -83,7 +83,7 @@ Result<std::size_t> trim_to_window(wire::ChatRequest& request, const Target& tar
     const auto first = std::partition_point(begins.begin(), begins.end(),
                                             [&](std::size_t begin) { return !fits_from(begin); });
     if (first == begins.end()) {
-      return Error(ErrorCode::unsupported_capability,
+      return Error(ErrorCode::context_length_exceeded,
                    target.name + ": the last turn alone is too long for the context window");
     }
     dropped = static_cast<std::size_t>(first - begins.begin());

@@ -103,7 +103,7 @@ TEST(Trim, SaysThatALastTurnIsTooLongByItself) {
   request.items.back() = message(wire::Role::user, words(2'000));
   const auto dropped = trim_to_window(request, target_of(1'000));
   ASSERT_FALSE(dropped);
-  EXPECT_EQ(dropped.error().code, ErrorCode::unsupported_capability);
+  EXPECT_EQ(dropped.error().code, ErrorCode::context_length_exceeded);
 }
 
 TEST(Trim, LowersAnOutputLimitForWhichThereIsNoRoomBesideTheLastTurn) {

@@ -14,10 +14,18 @@ void append_limit(json::Writer& json, const Error& error) {
   json.member("scope", error.exceeded->scope).member("unit", error.exceeded->unit);
 }
 
+/// SDKs show the message alone, so a fault that we found names its field there too: "is required"
+/// helps nobody. What a provider or the rest of the message says of the field is enough.
+std::string openai_message_of(const Error& error) {
+  const bool is_said = error.param.empty() || error.upstream_status != 0 ||
+                       error.message.find(error.param) != std::string::npos;
+  return is_said ? error.message : error.param + ": " + error.message;
+}
+
 // `code` and `type` are what OpenAI's SDKs look at; what follows `code` is ours.
 void append_openai(json::Writer& json, const Error& error, std::string_view request_id) {
   json.begin_object().key("error").begin_object();
-  json.member("message", error.message).member("type", traits(error.code).openai_type);
+  json.member("message", openai_message_of(error)).member("type", traits(error.code).openai_type);
   json.key("param");
   if (error.param.empty()) {
     json.null();
@@ -29,12 +37,28 @@ void append_openai(json::Writer& json, const Error& error, std::string_view requ
   json.member("request_id", request_id).end_object().end_object();
 }
 
+/// Also for a provider's own refusal, whose status is kept.
+std::string_view anthropic_type_of(const Error& error) {
+  constexpr int payload_too_large = 413;
+  if (status_of(Dialect::anthropic, error) == payload_too_large) return "request_too_large";
+  return traits(error.code).anthropic_type;
+}
+
+/// Anthropic has no code for a full window: clients that then make the conversation shorter, coding
+/// agents above all, look for the words.
+std::string anthropic_message_of(const Error& error) {
+  constexpr std::string_view words = "prompt is too long";
+  const bool has_words = error.message.find(words) != std::string::npos;
+  if (error.code == ErrorCode::context_length_exceeded && !has_words) {
+    return std::string(words) + ": " + error.message;
+  }
+  return error.param.empty() ? error.message : error.param + ": " + error.message;
+}
+
 void append_anthropic(json::Writer& json, const Error& error, std::string_view request_id) {
   json.begin_object().member("type", "error").key("error").begin_object();
-  json.member("type", traits(error.code).anthropic_type);
-  std::string message = error.message;
-  if (!error.param.empty()) message = error.param + ": " + message;
-  json.member("message", message).key("details").begin_object();
+  json.member("type", anthropic_type_of(error));
+  json.member("message", anthropic_message_of(error)).key("details").begin_object();
   json.member("error_code", traits(error.code).name).member("retryable", is_retryable(error));
   append_limit(json, error);
   json.end_object().end_object().member("request_id", request_id).end_object();

@@ -124,6 +124,20 @@ def test_errors_are_anthropics(gateway, upstreams):
     assert "retry-after" in full.headers
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_full_window_is_said_in_the_words_that_clients_look_for(upstreams, is_stream):
+    said = {"message": "This model's maximum context length is 10 tokens.", "param": "messages",
+            "type": "invalid_request_error", "code": "context_length_exceeded"}  # fmt: skip
+    upstreams["openai"].always(faults.status(400, body=answers.encode({"error": said})))
+    upstreams["gemini"].always(faults.status(413, "too much"))
+    with own_gateway(upstreams) as gateway:
+        refused = post(gateway, "/v1/messages", ask("openai/m", "hello", stream=is_stream))
+        assert (refused.status, refused.json["error"]["type"]) == (400, "invalid_request_error")
+        assert refused.json["error"]["message"].startswith("prompt is too long: ")
+        large = post(gateway, "/v1/messages", ask("gemini/m", "hello", stream=is_stream))
+        assert (large.status, large.json["error"]["type"]) == (413, "request_too_large")
+
+
 def test_an_error_in_the_middle_of_a_stream_is_an_event(upstreams, dialect):
     upstreams[dialect].always(faults.error_event_after(4))
     with own_gateway(upstreams) as gateway:

@@ -204,6 +204,18 @@ def test_prompts_are_trimmed_to_the_window_where_the_route_says_so(upstreams):
         strict = {"model": "strict", "messages": messages, "max_tokens": 300}
         refused = post(gateway, "/v1/chat/completions", strict)
         assert refused.status == 400 and "window" in refused.json["error"]["message"]
+        assert refused.json["error"]["code"] == "context_length_exceeded"
+        assert refused.json["error"]["param"] == "messages"
+        wide = {"model": "strict", "messages": user("x"), "max_tokens": 100_000}
+        refused = post(gateway, "/v1/chat/completions", wide)
+        assert (refused.status, refused.json["error"]["code"]) == (400, "unsupported_capability")
+        assert refused.json["error"]["param"] == "max_tokens"
+        agent = post(gateway, "/v1/messages", strict)
+        assert agent.status == 400
+        assert agent.json["error"]["message"].startswith("prompt is too long: ")
+        alone = {"model": "trimmed", "messages": user("word " * 3000)}
+        refused = post(gateway, "/v1/chat/completions", alone)
+        assert (refused.status, refused.json["error"]["code"]) == (400, "context_length_exceeded")
 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
