@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <limits>
 #include <span>
 #include <string>
@@ -50,9 +51,44 @@ std::string openai_list(const engine::Snapshot& snapshot, const std::vector<std:
   return body;
 }
 
-void write_anthropic(json::Writer& json, std::string_view name, std::int64_t created) {
+/// What is known of the models behind names: of a route its first target, as that is who answers
+/// while all is well.
+class KnownModels {
+ public:
+  explicit KnownModels(const engine::Snapshot& snapshot)
+      : resolver_(snapshot.resolver()), refused_(snapshot.refused()) {}
+
+  [[nodiscard]] config::ModelFacts facts_of(std::string_view name) const {
+    const auto found = resolver_.resolve(name);
+    if (!found) return {};
+    const config::Target& target = (*found)->steps.front().targets.front();
+    config::ModelFacts facts = target.facts;
+    admin::apply_refused(refused_, target.name, facts);
+    return facts;
+  }
+
+ private:
+  const config::Resolver& resolver_;
+  admin::Refused refused_;
+};
+
+void write_tokens_or_null(json::Writer& json, std::string_view key, std::int64_t tokens) {
+  json.key(key);
+  if (tokens > 0) {
+    json.integer(tokens);
+  } else {
+    json.null();
+  }
+}
+
+void write_anthropic(json::Writer& json, const KnownModels& known, std::string_view name,
+                     std::int64_t created) {
+  const config::ModelFacts facts = known.facts_of(name);
   json.begin_object().member("type", "model").member("id", name).member("display_name", name);
-  json.member("created_at", wire::ollama::format_timestamp(created)).end_object();
+  json.member("created_at", wire::ollama::format_timestamp(created));
+  write_tokens_or_null(json, "max_input_tokens", facts.context.tokens);
+  write_tokens_or_null(json, "max_tokens", facts.output_max.tokens);
+  json.end_object();
 }
 
 /// A part of a list, as a client asks for it; without a wish one page holds them all.
@@ -108,12 +144,12 @@ Result<Page> gemini_page(const net::http::Query& query, std::span<const std::str
   return page_behind(names, query.find("pageToken").value_or(""), size);
 }
 
-std::string anthropic_list(const Page& page, std::int64_t created) {
+std::string anthropic_list(const KnownModels& known, const Page& page, std::int64_t created) {
   const auto& names = page.names;
   std::string body;
   json::Writer json(body);
   json.begin_object().key("data").begin_array();
-  for (const std::string& name : names) write_anthropic(json, name, created);
+  for (const std::string& name : names) write_anthropic(json, known, name, created);
   json.end_array().member("has_more", page.has_more);
   if (names.empty()) {
     json.key("first_id").null().key("last_id").null();
@@ -124,22 +160,34 @@ std::string anthropic_list(const Page& page, std::int64_t created) {
   return body;
 }
 
-void write_gemini(json::Writer& json, std::string_view name) {
-  json.begin_object().member("name", "models/" + std::string(name)).member("displayName", name);
-  json.key("supportedGenerationMethods").begin_array();
-  for (const char* method : {"generateContent", "streamGenerateContent", "countTokens",
-                             "embedContent", "batchEmbedContents"}) {
-    json.string(method);
-  }
-  json.end_array().end_object();
+/// `methods` where `capability` is not known to be missing.
+void write_methods(json::Writer& json, const config::ModelFacts& facts, Capability capability,
+                   std::initializer_list<const char*> methods) {
+  if (facts.capabilities.can(capability) == Tri::no) return;
+  for (const char* method : methods) json.string(method);
 }
 
-std::string gemini_list(const Page& page) {
+void write_gemini(json::Writer& json, const KnownModels& known, std::string_view name) {
+  const config::ModelFacts facts = known.facts_of(name);
+  json.begin_object().member("name", "models/" + std::string(name)).member("displayName", name);
+  if (facts.context.tokens > 0) json.member("inputTokenLimit", facts.context.tokens);
+  if (facts.output_max.tokens > 0) json.member("outputTokenLimit", facts.output_max.tokens);
+  json.key("supportedGenerationMethods").begin_array();
+  write_methods(json, facts, Capability::chat,
+                {"generateContent", "streamGenerateContent", "countTokens"});
+  write_methods(json, facts, Capability::embeddings, {"embedContent", "batchEmbedContents"});
+  json.end_array();
+  const Tri thinks = facts.capabilities.can(Capability::reasoning);
+  if (thinks != Tri::unknown) json.member("thinking", thinks == Tri::yes);
+  json.end_object();
+}
+
+std::string gemini_list(const KnownModels& known, const Page& page) {
   const auto& names = page.names;
   std::string body;
   json::Writer json(body);
   json.begin_object().key("models").begin_array();
-  for (const std::string& name : names) write_gemini(json, name);
+  for (const std::string& name : names) write_gemini(json, known, name);
   json.end_array();
   if (page.has_more) json.member("nextPageToken", names.back());
   json.end_object();
@@ -169,6 +217,18 @@ void write_ollama_abilities(json::Writer& json, const pipeline::Route& route) {
   json.end_array();
 }
 
+/// The first target's window, where tools look for it: under the architecture's name.
+void write_ollama_info(json::Writer& json, const pipeline::Route& route) {
+  json.key("model_info").begin_object().member("general.architecture", "weir");
+  for (const pipeline::Step& step : route.steps) {
+    if (step.targets.empty()) continue;
+    const std::int64_t window = step.targets.front()->context_tokens;
+    if (window > 0) json.member("weir.context_length", window);
+    break;
+  }
+  json.end_object();
+}
+
 /// The name in a body of `POST /api/show`.
 Result<std::string> read_shown_name(ClientRequest& request) {
   WEIR_TRY_ASSIGN(root, request.read_json());
@@ -189,7 +249,7 @@ Result<std::string> show(ClientRequest& request, std::int64_t created) {
   json::Writer json(body);
   json.begin_object().member("modelfile", "").member("parameters", "").member("template", "");
   write_ollama_details(json);
-  json.key("model_info").begin_object().member("general.architecture", "weir").end_object();
+  write_ollama_info(json, *route);
   write_ollama_abilities(json, *route);
   json.member("modified_at", wire::ollama::format_timestamp(created)).end_object();
   return body;
@@ -211,12 +271,14 @@ net::Task<void> list_models(ClientRequest& request, std::int64_t created) {
   switch (request.door) {
     case Door::anthropic: {
       const auto page = anthropic_page(query, names);
-      body = page ? Result<std::string>(anthropic_list(*page, created)) : page.error();
+      const KnownModels known(*request.snapshot);
+      body = page ? Result<std::string>(anthropic_list(known, *page, created)) : page.error();
       break;
     }
     case Door::gemini: {
       const auto page = gemini_page(query, names);
-      body = page ? Result<std::string>(gemini_list(*page)) : page.error();
+      const KnownModels known(*request.snapshot);
+      body = page ? Result<std::string>(gemini_list(known, *page)) : page.error();
       break;
     }
     default:
@@ -240,10 +302,10 @@ net::Task<void> get_model(ClientRequest& request, std::int64_t created) {
   json::Writer json(body);
   switch (request.door) {
     case Door::anthropic:
-      write_anthropic(json, request.argument, created);
+      write_anthropic(json, KnownModels(*request.snapshot), request.argument, created);
       break;
     case Door::gemini:
-      write_gemini(json, request.argument);
+      write_gemini(json, KnownModels(*request.snapshot), request.argument);
       break;
     default: {
       const std::string facts = admin::listed_name_json(

@@ -220,3 +220,11 @@ def test_the_list_of_models_is_anthropics(gateway):
     one = get(gateway, "/v1/models/smart", VERSION).json
     assert one["id"] == "smart" and one["created_at"].endswith("Z")
     assert get(gateway, "/v1/models").json["object"] == "list"
+
+
+def test_a_model_tells_its_window(gateway):
+    one = get(gateway, "/v1/models/anthropic/claude-sonnet-5", VERSION).json
+    assert (one["max_input_tokens"], one["max_tokens"]) == (1_000_000, 128_000)
+    assert one in get(gateway, "/v1/models", VERSION).json["data"]
+    unknown = get(gateway, "/v1/models/smart", VERSION).json
+    assert (unknown["max_input_tokens"], unknown["max_tokens"]) == (None, None)

@@ -146,6 +146,14 @@ def test_the_list_of_models_is_googles(gateway):
     assert get(gateway, "/v1beta/models/none").json["error"]["status"] == "NOT_FOUND"
 
 
+def test_a_model_tells_its_window_and_its_methods(gateway):
+    one = get(gateway, "/v1beta/models/openai/gpt-5.6-sol").json
+    assert (one["inputTokenLimit"], one["outputTokenLimit"]) == (1_050_000, 128_000)
+    assert one["thinking"] is True and "generateContent" in one["supportedGenerationMethods"]
+    assert "embedContent" not in one["supportedGenerationMethods"]
+    assert one in get(gateway, "/v1beta/models").json["models"]
+
+
 def test_models_are_listed_page_by_page(gateway):
     everything = [model["name"] for model in get(gateway, "/v1beta/models").json["models"]]
     names, token = [], ""

@@ -130,3 +130,5 @@ def test_the_pages_that_ollamas_tools_look_at(gateway):
     assert "smart" in names
     shown = post(gateway, "/api/show", {"name": "smart"}).json
     assert "completion" in shown["capabilities"] and shown["details"]["family"]
+    known = post(gateway, "/api/show", {"model": "openai/gpt-5.6-sol"}).json["model_info"]
+    assert known[known["general.architecture"] + ".context_length"] == 1_050_000
