@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/members.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "json/document.hpp"
 
 namespace weir::wire {
@@ -43,6 +46,15 @@ void write_members_of(json::Writer& json, std::string_view object) {
 
 void drop_extra(EncodeNotes& notes, const Extra& extra) {
   for (const auto& member : extra.members) notes.drop(member.key);
+}
+
+void drop_replayed(EncodeNotes& notes, const Extra& extra) {
+  constexpr std::array<std::string_view, 5> nothing{"null", "[]", "{}", "\"\"", "false"};
+  for (const auto& member : extra.members) {
+    const bool is_nothing = std::find(nothing.begin(), nothing.end(), member.json) != nothing.end();
+    const bool is_whole = member.key == "status" && member.json == "\"completed\"";
+    if (!is_nothing && !is_whole) notes.drop(member.key);
+  }
 }
 
 std::string logprob_entries(std::string_view logprobs) {

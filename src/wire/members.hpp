@@ -37,6 +37,9 @@ void write_members_of(json::Writer& json, std::string_view object);
 
 /// Names every member of `extra` as dropped.
 void drop_extra(EncodeNotes& notes, const Extra& extra);
+/// The same of a part or an item, where nobody misses what says nothing: SDKs replay answers with
+/// all their empty members (`annotations: []`, `refusal: null`) and that they are whole (`status`).
+void drop_replayed(EncodeNotes& notes, const Extra& extra);
 
 /// The entries in `content` of log-probabilities in OpenAI's chat shape, as a JSON array in one
 /// line; `[]` when there are none.

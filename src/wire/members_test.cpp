@@ -34,6 +34,23 @@ TEST(LogprobEntries, AreTheContentInOneLine) {
   EXPECT_EQ(logprob_entries(""), "[]");
 }
 
+// A conversation that goes back with its answers loses nothing that is worth a word.
+TEST(Members, OfWhatIsReplayedOnlyWhatSaysSomethingIsMissed) {
+  const Extra extra{{{"annotations", "[]"},
+                     {"refusal", "null"},
+                     {"status", "\"completed\""},
+                     {"audio", "{\"id\":\"a\"}"}}};
+  EncodeNotes replayed;
+  drop_replayed(replayed, extra);
+  EXPECT_EQ(replayed.dropped, std::vector<std::string>{"audio"});
+  const Extra cut{{{"status", "\"incomplete\""}}};
+  drop_replayed(replayed, cut);
+  EXPECT_EQ(replayed.dropped, (std::vector<std::string>{"audio", "status"}));
+  EncodeNotes named;
+  drop_extra(named, extra);
+  EXPECT_EQ(named.dropped.size(), 4U);
+}
+
 TEST(Members, WhatNoGetterAskedForComesBackRaw) {
   json::Document document;
   ASSERT_TRUE(document.parse(R"({"a":1,"b":null,"c":{"d":1.50,"e":2}})"));

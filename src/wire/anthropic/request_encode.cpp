@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -54,7 +53,6 @@ class RequestEncoder {
  private:
   Result<> refuse_what_changes_the_answer() const;
   void drop_hints();
-  void drop_foreign(const Extra& extra);
 
   Result<> write_system(const Conversation& conversation);
   Result<> write_turns(const Conversation& conversation);
@@ -144,16 +142,6 @@ void RequestEncoder::drop_hints() {
   if (request_.store.value_or(false)) notes_.drop("store");
 }
 
-/// Names the members of a part or item that stay behind. SDKs replay answers with all their empty
-/// members (`annotations: []`, `refusal: null`): there is nothing to miss in those.
-void RequestEncoder::drop_foreign(const Extra& extra) {
-  constexpr std::array<std::string_view, 5> nothing{"null", "[]", "{}", "\"\"", "false"};
-  for (const auto& member : extra.members) {
-    const bool is_nothing = std::find(nothing.begin(), nothing.end(), member.json) != nothing.end();
-    if (!is_nothing) notes_.drop(member.key);
-  }
-}
-
 std::int64_t RequestEncoder::output_tokens_max() const {
   if (request_.output_tokens_max) return *request_.output_tokens_max;
   const std::int64_t model_max = options_.traits.output_tokens_max;
@@ -204,7 +192,7 @@ Result<> RequestEncoder::write_turn(const Turn& turn) {
     json_.end_array();
   }
   if (turn.extra != nullptr && is_native_) write_extra(json_, *turn.extra);
-  if (turn.extra != nullptr && !is_native_) drop_foreign(*turn.extra);
+  if (turn.extra != nullptr && !is_native_) drop_replayed(notes_, *turn.extra);
   json_.end_object();
   return {};
 }
@@ -249,7 +237,7 @@ Result<> RequestEncoder::write_content_part(const Part& part) {
       break;
   }
   if (!part.detail.empty() && part.detail != "auto") notes_.drop("detail");
-  if (!is_native_) drop_foreign(part.extra);
+  if (!is_native_) drop_replayed(notes_, part.extra);
   write_part(json_, part, is_native_);
   return {};
 }
@@ -268,7 +256,7 @@ Result<> RequestEncoder::write_call(const ToolCall& call) {
   if (is_native_) {
     write_extra(json_, call.extra);
   } else {
-    drop_foreign(call.extra);
+    drop_replayed(notes_, call.extra);
   }
   json_.end_object();
   return {};
@@ -297,7 +285,7 @@ Result<> RequestEncoder::write_result(const ToolResult& result) {
   if (is_native_) {
     write_extra(json_, result.extra);
   } else {
-    drop_foreign(result.extra);
+    drop_replayed(notes_, result.extra);
   }
   json_.end_object();
   return {};
@@ -347,7 +335,7 @@ Result<> RequestEncoder::write_tool(const Tool& tool) {
   if (is_native_) {
     write_extra(json_, tool.extra);
   } else {
-    drop_foreign(tool.extra);
+    drop_replayed(notes_, tool.extra);
   }
   json_.end_object();
   return {};

@@ -80,7 +80,7 @@ class ContentsWriter {
         for (const Part& part : message.parts) WEIR_TRY(put(part));
         continue;
       }
-      for (const Part& part : message.parts) drop_extra(notes_, part.extra);
+      for (const Part& part : message.parts) drop_replayed(notes_, part.extra);
       const std::string text = joined_text(message.parts);
       if (!joined.empty() && !text.empty()) joined.append("\n\n");
       joined.append(text);
@@ -143,7 +143,7 @@ class ContentsWriter {
                      options_.field_of(part.place, field_));
       }
       if (!part.detail.empty() && part.detail != "auto") notes_.drop("detail");
-      drop_extra(notes_, part.extra);
+      drop_replayed(notes_, part.extra);
     }
     write_part(json_, part, is_own_);
     return {};

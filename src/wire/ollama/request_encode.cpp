@@ -157,11 +157,11 @@ class HistoryWriter {
     if (is_own_) {
       open_.extras.push_back(&extra);
     } else if (!is_of_model) {
-      drop_extra(notes_, extra);
+      drop_replayed(notes_, extra);
     }
   }
   void keep_part(const Extra& extra, bool is_of_model) {
-    if (!is_of_model) drop_extra(notes_, extra);
+    if (!is_of_model) drop_replayed(notes_, extra);
   }
 
   void flush() {

@@ -167,13 +167,13 @@ class RequestWriter {
       // Members of joined messages could clash, so those of the first stand for all.
       if (is_native_ && message == turn.messages.front()) write_extra(json_, message->extra);
       if (is_native_) continue;
-      drop_extra(notes_, message->extra);
+      drop_replayed(notes_, message->extra);
       drop_part_extras(message->parts);
     }
   }
 
   void drop_part_extras(const std::vector<Part>& parts) {
-    for (const Part& part : parts) drop_extra(notes_, part.extra);
+    for (const Part& part : parts) drop_replayed(notes_, part.extra);
   }
 
   void write_name(const Turn& turn) {
@@ -260,7 +260,7 @@ class RequestWriter {
     json_.key("tool_calls").begin_array();
     for (const ToolCall* call : turn.calls) {
       write_tool_call(json_, *call, call_id(call->id), is_native_, with_signature);
-      if (!is_native_) drop_extra(notes_, call->extra);
+      if (!is_native_) drop_replayed(notes_, call->extra);
     }
     json_.end_array();
   }
@@ -288,7 +288,7 @@ class RequestWriter {
     if (is_native_) {
       write_extra(json_, result.extra);
     } else {
-      drop_extra(notes_, result.extra);
+      drop_replayed(notes_, result.extra);
       drop_part_extras(result.parts);
     }
   }

@@ -262,7 +262,7 @@ class InputWriter {
   /// Names what a client of another dialect asked for and can't get; decorations of what a model
   /// once answered are not worth a word.
   void note(const Extra& extra, bool is_of_model) {
-    if (!is_own_ && !is_of_model) drop_extra(notes_, extra);
+    if (!is_own_ && !is_of_model) drop_replayed(notes_, extra);
   }
 
   json::Writer& json_;
