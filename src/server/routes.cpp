@@ -84,6 +84,13 @@ constexpr std::array routes{
     RouteSpec{Endpoint::remove_response,      "DELETE", "/openai/v1/responses/{}",                      Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::cancel_response,      "POST",   "/openai/v1/responses/{}/cancel",               Permission::call_models, Surface::client, Door::azure},
     RouteSpec{Endpoint::list_response_input,  "GET",    "/openai/v1/responses/{}/input_items",          Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::create_response,      "POST",   "/openai/responses",                            Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::count_response_input, "POST",   "/openai/responses/input_tokens",               Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::compact_response,     "POST",   "/openai/responses/compact",                    Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::get_response,         "GET",    "/openai/responses/{}",                         Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::remove_response,      "DELETE", "/openai/responses/{}",                         Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::cancel_response,      "POST",   "/openai/responses/{}/cancel",                  Permission::call_models, Surface::client, Door::azure},
+    RouteSpec{Endpoint::list_response_input,  "GET",    "/openai/responses/{}/input_items",             Permission::call_models, Surface::client, Door::azure},
     // Anthropic.
     RouteSpec{Endpoint::chat,              "POST",   "/v1/messages",                                  Permission::call_models, Surface::client, Door::anthropic},
     RouteSpec{Endpoint::count_tokens,      "POST",   "/v1/messages/count_tokens",                     Permission::call_models, Surface::client, Door::anthropic},

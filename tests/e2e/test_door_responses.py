@@ -221,7 +221,7 @@ def test_the_background_needs_a_target_that_has_one(gateway):
 
 def test_other_paths_lead_here_too(gateway):
     body = {"model": "openai/m", "input": "hello"}
-    for path in ("/responses", "/openai/v1/responses"):
+    for path in ("/responses", "/openai/v1/responses", "/openai/responses?api-version=preview"):
         assert text_of(gateway.post(path, body).json) == "echo: hello"
     counted = gateway.post("/v1/responses/input_tokens", body).json
     assert counted["object"] == "response.input_tokens"

@@ -232,6 +232,8 @@ def test_openais_python_sdk_on_azure(gateway, dialect):
         chunks = azure.chat.completions.create(**request, stream=True)
         deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
         assert "".join(deltas) == "echo: hello there"
+        answer = azure.responses.create(model=request["model"], input="hello there")
+        assert answer.output_text == "echo: hello there"
 
 
 def test_anthropics_python_sdk(claude, dialect):
