@@ -208,7 +208,7 @@ constexpr std::array provider_own{
     field<&ProviderConfig::keep_alive>("keep_alive", "Ollama: how long a model stays loaded after an answer, where the request does not say: `10m`, 0 or -1 (always)"),
     field<&ProviderConfig::prompt_cache>("prompt_cache", "Anthropic: `auto` marks long beginnings of requests to be cached, where the client marked nothing"),
     field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
-    field<&ProviderConfig::probe>("probe", "How often it is asked for its free list of models, to see that it answers: `1m`, give or take a fifth; default off. Changes no circuit breaker and no figure of the traffic", {30 * second, 24 * hour}),
+    field<&ProviderConfig::probe>("probe", "How often it is asked for its free list of models, a vLLM for its `/health`, to see that it answers: `1m`, give or take a fifth; default off. Changes no circuit breaker and no figure of the traffic", {30 * second, 24 * hour}),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     proxy_row(),
     field<&ProviderConfig::plan>("plan", "Which plan the account is on, `paid` or `free`: limits that are set nowhere are those that the catalog knows of it; `none`: none"),

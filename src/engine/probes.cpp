@@ -18,6 +18,12 @@ std::optional<Listing> probed_listing(const Snapshot& snapshot, std::size_t inde
   return provider.probe.after ? listing_of(snapshot, index) : std::nullopt;
 }
 
+/// What is asked for: a vLLM whose engine is dead lists its models on, but says so here.
+std::string probed_path(const config::ProviderConfig& provider, const Listing& listing) {
+  const bool is_vllm = provider.spec->name == "vllm";
+  return is_vllm ? "/health" : listing.list_path;  // of the server, not below its API
+}
+
 }  // namespace
 
 /// One provider that is probed.
@@ -52,7 +58,7 @@ void Probes::set_snapshot(const Snapshot& snapshot) {
     auto listing = probed_listing(snapshot, i);
     if (!listing) continue;
     auto entry = std::make_shared<Entry>();
-    entry->question.path = listing->list_path;
+    entry->question.path = probed_path(config.providers[i], *listing);
     entry->listing = *std::move(listing);
     entry->interval = *config.providers[i].probe.after;
     entry->next.emplace([this, weak = std::weak_ptr(entry)] {

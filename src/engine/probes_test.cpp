@@ -88,6 +88,16 @@ TEST_F(ProbesTest, AskForFreeListingsOnlyAndCostNothingInAnIdleHour) {
   EXPECT_EQ(probes_.figures().at("a").failures, 0);
 }
 
+// The list of models comes from the front, which outlives the engine behind it.
+TEST_F(ProbesTest, AskAVllmForItsHealth) {
+  configure("providers: {a: {type: vllm, base_url: 'https://a.example.com', probe: 1m}}");
+  probes_.set_snapshot(*snapshot_);
+  loop_.run_for(5min);
+  ASSERT_FALSE(providers_["a"].asked.empty());
+  for (const std::string& line : providers_["a"].asked) EXPECT_EQ(line, "GET /health");
+  EXPECT_EQ(probes_.figures().at("a").failures, 0);
+}
+
 TEST_F(ProbesTest, AreOffUnlessSet) {
   configure("providers: {b: {base_url: 'https://b.example.com'}}");
   EXPECT_FALSE(Probes::is_needed(*snapshot_));
