@@ -12,6 +12,7 @@
 #include "server/client_address.hpp"
 #include "server/content_log.hpp"
 #include "server/log.hpp"
+#include "server/ollama_loading.hpp"
 #include "server/request_digest.hpp"
 
 namespace weir::server {
@@ -296,6 +297,11 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_return;
   }
   request.model = std::move(ready.call.model);
+  if (auto loaded = loading_answer(request, *ready.route, wall_.unix_ms() / 1000)) {
+    std::string text = *std::move(loaded);
+    co_await respond(request, 200, "application/json", std::move(text));
+    co_return;
+  }
   HttpChannel channel(request.exchange);
   const pipeline::CallResult result =
       co_await run(request, *ready.call.operation, ready.route, channel);

@@ -112,6 +112,21 @@ def test_what_only_ollama_completes_goes_to_ollama_only(gateway, upstreams):
     assert refused.status == 400 and "suffix" in refused.json["error"]
 
 
+@pytest.mark.parametrize("path, more", [("generate", {}), ("generate", {"prompt": ""}),
+                                        ("chat", {}), ("chat", {"messages": []})])  # fmt: skip
+def test_what_needs_no_loading_is_loaded_already(gateway, upstreams, path, more):
+    for wish, reason in (({}, "load"), ({"keep_alive": 0}, "unload"), ({"stream": False}, "load")):
+        answer = post(gateway, f"/api/{path}", {"model": "openai/m", **more, **wish})
+        assert answer.status == 200, answer.body
+        assert answer.json["model"] == "openai/m" and answer.json["done"] is True
+        assert answer.json["done_reason"] == reason
+        said = answer.json["message"]["content"] if path == "chat" else answer.json["response"]
+        assert said == ""
+    assert upstreams["openai"].calls == []
+    unknown = post(gateway, f"/api/{path}", {"model": "openai-m", **more})
+    assert unknown.status == 404, unknown.body
+
+
 @pytest.mark.parametrize("dialect", ["openai", "gemini", "ollama"])
 def test_embeddings(gateway, dialect):
     body = {"model": f"{dialect}/m", "input": ["hello", "you"]}
