@@ -180,7 +180,7 @@ Result<Outgoing> ChatOperation::translate(const Target& target) {
 }
 
 std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target) const {
-  return make_relay(target, {});
+  return make_relay(target, {.form = ask_.form});
 }
 
 std::unique_ptr<Relay> ChatOperation::make_relay(const Target& target, AnswerHooks hooks) const {

@@ -21,7 +21,9 @@ struct ChatAsk {
   wire::RequestPeek peek;
   std::string_view request_id;
   std::int64_t unix_seconds = 0;
-  bool is_json_array = false;   ///< Gemini without `alt=sse`
+  bool is_json_array = false;  ///< Gemini without `alt=sse`
+  /// Of answers that are translated; null: the dialect's own. Outlives the operation.
+  const AnswerForm* form = nullptr;
   std::string upstream_fields;  ///< header lines for targets of the client's own dialect
 };
 

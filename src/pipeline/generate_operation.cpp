@@ -88,8 +88,7 @@ void append_as_generate(std::string_view chat, std::string& out) {
 /// Lines of a chat, each rewritten.
 class GenerateEncoder final : public wire::StreamEncoder {
  public:
-  explicit GenerateEncoder(const wire::StreamOptions& options)
-      : chat_(codec_of(client).make_stream_encoder(options)) {}
+  explicit GenerateEncoder(std::unique_ptr<wire::StreamEncoder> chat) : chat_(std::move(chat)) {}
 
   void encode(const wire::StreamEvent& event, std::string& out) override {
     chat_->encode(event, lines_);
@@ -120,26 +119,41 @@ class GenerateEncoder final : public wire::StreamEncoder {
 
 class GenerateAnswers final : public AnswerForm {
  public:
+  explicit GenerateAnswers(const AnswerForm& chat) : chat_(chat) {}
+
   void encode_response(const wire::ChatResponse& response, std::string& out) const override {
     std::string chat;
-    codec_of(client).encode_response(response, chat);
+    chat_.encode_response(response, chat);
     append_as_generate(chat, out);
   }
   [[nodiscard]] std::unique_ptr<wire::StreamEncoder> make_stream_encoder(
       const wire::StreamOptions& options) const override {
-    return std::make_unique<GenerateEncoder>(options);
+    return std::make_unique<GenerateEncoder>(chat_.make_stream_encoder(options));
   }
+
+ private:
+  const AnswerForm& chat_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<GenerateOperation>> GenerateOperation::make(json::Value root,
                                                                    std::string_view request_id,
-                                                                   std::int64_t unix_seconds) {
+                                                                   std::int64_t unix_seconds,
+                                                                   const AnswerForm& chat) {
   WEIR_TRY_ASSIGN(peek, codec_of(client).peek_request(root));
   return std::unique_ptr<GenerateOperation>(
-      new GenerateOperation(root, std::move(peek), request_id, unix_seconds));
+      new GenerateOperation(root, std::move(peek), request_id, unix_seconds, chat));
 }
+
+GenerateOperation::GenerateOperation(json::Value root, wire::RequestPeek peek,
+                                     std::string_view request_id, std::int64_t unix_seconds,
+                                     const AnswerForm& chat)
+    : root_(root),
+      peek_(std::move(peek)),
+      request_id_(request_id),
+      unix_seconds_(unix_seconds),
+      form_(std::make_unique<GenerateAnswers>(chat)) {}
 
 /// Answers that are held to rules are asked for as a chat, whose form is known.
 bool GenerateOperation::passes_through(const Target& target) const {
@@ -202,7 +216,6 @@ Result<Outgoing> GenerateOperation::prepare(const Target& target) {
 }
 
 std::unique_ptr<Relay> GenerateOperation::make_relay(const Target& target) const {
-  static const GenerateAnswers form;
   const RelayOptions options{.client = client,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
@@ -211,7 +224,7 @@ std::unique_ptr<Relay> GenerateOperation::make_relay(const Target& target) const
                              .model = target.model,
                              .created = unix_seconds_,
                              .wants_stream_usage = true,
-                             .form = &form,
+                             .form = form_.get(),
                              .rules = rules_};
   return passes_through(target) ? make_passthrough_relay(options) : make_translating_relay(options);
 }

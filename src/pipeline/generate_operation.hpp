@@ -17,10 +17,12 @@ namespace weir::pipeline {
 /// all others.
 class GenerateOperation final : public Operation {
  public:
-  /// `root` and `request_id` outlive the operation. Errors: `invalid_request`.
+  /// `root`, `request_id` and `chat`, the form of a chat's answer, outlive the operation. Errors:
+  /// `invalid_request`.
   static Result<std::unique_ptr<GenerateOperation>> make(json::Value root,
                                                          std::string_view request_id,
-                                                         std::int64_t unix_seconds);
+                                                         std::int64_t unix_seconds,
+                                                         const AnswerForm& chat);
 
   [[nodiscard]] const std::string& model() const { return peek_.model; }
   [[nodiscard]] std::optional<Lack> lacks(const Target& target) const override;
@@ -40,14 +42,14 @@ class GenerateOperation final : public Operation {
 
  private:
   GenerateOperation(json::Value root, wire::RequestPeek peek, std::string_view request_id,
-                    std::int64_t unix_seconds)
-      : root_(root), peek_(std::move(peek)), request_id_(request_id), unix_seconds_(unix_seconds) {}
+                    std::int64_t unix_seconds, const AnswerForm& chat);
   [[nodiscard]] bool passes_through(const Target& target) const;
 
   json::Value root_;
   wire::RequestPeek peek_;
   std::string_view request_id_;
   std::int64_t unix_seconds_;
+  std::unique_ptr<const AnswerForm> form_;
   std::string path_;                     ///< at the target that was prepared last
   const guard::Rules* rules_ = nullptr;  ///< that answers are held to; null: none
 };

@@ -41,6 +41,7 @@ Result<ModelCall> read_chat_as(const CallInput& input, bool is_stream) {
   ask.root = input.root;
   ask.request_id = input.request_id;
   ask.unix_seconds = input.unix_seconds;
+  if (ask.client == wire::Dialect::ollama) ask.form = &input.ollama_answers;
   ask.upstream_fields = upstream_fields(input);
   WEIR_TRY_ASSIGN(peek, pipeline::codec_of(ask.client).peek_request(input.root));
   ask.peek = std::move(peek);
@@ -99,8 +100,9 @@ Result<ModelCall> read_ollama_old_embed(const CallInput& input) {
 }
 
 Result<ModelCall> read_generate(const CallInput& input) {
-  WEIR_TRY_ASSIGN(operation, pipeline::GenerateOperation::make(input.root, input.request_id,
-                                                               input.unix_seconds));
+  WEIR_TRY_ASSIGN(
+      operation, pipeline::GenerateOperation::make(input.root, input.request_id, input.unix_seconds,
+                                                   input.ollama_answers));
   std::string model = operation->model();
   return ModelCall{std::move(operation), std::move(model)};
 }

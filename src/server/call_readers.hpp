@@ -27,6 +27,7 @@ struct CallInput {
   json::Value root;  ///< of the body
   std::string_view request_id;
   std::int64_t unix_seconds;
+  const pipeline::AnswerForm& ollama_answers;
 };
 
 /// What is asked, and of which model; empty: of the default one.

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "base/ascii.hpp"
 #include "guard/json_screen.hpp"
 #include "net/http/head_writer.hpp"
+#include "pipeline/ollama_answers.hpp"
 #include "server/call_readers.hpp"
 #include "server/client_address.hpp"
 #include "server/content_log.hpp"
@@ -242,7 +244,28 @@ Result<std::shared_ptr<const pipeline::Route>> ModelCalls::choose_route(
   return cheaper;
 }
 
+namespace {
+
+/// By the loop's clock, which is read once a turn.
+class LoopStopwatch final : public wire::Stopwatch {
+ public:
+  explicit LoopStopwatch(const net::Loop& loop) : loop_(loop), begun_(loop.now()) {}
+  [[nodiscard]] std::int64_t elapsed_ns() const override {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(loop_.now() - begun_).count();
+  }
+
+ private:
+  const net::Loop& loop_;
+  net::TimePoint begun_;
+};
+
+}  // namespace
+
 struct ModelCalls::Ready {
+  explicit Ready(const net::Loop& loop) : stopwatch(loop), ollama_answers(stopwatch) {}
+
+  LoopStopwatch stopwatch;
+  pipeline::OllamaAnswers ollama_answers;
   std::string masked;  ///< the body as the content rules left it; empty: as it came
   json::Document masked_document;
   ModelCall call;
@@ -260,7 +283,8 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
                   .query = request.target.query,
                   .root = root,
                   .request_id = request.id,
-                  .unix_seconds = wall_.unix_ms() / 1000};
+                  .unix_seconds = wall_.unix_ms() / 1000,
+                  .ollama_answers = ready.ollama_answers};
   WEIR_TRY_ASSIGN(call, call_reader_of(request.route->endpoint)(input));
   ready.call = std::move(call);
   const std::string& model = ready.call.model;
@@ -287,7 +311,7 @@ Result<> ModelCalls::read(ClientRequest& request, Ready& ready) const {
 }
 
 net::Task<void> ModelCalls::answer(ClientRequest& request) {
-  Ready ready;
+  Ready ready(loop_);
   if (auto is_ready = read(request, ready); !is_ready) {
     co_await refuse_call(request, std::move(is_ready).error());
     co_return;

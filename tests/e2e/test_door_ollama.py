@@ -23,6 +23,16 @@ def test_a_plain_answer(gateway, dialect):
     assert body["prompt_eval_count"] == answers.INPUT_TOKENS
 
 
+@pytest.mark.parametrize("path", ["chat", "generate"])
+def test_durations_are_measured_where_the_target_tells_none(gateway, path):
+    wish = ask("anthropic/m", "hello there", prompt="hello there")
+    last = lines(post(gateway, f"/api/{path}", wish).body)[-1]
+    assert last["total_duration"] > 0
+    assert last["prompt_eval_duration"] + last["eval_duration"] == last["total_duration"]
+    whole = post(gateway, f"/api/{path}", {**wish, "stream": False}).json
+    assert whole["total_duration"] > 0
+
+
 def test_answers_are_streamed_unless_told_otherwise(gateway, dialect):
     answer = post(gateway, "/api/chat", ask(f"{dialect}/m", "one two three"))
     assert answer.headers["content-type"] == "application/x-ndjson"

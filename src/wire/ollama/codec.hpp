@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
 #include "wire/sse.hpp"
+#include "wire/stopwatch.hpp"
 
 /// Ollama's own chat format, `POST /api/chat`.
 ///
@@ -35,9 +37,15 @@ Result<ChatResponse> decode_response(json::Value root, Quirks quirks);
 
 /// Only the first choice is written. Durations are left out unless the answer came from Ollama.
 void encode_response(const ChatResponse& response, std::string& out);
+/// The same with `elapsed_ns` as the whole duration, unless the answer came from Ollama.
+void encode_response(const ChatResponse& response, std::int64_t elapsed_ns, std::string& out);
 
 std::unique_ptr<StreamDecoder> make_stream_decoder(
     Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options);
+/// The same with durations: the prompt is read until the first piece of the answer is written.
+/// `stopwatch` outlives the encoder.
+std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options,
+                                                   const Stopwatch& stopwatch);
 
 }  // namespace weir::wire::ollama

@@ -251,6 +251,21 @@ TEST(OllamaStream, ACallThatNeverEndedIsNotWritten) {
   EXPECT_TRUE(has(out, R"("done":true)"));
 }
 
+// Clients divide the counters by them.
+TEST(OllamaStream, TellsHowLongTheAnswerTookWhereThatIsMeasured) {
+  struct Fixed final : Stopwatch {
+    std::int64_t now = 0;
+    [[nodiscard]] std::int64_t elapsed_ns() const override { return now; }
+  } stopwatch;
+  const auto encoder = make_stream_encoder({.model = "m"}, stopwatch);
+  std::string out;
+  stopwatch.now = 30;
+  encoder->encode({.text = "a"}, out);
+  stopwatch.now = 100;
+  encoder->finish(out);
+  EXPECT_TRUE(has(out, R"("total_duration":100,"prompt_eval_duration":30,"eval_duration":70)"));
+}
+
 // A line break between the tokens of the arguments would end the line early.
 TEST(OllamaStream, ArgumentsStayInTheirLine) {
   const auto encoder = make_stream_encoder({.model = "m"});

@@ -120,6 +120,10 @@ Result<ChatResponse> decode_response(json::Value root, Quirks /*quirks*/) {
 }
 
 void encode_response(const ChatResponse& response, std::string& out) {
+  encode_response(response, 0, out);
+}
+
+void encode_response(const ChatResponse& response, std::int64_t elapsed_ns, std::string& out) {
   const bool is_own = response.origin == Dialect::ollama;
   const Choice none;
   const Choice& choice = response.choices.empty() ? none : response.choices.front();
@@ -135,6 +139,7 @@ void encode_response(const ChatResponse& response, std::string& out) {
   if (choice.finish != Finish::none && !has_own_reason) {
     json.member("done_reason", done_reason_of(choice.finish));
   }
+  if (!is_own && elapsed_ns > 0) json.member("total_duration", elapsed_ns);
   if (response.usage) write_counters(json, *response.usage);
   write_logprobs(json, choice.logprobs);
   if (is_own) write_extra(json, extra);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
+#include <optional>
 
 #include "json/writer.hpp"
 #include "wire/error_writer.hpp"
@@ -14,8 +15,11 @@ namespace {
 /// clients take calls whole; the counters stand in the last line.
 class Encoder final : public StreamEncoder {
  public:
-  explicit Encoder(const StreamOptions& options)
-      : model_(options.model), created_at_(format_timestamp(options.created)) {}
+  /// `stopwatch` null: no durations are told.
+  Encoder(const StreamOptions& options, const Stopwatch* stopwatch)
+      : model_(options.model),
+        created_at_(format_timestamp(options.created)),
+        stopwatch_(stopwatch) {}
 
   void encode(const StreamEvent& event, std::string& out) override {
     using enum StreamEvent::Type;
@@ -55,6 +59,7 @@ class Encoder final : public StreamEncoder {
     begin_line(json);
     json.key("message").begin_object().member("role", "assistant").member("content", "");
     json.end_object().member("done", true).member("done_reason", done_reason_of(finish_));
+    write_durations(json);
     write_counters(json, usage_);
     json.end_object();
     out.push_back('\n');
@@ -66,7 +71,15 @@ class Encoder final : public StreamEncoder {
   }
 
  private:
-  void begin_line(json::Writer& json) const {
+  void write_durations(json::Writer& json) const {
+    if (stopwatch_ == nullptr || !first_ns_) return;
+    const std::int64_t total = stopwatch_->elapsed_ns();
+    json.member("total_duration", total).member("prompt_eval_duration", *first_ns_);
+    json.member("eval_duration", total - *first_ns_);
+  }
+
+  void begin_line(json::Writer& json) {
+    if (!first_ns_ && stopwatch_ != nullptr) first_ns_ = stopwatch_->elapsed_ns();
     json.begin_object().member("model", model_).member("created_at", created_at_);
   }
 
@@ -118,12 +131,19 @@ class Encoder final : public StreamEncoder {
   std::int64_t calls_written_ = 0;
   Usage usage_;
   Finish finish_ = Finish::stop;
+  const Stopwatch* stopwatch_;
+  std::optional<std::int64_t> first_ns_;  ///< when the first line was written
 };
 
 }  // namespace
 
 std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options) {
-  return std::make_unique<Encoder>(options);
+  return std::make_unique<Encoder>(options, nullptr);
+}
+
+std::unique_ptr<StreamEncoder> make_stream_encoder(const StreamOptions& options,
+                                                   const Stopwatch& stopwatch) {
+  return std::make_unique<Encoder>(options, &stopwatch);
 }
 
 }  // namespace weir::wire::ollama
