@@ -195,7 +195,7 @@ constexpr std::array provider_own{
     field<&ProviderConfig::dialect>("dialect", "What the server speaks, where it differs from its type"),
     field<&ProviderConfig::mock>("mock", "Answer by itself: same name, same models, same prices, no call"),
     field<&ProviderConfig::local>("local", "Runs on own machines: tokens cost nothing, timeouts are long"),
-    field<&ProviderConfig::allow_private>("allow_private", "May connect to private addresses although added over the admin API"),
+    field<&ProviderConfig::allow_private>("allow_private", "May connect to private addresses; default: on for an address that stands in a file or in the environment, off for one that came over the admin API"),
     field<&ProviderConfig::passthrough>("passthrough", "Clients may call any path of its API below `/passthrough/<name>/`, with the gateway's key"),
     field<&ProviderConfig::api_keys>("api_key", "The key; default: the environment variable of its type"),
     field<&ProviderConfig::api_keys>("api_keys", "Several keys, used in turn; each a text or a map of `key` and its own `limits` and `budget`"),

@@ -240,6 +240,19 @@ TEST(Loader, ChecksWhatOnlyTheWholeTells) {
   EXPECT_FALSE(load_yaml("default_model: no-such-model").ok());
 }
 
+// N-2. What was saved from the admin API says so.
+TEST(Loader, AnAddressInTheFileMayBePrivateUnlessTheEntrySaysNo) {
+  const Loaded loaded = load_yaml(
+      "providers:\n"
+      "  plain: {base_url: 'http://10.0.0.7'}\n"
+      "  said: {base_url: 'http://10.0.0.7', allow_private: true}\n"
+      "  saved: {base_url: 'http://10.0.0.7', allow_private: false}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_TRUE(provider(loaded, "plain").address_is_operators);
+  EXPECT_TRUE(provider(loaded, "said").address_is_operators);
+  EXPECT_FALSE(provider(loaded, "saved").address_is_operators);
+}
+
 TEST(Loader, ReadsFactsAboutAProvidersModels) {
   const Loaded loaded = load_yaml(
       "providers:\n"

@@ -225,7 +225,7 @@ class ProviderCompletion {
     take_text(spec.api_version_env, "api_version", provider_.api_version);
   }
 
-  void normalize_address() {
+  void normalize_address(bool says_private) {
     const bool is_written = !provider_.base_url.empty();
     if (!is_written && provider_.mock) return;
     if (!is_written && needs_own_address(*provider_.spec)) {
@@ -245,7 +245,7 @@ class ProviderCompletion {
       reader_.problem_at(path_ + ".base_url", *url + " is Weir's own address");
     }
     provider_.base_url = std::move(*url);
-    provider_.address_is_operators = true;
+    provider_.address_is_operators = !says_private || provider_.allow_private;
   }
 
   void check_key() {
@@ -331,7 +331,7 @@ void complete(SectionReader& reader, const Config& config, const std::string& pa
   completion.apply_row(is_set("dialect"), is_set("local"));
   completion.take_environment();
   completion.check_key();
-  completion.normalize_address();
+  completion.normalize_address(is_set("allow_private"));
   completion.check_rest();
 }
 

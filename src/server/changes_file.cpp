@@ -56,6 +56,18 @@ std::vector<config::Edit> first_lines(const ChangedConfiguration& changed) {
   return edits;
 }
 
+/// The changes. An address that came over the network does not become one that the operator wrote
+/// down (N-2) by being written into his file.
+std::vector<config::Edit> edits_of(const ChangedConfiguration& changed) {
+  std::vector<config::Edit> edits = changed.load.edits;
+  for (const config::ProviderConfig& provider : changed.in_force.providers) {
+    const auto source = changed.in_force.source_of("providers." + provider.name + ".base_url");
+    if (source != config::edit_source || provider.allow_private) continue;
+    edits.push_back({"providers", provider.name, false, R"({"allow_private":false})"});
+  }
+  return edits;
+}
+
 Result<std::string> write_new_file(const ChangedConfiguration& changed) {
   const std::string file = new_config_file(changed.environment, changed.is_root);
   if (changed.load.edits.empty()) return file;
@@ -64,7 +76,7 @@ Result<std::string> write_new_file(const ChangedConfiguration& changed) {
   }
   std::vector<config::Edit> edits = first_lines(changed);
   const config::Config unchanged = without_changes(changed);
-  for (const config::Edit& edit : changed.load.edits) {
+  for (const config::Edit& edit : edits_of(changed)) {
     if (auto line = to_write(edit, false, unchanged)) edits.push_back(*std::move(line));
   }
   WEIR_TRY_ASSIGN(text, config::write_back(file, {}, edits));
@@ -111,7 +123,7 @@ Result<std::string> write_into_files(const ChangedConfiguration& changed) {
     files.push_back({name, std::move(text), std::move(root), {}});
   }
   const config::Config unchanged = without_changes(changed);
-  for (const config::Edit& edit : changed.load.edits) {
+  for (const config::Edit& edit : edits_of(changed)) {
     WEIR_TRY_ASSIGN(home, home_of(edit, files));
     if (auto line = to_write(edit, home->has(edit), unchanged)) {
       home->edits.push_back(*std::move(line));

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from harness import Weir
+from upstream import Upstream
 
 PROVIDERS = {"mock": {}, "second": {"type": "mock"}}
 
@@ -88,6 +89,20 @@ def test_changes_are_written_into_the_file_they_stand_in(overlaid):
     change(overlaid, "POST", "/api/reload", {"discard_changes": True})
     for name in ("smart", "deep", "new"):
         assert overlaid.chat(name, "x").headers["x-weir-target"].startswith("mock/")
+
+
+def test_n2_an_address_from_the_network_stays_one_when_it_is_saved(weir):
+    """A private address that nobody allowed in words is no more allowed for being written down."""
+    with Upstream("openai") as private:
+        provider = {"name": "private", **private.provider}
+        change(weir, "POST", "/api/llm-providers", provider)
+        assert weir.chat("private/m", "x").error["code"] == "upstream_unreachable"
+        change(weir, "POST", "/api/config/save", {})
+        change(weir, "POST", "/api/reload", {"discard_changes": True})
+        assert weir.chat("private/m", "x").error["code"] == "upstream_unreachable"
+        assert private.received == []
+        change(weir, "PUT", "/api/llm-providers/private", {"allow_private": True})
+        assert weir.chat("private/m", "x").status == 200
 
 
 def test_what_came_and_went_leaves_nothing_in_the_file(weir):
