@@ -74,6 +74,8 @@ class ModelCalls {
   struct Ready;
   Result<> read(ClientRequest& request, Ready& ready) const;
   using Route = std::shared_ptr<const pipeline::Route>;
+  /// True also for a key that is none, which is to be told.
+  [[nodiscard]] bool names_key(const net::http::RequestHead& head) const;
   net::Task<void> count_through(ClientRequest& request, pipeline::CountOperation& operation,
                                 Route route, pipeline::ClientChannel& channel);
   /// `run`, but for the log of content.

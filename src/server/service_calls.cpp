@@ -87,16 +87,20 @@ Result<std::map<std::size_t, std::string>> hold_form_to(const guard::Rules* rule
   return replaced;
 }
 
+/// Why the value of a part can't be kept; empty: it can.
+std::string_view obstacle_to_keeping(const wire::FormPart& part, std::string_view value) {
+  if (part.is_file) return "it is a file";
+  if (value == part.value && !part.is_whole()) return "it is too long";
+  return valid_utf8_prefix(value) == value.size() ? std::string_view() : "it is no text";
+}
+
 void append_value(json::Writer& json, const wire::FormPart& part, const std::string* replaced) {
   const std::string& value = replaced != nullptr ? *replaced : part.value;
-  const bool is_whole = replaced != nullptr || part.is_whole();
-  if (!part.is_file && is_whole && valid_utf8_prefix(value) == value.size()) {
+  const std::string_view obstacle = obstacle_to_keeping(part, value);
+  if (obstacle.empty()) {
     json.member("value", value);
   } else {
-    json.key("value").raw(not_kept(part.is_file ? "it is a file"
-                                   : is_whole   ? "it is no text"
-                                                : "it is too long",
-                                   static_cast<std::size_t>(part.size)));
+    json.key("value").raw(not_kept(obstacle, static_cast<std::size_t>(part.size)));
   }
 }
 
