@@ -116,6 +116,8 @@ std::vector<std::string> figures_of(json::Value row) {
           money_at(row, "cost_nanousd"),
           money_at(row, "exposure_nanousd"),
           money_at(row, "cache_savings_nanousd"),
+          money_at(row, "cheapest_nanousd"),
+          money_at(row, "dearest_nanousd"),
           duration_at(row, {"latency_ms", "p50"}),
           duration_at(row, {"latency_ms", "p95"})};
 }
@@ -137,7 +139,7 @@ bool print_table(std::string_view body) {
   }
   const std::size_t labels = head.size();
   for (const char* title : {"REQUESTS", "ERRORS", "INPUT", "CACHED", "OUTPUT", "COST", "EXPOSURE",
-                            "SAVED", "p50", "p95"}) {
+                            "SAVED", "CHEAPEST", "DEAREST", "p50", "p95"}) {
     head.emplace_back(title);
   }
   std::vector<Row> lines{std::move(head)};

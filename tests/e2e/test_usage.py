@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -119,6 +120,10 @@ def test_tells_what_it_could_have_cost(first, second):
         assert total["cheapest_nanousd"] == NANO_PER_CALL
         assert total["dearest_nanousd"] == 58 * 10_000 + 42 * 20_000
         assert total["cache_savings_nanousd"] == 10 * 900
+        run = run_weir("usage", "--config", str(weir.config_file), folder=weir.folder)
+        head, row, _ = (re.split("  +", line.strip()) for line in run.stdout.splitlines())
+        told = dict(zip(head, row, strict=True))
+        assert (told["CHEAPEST"], told["DEAREST"]) == ("$0.000133", "$0.00142")
 
 
 def test_the_command_line_shows_the_same_as_a_table_json_and_csv(first, second):
