@@ -106,6 +106,11 @@ const std::set<std::string, std::less<>> limit_keys{"basis",
                                                     "credit_usd",
                                                     "credit_usd_per_month"};
 
+/// Whose midnight begins a day of the limits.
+std::string zone_of_reset(const YAML::Node& limits) {
+  return enumerator(limits, "reset", {{"", ""}, {"midnight Pacific", "America/Los_Angeles"}});
+}
+
 std::string plan_limits(const YAML::Node& limits) {
   if (!limits || limits.IsNull()) return "PlanLimits{}";
   check_keys(limits, limit_keys);
@@ -121,7 +126,10 @@ std::string plan_limits(const YAML::Node& limits) {
       << ", .output_tokens_per_minute = " << integer_of(limits, "otpm")
       << ", .concurrency = " << integer_of(limits, "concurrency")
       << ", .requests_per_month = " << integer_of(limits, "requests_per_month")
-      << ", .tokens_per_month = " << integer_of(limits, "tokens_per_month") << "}";
+      << ", .tokens_per_month = " << integer_of(limits, "tokens_per_month")
+      << ", .tokens_per_hour = " << integer_of(limits, "tph")
+      << ", .requests_per_second = " << per_second
+      << ", .time_zone = " << quoted(zone_of_reset(limits)) << "}";
   return out.str();
 }
 
@@ -203,10 +211,25 @@ void write_peak_hours(std::ostream& out, const YAML::Node& providers) {
   out << "});\n";
 }
 
+void write_model_limits(std::ostream& out, const YAML::Node& providers) {
+  out << "inline constexpr auto catalog_model_limits = std::to_array<CatalogModelLimits>({\n";
+  for (const auto& provider : providers) {
+    for (const bool is_free : {true, false}) {
+      for (const auto& row : provider[is_free ? "free_by_model" : "limits_by_model"]) {
+        out << "    {" << quoted(text_of(provider, "id")) << ", " << (is_free ? "true" : "false")
+            << ", " << quoted(row.first.as<std::string>()) << ", " << plan_limits(row.second)
+            << "},\n";
+      }
+    }
+  }
+  out << "});\n\n";
+}
+
 void write_providers(std::ostream& out, const YAML::Node& providers) {
   out << "inline constexpr auto catalog_providers = std::to_array<CatalogProvider>({\n";
   for (const auto& provider : providers) write_provider(out, provider);
   out << "});\n\n";
+  write_model_limits(out, providers);
   write_peak_hours(out, providers);
 }
 

@@ -128,9 +128,13 @@ struct UsageLimits {
   std::int64_t tokens_per_day = 0;
   std::int64_t tokens_per_month = 0;
   std::int64_t input_tokens_per_minute = 0;
+  std::int64_t input_tokens_per_hour = 0;
   std::int64_t input_tokens_per_day = 0;
+  std::int64_t input_tokens_per_month = 0;
   std::int64_t output_tokens_per_minute = 0;
+  std::int64_t output_tokens_per_hour = 0;
   std::int64_t output_tokens_per_day = 0;
+  std::int64_t output_tokens_per_month = 0;
   std::int64_t burst = 0;        ///< requests at once; 0 = a minute's worth
   std::int64_t concurrency = 0;  ///< requests in flight
   policy::Algorithm algorithm = policy::Algorithm::automatic;

@@ -70,9 +70,13 @@ void add_rates(const UsageLimits& limits, policy::LimitSet& out) {
   rates.add(LimitUnit::total_tokens, limits.tokens_per_day, Period::day);
   rates.add(LimitUnit::total_tokens, limits.tokens_per_month, Period::month);
   rates.add(LimitUnit::input_tokens, limits.input_tokens_per_minute, 1min);
+  rates.add(LimitUnit::input_tokens, limits.input_tokens_per_hour, 1h);
   rates.add(LimitUnit::input_tokens, limits.input_tokens_per_day, Period::day);
+  rates.add(LimitUnit::input_tokens, limits.input_tokens_per_month, Period::month);
   rates.add(LimitUnit::output_tokens, limits.output_tokens_per_minute, 1min);
+  rates.add(LimitUnit::output_tokens, limits.output_tokens_per_hour, 1h);
   rates.add(LimitUnit::output_tokens, limits.output_tokens_per_day, Period::day);
+  rates.add(LimitUnit::output_tokens, limits.output_tokens_per_month, Period::month);
   rates.add_burst();
 }
 
@@ -110,6 +114,10 @@ UsageLimits limits_of(const providers::PlanLimits& plan) {
   limits.concurrency = plan.concurrency;
   limits.requests_per_month = plan.requests_per_month;
   limits.tokens_per_month = plan.tokens_per_month;
+  limits.tokens_per_hour = plan.tokens_per_hour;
+  limits.burst = plan.requests_per_second;
+  const bool is_zone_known = policy::Calendar::make(Period::day, plan.time_zone).has_value();
+  if (is_zone_known) limits.time_zone = plan.time_zone;
   return limits;
 }
 
@@ -168,20 +176,33 @@ std::optional<Period> period_of(const policy::LimitRule& rule) {
   return rule.rate.calendar ? std::optional(rule.rate.calendar->period()) : std::nullopt;
 }
 
+const policy::LimitRule* find_like(const policy::LimitSet& set, const policy::LimitRule& rule) {
+  const auto found =
+      std::find_if(set.rates.begin(), set.rates.end(), [&](const policy::LimitRule& one) {
+        return one.unit == rule.unit && one.rate.window == rule.rate.window &&
+               period_of(one) == period_of(rule) && one.rate.burst == rule.rate.burst;
+      });
+  return found == set.rates.end() ? nullptr : &*found;
+}
+
+const providers::PlanLimits& plan_of(const ProviderConfig& provider) {
+  return provider.plan == Plan::free ? provider.spec->free_limits : provider.spec->paid_limits;
+}
+
+bool has_known_plan(const ProviderConfig& provider) {
+  return provider.plan != Plan::none && !provider.local && !provider.mock &&
+         is_at_own_address(provider);
+}
+
 /// With what the catalog knows of the provider's plan, where `set` does not say it itself.
 policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider) {
-  const bool is_known = provider.plan != Plan::none && !provider.local && !provider.mock &&
-                        is_at_own_address(provider);
-  if (!is_known) return set;
-  const policy::LimitSet assumed =
-      limit_set_of(limits_of(provider.plan == Plan::free ? provider.spec->free_limits
-                                                         : provider.spec->paid_limits),
-                   {});
+  if (!has_known_plan(provider)) return set;
+  const policy::LimitSet assumed = limit_set_of(limits_of(plan_of(provider)), {});
   if (set.concurrency == 0) set.concurrency = assumed.concurrency;
   for (policy::LimitRule rule : assumed.rates) {
     const bool is_set =
         std::any_of(set.rates.begin(), set.rates.end(), [&](const policy::LimitRule& one) {
-          return one.unit == rule.unit && one.rate.window == rule.rate.window &&
+          return !one.is_assumed && one.unit == rule.unit && one.rate.window == rule.rate.window &&
                  period_of(one) == period_of(rule);
         });
     if (is_set) continue;
@@ -205,6 +226,26 @@ policy::LimitSet limit_set_of_key(const ProviderConfig& provider, std::size_t pl
     if (key.place == place) set = limit_set_of(key.limits, key.budget);
   }
   return provider.api_keys.size() > 1 ? with_plan(std::move(set), provider) : set;
+}
+
+policy::LimitSet limit_set_of_model(const ProviderConfig& provider, std::string_view model) {
+  policy::LimitSet set;
+  if (!has_known_plan(provider) || provider.api_keys.size() > 1) return set;
+  const auto* plan =
+      providers::limits_of_model(provider.spec->name, provider.plan == Plan::free, model);
+  if (plan == nullptr) return set;
+  const policy::LimitSet of_all = limit_set_of(provider);
+  UsageLimits limits = limits_of(*plan);
+  limits.time_zone = limits_of(plan_of(provider)).time_zone;
+  for (policy::LimitRule rule : limit_set_of(limits, {}).rates) {
+    const policy::LimitRule* const other = find_like(of_all, rule);
+    const bool is_tighter =
+        other == nullptr || (other->is_assumed && rule.rate.limit < other->rate.limit);
+    if (!is_tighter) continue;
+    rule.is_assumed = true;
+    set.rates.push_back(rule);
+  }
+  return set;
 }
 
 }  // namespace weir::config

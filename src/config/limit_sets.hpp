@@ -20,6 +20,10 @@ policy::LimitSet limit_set_of(const ProviderConfig& provider);
 /// The same for one of its keys.
 policy::LimitSet limit_set_of_key(const ProviderConfig& provider, std::size_t place);
 
+/// What the catalog knows beside that of one of its models: only what is tighter than those, and
+/// only of units that the configuration does not speak of. Nothing with several keys.
+policy::LimitSet limit_set_of_model(const ProviderConfig& provider, std::string_view model);
+
 /// The same from JSON objects with the names of `limits:` and `budget:`, as they are kept of keys,
 /// users and teams; empty: nothing is said. Errors: `invalid_request` for what means nothing.
 Result<policy::LimitSet> read_limit_set(std::string_view limits, std::string_view budget);

@@ -54,6 +54,61 @@ TEST(LimitSets, WhatTheOperatorSaysOfADayGoesOverThePlansWhereverThatDayBegins) 
   EXPECT_EQ(quotas(limit_set_of(one), policy::LimitUnit::requests), std::vector<std::int64_t>{7});
 }
 
+ProviderConfig provider(const std::string& name, const std::string& settings) {
+  const Loaded loaded =
+      test::load_yaml("providers: {" + name + ": {api_key: a, " + settings + "}}");
+  EXPECT_TRUE(loaded.ok()) << loaded.report();
+  return loaded.config.providers[*loaded.config.find_provider(name)];
+}
+
+TEST(LimitSets, OfOneModelIsAddedWhatIsTighterThanThePlan) {
+  const auto limits = [](const policy::LimitSet& set) {
+    std::vector<std::pair<policy::LimitUnit, std::int64_t>> all;
+    for (const policy::LimitRule& rule : set.rates) {
+      EXPECT_TRUE(rule.is_assumed);
+      all.emplace_back(rule.unit, rule.rate.limit);
+    }
+    return all;
+  };
+  using All = std::vector<std::pair<policy::LimitUnit, std::int64_t>>;
+  using policy::LimitUnit;
+  const ProviderConfig openai = provider("openai", "plan: paid");
+  EXPECT_EQ(limits(limit_set_of_model(openai, "gpt-4o")), (All{{LimitUnit::total_tokens, 30'000}}));
+  EXPECT_TRUE(limit_set_of_model(openai, "text-embedding-3-small").is_empty()) << "more than that";
+  EXPECT_TRUE(limit_set_of_model(openai, "gpt-4o-2").is_empty()) << "another model";
+  const ProviderConfig own = provider("openai", "limits: {tokens_per_minute: 2000000}");
+  EXPECT_TRUE(limit_set_of_model(own, "gpt-4o").is_empty()) << "the operator's own word";
+  EXPECT_TRUE(limit_set_of_model(provider("openai", "plan: none"), "gpt-4o").is_empty());
+  EXPECT_EQ(
+      limits(limit_set_of_model(provider("cohere", "plan: paid"), "command-a-vision-07-2025")),
+      (All{{LimitUnit::requests, 20}, {LimitUnit::requests, 1'000}}));
+}
+
+TEST(LimitSets, APlansSecondHourAndMidnightAreKnown) {
+  const policy::LimitSet mistral = limit_set_of(provider("mistral", "plan: free"));
+  EXPECT_TRUE(std::any_of(mistral.rates.begin(), mistral.rates.end(),
+                          [](const auto& rule) { return rule.rate.burst == 1; }));
+  const policy::LimitSet cerebras = limit_set_of(provider("cerebras", "plan: free"));
+  EXPECT_TRUE(std::any_of(cerebras.rates.begin(), cerebras.rates.end(), [](const auto& rule) {
+    return rule.rate.window == std::chrono::hours(1) && rule.rate.limit == 1'000'000;
+  }));
+  const policy::LimitSet gemini = limit_set_of(provider("gemini", "plan: free"));
+  EXPECT_TRUE(std::any_of(gemini.rates.begin(), gemini.rates.end(), [](const auto& rule) {
+    return rule.rate.calendar && rule.rate.calendar->zone_name() == "America/Los_Angeles";
+  }));
+}
+
+TEST(LimitSets, EveryUnitHasEveryTime) {
+  const Loaded loaded = test::load_yaml(
+      "limits: {input_tokens_per_hour: 1, input_tokens_per_month: 2, output_tokens_per_hour: 3, "
+      "output_tokens_per_month: 4}");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const policy::LimitSet set = limit_set_of(loaded.config.rates, {});
+  ASSERT_EQ(set.rates.size(), 4U);
+  EXPECT_EQ(quotas(set, policy::LimitUnit::input_tokens), std::vector<std::int64_t>{2});
+  EXPECT_EQ(quotas(set, policy::LimitUnit::output_tokens), std::vector<std::int64_t>{4});
+}
+
 TEST(LimitSets, APlansMonthIsALimitToo) {
   const Loaded loaded = test::load_yaml(
       "providers: {cohere: {plan: free, api_key: a}, mistral: {plan: free, api_key: a}}");

@@ -1,13 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/limit_entries.hpp"
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include "config/limit_sets.hpp"
+#include "providers/catalog.hpp"
 
 namespace weir::engine {
 
 using policy::LimitScope;
+
+namespace {
+
+std::set<std::string> known_models(const config::ProviderConfig& provider) {
+  std::set<std::string> ids;
+  for (const providers::Model& model : providers::models_of(provider.spec->name)) {
+    ids.emplace(std::string_view(model.id));
+  }
+  for (const config::ModelOverride& model : provider.models) ids.insert(model.id);
+  return ids;
+}
+
+}  // namespace
 
 std::vector<shared_state::Limits::Entry> limit_entries(const config::Config& config,
                                                        const NameOfKey& name_of_key) {
@@ -31,6 +47,10 @@ std::vector<shared_state::Limits::Entry> limit_entries(const config::Config& con
   }
   for (const config::ProviderConfig& provider : config.providers) {
     add(LimitScope::provider, provider.name, config::limit_set_of(provider));
+    for (const std::string& model : known_models(provider)) {
+      add(LimitScope::target, provider.name + "/" + model,
+          config::limit_set_of_model(provider, model));
+    }
     for (std::size_t i = 0; i < provider.api_keys.size(); ++i) {
       add(LimitScope::provider_key,
           shared_state::Limits::name_of_key(provider.name, provider.key_name(i)),

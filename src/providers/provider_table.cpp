@@ -257,6 +257,22 @@ static_assert(every_catalog_provider_has_a_row());
 
 }  // namespace
 
+const PlanLimits* limits_of_model(std::string_view provider, bool is_free,
+                                  std::string_view model) noexcept {
+  const auto stands_for = [&](std::string_view pattern) {
+    const std::size_t star = pattern.find('*');
+    if (star == std::string_view::npos) return pattern == model;
+    return model.size() + 1 >= pattern.size() && model.starts_with(pattern.substr(0, star)) &&
+           model.ends_with(pattern.substr(star + 1));
+  };
+  for (const CatalogModelLimits& row : catalog_model_limits) {
+    const bool is_it =
+        row.provider == provider && row.is_free == is_free && stands_for(row.pattern);
+    if (is_it) return &row.limits;
+  }
+  return nullptr;
+}
+
 std::string_view header_name(Auth auth) noexcept {
   switch (auth) {
     case Auth::none:

@@ -90,7 +90,14 @@ struct PlanLimits {
   std::int64_t concurrency = 0;
   std::int64_t requests_per_month = 0;
   std::int64_t tokens_per_month = 0;
+  std::int64_t tokens_per_hour = 0;
+  std::int64_t requests_per_second = 0;  ///< at once, of those that a minute allows
+  std::string_view time_zone = {};       ///< of its days and months; empty: UTC
 };
+
+/// What the catalog knows of one model's own limits under the plan; null: those of all hold.
+const PlanLimits* limits_of_model(std::string_view provider, bool is_free,
+                                  std::string_view model) noexcept;
 
 inline constexpr std::uint8_t rank_last = 255;
 

@@ -564,8 +564,10 @@ void Limits::heed_provider(Booking& booking, const pipeline::AttemptRow& row, co
   const pipeline::Upstream& upstream = *row.target->upstream;
   const auto told = upstream.reported->get();
   // One of several keys is an account of its own: what it hears is nothing about the others.
-  const LimitScope heeding =
-      upstream.key_name.empty() ? LimitScope::provider : LimitScope::provider_key;
+  // A model that has limits of its own tells of those.
+  const bool has_own = of(LimitScope::target).contains(row.target->name);
+  const LimitScope of_one_key = has_own ? LimitScope::target : LimitScope::provider;
+  const LimitScope heeding = upstream.key_name.empty() ? of_one_key : LimitScope::provider_key;
   const bool is_of_this_attempt = told.unix_ms != 0 && told.unix_ms >= row.started_ms;
   for (Share& share : booking.shares) {
     const LimitScope scope = share.account->owner().scope;
@@ -576,7 +578,7 @@ void Limits::heed_provider(Booking& booking, const pipeline::AttemptRow& row, co
     } else if (row.failure == policy::FailureClass::ok) {
       share.account->grow(now);
     }
-    if (!is_of_this_attempt || scope == LimitScope::target) continue;
+    if (!is_of_this_attempt || scope != heeding) continue;
     const auto heed = [&](LimitUnit unit, const policy::RateLimit& limit) {
       share.account->heed(unit, limit.limit, limit.remaining, limit.reset, now);
     };

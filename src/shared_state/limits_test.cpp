@@ -433,6 +433,21 @@ TEST_F(LimitsTest, AProviderThatSaysNothingIsLeftIsNotAskedUntilItsReset) {
 }
 
 // Each of several keys is an account: the one that has nothing left says nothing of the others.
+TEST_F(LimitsTest, AModelWithLimitsOfItsOwnHearsOfThoseAndItsProviderDoesNot) {
+  LimitSet assumed = only(rule(LimitUnit::requests, 1'000));
+  assumed.rates[0].is_assumed = true;
+  limit(LimitScope::provider, "p", assumed);
+  limit(LimitScope::target, "p/m", assumed);
+  client.end(client.begin(), 100, 50, policy::FailureClass::rate);
+  EXPECT_EQ(status_of(LimitScope::target).in_force, 700);
+  policy::RateSnapshot told;
+  told.requests = {.limit = 30, .remaining = 29, .reset = 1s};
+  client.target.upstream->reported->set(told, wall.unix_ms());
+  EXPECT_TRUE(client.ask());
+  EXPECT_EQ(status_of(LimitScope::target).in_force, 30);
+  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000);
+}
+
 TEST_F(LimitsTest, OneOfSeveralKeysThatIsUsedUpLeavesTheOthersAlone) {
   const auto use_key = [&](const std::string& name) {
     auto upstream = std::make_shared<pipeline::Upstream>(*client.target.upstream);

@@ -250,6 +250,33 @@ def test_a_time_zone_that_does_not_exist_is_refused_at_the_start(upstreams):
         weir.start()
 
 
+def test_what_is_known_of_plans_and_models_holds_unless_it_is_set():
+    providers = {
+        "openai": {"api_key": "sk-nobodys-0123456789"},
+        "mistral": {"api_key": "sk-nobodys-0123456789", "plan": "free"},
+        "gemini": {"api_key": "sk-nobodys-0123456789", "plan": "free"},
+    }
+
+    def limits(weir) -> dict:
+        shown = weir.admin("GET", "/api/limits").json["limits"]
+        return {(one["name"], one["unit"], one.get("period") or one.get("burst", "")): one
+                for one in shown}  # fmt: skip
+
+    with Weir({"providers": providers}) as weir:
+        found = limits(weir)
+        assert found["openai", "total_tokens", ""]["limit"] == 500_000
+        assert found["openai/gpt-4o", "total_tokens", ""]["limit"] == 30_000
+        assert found["mistral", "requests", 1]["limit"] == 60, "one a second"
+        assert found["mistral", "total_tokens", "month"]["limit"] == 1_000_000_000
+        assert found["gemini", "requests", "day"]["time_zone"] == "America/Los_Angeles"
+        providers["openai"]["limits"] = {"tokens_per_minute": 9_000_000}
+        weir.write_config({"providers": providers})
+        assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
+        found = limits(weir)
+        assert found["openai", "total_tokens", ""]["limit"] == 9_000_000
+        assert ("openai/gpt-4o", "total_tokens", "") not in found
+
+
 # L-14: whoever may change the limits is held to them, too.
 def test_l14_an_administrators_own_calls_are_limited_like_anyones(upstreams):
     upstream, _ = upstreams
