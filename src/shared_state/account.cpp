@@ -75,10 +75,10 @@ void Account::set_rates(const std::vector<LimitRule>& rates, const Moment& now) 
     rules_.erase(before);
   }
   for (Meter& meter : meters_) {
-    LimitRule& rule = rule_of(meter);
+    const LimitRule& rule = rule_of(meter);
     if (!rule.rate.calendar) continue;
     const policy::CalendarWindow window = rule.rate.calendar->window_at(now.unix_ms);
-    past_quotas_.push_back({std::move(rule), std::move(meter.limiter), window, now.steady});
+    past_quotas_.push_back({rule, std::move(meter.limiter), window, now.steady});
   }
   meters_ = std::move(meters);
   rules_ = rates;
