@@ -33,7 +33,7 @@ std::string only_in(const Settings& these, const Settings& others) {
     if (other != others.end() && other->second == value) continue;
     if (++count <= listed_max) json.member(path, value);
   }
-  if (count > listed_max) json.member("…", count - listed_max);
+  if (count > listed_max) json.member(std::string_view("…"), count - listed_max);
   json.end_object();
   return count == 0 ? std::string() : text;
 }

@@ -231,5 +231,47 @@ TEST(Canonical, IsTheSameHoweverAValueWasWritten) {
   EXPECT_NE(canonical(R"({"a":1,"a":2})"), canonical(R"({"a":2,"a":1})"));
 }
 
+TEST(Writer, WritesNamesOfEachKindAlike) {
+  const std::string known = "b";
+  std::string out;
+  Writer json(out);
+  json.begin_object()
+      .member("a", 1)
+      .member(known, std::string(70, 'x'))
+      .key(std::string_view("\""));
+  json.begin_object()
+      .members(R"({"c" : [1], "d":{}})")
+      .members("{ }")
+      .member("e", "f")
+      .end_object();
+  json.end_object();
+  EXPECT_EQ(out,
+            R"({"a":1,"b":")" + std::string(70, 'x') + R"(","\"":{"c" : [1], "d":{},"e":"f"}})");
+}
+
+TEST(Writer, EscapesWhereverItStandsInShortAndLongStrings) {
+  for (std::size_t size = 1; size <= 140; ++size) {
+    for (const std::size_t at : {std::size_t{0}, size / 2, size - 1}) {
+      std::string text(size, 'a');
+      text[at] = '\n';
+      std::string wanted = "\"" + text + "\"";
+      wanted.replace(at + 1, 1, "\\n");
+      std::string out;
+      append_string(out, text);
+      ASSERT_EQ(out, wanted) << size << " " << at;
+      text[at] = 'a';
+      out.clear();
+      append_string(out, text);
+      ASSERT_EQ(out, "\"" + text + "\"");
+    }
+  }
+}
+
+TEST(AppendCompact, LeavesOutSpaceBetweenTokensAlone) {
+  std::string out = "kept:";
+  append_compact(out, " { \"a \\\" b\" : [ 1 ,\t2 ] ,\r\n\"c\" : \"\\\\\" , \"d\":\" e \" } ");
+  EXPECT_EQ(out, R"(kept:{"a \" b":[1,2],"c":"\\","d":" e "})");
+}
+
 }  // namespace
 }  // namespace weir::json

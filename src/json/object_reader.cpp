@@ -100,9 +100,13 @@ void ObjectReader::mark(std::size_t member) {
   }
 }
 
+bool ObjectReader::may_hold(std::string_view key) const noexcept {
+  return (bits_ & bit_of(key)) != 0;
+}
+
 std::optional<Value> ObjectReader::value(std::string_view key) {
   // Most of what is asked for is not there.
-  if ((bits_ & bit_of(key)) == 0) return std::nullopt;
+  if (!may_hold(key)) return std::nullopt;
   Value found;
   std::size_t place = 0;
   std::size_t times = 0;

@@ -53,6 +53,9 @@ class ObjectReader {
   /// problem and reads as empty.
   ObjectReader(Value value, const Path& path, Problem& problem);
 
+  /// False where no member is called `key`; true says nothing.
+  [[nodiscard]] bool may_hold(std::string_view key) const noexcept;
+
   /// Any type, null included.
   std::optional<Value> value(std::string_view key);
   std::optional<Value> object(std::string_view key);

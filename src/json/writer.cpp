@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "base/text_piece.hpp"
 #include "base/utf8.hpp"
 
 namespace weir::json {
@@ -24,22 +25,32 @@ constexpr std::array<bool, 256> make_special() {
 }
 constexpr std::array<bool, 256> is_special = make_special();
 
-/// How many bytes at the start of `text`, in whole words, are written as they stand.
-std::size_t plain_words(std::string_view text) {
+/// True when all 8 bytes are written as they stand.
+bool is_plain_word(const char* bytes) {
   constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
   constexpr std::uint64_t tops = ones * 0x80;
   // Sets the top bit of some byte if and only if one of them is 0.
   const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, 8);
+  const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
+  const std::uint64_t quotes = has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
+  return ((word & tops) | control | quotes) == 0;
+}
+
+/// How many bytes at the start of `text` are written as they stand: all that are, or, where a word
+/// of 8 holds one that is not, those before the word.
+std::size_t plain_start(std::string_view text) {
   std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + at, 8);
-    const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
-    const std::uint64_t quotes = has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
-    if (((word & tops) | control | quotes) != 0) break;
-  }
+  while (at + 8 <= text.size() && is_plain_word(text.data() + at)) at += 8;
+  if (at + 8 <= text.size()) return at;
+  // What is less than a word is looked at together with what stands before it.
+  if (text.size() >= 8) return is_plain_word(text.data() + text.size() - 8) ? text.size() : at;
+  while (at < text.size() && !is_special[static_cast<unsigned char>(text[at])]) ++at;
   return at;
 }
+
+using Piece = TextPiece<Name::size_max + 4>;
 
 void append_escape(std::string& out, unsigned char c) {
   constexpr std::string_view hex = "0123456789abcdef";
@@ -75,9 +86,12 @@ void append_escape(std::string& out, unsigned char c) {
 }  // namespace
 
 void append_string(std::string& out, std::string_view text) {
+  std::size_t at = plain_start(text);
+  if (at == text.size() && at <= Piece::size_max - 2) {
+    return Piece().add('"').add(text).add('"').append_to(out);
+  }
   out.push_back('"');
   std::size_t plain = 0;  // start of the run not yet written
-  std::size_t at = plain_words(text);
   while (at < text.size()) {
     const auto byte = static_cast<unsigned char>(text[at]);
     if (!is_special[byte]) {
@@ -110,20 +124,23 @@ void append_string(std::string& out, std::string_view text) {
 
 void append_compact(std::string& out, std::string_view raw) {
   bool is_inside_string = false;
+  std::size_t kept = 0;  // start of the run not yet written
   for (std::size_t i = 0; i < raw.size(); ++i) {
     const char c = raw[i];
     if (is_inside_string) {
-      out.push_back(c);
-      if (c == '\\' && i + 1 < raw.size()) {
-        out.push_back(raw[++i]);
+      if (c == '\\') {
+        ++i;
       } else if (c == '"') {
         is_inside_string = false;
       }
-    } else if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
-      out.push_back(c);
-      is_inside_string = c == '"';
+    } else if (c == '"') {
+      is_inside_string = true;
+    } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+      out.append(raw.substr(kept, i - kept));
+      kept = i + 1;
     }
   }
+  out.append(raw.substr(kept));
 }
 
 void Writer::separate() {
@@ -163,12 +180,27 @@ Writer& Writer::end_array() {
   return *this;
 }
 
-Writer& Writer::key(std::string_view name) {
+Writer& Writer::key(Name name) {
+  Piece piece;
+  if (needs_comma_) piece.add(',');
+  piece.add('"').add(name.text()).add("\":").append_to(out_);
+  needs_comma_ = false;
+  return *this;
+}
+
+Writer& Writer::any_key(std::string_view name) {
   separate();
   append_string(out_, name);
   out_.push_back(':');
   needs_comma_ = false;
   return *this;
+}
+
+Writer& Writer::members(std::string_view raw) {
+  WEIR_ASSERT(raw.size() >= 2 && raw.front() == '{' && raw.back() == '}');
+  const std::string_view inner = raw.substr(1, raw.size() - 2);
+  if (inner.find_first_not_of(" \t\r\n") == std::string_view::npos) return *this;
+  return this->raw(inner);
 }
 
 Writer& Writer::string(std::string_view text) {

@@ -62,7 +62,9 @@ const Target& ChatOperation::variant_of(const Target& target) const {
 
 bool ChatOperation::needs_rewriting(const Target& target) const {
   if (ask_.peek.has_foreign_items || loses_seals(target)) return true;
-  if ((target.upstream->quirks & ~reading_quirks) != 0) return true;
+  const wire::Quirks quirks = target.upstream->quirks & ~reading_quirks;
+  const auto meets_quirk = codec_of(ask_.client).meets_quirk;
+  if (quirks != 0 && (meets_quirk == nullptr || meets_quirk(ask_.root, quirks))) return true;
   // Defaults are written in OpenAI's words: other dialects get theirs encoded.
   if (!target.params.empty() && ask_.client != wire::Dialect::openai_chat) return true;
   if (target.traits.takes_sampling) return false;
@@ -106,7 +108,8 @@ bool ChatOperation::may_pass_unknown(const Target& target) const {
 Result<Outgoing> ChatOperation::pass_through(const Target& target) {
   Outgoing outgoing;
   const Codec& codec = codec_of(ask_.client);
-  const bool adds_usage = ask_.peek.stream && !ask_.peek.wants_stream_usage;
+  const bool adds_usage = ask_.peek.stream && !ask_.peek.wants_stream_usage &&
+                          !has(target.upstream->quirks, wire::Quirk::no_stream_options);
   const wire::RequestPatch patch{.model = target.model, .adds_stream_usage = adds_usage};
   if (target.params.empty()) {
     outgoing.body.reserve(ask_.root.raw().size() + target.model.size() + 64);

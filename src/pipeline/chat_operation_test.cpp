@@ -72,6 +72,30 @@ std::string words(int count) {
   return text;
 }
 
+// Every byte but the model's name.
+TEST_F(ChatOperationTest, ARequestPassesWhereNoQuirkOfTheTargetIsAboutIt) {
+  auto upstream = std::make_shared<Upstream>();
+  upstream->type = "custom";
+  upstream->quirks = wire::Quirk::max_tokens_old_name | wire::Quirk::no_developer_role |
+                     wire::Quirk::no_stream_options;
+  target.upstream = std::move(upstream);
+  constexpr std::string_view odd =
+      R"({ "x":1.50 ,"model":"m", "max_tokens":5,"stream":true, "messages":[ {"role":"user",)"
+      R"("content":"\u0068i"} ] })";
+  ChatOperation passing = operation_of(odd);
+  const auto passed = passing.prepare(target);
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(passed->body, odd);
+
+  ChatOperation meeting = operation_of(
+      R"({"model":"m", "max_completion_tokens":5,"messages":[{"role":"developer","content":"d"},)"
+      R"({"role":"user","content":"hi"}]})");
+  const auto rebuilt = meeting.prepare(target);
+  ASSERT_TRUE(rebuilt);
+  EXPECT_NE(rebuilt->body.find(R"("max_tokens":5)"), std::string::npos) << rebuilt->body;
+  EXPECT_NE(rebuilt->body.find(R"({"role":"system","content":"d"})"), std::string::npos);
+}
+
 // S-9.11: both answers together are within what the client allowed.
 TEST_F(ChatOperationTest, S911APrefilledAnswerGetsWhatTheFirstHasLeft) {
   ChatOperation operation = operation_of(limited);

@@ -27,6 +27,8 @@ struct Codec {
   // Without rebuilding bodies; see wire/passthrough.hpp. Null where a dialect has none yet.
   Result<wire::RequestPeek> (*peek_request)(json::Value root);
   void (*patch_request)(json::Value root, const wire::RequestPatch& patch, std::string& out);
+  /// Null where every quirk means that requests are rebuilt.
+  bool (*meets_quirk)(json::Value root, wire::Quirks quirks);
   wire::ResponseWatch (*watch_response)(json::Value root, wire::Quirks quirks);
   std::unique_ptr<wire::StreamWatcher> (*make_stream_watcher)(wire::Quirks quirks,
                                                               std::int64_t choices);

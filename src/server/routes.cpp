@@ -236,6 +236,42 @@ bool fits(std::string_view pattern, Segments segments, std::string& argument) {
   return segments.empty();
 }
 
+/// What most paths differ in from a pattern.
+struct Outline {
+  std::string_view first;  ///< segment; empty where a placeholder takes it
+  std::string_view last;   ///< likewise
+  std::size_t segments = 0;
+  bool takes_more = false;  ///< `{*}` stands in it
+};
+
+constexpr Outline outline_of(std::string_view pattern) {
+  Outline outline;
+  if (pattern == "/") return outline;
+  pattern.remove_prefix(1);
+  const std::string_view first = pattern.substr(0, pattern.find('/'));
+  const std::string_view last = pattern.substr(pattern.rfind('/') + 1);
+  if (!first.starts_with('{')) outline.first = first;
+  if (!last.starts_with('{')) outline.last = last;
+  outline.segments = 1 + static_cast<std::size_t>(std::count(pattern.begin(), pattern.end(), '/'));
+  outline.takes_more = pattern.find("{*}") != std::string_view::npos;
+  return outline;
+}
+
+constexpr auto outlines = [] {
+  std::array<Outline, routes.size()> all;
+  for (std::size_t i = 0; i < routes.size(); ++i) all[i] = outline_of(routes[i].pattern);
+  return all;
+}();
+
+bool may_fit(const Outline& outline, Segments segments) {
+  if (outline.takes_more ? segments.size() < outline.segments
+                         : segments.size() != outline.segments) {
+    return false;
+  }
+  return (outline.last.empty() || outline.last == segments.back()) &&
+         (outline.first.empty() || outline.first == segments.front());
+}
+
 bool stands_on(const RouteSpec& route, Surface surface) {
   return route.surface == Surface::both || surface == Surface::both || route.surface == surface;
 }
@@ -313,9 +349,10 @@ std::optional<providers::Service> service_of(Endpoint endpoint) noexcept {
 
 RouteMatch match_route(std::string_view method, const net::http::Target& target, Surface surface) {
   RouteMatch match;
-  for (const RouteSpec& route : routes) {
-    if (!stands_on(route, surface) || !fits(route.pattern, target.segments, match.argument))
-      continue;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const RouteSpec& route = routes[i];
+    if (!may_fit(outlines[i], target.segments) || !stands_on(route, surface)) continue;
+    if (!fits(route.pattern, target.segments, match.argument)) continue;
     match.door = route.door;
     // HEAD is GET without the body, which the connection leaves out.
     if (method == route.method || (method == "HEAD" && route.method == "GET")) {

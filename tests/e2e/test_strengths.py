@@ -218,6 +218,25 @@ def test_prompts_are_trimmed_to_the_window_where_the_route_says_so(upstreams):
         assert (refused.status, refused.json["error"]["code"]) == (400, "context_length_exceeded")
 
 
+@pytest.mark.parametrize("type_", ["custom", "deepseek", "fireworks", "lmstudio"])
+def test_a_compatible_server_gets_the_clients_bytes_unless_it_must_be_told_otherwise(type_):
+    with Upstream("openai") as upstream:
+        provider = {**upstream.provider, "type": type_, "detect": "off"}
+        with Weir({"providers": {"server": provider}}) as gateway:
+            body = (
+                b'{ "model":"server/m", "max_tokens" : 9,"odd": {"kept":[1.0e2, "\\u00e9"]},\n'
+                b' "messages":[{"role":"user","content":"as it is"}]}'
+            )
+            assert gateway.post("/v1/chat/completions", body).status == 200
+            assert upstream.calls[0].body == body.replace(b"server/m", b"m")
+            newer = {"model": "server/m", "max_completion_tokens": 9,
+                     "messages": [{"role": "developer", "content": "d"}, *user("x")]}
+            assert gateway.post("/v1/chat/completions", newer).status == 200
+            told = upstream.calls[1].json
+            assert told["max_tokens"] == 9 and "max_completion_tokens" not in told
+            assert told["messages"][0]["role"] == "system"
+
+
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_vllms_own_parameters_reach_it(role):
     """As they came, and also where the rest of the request is written anew."""

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/assert.hpp"
-#include "net/http/field_line.hpp"
+#include "base/text_piece.hpp"
 
 namespace weir::net::http {
 namespace {
@@ -66,11 +66,33 @@ constexpr std::array reasons{
 constexpr bool comes_before(const Reason& a, const Reason& b) { return a.status < b.status; }
 static_assert(std::is_sorted(reasons.begin(), reasons.end(), comes_before), "reasons: by status");
 
-void append_number(std::string& out, std::uint64_t value) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out.append(digits.data(), end);
+/// Most of the lines of a head.
+using Line = TextPiece<256>;
+
+constexpr std::string_view line_end = "\r\n";
+
+void append_line(std::string& out, std::string_view name, std::string_view value) {
+  constexpr std::string_view between = ": ";
+  if (name.size() + value.size() + between.size() + line_end.size() <= Line::size_max) {
+    Line().add(name).add(between).add(value).add(line_end).append_to(out);
+  } else {
+    out.append(name).append(between).append(value).append(line_end);
+  }
 }
+
+/// The digits of a number, for as long as it lives.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number) noexcept
+      : size_(static_cast<std::size_t>(
+            std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr -
+            digits_.data())) {}
+  [[nodiscard]] std::string_view text() const noexcept { return {digits_.data(), size_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  std::size_t size_;
+};
 
 }  // namespace
 
@@ -86,28 +108,37 @@ void append_request_line(std::string& out, std::string_view method, std::string_
   WEIR_ASSERT(target.find(' ') == std::string_view::npos);
   WEIR_ASSERT(target.find('\t') == std::string_view::npos);
   WEIR_ASSERT(is_field_text(target));
-  out.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  constexpr std::string_view version = " HTTP/1.1\r\n";
+  if (method.size() + 1 + target.size() + version.size() <= Line::size_max) {
+    Line().add(method).add(' ').add(target).add(version).append_to(out);
+  } else {
+    out.append(method).append(" ").append(target).append(version);
+  }
 }
 
 void append_status_line(std::string& out, int status) {
   WEIR_ASSERT(status >= 100);
   WEIR_ASSERT(status <= 999);
-  out.append("HTTP/1.1 ");
-  append_number(out, static_cast<std::uint64_t>(status));
-  out.append(" ").append(reason_phrase(status)).append("\r\n");
+  const Digits digits(static_cast<std::uint64_t>(status));
+  Line line;
+  line.add("HTTP/1.1 ").add(digits.text()).add(' ').add(reason_phrase(status)).add(line_end);
+  line.append_to(out);
 }
 
-bool append_field(std::string& out, std::string_view name, std::string_view value) {
-  if (!is_token(name) || !is_field_text(value)) return false;
-  out.append(name).append(": ").append(value).append("\r\n");
+bool append_field(std::string& out, FieldName name, std::string_view value) {
+  if (!is_field_text(value)) return false;
+  append_line(out, name.text(), value);
   return true;
 }
 
-void append_field(std::string& out, std::string_view name, std::uint64_t value) {
-  WEIR_ASSERT(is_token(name));
-  out.append(name).append(": ");
-  append_number(out, value);
-  out.append("\r\n");
+bool append_any_field(std::string& out, std::string_view name, std::string_view value) {
+  if (!is_token(name) || !is_field_text(value)) return false;
+  append_line(out, name, value);
+  return true;
+}
+
+void append_field(std::string& out, FieldName name, std::uint64_t value) {
+  append_line(out, name.text(), Digits(value).text());
 }
 
 void end_head(std::string& out) { out.append("\r\n"); }

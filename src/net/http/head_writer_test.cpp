@@ -56,6 +56,31 @@ TEST(HeadWriter, DropsAFieldThatWouldBreakTheHead) {
   EXPECT_TRUE(append_field(out, "n", "tab\tand \xC3\xA4 pass"));
 }
 
+TEST(HeadWriter, FindsAControlByteWhereverItStands) {
+  for (std::size_t size = 1; size <= 40; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string value(size, 'a');
+        value[at] = static_cast<char>(byte);
+        const bool is_taken = byte == '\t' || (byte >= 0x20 && byte != 0x7F);
+        ASSERT_EQ(is_field_text(value), is_taken) << size << " " << at << " " << byte;
+      }
+    }
+  }
+}
+
+TEST(HeadWriter, LinesOfAnyLengthAreWhole) {
+  for (const std::size_t size : {1U, 200U, 249U, 250U, 251U, 252U, 253U, 254U, 5000U}) {
+    const std::string text(size, 'v');
+    std::string out = "x";
+    append_request_line(out, "POST", text);
+    EXPECT_TRUE(append_field(out, "n", text));
+    EXPECT_TRUE(append_field(out, std::string(40, 'N'), text));
+    EXPECT_EQ(out, "xPOST " + text + " HTTP/1.1\r\nn: " + text + "\r\n" + std::string(40, 'N') +
+                       ": " + text + "\r\n");
+  }
+}
+
 TEST(HeadWriterDeathTest, ATargetWithABlankIsABug) {
   std::string out;
   EXPECT_DEATH(append_request_line(out, "GET", "/a b"), "target");

@@ -19,7 +19,17 @@ void to_snake(std::string_view camel, std::string& snake) {
 
 }  // namespace
 
-std::string_view ProtoReader::used_name(std::string_view key) {
+bool ProtoReader::holds_snake_name(json::Value object) {
+  if (!object.is_object()) return false;
+  for (const json::Member member : object.members()) {
+    // An escape hides what the name is.
+    if (member.key.has_escape() || member.key.raw().find('_') != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
+std::string_view ProtoReader::used_of_both(std::string_view key) {
   if (std::none_of(key.begin(), key.end(), is_upper) || value_.find(key)) return key;
   to_snake(key, snake_);
   return value_.find(snake_) ? std::string_view(snake_) : key;
@@ -28,6 +38,7 @@ std::string_view ProtoReader::used_name(std::string_view key) {
 std::optional<std::int64_t> ProtoReader::integer(std::string_view key, std::int64_t min,
                                                  std::int64_t max) {
   const std::string_view name = used_name(key);
+  if (!reader_.may_hold(name)) return std::nullopt;
   const auto found = value_.find(name);
   if (!found || !found->is_string()) return reader_.integer(name, min, max);
   const std::string text = reader_.string(name).value_or("");

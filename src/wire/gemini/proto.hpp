@@ -23,7 +23,7 @@ class ProtoReader {
  public:
   /// Precondition: `path` and `problem` outlive the reader.
   ProtoReader(json::Value value, const json::Path& path, json::Problem& problem)
-      : value_(value), reader_(value, path, problem) {}
+      : value_(value), reader_(value, path, problem), has_snake_(holds_snake_name(value)) {}
 
   std::optional<json::Value> object(std::string_view key) { return reader_.object(used_name(key)); }
   std::optional<json::Value> array(std::string_view key) { return reader_.array(used_name(key)); }
@@ -53,10 +53,13 @@ class ProtoReader {
   }
 
  private:
-  std::string_view used_name(std::string_view key);
+  [[nodiscard]] static bool holds_snake_name(json::Value object);
+  std::string_view used_name(std::string_view key) { return has_snake_ ? used_of_both(key) : key; }
+  std::string_view used_of_both(std::string_view key);
 
   json::Value value_;
   json::ObjectReader reader_;
+  bool has_snake_;
   std::string snake_;
 };
 

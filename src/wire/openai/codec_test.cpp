@@ -142,7 +142,7 @@ TEST(EncodeRequest, ReplaysReasoningOnlyWhereItIsWanted) {
 TEST(EncodeRequest, WritesNoExtraMemberOfAnotherDialect) {
   Message user = message_of(Role::user, "q");
   user.extra.members.push_back({"message_member", "1"});
-  user.parts[0].extra.members.push_back({"cache_control", "{}"});
+  user.parts[0].extra.members.push_back({"cache_control", R"({"type":"ephemeral"})"});
   ChatRequest request = from_anthropic({user});
   request.extra.members.push_back({"top_member", "1"});
   const auto encoded = encode(request);

@@ -226,6 +226,61 @@ Result<RequestPeek> peek_request(json::Value root) {
   return peek;
 }
 
+namespace {
+
+/// Which quirks are about a member of the request. Those that are not here are about messages, or
+/// about answers alone.
+struct Concern {
+  std::string_view member;
+  Quirks quirks;
+};
+constexpr std::array concerns{
+    Concern{"max_completion_tokens", Quirks{} | Quirk::max_tokens_old_name},
+    Concern{"stream_options", Quirks{} | Quirk::no_stream_options},
+    Concern{"seed", Quirks{} | Quirk::seed_is_random_seed},
+    Concern{"n", Quirks{} | Quirk::no_n},
+    Concern{"logprobs", Quirk::no_logprobs | Quirk::logprobs_is_integer},
+    Concern{"top_logprobs", Quirk::no_logprobs | Quirk::logprobs_is_integer},
+    Concern{"logit_bias", Quirks{} | Quirk::no_logit_bias},
+    Concern{"store", Quirks{} | Quirk::no_metadata},
+    Concern{"metadata", Quirks{} | Quirk::no_metadata},
+    Concern{"parallel_tool_calls", Quirks{} | Quirk::no_parallel_switch},
+    Concern{"presence_penalty", Quirks{} | Quirk::no_penalties},
+    Concern{"frequency_penalty", Quirks{} | Quirk::no_penalties},
+    Concern{"tool_choice", Quirk::no_tool_choice | Quirk::required_is_any},
+    Concern{"function_call", Quirk::no_tool_choice | Quirk::required_is_any},
+    Concern{"response_format", Quirks{} | Quirk::no_json_schema},
+    Concern{"user", Quirks{} | Quirk::no_user},
+    Concern{"safety_identifier", Quirks{} | Quirk::no_user},
+};
+
+bool message_meets_quirk(json::Value message, Quirks quirks) {
+  const auto holds = [&](std::string_view member) { return message.find(member).has_value(); };
+  if (has(quirks, Quirk::no_developer_role)) {
+    const auto role = message.find("role");
+    if (role && role->equals("developer")) return true;
+  }
+  if (has(quirks, Quirk::no_names) && holds("name")) return true;
+  const bool changes_ids = has(quirks, Quirk::mistral_ids);
+  return changes_ids && (holds("tool_calls") || holds("tool_call_id"));
+}
+
+}  // namespace
+
+bool meets_quirk(json::Value root, Quirks quirks) {
+  constexpr Quirks of_messages = Quirk::no_developer_role | Quirk::no_names | Quirk::mistral_ids;
+  if (has(quirks, Quirk::strict_roles)) return true;  // about how all of the messages stand
+  for (const Concern& concern : concerns) {
+    if ((quirks & concern.quirks) != 0 && root.find(concern.member)) return true;
+  }
+  const auto messages = root.find("messages");
+  if ((quirks & of_messages) == 0 || !messages || !messages->is_array()) return false;
+  for (const json::Value message : messages->elements()) {
+    if (message_meets_quirk(message, quirks)) return true;
+  }
+  return false;
+}
+
 void patch_request(json::Value root, const RequestPatch& patch, std::string& out) {
   std::array<Splice, 2> splices;
   std::size_t count = 0;

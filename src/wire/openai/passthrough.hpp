@@ -23,6 +23,11 @@ namespace weir::wire::openai {
 /// `extra_body`.
 Result<RequestPeek> peek_request(json::Value root);
 
+/// True where the request holds something that one of `quirks` is about, so that a server which has
+/// them may want it written otherwise; one that doesn't can go as it is. Precondition:
+/// `peek_request` took it.
+[[nodiscard]] bool meets_quirk(json::Value root, Quirks quirks);
+
 /// Appends the request's text to `out` with the few bytes changed that `patch` names; all others
 /// stay as they are. Precondition: `peek_request` took it.
 void patch_request(json::Value root, const RequestPatch& patch, std::string& out);

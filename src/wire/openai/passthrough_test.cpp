@@ -100,6 +100,74 @@ TEST(PeekRequest, RefusesWrongTypes) {
   EXPECT_EQ(refused_at(R"({"model":"a","messages":[],"stream":"yes"})"), "stream");
 }
 
+/// Whether a request of these members and messages meets one of `quirks`.
+bool meets(Quirks quirks, std::string_view members, std::string_view messages = "") {
+  const std::string text = R"({"model":"a",)" + std::string(members) + R"("messages":[)" +
+                           R"({"role":"system","content":"b"},)" + std::string(messages) +
+                           R"({"role":"user","content":"c"}]})";
+  json::Document document;
+  EXPECT_TRUE(document.parse(text)) << text;
+  EXPECT_TRUE(peek_request(document.root())) << text;
+  return meets_quirk(document.root(), quirks);
+}
+
+TEST(MeetsQuirk, APlainRequestMeetsNoneButTheOneAboutAllMessages) {
+  const Quirks all = ~Quirks{0};
+  EXPECT_FALSE(meets(all & ~static_cast<Quirks>(Quirk::strict_roles), ""));
+  EXPECT_TRUE(meets(Quirks{} | Quirk::strict_roles, ""));
+  EXPECT_FALSE(meets(all & ~static_cast<Quirks>(Quirk::strict_roles),
+                     R"("max_tokens":5,"temperature":0.5,"tools":[],"stop":["x"],"stream":true,)"));
+}
+
+TEST(MeetsQuirk, AMemberMeetsThoseThatAreAboutItAndNoOther) {
+  struct Case {
+    std::string_view member;
+    Quirks quirks;
+  };
+  const Case cases[] = {
+      {R"("max_completion_tokens":5,)", Quirks{} | Quirk::max_tokens_old_name},
+      {R"("max_completion\u005ftokens":5,)", Quirks{} | Quirk::max_tokens_old_name},
+      {R"("stream_options":{},)", Quirks{} | Quirk::no_stream_options},
+      {R"("seed":1,)", Quirks{} | Quirk::seed_is_random_seed},
+      {R"("n":2,)", Quirks{} | Quirk::no_n},
+      {R"("logprobs":true,)", Quirk::no_logprobs | Quirk::logprobs_is_integer},
+      {R"("top_logprobs":2,)", Quirk::no_logprobs | Quirk::logprobs_is_integer},
+      {R"("logit_bias":{},)", Quirks{} | Quirk::no_logit_bias},
+      {R"("store":true,)", Quirks{} | Quirk::no_metadata},
+      {R"("metadata":{},)", Quirks{} | Quirk::no_metadata},
+      {R"("parallel_tool_calls":false,)", Quirks{} | Quirk::no_parallel_switch},
+      {R"("presence_penalty":1,)", Quirks{} | Quirk::no_penalties},
+      {R"("frequency_penalty":1,)", Quirks{} | Quirk::no_penalties},
+      {R"("tool_choice":"auto",)", Quirk::no_tool_choice | Quirk::required_is_any},
+      {R"("function_call":"auto",)", Quirk::no_tool_choice | Quirk::required_is_any},
+      {R"("response_format":{"type":"text"},)", Quirks{} | Quirk::no_json_schema},
+      {R"("user":"u",)", Quirks{} | Quirk::no_user},
+      {R"("safety_identifier":"u",)", Quirks{} | Quirk::no_user},
+  };
+  for (const Case& one : cases) {
+    for (Quirks quirk = 1; quirk <= static_cast<Quirks>(Quirk::takes_top_k); quirk <<= 1U) {
+      if (has(quirk, Quirk::strict_roles)) continue;
+      EXPECT_EQ(meets(quirk, one.member), (one.quirks & quirk) != 0) << one.member << quirk;
+    }
+  }
+}
+
+TEST(MeetsQuirk, AMessageMeetsThoseThatAreAboutIt) {
+  constexpr std::string_view developer = R"({"role":"developer","content":"d"},)";
+  constexpr std::string_view named = R"({"role":"user","name":"n","content":"d"},)";
+  constexpr std::string_view calling =
+      R"({"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function",)"
+      R"("function":{"name":"f","arguments":"{}"}}]},)";
+  constexpr std::string_view result = R"({"role":"tool","tool_call_id":"1","content":"r"},)";
+  EXPECT_TRUE(meets(Quirks{} | Quirk::no_developer_role, "", developer));
+  EXPECT_FALSE(meets(Quirk::no_names | Quirk::mistral_ids, "", developer));
+  EXPECT_TRUE(meets(Quirks{} | Quirk::no_names, "", named));
+  EXPECT_FALSE(meets(Quirk::no_developer_role | Quirk::mistral_ids, "", named));
+  EXPECT_TRUE(meets(Quirks{} | Quirk::mistral_ids, "", calling));
+  EXPECT_TRUE(meets(Quirks{} | Quirk::mistral_ids, "", result));
+  EXPECT_FALSE(meets(Quirk::no_developer_role | Quirk::no_names, "", calling));
+}
+
 TEST(PatchRequest, ReplacesTheModelAndLeavesEveryOtherByte) {
   constexpr std::string_view text =
       R"({ "messages" : [ ] , "model":"a\u0062" , "x":1.50, "big": 12345678901234567890 })";

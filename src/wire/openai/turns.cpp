@@ -30,7 +30,9 @@ Side side_of(Role role) {
 class Grouper {
  public:
   explicit Grouper(const ChatRequest& request)
-      : is_native_(request.origin == Dialect::openai_chat) {}
+      : is_native_(request.origin == Dialect::openai_chat) {
+    turns_.reserve(request.items.size());
+  }
 
   void add(const Message& message) {
     const Side side = side_of(message.role);
@@ -110,7 +112,10 @@ void append_moved(std::vector<Turn>& out, std::vector<const Part*>& moved) {
 
 /// Collects what a tool message can't hold into a user turn behind the group of results.
 std::vector<Turn> with_moved_parts(std::vector<Turn> turns) {
+  const auto is_result = [](const Turn& turn) { return turn.result != nullptr; };
+  if (std::none_of(turns.begin(), turns.end(), is_result)) return turns;
   std::vector<Turn> out;
+  out.reserve(turns.size() + 1);
   std::vector<const Part*> moved;
   for (Turn& turn : turns) {
     if (turn.side != Side::tool) append_moved(out, moved);

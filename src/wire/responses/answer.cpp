@@ -140,9 +140,7 @@ std::string request_echo(json::Value request) {
   for (const Row& row : rows) {
     const auto said = request.find(row.name);
     if (said && !said->is_null()) {
-      std::string value;
-      json::append_compact(value, said->raw());
-      json.key(row.name).raw(value);
+      json::append_compact(json.key(row.name).raw({}).out(), said->raw());
     } else if (!row.unset.empty()) {
       json.key(row.name).raw(row.unset);
     }
@@ -159,7 +157,10 @@ void write_foreign_members(json::Writer& json, Finish finish, std::string_view e
   } else {
     json.null();
   }
-  if (!echo.empty()) return write_members_of(json, echo);
+  if (!echo.empty()) {
+    json.members(echo);
+    return;
+  }
   json.key("instructions").null().key("metadata").raw("{}");
   json.member("parallel_tool_calls", true).key("temperature").null();
   json.member("tool_choice", "auto").key("tools").raw("[]").key("top_p").null();

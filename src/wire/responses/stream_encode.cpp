@@ -52,8 +52,8 @@ class Encoder final : public StreamEncoder {
   /// The members that place an event in the open message or reasoning.
   void place(json::Writer& json) const {
     json.member("item_id", item_id_).member("output_index", index_of(output_index_));
-    const bool is_message = open_ == Open::message;
-    json.member(is_message ? "content_index" : "summary_index", index_of(part_index_));
+    json.key(open_ == Open::message ? json::Name("content_index") : json::Name("summary_index"));
+    json.integer(index_of(part_index_));
   }
   static std::int64_t index_of(std::size_t index) { return static_cast<std::int64_t>(index); }
 
