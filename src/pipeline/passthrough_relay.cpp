@@ -40,10 +40,8 @@ class PassthroughRelay final : public Relay {
     if (const auto parsed = document.parse(body); !parsed) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
     }
-    if (wire::is_fault(document.root())) {
-      facts_.fault = wire::read_fault(200, body);
-      return {};
-    }
+    facts_.fault = wire::find_fault(document.root(), body);
+    if (facts_.fault) return {};
     const auto watch = codec_.watch_response(document.root(), options_.quirks);
     if (!watch.has_answer) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer holds no answer");

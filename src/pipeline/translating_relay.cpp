@@ -117,10 +117,8 @@ class TranslatingRelay final : public Relay, private wire::EventSink {
     if (const auto parsed = document.parse(body); !parsed) {
       return Error(ErrorCode::upstream_malformed, "the upstream's answer is no JSON");
     }
-    if (wire::is_fault(document.root())) {
-      facts_.fault = wire::read_fault(200, body);
-      return wire::ChatResponse();
-    }
+    facts_.fault = wire::find_fault(document.root(), body);
+    if (facts_.fault) return wire::ChatResponse();
     WEIR_TRY_ASSIGN(response,
                     codec_of(options_.upstream).decode_response(document.root(), options_.quirks));
     response.id = own_style(response.id);

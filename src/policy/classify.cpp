@@ -175,6 +175,7 @@ constexpr auto rules = [] {
     {"mistral",    400,     L::code,              "1500",                                   V::model},
     {"groq",       400,     L::code,              "model_terms_required",                   V::model},
     {"openrouter", 400,     L::code,              "not_found",                              V::model},
+    {"openrouter", 400,     L::text,              "not a valid model ID",                   V::model},
     {"deepseek",   400,     L::text,              "Model Not Exist",                        V::model},
     {"huggingface", 400,    L::text,              "model*not exist",                        V::model},
     {"huggingface", 400,    L::text,              "model*not supported",                    V::model},

@@ -146,6 +146,7 @@ const auto rows = std::to_array<Row>({
   {{.provider = "openrouter", .status = 401, .code = "401", .reason = "authentication"}, F::auth, E::upstream_auth},
   {{.provider = "openrouter", .status = 404, .code = "404", .message = "No endpoints found for x", .reason = "not_found"}, F::not_found, E::model_unavailable},
   {{.provider = "openrouter", .status = 400, .code = "400", .reason = "not_found"}, F::not_found, E::model_unavailable},
+  {{.provider = "openrouter", .status = 400, .code = "400", .message = "x is not a valid model ID"}, F::not_found, E::model_unavailable},
   {{.provider = "openrouter", .status = 429, .code = "429", .reason = "rate_limit_exceeded", .retry_after = 5s}, F::rate, E::upstream_rate_limited},
   {{.provider = "openrouter", .status = 402, .reason = "payment_required"}, F::quota, E::upstream_quota},
   {{.provider = "openrouter", .status = 402, .reason = "weight_exceeds_budget"}, F::quota, E::upstream_quota},

@@ -184,4 +184,25 @@ bool is_fault(json::Value root) {
   return object && object->equals("error");
 }
 
+std::optional<UpstreamFault> fault_of_finish(std::string_view reason) {
+  const bool is_overload = reason == "insufficient_system_resource";
+  if (!is_overload && reason != "error") return std::nullopt;
+  UpstreamFault fault;
+  fault.type = is_overload ? "overloaded_error" : "server_error";
+  fault.message = "the answer broke off: " + std::string(reason);
+  return fault;
+}
+
+std::optional<UpstreamFault> find_fault(json::Value root, std::string_view body) {
+  if (is_fault(root)) return read_fault(200, body);
+  const auto choices = root.is_object() ? root.find("choices") : std::nullopt;
+  if (!choices || !choices->is_array()) return std::nullopt;
+  for (const json::Value choice : choices->elements()) {
+    const auto reason = choice.is_object() ? choice.find("finish_reason") : std::nullopt;
+    if (!reason || !reason->is_string()) continue;
+    if (auto fault = fault_of_finish(reason->as_string())) return fault;
+  }
+  return std::nullopt;
+}
+
 }  // namespace weir::wire

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "json/document.hpp"
@@ -20,5 +21,13 @@ UpstreamFault read_fault(int status, std::string_view body);
 /// `error` is there and not null (also xAI's flat pair of `code` and `error`), or `object` is
 /// "error", as older vLLM and Mistral write it.
 bool is_fault(json::Value root);
+
+/// What a choice's `finish_reason` says that went wrong at the server; nothing for a normal end.
+/// What came before it is a part of an answer. Source: reference of Mistral (`error`) and DeepSeek
+/// (`insufficient_system_resource`), OpenRouter's of normalized reasons, seen 2026-11-22.
+std::optional<UpstreamFault> fault_of_finish(std::string_view reason);
+
+/// The same of a whole answer with status 200, whose text is `body`; also what `is_fault` finds.
+std::optional<UpstreamFault> find_fault(json::Value root, std::string_view body);
 
 }  // namespace weir::wire

@@ -95,6 +95,23 @@ TEST(ReadFault, CutsWhatItCannotReadAtACharacter) {
   EXPECT_EQ(read_fault(500, R"({"weird":1})").message, R"({"weird":1})");
 }
 
+TEST(FindFault, C1AReasonToFinishMayBeAFailure) {
+  const auto of = [](std::string_view body) {
+    json::Document document;
+    EXPECT_TRUE(document.parse(body));
+    return find_fault(document.root(), body);
+  };
+  EXPECT_EQ(of(R"({"choices":[{"finish_reason":"error"}]})")->type, "server_error");
+  EXPECT_EQ(of(R"({"choices":[{"finish_reason":"stop"},
+                  {"finish_reason":"insufficient_system_resource"}]})")
+                ->type,
+            "overloaded_error");
+  EXPECT_EQ(of(R"({"error":{"message":"m","type":"t"}})")->type, "t");
+  EXPECT_EQ(of(R"({"choices":[{"finish_reason":"content_filter"}]})"), std::nullopt);
+  EXPECT_EQ(of(R"({"choices":[{"finish_reason":null},7]})"), std::nullopt);
+  EXPECT_EQ(of(R"({"content":[]})"), std::nullopt);
+}
+
 TEST(IsFault, TellsErrorsFromAnswers) {
   EXPECT_TRUE(is_fault_text(R"({"error":{"message":"x"}})"));
   EXPECT_TRUE(is_fault_text(R"({"code":"x","error":"y"})"));

@@ -63,13 +63,35 @@ FAILURES = {
         HEAD + b"content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}"
     ),
 }  # fmt: skip
+
+
+def half(reason: str, is_stream: bool, text: str = "") -> fault.Fault:
+    """A good status, and an answer that says of itself how it failed."""
+    said = {"role": "assistant", "content": text}
+    choice = {"index": 0, "finish_reason": reason}
+    rest = {"id": "c1", "created": 5, "model": "m"}
+    if not is_stream:
+        choice["message"] = said
+        whole = {**rest, "object": "chat.completion", "choices": [choice]}
+        return fault.ok_with(json.dumps(whole).encode())
+    begin = {"index": 0, "delta": said, "finish_reason": None}
+    chunks = [{**rest, "object": "chat.completion.chunk", "choices": [each]}
+              for each in (begin, {**choice, "delta": {}})]  # fmt: skip
+    lines = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
+    return fault.ok_with(b"".join(lines) + b"data: [DONE]\n\n", "text/event-stream")
+
+
 WHOLE_ONLY = {
+    "finish reason of an error": half("error", False, "half an"),
+    "finish reason of no resources": half("insufficient_system_resource", False),
     "body cut": fault.cut_at_byte(40),
     "body shorter than its length": fault.wrong_length(+100),
     "body longer than its length": fault.wrong_length(-5),
     "gzip bomb": fault.gzip_bomb(),
 }
 STREAM_ONLY = {
+    "finish reason of an error": half("error", True),
+    "finish reason of no resources": half("insufficient_system_resource", True),
     "cut before content": fault.cut_after(0),
     "reset before content": fault.cut_after(0, by_reset=True),
     "broken line before content": fault.broken_event_after(0),
@@ -176,6 +198,14 @@ def test_after_content_the_stream_ends_with_one_error_and_no_done(broken, backup
         assert stream.errors[0]["code"]
         assert stream.events[-1]["error"], "the error is the last event"
         assert backup.calls == []
+
+
+def test_what_broke_off_by_its_reason_to_finish_is_not_taken_for_whole(broken, backup):
+    broken.always(half("error", True, "echo: one two "))
+    with two_targets(broken, backup) as weir:
+        stream = weir.stream("smart", TEXT)
+        assert (stream.text, stream.finish, stream.has_done) == ("echo: " + TEXT, ["stop"], True)
+        assert len(backup.calls) == 1
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -296,6 +296,32 @@ class IgnoringSink final : public EventSink {
   void on_event(const StreamEvent&) override {}
 };
 
+class FaultSink final : public EventSink {
+ public:
+  void on_event(const StreamEvent& event) override {
+    text.append(event.text);
+    if (event.type == StreamEvent::Type::finish) ++finishes;
+    if (event.type == StreamEvent::Type::error) fault = event.fault->type;
+  }
+  std::string text;
+  std::string fault;
+  int finishes = 0;
+};
+
+TEST(StreamDecoder, C1AReasonToFinishMayBeAFailure) {
+  FaultSink sink;
+  const auto decoder = make_stream_decoder(0);
+  ASSERT_TRUE(
+      decoder->feed("data: {\"choices\":[{\"delta\":{\"content\":\"half\"}}]}\n\n"
+                    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n"
+                    "data: [DONE]\n\n",
+                    sink));
+  EXPECT_EQ(sink.text, "half");
+  EXPECT_EQ(sink.fault, "server_error");
+  EXPECT_EQ(sink.finishes, 0);
+  EXPECT_FALSE(decoder->is_complete());
+}
+
 // A server must not be able to make us keep state without end.
 TEST(StreamDecoder, RefusesChoicesAndCallsWithoutEnd) {
   IgnoringSink sink;

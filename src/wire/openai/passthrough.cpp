@@ -191,10 +191,15 @@ void watch_choices(json::Value choices, FrameWatch& watch) {
     }
     const auto reason = choice.find("finish_reason");
     if (!reason || !reason->is_string() || reason->equals("")) continue;
+    std::string scratch;
+    const std::string_view word = reason->as_string_view(scratch);
+    if (auto fault = fault_of_finish(word)) {
+      watch.fault = std::move(fault);
+      return;
+    }
     watch.is_content = true;
     ++watch.finishes;
-    std::string scratch;
-    const Finish finish = finish_of(reason->as_string_view(scratch), false);
+    const Finish finish = finish_of(word, false);
     if (watch.finish == Finish::none) watch.finish = finish;
   }
 }

@@ -254,6 +254,18 @@ TEST_F(WatchFrame, FindsErrorsInEveryDisguise) {
   EXPECT_EQ(watch(R"({"choices":[],"error":null})").fault, std::nullopt);
 }
 
+// It is no end: who takes it for one passes half an answer on as a whole one.
+TEST_F(WatchFrame, C1AReasonToFinishMayBeAFailure) {
+  const auto overloaded =
+      watch(R"({"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]})");
+  EXPECT_EQ(overloaded.fault.value().type, "overloaded_error");
+  EXPECT_EQ(overloaded.finishes, 0);
+  EXPECT_FALSE(overloaded.is_content);
+  const auto failed = watch(
+      R"({"choices":[{"delta":{"content":"x"},"finish_reason":null},{"index":1,"finish_reason":"error"}]})");
+  EXPECT_EQ(failed.fault.value().type, "server_error");
+}
+
 TEST(WatchResponse, GivesUsageFinishAndWhereTheNamesStand) {
   constexpr std::string_view text =
       R"({"id": "x1","created":7,"model":"m","usage":{"prompt_tokens":3},)"

@@ -140,8 +140,8 @@ class Decoder final : public StreamDecoder {
     return on_chunk(root, sink);
   }
 
-  void fail(std::string_view body, EventSink& sink) {
-    const UpstreamFault fault = read_fault(0, body);
+  void fail(std::string_view body, EventSink& sink) { fail(read_fault(0, body), sink); }
+  void fail(const UpstreamFault& fault, EventSink& sink) {
     StreamEvent event;
     event.type = Type::error;
     event.fault = &fault;
@@ -170,7 +170,10 @@ class Decoder final : public StreamDecoder {
     const bool has_choices = choices && choices->is_array() && choices->size() > 0;
     on_start(root, has_choices, sink);
     if (has_choices) {
-      for (const json::Value choice : choices->elements()) WEIR_TRY(on_choice(choice, sink));
+      for (const json::Value choice : choices->elements()) {
+        WEIR_TRY(on_choice(choice, sink));
+        if (has_failed_) return {};
+      }
     }
     on_usage(root.find("usage"), sink);
     if (groq) on_usage(groq->find("usage"), sink);
@@ -216,9 +219,15 @@ class Decoder final : public StreamDecoder {
     if (const auto delta = value.find("delta")) {
       WEIR_TRY(on_delta(choice, *delta, value.find("logprobs"), sink));
     }
-    const auto reason = string_in(value, "finish_reason");
+    const auto told = string_in(value, "finish_reason");
     // Some servers write "" where others write null.
-    if (reason && !reason->equals("")) finish(choice, reason->as_string(), sink);
+    if (!told || told->equals("")) return {};
+    const std::string reason = told->as_string();
+    if (const auto fault = fault_of_finish(reason)) {
+      fail(*fault, sink);
+    } else {
+      finish(choice, reason, sink);
+    }
     return {};
   }
 
