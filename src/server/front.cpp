@@ -282,9 +282,15 @@ net::Task<void> Front::dispatch(ClientRequest& request) {
     case Endpoint::ollama_liveness:
       co_await respond(request, 200, "text/plain", "Ollama is running");
       break;
-    case Endpoint::livez:
-      co_await respond(request, 200, "text/plain", "ok\n");
+    case Endpoint::livez: {
+      // In the end threads are done one after the other.
+      const bool lives =
+          shared_.pulse == nullptr || is_draining_ || shared_.pulse->beats(loop_.now());
+      const int status = lives ? 200 : 503;
+      std::string body(lives ? "ok\n" : "a thread stands still\n");
+      co_await respond(request, status, "text/plain", std::move(body));
       break;
+    }
     case Endpoint::readyz: {
       const std::string_view obstacle = unreadiness();
       const int status = obstacle.empty() ? 200 : 503;

@@ -17,6 +17,7 @@
 #include "server/client_request.hpp"
 #include "server/model_calls.hpp"
 #include "server/ollama_calls.hpp"
+#include "server/pulse.hpp"
 #include "server/responses_door.hpp"
 #include "server/routes.hpp"
 #include "server/service_calls.hpp"
@@ -51,6 +52,7 @@ struct Shared {
   shared_state::Failovers* failovers = nullptr;  ///< null: they are not counted
   shared_state::Limits* limits = nullptr;        ///< null: no budget sends calls elsewhere
   ContentLog* contents = nullptr;                ///< null: no content is logged
+  Pulse* pulse = nullptr;                        ///< of all threads; null: nobody looks
 };
 
 /// Answers the requests of one thread: reads them, says whose they are and what they want, and

@@ -195,6 +195,7 @@ Program::Program(Options options, config::Loaded loaded)
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
   shared_.limits = &limits_;
+  shared_.pulse = &pulse_;
   if (idempotency_.is_on()) shared_.idempotency = &idempotency_;
   shared_.contents = &contents_;
   health_.add_limits(

@@ -190,6 +190,7 @@ class Program {
   ContentLog contents_;
   shared_state::Occupancy occupancy_;
   shared_state::Failovers failovers_;
+  Pulse pulse_;
   Shared shared_;
   WorkerContext context_;
   engine::Detection detection_;

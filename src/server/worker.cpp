@@ -22,7 +22,9 @@ Worker::Worker(const WorkerContext& context, std::uint64_t seed, ledger::LaneJou
       handshakes_over_([this] { close_listeners(); }),
       last_call_([this] { end_last_call(); }),
       abort_alarm_([this] { abort_all(); }),
-      revocations_([this] { end_revoked(); }) {}
+      revocations_([this] { end_revoked(); }) {
+  if (context.shared.pulse != nullptr) context.shared.pulse->add(loop_);
+}
 
 Worker::~Worker() { join(); }
 
