@@ -156,7 +156,8 @@ Program::Program(Options options, config::Loaded loaded)
                                        {"percent", static_cast<std::int64_t>(event.permille) / 10},
                                        {"spent_nanousd", event.spent_nanousd},
                                        {"budget_nanousd", event.budget_nanousd}});
-                          }}),
+                          },
+                      .closes_lines = [this] { return occupancy_.is_tight(); }}),
       data_directory_(
           config::data_directory(loaded_.config, options_.environment, options_.is_root)),
       responses_(

@@ -648,6 +648,7 @@ bool Limits::enter_line(pipeline::Call& call, const pipeline::Target& target,
   const policy::TimePoint now = call.loop.now();
   const std::lock_guard lock(mutex_);
   if (call.line_place != 0) return true;
+  if (options_.closes_lines && options_.closes_lines()) return false;
   const auto length = static_cast<std::size_t>(line_length_.load(std::memory_order_relaxed));
   const auto known = lines_.find(provider);
   if ((known == lines_.end() ? 0 : known->second.size()) >= length) return false;

@@ -35,6 +35,9 @@ class Limits final : public pipeline::Accounting {
   struct Options {
     /// Called after the fact, on the thread that brought it about, without any lock.
     std::function<void(const BudgetEvent&)> on_budget = {};
+    /// True while nobody may get in line: those who wait hold memory. Called under a lock, from any
+    /// thread. May be empty.
+    std::function<bool()> closes_lines = {};
   };
   struct Entry {
     LimitOwner owner;

@@ -40,7 +40,10 @@ class LimitsTest : public ::testing::Test {
 
   HandClock wall;
   std::vector<BudgetEvent> events;
-  Limits limits{wall, {.on_budget = [this](const BudgetEvent& event) { events.push_back(event); }}};
+  Limits limits{wall,
+                {.on_budget = [this](const BudgetEvent& event) { events.push_back(event); },
+                 .closes_lines = [this] { return closes_lines; }}};
+  bool closes_lines = false;
   Client client{limits, "k", "u", "t"};
 };
 
@@ -369,6 +372,18 @@ TEST_F(LineTest, ALineIsNoLongerThanItMayBe) {
   limits.leave_line(*second);
   EXPECT_TRUE(limits.enter_line(*third, client.target, [] {}));
   limits.leave_line(*third);
+  limits.leave_line(*first);
+}
+
+TEST_F(LineTest, WhileLinesAreClosedWhoIsInOneStaysAndNobodyElseGetsIn) {
+  const auto first = line_up("first", pipeline::Priority::normal);
+  closes_lines = true;
+  const auto second = client.make_call();
+  EXPECT_FALSE(limits.enter_line(*second, client.target, [] {}));
+  EXPECT_TRUE(limits.enter_line(*first, client.target, [] {}));
+  closes_lines = false;
+  EXPECT_TRUE(limits.enter_line(*second, client.target, [] {}));
+  limits.leave_line(*second);
   limits.leave_line(*first);
 }
 

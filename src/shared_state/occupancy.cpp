@@ -107,8 +107,7 @@ bool Occupancy::is_out_of_memory(policy::TimePoint now) {
   if (hard == 0) return false;
   if (is_due(look_at_, now, memory_look_every)) resident_bytes_ = options_.resident_bytes();
   const std::int64_t resident = resident_bytes_.load(memory_order_relaxed);
-  const bool is_tight = resident >= memory_soft_bytes_.load(memory_order_relaxed);
-  if (is_tight && is_due(tell_at_, now, memory_told_every)) options_.on_pressure(resident);
+  if (is_tight() && is_due(tell_at_, now, memory_told_every)) options_.on_pressure(resident);
   return resident >= hard;
 }
 

@@ -113,6 +113,12 @@ class Occupancy final : public net::BodyBudget {
   [[nodiscard]] std::int64_t body_bytes() const {
     return body_bytes_.load(std::memory_order_relaxed);
   }
+  /// Memory was above its soft limit when it was looked at last.
+  [[nodiscard]] bool is_tight() const {
+    return memory_hard_bytes_.load(std::memory_order_relaxed) > 0 &&
+           resident_bytes_.load(std::memory_order_relaxed) >=
+               memory_soft_bytes_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:

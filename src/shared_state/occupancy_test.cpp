@@ -94,10 +94,12 @@ TEST_F(OccupancyTest, RefusesCallsAboveTheHardLimitOfMemoryAndTellsAboveTheSoftO
   resident_ = 749;
   EXPECT_TRUE(call());
   EXPECT_EQ(told_, 0);
+  EXPECT_FALSE(occupancy_.is_tight());
   now_ += 100ms;
   resident_ = 899;
   EXPECT_TRUE(call());
   EXPECT_EQ(told_, 1);
+  EXPECT_TRUE(occupancy_.is_tight());
   now_ += 100ms;
   resident_ = 900;
   EXPECT_EQ(call().error().code, ErrorCode::overloaded);

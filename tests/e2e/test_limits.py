@@ -141,6 +141,16 @@ def test_new_work_is_refused_while_memory_is_short(upstream):
         eventually(lambda: weir.post("/v1/chat/completions", BODY).status == 200)
 
 
+def test_nobody_gets_in_line_while_memory_is_above_its_soft_limit(upstream):
+    limits = {"memory": "1GiB", "memory_soft": "0.1%"}
+    config = {"providers": {"up": {**upstream.provider, "limits": {"concurrency": 1}}}}
+    with Weir({**config, "limits": limits}) as weir:
+        with begun_stream(weir, upstream):
+            refused = weir.post("/v1/chat/completions", BODY)
+            assert (refused.status, refused.error["code"]) == (429, "rate_limited")
+        eventually(lambda: weir.post("/v1/chat/completions", BODY).status == 200)
+
+
 def test_bodies_share_one_budget(upstream):
     """Each would be small enough by itself."""
     length = 64 << 20
