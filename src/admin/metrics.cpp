@@ -113,7 +113,7 @@ constexpr std::array rows{
         [](const Figures& f) { return static_cast<double>(f.totals.unpriced); }},
     Row{"weir_refusals_total", "Attempts that ended early by no fault of the provider", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.refusals); }},
-    Row{"weir_retries_refused_total", "Retries that the retry budget did not allow", MetricType::Counter,
+    Row{"weir_retry_budget_exhausted_total", "Retries that the retry budget did not allow", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.retries_refused); }},
     Row{"weir_tokens_total", "Tokens as the provider counted them", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.input_tokens); }, "direction", "input"},

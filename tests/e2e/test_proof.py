@@ -135,6 +135,10 @@ def test_a_total_outage_costs_at_most_a_fifth_more_attempts():
             windows = 1 + int((time.monotonic() - begin) / 10)
             assert set(answers) == {502}
             assert count <= len(up.calls) <= count * 1.2 + 10 * windows
+            metrics = weir.admin("GET", "/metrics").body.decode()
+            name = 'weir_retry_budget_exhausted_total{provider="up"} '
+            refused = next(line for line in metrics.splitlines() if line.startswith(name))
+            assert float(refused.removeprefix(name)) == 2 * count - len(up.calls)
 
 
 def test_those_who_wait_for_a_cooldown_send_one_probe_between_them():
