@@ -92,6 +92,11 @@ RouteConfig read_route(const Member& member, const std::string& path, SectionRea
                  {"params", params},
                  {"content_rules", content_rules}});
   }
+  const RetrySettings& retries = route.retries;
+  if (retries.retry_budget_ratio || retries.retry_budget_floor || retries.retry_budget_window) {
+    reader.problem_at(path + ".retries",
+                      "the retry budget is a provider's: set it there or for the whole");
+  }
   if (route.targets.empty()) reader.problem(member.value.place(), path, "has no targets");
   if (!is_client_name(route.name) || std::count(route.name.begin(), route.name.end(), '*') > 1) {
     reader.problem(member.value.place(), path,

@@ -127,6 +127,61 @@ TEST(Loader, EveryScalarSettingHasAVariable) {
   EXPECT_EQ(config.stream.early_commit.after, std::nullopt);
 }
 
+TEST(Loader, BreakersAreSetForTheWholeAndForAProvider) {
+  const Environment environment{{"WEIR_PROVIDER_BREAKER_MIN_CALLS", "7"}};
+  const Loaded loaded = load_yaml(
+      "breaker: {window: 60s, slow_call: 30s}\n"
+      "cooldown: 5m\n"
+      "providers:\n"
+      "  one: {base_url: http://127.0.0.1:1, breaker: count, provider_breaker: off}\n"
+      "  two: {base_url: http://127.0.0.1:2, cooldown: off,\n"
+      "        breaker: {preset: threshold, open_base: 1m, open_jitter: 5%}}\n"
+      "  three: {base_url: http://127.0.0.1:3, breaker: {half_open_permits: 3}}\n",
+      environment);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const Config& config = loaded.config;
+  const auto of = [&](std::string_view name) {
+    return decide(config.breaker.with(provider(loaded, name).breaker), policy::target_breaker());
+  };
+  EXPECT_EQ(of("one"), policy::breaker_by_count()) << "a preset begins anew";
+  policy::BreakerOptions two = policy::breaker_by_threshold();
+  two.open_base = milliseconds(60'000);
+  two.open_jitter_permille = 50;
+  EXPECT_EQ(of("two"), two);
+  policy::BreakerOptions three = policy::target_breaker();
+  three.window = milliseconds(60'000);
+  three.slow_call = milliseconds(30'000);
+  three.half_open_permits = 3;
+  EXPECT_EQ(of("three"), three);
+  const auto endpoint = [&](std::string_view name) {
+    return decide(config.provider_breaker.with(provider(loaded, name).provider_breaker),
+                  policy::provider_breaker());
+  };
+  EXPECT_EQ(endpoint("two").min_calls, 7);
+  EXPECT_EQ(endpoint("two").consecutive_failures, 10);
+  EXPECT_EQ(endpoint("one"), policy::breaker_that_never_opens(policy::provider_breaker()));
+  EXPECT_EQ(config.cooldown.after, milliseconds(300'000));
+  EXPECT_EQ(provider(loaded, "two").cooldown->after, std::nullopt);
+  EXPECT_FALSE(provider(loaded, "one").cooldown);
+  EXPECT_EQ(config.source_of("providers.one.breaker"), "weir.yaml:4");
+}
+
+TEST(Loader, ABreakerOfAnUnknownKindIsRefused) {
+  const Loaded loaded = load_yaml("breaker: often\nprovider_breaker: {failure_rate: 0%}\n");
+  ASSERT_EQ(loaded.problems.size(), 2U) << loaded.report();
+  EXPECT_EQ(loaded.problems[0].message(),
+            "weir.yaml:1: breaker: must be a map, on, off, standard, count or threshold");
+  EXPECT_EQ(loaded.problems[1].path, "provider_breaker.failure_rate");
+}
+
+// It would have no effect: the budget is one for all routes that lead to the provider.
+TEST(Loader, ARetryBudgetOfARouteIsRefused) {
+  const Loaded loaded = load_yaml(
+      "models: {r: {targets: [mock], retries: {max_attempts: 2, retry_budget_ratio: 10%}}}\n");
+  ASSERT_EQ(loaded.problems.size(), 1U) << loaded.report();
+  EXPECT_EQ(loaded.problems[0].path, "models.r.retries");
+}
+
 TEST(Loader, AWrongVariableIsNamed) {
   const Loaded loaded = config_from_environment({{"WEIR_FAILOVER", "maybe"}}, MemoryFiles{});
   EXPECT_EQ(loaded.report(),

@@ -127,7 +127,6 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   const config::Timeouts timeouts = config.timeouts.with(provider.timeouts);
   upstream->connect_timeouts.dns = timeouts.in_force(Timeout::dns, provider.local);
   upstream->connect_timeouts.connect = timeouts.in_force(Timeout::connect, provider.local);
-  upstream->request_write_stall = timeouts.in_force(Timeout::request_write_stall, provider.local);
   upstream->pool_idle = timeouts.in_force(Timeout::pool_idle, provider.local);
   const auto head_bytes = static_cast<std::size_t>(config.limits.upstream_header_bytes.bytes);
   upstream->limits.head.field_bytes_max = head_bytes;
@@ -182,6 +181,10 @@ pipeline::TargetTimeouts timeouts_of(const config::Config& config, const config:
   using config::Timeout;
   const auto value = [&](Timeout id) { return set.in_force(id, is_local); };
   pipeline::TargetTimeouts timeouts;
+  timeouts.connect.dns = value(Timeout::dns);
+  timeouts.connect.connect = value(Timeout::connect);
+  timeouts.request_write_stall = value(Timeout::request_write_stall);
+  timeouts.pool_idle = value(Timeout::pool_idle);
   timeouts.first_byte = value(Timeout::first_byte);
   timeouts.first_content = value(Timeout::first_content);
   timeouts.stream_idle = value(Timeout::stream_idle);

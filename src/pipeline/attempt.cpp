@@ -377,8 +377,8 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   content_deadline_ = call_.loop.now() + allowed;
 
   net::ExchangeTimeouts timeouts;
-  timeouts.connect = target_.upstream->connect_timeouts;
-  timeouts.write_stall = target_.upstream->request_write_stall;
+  timeouts.connect = target_.timeouts.connect;
+  timeouts.write_stall = target_.timeouts.request_write_stall;
   timeouts.first_byte = is_stream ? net::Duration(target_.timeouts.first_byte) : left;
   const net::ExchangeLimits& limits = target_.upstream->limits;
   net::ExchangeResult sent;
@@ -405,7 +405,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
     end = co_await read_whole(listener);
   }
   if (end.is_ok() || status_ >= 300) {
-    exchange_->finish(target_.upstream->pool_idle);
+    exchange_->finish(target_.timeouts.pool_idle);
   }
   co_return end;
 }

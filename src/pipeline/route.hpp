@@ -129,8 +129,7 @@ struct Upstream {
   std::string authority;  ///< for the Host field and, behind a proxy, the target
   std::string fields;     ///< header lines sent with each request: host, key, fixed ones
   wire::Quirks quirks = 0;
-  net::ConnectTimeouts connect_timeouts;
-  milliseconds request_write_stall{15'000};
+  net::ConnectTimeouts connect_timeouts;  ///< where no route says else, as of `pool_idle`
   net::ExchangeLimits limits;
   std::size_t body_bytes_max = std::size_t{256} << 20;  ///< of an answer that is not streamed
   std::size_t event_bytes_max = wire::event_bytes_max_default;  ///< of one that is
@@ -150,13 +149,16 @@ struct Upstream {
 
 /// Waits of one target, decided over all scopes (route over model over provider over defaults).
 struct TargetTimeouts {
-  milliseconds first_byte{60'000};          ///< T-10
-  milliseconds first_content{120'000};      ///< T-11
-  milliseconds stream_idle{60'000};         ///< T-12
-  milliseconds content_idle{180'000};       ///< T-13
-  milliseconds attempt_total_min{120'000};  ///< T-14 is between these two, growing with the output
+  net::ConnectTimeouts connect;              ///< T-7, T-8
+  milliseconds request_write_stall{15'000};  ///< T-9
+  milliseconds first_byte{60'000};           ///< T-10
+  milliseconds first_content{120'000};       ///< T-11
+  milliseconds stream_idle{60'000};          ///< T-12
+  milliseconds content_idle{180'000};        ///< T-13
+  milliseconds attempt_total_min{120'000};   ///< T-14 is between these two, growing with the output
   milliseconds attempt_total_max{540'000};
   milliseconds stream_total{3'600'000};  ///< T-17
+  milliseconds pool_idle{50'000};        ///< T-16
 };
 
 /// What happens to members of a request that the client's dialect does not know (E-5).

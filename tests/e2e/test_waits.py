@@ -168,7 +168,8 @@ def test_t6_and_s10_4_a_client_that_takes_nothing_is_given_up_and_nothing_piles_
 # The upstream --------------------------------------------------------------------------------------
 
 
-def test_t8_a_connection_that_does_not_come_is_given_up(up):
+@pytest.mark.parametrize("place", ["the whole", "provider", "route"])
+def test_t8_a_connection_that_does_not_come_is_given_up(up, place):
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -180,9 +181,12 @@ def test_t8_a_connection_that_does_not_come_is_given_up(up):
             one.connect_ex(("127.0.0.1", port))
             waiting.append(one)
         provider = {**up.provider, "base_url": f"http://127.0.0.1:{port}/v1"}
-        config = {"providers": {"a": provider}, "retries": "off", "timeouts": {"connect": SHORT}}
+        route = {"targets": ["a/m"]}
+        config = {"providers": {"a": provider}, "models": {"r": route}, "retries": "off"}
+        narrowest = {"the whole": config, "provider": provider, "route": route}[place]
+        narrowest["timeouts"] = {"connect": SHORT}
         with Weir(config) as weir, Took():
-            answer = weir.chat("a/m", "hello")
+            answer = weir.chat("r", "hello")
             assert (answer.status, answer.error["code"]) == (502, "upstream_unreachable")
         for one in waiting:
             one.close()
@@ -203,6 +207,19 @@ def test_t9_an_upstream_that_does_not_take_the_request_is_given_up():
             with Took():
                 answer = weir.chat("a/m", "x" * (24 << 20))
             assert (answer.status, answer.error["code"]) == (504, "upstream_timeout")
+
+
+@pytest.mark.parametrize("place", ["provider", "route"])
+def test_t15_the_whole_time_is_a_providers_or_a_routes(up, place):
+    up.always(fault.stall(None))
+    provider, route = dict(up.provider), {"targets": ["up/m"]}
+    (provider if place == "provider" else route)["timeouts"] = {"request_total": "1500ms"}
+    config = {"providers": {"up": provider}, "models": {"r": route}}
+    with Weir(config) as weir:
+        begin = time.monotonic()
+        answer = weir.chat("r", "hello")
+        assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
+        assert 1.5 <= time.monotonic() - begin + 0.001 < 1.5 + LATE_SECONDS
 
 
 @pytest.mark.parametrize("name", ["first_byte", "first_content"])
