@@ -61,6 +61,52 @@ RetrySettings RetrySettings::with(const RetrySettings& narrower) const {
   return merged;
 }
 
+BreakerSettings BreakerSettings::with(const BreakerSettings& narrower) const {
+  BreakerSettings merged = narrower.preset ? BreakerSettings{.enabled = enabled} : *this;
+  put_over(merged.enabled, narrower.enabled);
+  put_over(merged.preset, narrower.preset);
+  put_over(merged.window, narrower.window);
+  put_over(merged.min_calls, narrower.min_calls);
+  put_over(merged.failure_rate, narrower.failure_rate);
+  put_over(merged.consecutive_failures, narrower.consecutive_failures);
+  put_over(merged.failures_in_window, narrower.failures_in_window);
+  put_over(merged.slow_call, narrower.slow_call);
+  put_over(merged.slow_rate, narrower.slow_rate);
+  put_over(merged.open_base, narrower.open_base);
+  put_over(merged.open_cap, narrower.open_cap);
+  put_over(merged.open_jitter, narrower.open_jitter);
+  put_over(merged.half_open_permits, narrower.half_open_permits);
+  put_over(merged.half_open_successes, narrower.half_open_successes);
+  put_over(merged.half_open_max, narrower.half_open_max);
+  put_over(merged.forgiven_after, narrower.forgiven_after);
+  return merged;
+}
+
+policy::BreakerOptions decide(const BreakerSettings& settings, policy::BreakerOptions standard) {
+  policy::BreakerOptions options = standard;
+  if (settings.preset == BreakerPreset::count) options = policy::breaker_by_count();
+  if (settings.preset == BreakerPreset::threshold) options = policy::breaker_by_threshold();
+  const auto put_ratio = [](std::int32_t& permille, const std::optional<Ratio>& said) {
+    if (said) permille = said->permille;
+  };
+  options.window = settings.window.value_or(options.window);
+  options.min_calls = settings.min_calls.value_or(options.min_calls);
+  put_ratio(options.failure_permille, settings.failure_rate);
+  options.consecutive_failures =
+      settings.consecutive_failures.value_or(options.consecutive_failures);
+  options.failures_in_window = settings.failures_in_window.value_or(options.failures_in_window);
+  options.slow_call = settings.slow_call.value_or(options.slow_call);
+  put_ratio(options.slow_permille, settings.slow_rate);
+  options.open_base = settings.open_base.value_or(options.open_base);
+  options.open_cap = settings.open_cap.value_or(options.open_cap);
+  put_ratio(options.open_jitter_permille, settings.open_jitter);
+  options.half_open_permits = settings.half_open_permits.value_or(options.half_open_permits);
+  options.half_open_successes = settings.half_open_successes.value_or(options.half_open_successes);
+  options.half_open_max = settings.half_open_max.value_or(options.half_open_max);
+  options.forgiven_after = settings.forgiven_after.value_or(options.forgiven_after);
+  return settings.enabled.value_or(true) ? options : policy::breaker_that_never_opens(options);
+}
+
 RetryPolicy decide(const RetrySettings& settings, std::size_t targets) {
   RetryPolicy policy;
   policy.enabled = settings.enabled.value_or(true);

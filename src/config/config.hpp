@@ -16,6 +16,7 @@
 #include "config/secret.hpp"
 #include "config/timeouts.hpp"
 #include "guard/rules.hpp"
+#include "policy/circuit_breaker.hpp"
 #include "policy/limiters.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/pricing.hpp"
@@ -71,6 +72,8 @@ enum class Unpriced : std::uint8_t { book, reject };
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 enum class LogFormat : std::uint8_t { automatic, json, text };
 enum class Backoff : std::uint8_t { jitter, classic };
+/// What a circuit breaker goes by where nothing narrower is said.
+enum class BreakerPreset : std::uint8_t { standard, count, threshold };
 /// What becomes of an attempt whose client has left.
 enum class OnDisconnect : std::uint8_t { cancel, drain };
 /// `auto`, `on`, `off` of settings that decide by themselves unless told.
@@ -116,6 +119,33 @@ struct RetryPolicy {
 /// Decides what `settings` leaves open, for a route of `targets` targets; applies the presets
 /// (`backoff: classic`, `retries: off`).
 RetryPolicy decide(const RetrySettings& settings, std::size_t targets);
+
+/// Settings of circuit breakers; what is not set comes from the wider scope, then from the preset.
+struct BreakerSettings {
+  std::optional<bool> enabled{};  ///< `breaker: off` never opens
+  std::optional<BreakerPreset> preset{};
+  std::optional<milliseconds> window{};
+  std::optional<std::int64_t> min_calls{};
+  std::optional<Ratio> failure_rate{};
+  std::optional<std::int64_t> consecutive_failures{};
+  std::optional<std::int64_t> failures_in_window{};
+  std::optional<milliseconds> slow_call{};
+  std::optional<Ratio> slow_rate{};
+  std::optional<milliseconds> open_base{};
+  std::optional<milliseconds> open_cap{};
+  std::optional<Ratio> open_jitter{};
+  std::optional<std::int64_t> half_open_permits{};
+  std::optional<std::int64_t> half_open_successes{};
+  std::optional<milliseconds> half_open_max{};
+  std::optional<milliseconds> forgiven_after{};
+
+  /// These settings with what `narrower` sets put over them. A preset begins anew.
+  [[nodiscard]] BreakerSettings with(const BreakerSettings& narrower) const;
+  bool operator==(const BreakerSettings&) const = default;
+};
+
+/// Decides what `settings` leaves open: by its preset, else by `standard`.
+policy::BreakerOptions decide(const BreakerSettings& settings, policy::BreakerOptions standard);
 
 /// What may be used of one thing, or by one: a provider, a route, a key, the whole; 0 = no limit.
 struct UsageLimits {
@@ -227,6 +257,9 @@ struct ProviderConfig {
   Plan plan = Plan::paid;
   Timeouts timeouts;
   RetrySettings retries;
+  BreakerSettings breaker;           ///< of its targets
+  BreakerSettings provider_breaker;  ///< of its endpoint
+  std::optional<WaitOrOff> cooldown;
   OnDisconnect on_disconnect = OnDisconnect::cancel;
   std::string ca_file;
   Secret proxy;  ///< with its login; empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
@@ -437,6 +470,9 @@ struct Config {
   milliseconds drain_timeout{25'000};
   Timeouts timeouts;
   RetrySettings retries;
+  BreakerSettings breaker;
+  BreakerSettings provider_breaker;
+  WaitOrOff cooldown;  ///< after any error of a target
   Limits limits;
   UsageLimits rates;  ///< of the whole; under `limits`, too
   BudgetLimits budget;

@@ -97,6 +97,8 @@ std::vector<SettingView> list_settings(const Config& config) {
   }
   list_timeouts(out, config, "", config.timeouts, true);
   list_set(out, config, "retries", retry_fields(), config.retries);
+  list_set(out, config, "breaker", breaker_fields(), config.breaker);
+  list_set(out, config, "provider_breaker", breaker_fields(), config.provider_breaker);
   for (const ProviderConfig& provider : config.providers) {
     const std::string path = "providers." + provider.name;
     out.push_back({path, std::string(provider.spec->name) + " at " + provider.base_url,
@@ -108,6 +110,8 @@ std::vector<SettingView> list_settings(const Config& config) {
     }
     list_timeouts(out, config, path + ".", provider.timeouts, false);
     list_set(out, config, path + ".retries", retry_fields(), provider.retries);
+    list_set(out, config, path + ".breaker", breaker_fields(), provider.breaker);
+    list_set(out, config, path + ".provider_breaker", breaker_fields(), provider.provider_breaker);
   }
   for (const RouteConfig& route : config.models) {
     const std::string path = "models." + route.name;
@@ -144,7 +148,8 @@ std::string config_reference_markdown() {
       "Made from the program's own tables by `weir docs`; don't edit. The file is YAML or JSON. "
       "Durations are written with a unit (`250ms`, `30s`, `1h30m`), sizes too (`64MiB`), shares as "
       "`20%` or `0.2`. Any value may be `env:NAME`, a secret also `file:PATH`. Every setting of "
-      "the first table and of `timeouts` and `retries` can be given by an environment variable, "
+      "the first table and of `timeouts`, `retries` and `breaker` can be given by an environment "
+      "variable, "
       "which goes over the file; lists are separated by commas there.\n\n"
       "## The whole\n\n";
   append_table(out, root_fields(), Config{}, true);
@@ -154,11 +159,17 @@ std::string config_reference_markdown() {
       "By environment: `WEIR_RETRIES=off`, `WEIR_RETRIES_MAX_ATTEMPTS` and so on.\n\n";
   append_table(out, retry_fields(), RetrySettings{}, false);
   out +=
+      "\n## Circuit breakers\n\nUnder `breaker:`, of each target, and under `provider_breaker:`, "
+      "of a provider's endpoint, which counts only what concerns the way there; both for the whole "
+      "or a provider. In the place of the map stands `off`, `on` or a preset. By environment: "
+      "`WEIR_BREAKER=off`, `WEIR_BREAKER_PRESET`, `WEIR_PROVIDER_BREAKER_WINDOW` and so on.\n\n";
+  append_table(out, breaker_fields(), BreakerSettings{}, false);
+  out +=
       "\n## Providers\n\nUnder `providers.<name>:`; the name is what clients write before the "
       "slash. `type` is one of the [providers](providers.md) and may be left out where the name "
       "says it. Further: `headers` and `params` (maps: sent with each request, unless the client "
       "sets the parameter), `deployments` (Azure: model to deployment), `timeouts`, `retries`, "
-      "`models`.\n\n";
+      "`breaker`, `provider_breaker`, `models`.\n\n";
   append_table(out, provider_fields(), ProviderConfig{}, false);
   out +=
       "\n### Models of a provider\n\nUnder `providers.<name>.models.<id>:`, over what the catalog "

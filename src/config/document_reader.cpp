@@ -169,6 +169,14 @@ void read_alert_rules(const Node& node, const std::string& path, SectionReader& 
   }
 }
 
+void read_breaker_variables(const std::string& path, SectionReader& reader, BreakerSettings& out) {
+  for (const Field<BreakerSettings>& row : breaker_fields()) {
+    reader.read_variable(path + "." + std::string(row.path), row, out);
+  }
+  static constexpr auto switch_row = field<&BreakerSettings::enabled>("breaker", "");
+  reader.read_variable(path, switch_row, out);
+}
+
 void read_environment_settings(SectionReader& reader, Config& config) {
   for (const Field<Config>& row : root_fields()) {
     reader.read_variable(std::string(row.path), row, config);
@@ -178,6 +186,8 @@ void read_environment_settings(SectionReader& reader, Config& config) {
   }
   static constexpr auto switch_row = field<&RetrySettings::enabled>("retries", "");
   reader.read_variable("retries", switch_row, config.retries);
+  read_breaker_variables("breaker", reader, config.breaker);
+  read_breaker_variables("provider_breaker", reader, config.provider_breaker);
   reader.read_timeout_variables(config.timeouts);
 }
 
@@ -355,6 +365,12 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
   const auto retries = [&](const Node& node, const std::string& path) {
     reader.read_retries(node, path, config.retries);
   };
+  const auto breaker = [&](const Node& node, const std::string& path) {
+    reader.read_breaker(node, path, config.breaker);
+  };
+  const auto provider_breaker = [&](const Node& node, const std::string& path) {
+    reader.read_breaker(node, path, config.provider_breaker);
+  };
   const auto content_rules = [&](const Node& node, const std::string& path) {
     read_content_rules(node, path, reader, config.content_rules);
   };
@@ -371,6 +387,8 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
                {"teams", teams},
                {"timeouts", timeouts},
                {"retries", retries},
+               {"breaker", breaker},
+               {"provider_breaker", provider_breaker},
                {"content_rules", content_rules}});
   read_environment_settings(reader, config);
   check_whole(reader, config);

@@ -125,6 +125,7 @@ bool is_limit_row(std::string_view path) noexcept;
 
 std::span<const Field<Config>> root_fields();
 std::span<const Field<RetrySettings>> retry_fields();
+std::span<const Field<BreakerSettings>> breaker_fields();
 std::span<const Field<ProviderConfig>> provider_fields();
 /// Of an entry of `api_keys` that is a map.
 std::span<const Field<ProviderKeyConfig>> provider_key_fields();

@@ -105,6 +105,7 @@ constexpr std::array root_own{
     field<&Config::failover>("failover", "Whether another target is tried when one fails"),
     field<&Config::strategy>("strategy", "How routes choose among their targets unless they say themselves"),
     field<&Config::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
+    field<&Config::cooldown>("cooldown", "How long a target rests after any error of its own or a 429, where the provider names no other wait; `off` leaves errors to the circuit breaker", {second, 24 * hour}),
     field<&Config::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
     field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
     field<&Config::trim>("trim", "`auto` makes room where a prompt does not fit the model's window: the output limit is lowered where the client gave none, then the oldest turns are left out, which x-weir-dropped says"),
@@ -193,6 +194,25 @@ constexpr std::array retry_table{
     field<&RetrySettings::retry_on_total_timeout>("retry_on_total_timeout", "Whether a whole answer that took longer than attempt_total is tried once more elsewhere; default on"),
 };
 
+constexpr std::array breaker_table{
+    field<&BreakerSettings::enabled>("enabled", "`breaker: off` never opens; default on"),
+    field<&BreakerSettings::preset>("preset", "Where the values below start from: `standard`; `count`: 5 failures in 60s open it for 30s; `threshold`: 5 failures in a row open it for 300s; in both one success closes it"),
+    field<&BreakerSettings::window>("window", "Time that is looked back on; default 30s", {second, 24 * hour}),
+    field<&BreakerSettings::min_calls>("min_calls", "Calls within it before the rates count, 0: they never do; default 10, of an endpoint 20", {0, million}),
+    field<&BreakerSettings::failure_rate>("failure_rate", "Share of failures that opens it; default 50%, of an endpoint 80%", {1, 1'000}),
+    field<&BreakerSettings::consecutive_failures>("consecutive_failures", "Failures in a row that open it, 0: any number; default 5, of an endpoint 10", {0, million}),
+    field<&BreakerSettings::failures_in_window>("failures_in_window", "Failures within the window that open it, whatever the rate; default 0: any number", {0, million}),
+    field<&BreakerSettings::slow_call>("slow_call", "A first content later than this is slow; default 0: none is", {0, hour}),
+    field<&BreakerSettings::slow_rate>("slow_rate", "Share of slow calls that opens it; default 80%", {1, 1'000}),
+    field<&BreakerSettings::open_base>("open_base", "How long the first opening lasts; doubles with each; default 10s", {1, 24 * hour}),
+    field<&BreakerSettings::open_cap>("open_cap", "Longest opening; default 5m", {1, 24 * hour}),
+    field<&BreakerSettings::open_jitter>("open_jitter", "Of that time, either way; default 20%", {0, 1'000}),
+    field<&BreakerSettings::half_open_permits>("half_open_permits", "Attempts at once that find out whether it is over; default 1", {1, million}),
+    field<&BreakerSettings::half_open_successes>("half_open_successes", "Successes in a row that close it; default 2", {1, million}),
+    field<&BreakerSettings::half_open_max>("half_open_max", "Without a verdict for so long it opens again; default 1m", {second, 24 * hour}),
+    field<&BreakerSettings::forgiven_after>("forgiven_after", "Closed for so long, the next opening is a first one; default 5m", {0, 24 * hour}),
+};
+
 constexpr std::array provider_own{
     field<&ProviderConfig::enabled>("enabled", "Off keeps the entry but sends nothing there"),
     field<&ProviderConfig::detect>("detect", "Ask the server for its list of models; `auto` asks local servers and those of type custom"),
@@ -212,6 +232,7 @@ constexpr std::array provider_own{
     field<&ProviderConfig::keep_alive>("keep_alive", "Ollama: how long a model stays loaded after an answer, where the request does not say: `10m`, 0 or -1 (always)"),
     field<&ProviderConfig::prompt_cache>("prompt_cache", "Anthropic: `auto` marks long beginnings of requests to be cached, where the client marked nothing"),
     field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
+    field<&ProviderConfig::cooldown>("cooldown", "How long a target rests after any error of its own, over `cooldown` of the whole", {second, 24 * hour}),
     field<&ProviderConfig::probe>("probe", "How often it is asked for its free list of models, a vLLM for its `/health`, to see that it answers: `1m`, give or take a fifth; default off. Changes no circuit breaker and no figure of the traffic", {30 * second, 24 * hour}),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     proxy_row(),
@@ -291,6 +312,7 @@ bool is_limit_row(std::string_view path) noexcept {
 
 std::span<const Field<Config>> root_fields() { return root_table; }
 std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
+std::span<const Field<BreakerSettings>> breaker_fields() { return breaker_table; }
 std::span<const Field<ProviderConfig>> provider_fields() { return provider_table; }
 std::span<const Field<ProviderKeyConfig>> provider_key_fields() { return provider_key_table; }
 std::span<const Field<ModelOverride>> model_fields() { return model_table; }

@@ -416,6 +416,12 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
   const auto retries = [&](const Node& node, const std::string& at) {
     reader.read_retries(node, at, provider.retries);
   };
+  const auto breaker = [&](const Node& node, const std::string& at) {
+    reader.read_breaker(node, at, provider.breaker);
+  };
+  const auto provider_breaker = [&](const Node& node, const std::string& at) {
+    reader.read_breaker(node, at, provider.provider_breaker);
+  };
   const Node entry = with_plain_keys(member.value, path, reader, provider);
   reader.read(entry, path, provider_fields(), provider,
               {{"type", read_type},
@@ -424,7 +430,9 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
                {"deployments", deployments},
                {"models", models},
                {"timeouts", timeouts},
-               {"retries", retries}});
+               {"retries", retries},
+               {"breaker", breaker},
+               {"provider_breaker", provider_breaker}});
   complete(reader, config, path, type, provider);
   if (!provider.budget.downgrade.empty()) {
     reader.problem_at(path + ".budget.downgrade", no_route_to_leave);

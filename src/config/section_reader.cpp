@@ -93,6 +93,24 @@ void SectionReader::read_retries(const Node& node, const std::string& path, Retr
   note_source(path, node.place());
 }
 
+void SectionReader::read_breaker(const Node& node, const std::string& path, BreakerSettings& out) {
+  if (node.kind != Node::Kind::scalar) {
+    read(node, path, breaker_fields(), out);
+    return;
+  }
+  bool is_on = true;
+  BreakerPreset preset{};
+  if (!read_value(node.text, is_on, {})) {
+    out.enabled = is_on;
+  } else if (!read_value(node.text, preset, {})) {
+    out.preset = preset;
+  } else {
+    problem(node.place(), path, "must be a map, on, off, standard, count or threshold");
+    return;
+  }
+  note_source(path, node.place());
+}
+
 std::optional<std::string> SectionReader::text_of(const Node& node, const std::string& path,
                                                   bool is_secret) {
   if (node.kind != Node::Kind::scalar) {

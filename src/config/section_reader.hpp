@@ -60,6 +60,8 @@ class SectionReader {
   void read_timeout_variables(Timeouts& out);
   /// Also takes `off` and `on` in the place of the map.
   void read_retries(const Node& node, const std::string& path, RetrySettings& out);
+  /// Also takes `off`, `on` or a preset in the place of the map.
+  void read_breaker(const Node& node, const std::string& path, BreakerSettings& out);
 
   /// The value of a scalar with `env:` and, for secrets, `file:` followed; nothing when there is a
   /// problem.

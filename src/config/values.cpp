@@ -49,6 +49,9 @@ constexpr std::array log_formats{Word<LogFormat>{"auto", LogFormat::automatic},
                                  Word<LogFormat>{"text", LogFormat::text}};
 constexpr std::array backoffs{Word<Backoff>{"jitter", Backoff::jitter},
                               Word<Backoff>{"classic", Backoff::classic}};
+constexpr std::array breaker_presets{Word<BreakerPreset>{"standard", BreakerPreset::standard},
+                                     Word<BreakerPreset>{"count", BreakerPreset::count},
+                                     Word<BreakerPreset>{"threshold", BreakerPreset::threshold}};
 constexpr std::array disconnects{Word<OnDisconnect>{"cancel", OnDisconnect::cancel},
                                  Word<OnDisconnect>{"drain", OnDisconnect::drain}};
 constexpr std::array content_storages{Word<ContentStorage>{"disk", ContentStorage::disk},
@@ -284,6 +287,9 @@ Mismatch read_value(std::string_view text, LedgerFailure& out, Range) {
   return read_word(text, ledger_failures, out);
 }
 
+Mismatch read_value(std::string_view text, BreakerPreset& out, Range) {
+  return read_word(text, breaker_presets, out);
+}
 Mismatch read_value(std::string_view text, Backoff& out, Range) {
   return read_word(text, backoffs, out);
 }
@@ -329,6 +335,7 @@ std::string show_value(OnDisconnect value) { return show_word(value, disconnects
 std::string show_value(Durability value) { return show_word(value, durabilities); }
 std::string show_value(LedgerFailure value) { return show_word(value, ledger_failures); }
 std::string show_value(ContentStorage value) { return show_word(value, content_storages); }
+std::string show_value(BreakerPreset value) { return show_word(value, breaker_presets); }
 std::string show_value(Backoff value) { return show_word(value, backoffs); }
 std::string show_value(Choice value) { return show_word(value, choices); }
 std::string show_value(policy::Algorithm value) { return show_word(value, algorithms); }

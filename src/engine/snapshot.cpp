@@ -442,7 +442,11 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
     WEIR_ASSERT(rules.has_value());  // the configuration was refused otherwise
     route->content_rules = *std::move(rules);
   }
-  const auto timeouts = config().timeouts.with(found.timeouts);
+  // The loop's own time is the route's, as its retries are: what its first target's provider has
+  // goes over that of the whole.
+  const config::ProviderConfig& first =
+      config().providers[found.steps.front().targets.front().provider];
+  const auto timeouts = config().timeouts.with(first.timeouts).with(found.timeouts);
   route->queue_wait = config().limits.queue_wait;
   route->request_total = timeouts.in_force(config::Timeout::request_total, false);
   for (const auto& step : found.steps) {

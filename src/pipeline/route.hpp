@@ -16,6 +16,8 @@
 #include "guard/rules.hpp"
 #include "net/exchange.hpp"
 #include "policy/backoff.hpp"
+#include "policy/calendar.hpp"
+#include "policy/circuit_breaker.hpp"
 #include "policy/rate_headers.hpp"
 #include "policy/hedging.hpp"
 #include "policy/retry_budget.hpp"

@@ -21,6 +21,21 @@ constexpr std::array<std::string_view, 9> cause_names{
     "failures_in_window", "open_time_over",   "probes_succeeded",
     "probe_failed",       "probes_timed_out", "administrator"};
 
+void check(const BreakerOptions& options) {
+  WEIR_ASSERT(options.min_calls >= 0);
+  WEIR_ASSERT(options.open_base > milliseconds(0));
+  WEIR_ASSERT(options.open_cap > milliseconds(0));
+  WEIR_ASSERT(options.open_jitter_permille >= 0);
+  WEIR_ASSERT(options.open_jitter_permille <= 1'000);
+  WEIR_ASSERT(options.half_open_permits >= 1);
+  WEIR_ASSERT(options.half_open_successes >= 1);
+}
+
+bool never_opens(const BreakerOptions& options) {
+  return options.min_calls == 0 && options.consecutive_failures == 0 &&
+         options.failures_in_window == 0;
+}
+
 bool reaches(std::int64_t part, std::int64_t whole, std::int32_t permille) {
   return part * 1'000 >= whole * permille;
 }
@@ -53,13 +68,7 @@ CircuitBreaker::Counts& CircuitBreaker::Counts::operator-=(const Counts& other) 
 
 CircuitBreaker::CircuitBreaker(const BreakerOptions& options, State state)
     : options_(options), state_(state), window_(Duration(options.window) / 10) {
-  WEIR_ASSERT(options.min_calls >= 0);
-  WEIR_ASSERT(options.open_base > milliseconds(0));
-  WEIR_ASSERT(options.open_cap > milliseconds(0));
-  WEIR_ASSERT(options.open_jitter_permille >= 0);
-  WEIR_ASSERT(options.open_jitter_permille <= 1'000);
-  WEIR_ASSERT(options.half_open_permits >= 1);
-  WEIR_ASSERT(options.half_open_successes >= 1);
+  check(options);
   // What is half open or open by itself is a matter of this process's past, not of a start.
   WEIR_ASSERT(state != State::open);
   WEIR_ASSERT(state != State::half_open);
@@ -130,6 +139,15 @@ void CircuitBreaker::release(TimePoint now) {
   begin_call();
   openings_ = 0;
   close(Cause::administrator, now);
+}
+
+void CircuitBreaker::set_options(const BreakerOptions& options, TimePoint now) {
+  begin_call();
+  check(options);
+  options_ = options;
+  window_ = SlidingWindow<Counts, 10>(Duration(options.window) / 10);
+  const bool is_off = state_ == State::open || state_ == State::half_open;
+  if (is_off && never_opens(options)) close(Cause::administrator, now);
 }
 
 Duration CircuitBreaker::remaining(TimePoint now) const {

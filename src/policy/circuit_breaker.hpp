@@ -31,6 +31,7 @@ struct BreakerOptions {
   std::int64_t half_open_successes = 2;               ///< in a row, that close
   std::chrono::milliseconds half_open_max{60'000};    ///< without a verdict
   std::chrono::milliseconds forgiven_after{300'000};  ///< in `closed`, until openings are forgotten
+  bool operator==(const BreakerOptions&) const = default;
 };
 
 /// For one target.
@@ -65,6 +66,14 @@ constexpr BreakerOptions breaker_by_threshold() {
   options.open_base = options.open_cap = std::chrono::seconds(300);
   options.open_jitter_permille = 0;
   options.half_open_successes = 1;
+  return options;
+}
+
+/// `options` with every rule that opens it off.
+constexpr BreakerOptions breaker_that_never_opens(BreakerOptions options = {}) {
+  options.min_calls = 0;
+  options.consecutive_failures = 0;
+  options.failures_in_window = 0;
   return options;
 }
 
@@ -142,6 +151,12 @@ class CircuitBreaker {
   void force_open();
   void disable();
   void release(TimePoint now);
+
+  /// Goes on by other options, from now on: what is counted in the window is forgotten, the state,
+  /// its time and the openings stay. One that can't open any more is closed. Preconditions as of
+  /// the constructor.
+  void set_options(const BreakerOptions& options, TimePoint now);
+  [[nodiscard]] const BreakerOptions& options() const { return options_; }
 
   [[nodiscard]] State state() const { return state_; }
   /// How long permits are refused at least; 0 = they are not, or nobody can say.

@@ -431,5 +431,55 @@ TEST(CircuitBreakerPresets, ByThresholdFiveInARowOpenFor300Seconds) {
   EXPECT_EQ(bench.breaker.state(), State::closed);
 }
 
+// H-3: who changes a number does not let the failing back in.
+TEST(CircuitBreakerOptions, NewOnesHoldFromNowOnAndChangeNoState) {
+  Bench bench;
+  bench.open();
+  BreakerOptions other = without_jitter();
+  other.consecutive_failures = 2;
+  bench.breaker.set_options(other, bench.now);
+  EXPECT_EQ(bench.breaker.state(), State::open);
+  EXPECT_EQ(bench.breaker.remaining(bench.now), 10s);
+  bench.now += 10s;
+  bench.succeed();
+  bench.succeed();
+  ASSERT_EQ(bench.breaker.state(), State::closed);
+  bench.fail();
+  EXPECT_EQ(bench.breaker.state(), State::closed);
+  bench.fail();
+  EXPECT_EQ(bench.breaker.state(), State::open);
+  EXPECT_EQ(bench.breaker.remaining(bench.now), 20s) << "it is its second opening";
+}
+
+TEST(CircuitBreakerOptions, AProbeUnderWayIsJudgedByTheNewOnes) {
+  Bench bench;
+  bench.open();
+  bench.now += 10s;
+  const auto probe = bench.ask();
+  ASSERT_TRUE(probe.permit);
+  BreakerOptions other = without_jitter();
+  other.half_open_successes = 1;
+  bench.breaker.set_options(other, bench.now);
+  bench.end(probe, BreakerEffect::success);
+  EXPECT_EQ(bench.breaker.state(), State::closed);
+}
+
+TEST(CircuitBreakerOptions, OneThatCanNotOpenAnyMoreIsClosed) {
+  Bench bench;
+  bench.open();
+  bench.breaker.set_options(breaker_that_never_opens(), bench.now);
+  EXPECT_EQ(bench.changes(),
+            (std::vector<Transition>{{State::open, State::closed, Cause::administrator}}));
+  for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(bench.fail());
+  EXPECT_EQ(bench.breaker.state(), State::closed);
+}
+
+TEST(CircuitBreakerOptions, WhatAnAdministratorSaidHolds) {
+  Bench bench;
+  bench.breaker.force_open();
+  bench.breaker.set_options(breaker_that_never_opens(), bench.now);
+  EXPECT_EQ(bench.breaker.state(), State::forced_open);
+}
+
 }  // namespace
 }  // namespace weir::policy

@@ -29,6 +29,14 @@ void book(Circuit& circuit, const std::string& name, net::TimePoint now,
   }
 }
 
+/// H-3: the past stays where the settings do.
+void go_by(const policy::BreakerOptions& options, Circuit& circuit, const std::string& name,
+           net::TimePoint now, std::vector<Transition>& out) {
+  if (circuit.breaker.options() == options) return;
+  circuit.breaker.set_options(options, now);
+  book(circuit, name, now, out);
+}
+
 std::string_view refusal_of(State state) {
   if (state == State::forced_open) return "closed off by an administrator";
   return state == State::half_open ? "being probed after failures" : "off after failures";
@@ -122,9 +130,13 @@ class Council {
       target_.circuit.breaker.report_late_failure(tickets.target_breaker, now_, provider_.random);
       book(target_.circuit, target_.name, now_, transitions_);
     }
+    // `cooldown: 5m`: whatever was the target's own error, or that of the way to it, rests it.
+    const bool rests = provider_.error_cooldown && row.breaker == BreakerEffect::failure;
+    const bool is_cooled =
+        verdict.cooldown == CooldownScope::target ||
+        (verdict.cooldown == CooldownScope::target_if_retry_after && verdict.wait);
     settle(target_.cooling, tickets.target_cooldown, permit.has_content, verdict,
-           verdict.cooldown == CooldownScope::target ||
-               (verdict.cooldown == CooldownScope::target_if_retry_after && verdict.wait));
+           is_cooled || rests);
     settle(key_.cooling, tickets.key_cooldown, permit.has_content, verdict,
            verdict.cooldown == CooldownScope::key);
   }
@@ -177,6 +189,7 @@ class Council {
       std::optional<milliseconds> wait = verdict.wait;
       // Beside a spent day's allowance providers name the wait of their limit per minute.
       if (verdict.is_daily_limit && wait && *wait < ladder.lengths.front()) wait.reset();
+      if (!wait && may_rest(verdict.failure)) wait = provider_.error_cooldown;
       cooling.cooldown.begin(ticket, wait, ladder, now_, provider_.random);
       cooling.cause = verdict.failure;
     } else if (has_content) {
@@ -186,6 +199,12 @@ class Council {
     } else {
       cooling.cooldown.give_back(ticket);
     }
+  }
+
+  /// Keys, credit and models that are not there have lengths of their own.
+  static bool may_rest(FailureClass failure) {
+    return failure == FailureClass::rate ||
+           policy::traits(failure).breaker == BreakerEffect::failure;
   }
 
   TargetState& target_;
@@ -255,10 +274,16 @@ Gate::Gate(Options options) : options_(std::move(options)), make_room_at_(option
 Gate::~Gate() = default;
 
 void Gate::attach(pipeline::Upstream& upstream) {
+  Transitions transitions;
+  attach(upstream, transitions);
+  announce(transitions);
+}
+
+void Gate::attach(pipeline::Upstream& upstream, Transitions& transitions) {
   const std::lock_guard lock(mutex_);
   auto& state = providers_[upstream.name];
   if (!state) {
-    state = std::make_shared<ProviderState>(upstream.name, options_.provider_breaker,
+    state = std::make_shared<ProviderState>(upstream.name, upstream.endpoint_breaker,
                                             upstream.retry_budget,
                                             options_.seed ^ hash_of(upstream.name));
   }
@@ -268,10 +293,19 @@ void Gate::attach(pipeline::Upstream& upstream) {
     state->retry_options = upstream.retry_budget;
     state->retry_budget = policy::RetryBudget(upstream.retry_budget);
   }
+  state->target_breaker = upstream.target_breaker;
+  state->error_cooldown = upstream.error_cooldown;
+  go_by(upstream.endpoint_breaker, state->circuit, state->name, state->latest, transitions);
   upstream.key_state = key_state(*state, hash_of(upstream.fields));
 }
 
 void Gate::attach(pipeline::Target& target) {
+  Transitions transitions;
+  attach(target, transitions);
+  announce(transitions);
+}
+
+void Gate::attach(pipeline::Target& target, Transitions& transitions) {
   WEIR_ASSERT(target.upstream->state != nullptr);
   const std::lock_guard lock(mutex_);
   const std::string& key_name = target.upstream->key_name;
@@ -282,6 +316,9 @@ void Gate::attach(pipeline::Target& target) {
   const std::uint64_t fields_hash = target.upstream->key_state->fields_hash;
   if (target.state->fields_hash != fields_hash) target.state->cooling.cooldown.clear();
   target.state->fields_hash = fields_hash;
+  ProviderState& provider = *target.state->provider;
+  go_by(provider.target_breaker, target.state->circuit, target.state->name, provider.latest,
+        transitions);
 }
 
 /// Under the gate's mutex.
@@ -291,7 +328,7 @@ std::shared_ptr<TargetState> Gate::target_state(std::string_view name,
   // A provider that was away has a new state. Its targets' are new too.
   if (found != targets_.end() && found->second->provider == provider) return found->second;
   make_room();
-  auto made = std::make_shared<TargetState>(std::string(name), provider, options_.target_breaker);
+  auto made = std::make_shared<TargetState>(std::string(name), provider, provider->target_breaker);
   targets_.insert_or_assign(made->name, made);
   return made;
 }

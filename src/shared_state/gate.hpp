@@ -79,8 +79,6 @@ struct KeptState {
 class Gate final : public pipeline::TargetGate {
  public:
   struct Options {
-    policy::BreakerOptions target_breaker = policy::target_breaker();
-    policy::BreakerOptions provider_breaker = policy::provider_breaker();
     std::uint64_t seed = 0;  ///< of jitter; the same seed and script give the same times
     /// Clients may ask for any model of a provider: with so many targets known, those that no
     /// snapshot holds and that have nothing to remember are forgotten.
@@ -93,7 +91,8 @@ class Gate final : public pipeline::TargetGate {
   explicit Gate(Options options);
   ~Gate() override;
 
-  /// Finds or makes the state of `upstream` and ties it to it. When the header lines that it sends
+  /// Finds or makes the state of `upstream` and ties it to it. Its circuit breakers go by what the
+  /// latest upstream of the name says. When the header lines that it sends
   /// have changed, its key may have: what cooled down under the old one is free again, here and in
   /// its targets as they are attached.
   void attach(pipeline::Upstream& upstream);
@@ -135,6 +134,8 @@ class Gate final : public pipeline::TargetGate {
   using ByName = std::map<std::string, std::shared_ptr<State>, std::less<>>;
   struct Named;
 
+  void attach(pipeline::Upstream& upstream, Transitions& transitions);
+  void attach(pipeline::Target& target, Transitions& transitions);
   std::shared_ptr<TargetState> target_state(std::string_view name,
                                             const std::shared_ptr<ProviderState>& provider);
   void make_room();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -56,6 +57,8 @@ struct ProviderState {
   std::vector<std::shared_ptr<KeyState>> keys;
   policy::RetryBudget::Options retry_options;
   policy::RetryBudget retry_budget;
+  policy::BreakerOptions target_breaker;  ///< of each of its targets
+  std::optional<std::chrono::milliseconds> error_cooldown;
   std::uint64_t retries_refused = 0;
   SeededRandom random;
   TimePoint latest{};  ///< the latest time anyone came with

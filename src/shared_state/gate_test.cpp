@@ -87,6 +87,54 @@ TEST_F(GateTest, B1AFailingTargetIsLeftAloneAndItsNeighboursAreNot) {
   EXPECT_TRUE(call(*two_a, ended(FailureClass::ok)));
 }
 
+TEST_F(GateTest, B1EachProvidersBreakersGoByItsOwnSettings) {
+  const auto attach = [&](const policy::BreakerOptions& options) {
+    auto upstream = std::make_shared<pipeline::Upstream>(*one_a->upstream);
+    upstream->target_breaker = options;
+    gate.attach(*upstream);
+    one_a->upstream = upstream;
+    gate.attach(*one_a);
+  };
+  attach(policy::breaker_by_count());
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(call(*one_a, ended(FailureClass::server)));
+    call(*one_a, ended(FailureClass::ok));
+  }
+  EXPECT_EQ(ask(*one_a).remaining, 30s);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(call(*two_a, ended(FailureClass::server)));
+    EXPECT_TRUE(call(*two_a, ended(FailureClass::ok))) << "of eight calls, each second one failed";
+  }
+  told.clear();
+  attach(policy::breaker_that_never_opens());
+  ASSERT_EQ(told.size(), 1U) << "it is told like any other change";
+  EXPECT_EQ(told[0].to, Breaker::State::closed);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(call(*one_a, ended(FailureClass::server)));
+}
+
+TEST_F(GateTest, ATargetRestsAfterAnyErrorOfItsOwnWhereThatIsSet) {
+  auto upstream = std::make_shared<pipeline::Upstream>(*one_a->upstream);
+  upstream->error_cooldown = 5min;
+  gate.attach(*upstream);
+  const auto rests = [&](const pipeline::Target& target, FailureClass failure,
+                         std::optional<milliseconds> wait = {}) {
+    EXPECT_TRUE(call(target, ended(failure, wait)));
+    const milliseconds remaining = gate.refused_for(target, now);
+    gate.reset("one", now);
+    return remaining;
+  };
+  EXPECT_EQ(rests(*one_a, FailureClass::server), 5min);
+  EXPECT_EQ(rests(*one_a, FailureClass::connect), 5min);
+  EXPECT_EQ(rests(*one_a, FailureClass::timeout_sent), 5min);
+  EXPECT_EQ(rests(*one_a, FailureClass::rate), 5min);
+  EXPECT_EQ(rests(*one_a, FailureClass::rate, 20s), 20s) << "the provider knows better";
+  EXPECT_EQ(rests(*one_a, FailureClass::forbidden), 10min);
+  EXPECT_EQ(rests(*one_a, FailureClass::request), 0s);
+  EXPECT_EQ(rests(*one_a, FailureClass::ok), 0s);
+  EXPECT_TRUE(call(*one_a, ended(FailureClass::server)));
+  EXPECT_TRUE(ask(*one_b).is_granted) << "its neighbour did nothing";
+}
+
 // One bad model must not close a router of many; an endpoint that nobody reaches closes them all.
 TEST_F(GateTest, OnlyAnUnreachableEndpointClosesTheWholeProvider) {
   open(*make_target(gate, "one", "bad"));

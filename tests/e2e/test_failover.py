@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import signal
 import time
 
 import pytest
@@ -14,7 +15,7 @@ import doors
 import upstream as fault
 from answers import DIALECTS
 from clients import CLIENTS, WEATHER, Wish
-from harness import Client, Weir, free_port, user
+from harness import Client, Weir, eventually, free_port, run_weir, user
 from upstream import Upstream
 
 TEXT = "one two three four five"
