@@ -299,6 +299,7 @@ struct RouteConfig {
   std::optional<WaitOrOff> early_commit;
   std::optional<UnknownParams> unknown_params;
   std::optional<Choice> trim;
+  std::optional<milliseconds> max_wait;
   std::vector<guard::RuleSpec> content_rules;  ///< after those of the whole
   std::vector<DefaultParam> params;
   UsageLimits limits;
@@ -338,7 +339,8 @@ struct Limits {
   std::int64_t provider_max_inflight = 0;
   std::int64_t queue_length = 1'000;
   milliseconds queue_wait{30'000};
-  ByteSize memory{0};  ///< 0 = the container's limit, else the machine's memory
+  milliseconds max_wait{0};  ///< for a full target, before the next is asked
+  ByteSize memory{0};        ///< 0 = the container's limit, else the machine's memory
   Ratio memory_soft{750};
   Ratio memory_hard{900};
   ByteSize request_line{8 << 10};

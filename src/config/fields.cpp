@@ -135,6 +135,7 @@ constexpr std::array root_own{
     field<&Config::limits, &Limits::provider_max_inflight>("limits.provider_max_inflight", "The same for one provider; 0 is no limit", {0, million}),
     field<&Config::limits, &Limits::queue_length>("limits.queue_length", "Requests waiting for one target", {0, million}),
     field<&Config::limits, &Limits::queue_wait>("limits.queue_wait", "Longest wait in that queue", {0, hour}),
+    field<&Config::limits, &Limits::max_wait>("limits.max_wait", "How long a request waits in that queue before it goes to the next target; 0: only where every target is full", {0, hour}),
     field<&Config::limits, &Limits::memory>("limits.memory", "Memory the process may use; 0 is the container's or the machine's", {0, 1024 * gib}),
     field<&Config::limits, &Limits::memory_soft>("limits.memory_soft", "Share of it at which caches shrink and queues close", {1, 1'000}),
     field<&Config::limits, &Limits::memory_hard>("limits.memory_hard", "Share of it at which new work is refused", {1, 1'000}),
@@ -258,6 +259,7 @@ constexpr std::array route_own{
     field<&RouteConfig::early_commit>("early_commit", "Begin a stream's answer after this long without content", {0, hour}),
     field<&RouteConfig::unknown_params>("unknown_params", "Members of a request that Weir does not know"),
     field<&RouteConfig::trim>("trim", "`auto` makes room where a prompt does not fit the model's window"),
+    field<&RouteConfig::max_wait>("max_wait", "How long a request waits for a full target before it goes to the next, over `limits.max_wait`", {0, hour}),
 };
 
 constexpr std::array alert_rule_table{

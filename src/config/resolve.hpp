@@ -77,6 +77,7 @@ struct Resolution {
   WaitOrOff early_commit;
   UnknownParams unknown_params = UnknownParams::automatic;
   bool trims = false;
+  milliseconds max_wait{0};
   std::vector<guard::RuleSpec> content_rules;  ///< of the whole, then of the route
   std::vector<DefaultParam> params;
 

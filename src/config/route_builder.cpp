@@ -22,6 +22,7 @@ Resolution make_resolution(const Config& config, std::string name, ResolvedBy ho
   resolution.early_commit = said.early_commit.value_or(config.stream.early_commit);
   resolution.unknown_params = said.unknown_params.value_or(config.unknown_params);
   resolution.trims = said.trim.value_or(config.trim) != Choice::off;
+  resolution.max_wait = said.max_wait.value_or(config.limits.max_wait);
   resolution.content_rules = config.content_rules;
   resolution.content_rules.insert(resolution.content_rules.end(), said.content_rules.begin(),
                                   said.content_rules.end());

@@ -448,6 +448,7 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
       config().providers[found.steps.front().targets.front().provider];
   const auto timeouts = config().timeouts.with(first.timeouts).with(found.timeouts);
   route->queue_wait = config().limits.queue_wait;
+  route->max_wait = found.max_wait;
   route->request_total = timeouts.in_force(config::Timeout::request_total, false);
   for (const auto& step : found.steps) {
     pipeline::Step built;

@@ -39,6 +39,11 @@ Error shutdown_error() { return {ErrorCode::draining, "the gateway is stopping"}
 
 namespace {
 
+/// How long it waits for a full target before it goes to the next.
+milliseconds max_wait_of(const Call& call) {
+  return call.options.max_wait.value_or(call.route->max_wait);
+}
+
 /// `otherwise`: where it is not the program that stops.
 void note_cut_short(Journey& journey, Outcome otherwise) {
   journey.result.error = *journey.call.cut_short;
@@ -179,8 +184,14 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
 net::Task<void> AttemptLoop::ask(Journey& journey) {
   CallResult& result = journey.result;
   Delivery& delivery = journey.delivery;
-  Succession::Next next = journey.succession.first();
-  if (next.candidate == nullptr) co_await wait_in_line(journey, next);
+  Succession::Next next;
+  const bool prefers_to_wait = max_wait_of(journey.call) > milliseconds(0);
+  if (prefers_to_wait) {
+    next = journey.succession.preferred();
+    if (next.candidate == nullptr) co_await wait_in_line(journey, next, Waits::for_the_first);
+  }
+  if (next.candidate == nullptr) next = journey.succession.first();
+  if (next.candidate == nullptr) co_await wait_in_line(journey, next, Waits::for_any);
   bool has_pulled = false;
   if (next.candidate == nullptr) {
     result.error = journey.succession.exhausted();
@@ -287,9 +298,11 @@ class LinePlace {
 
 /// Section 15: no target but full ones. Waiting blocks nobody else; what has no chance to be served
 /// in time is refused at once.
-net::Task<void> AttemptLoop::wait_in_line(Journey& journey, Succession::Next& next) {
+net::Task<void> AttemptLoop::wait_in_line(Journey& journey, Succession::Next& next, Waits waits) {
   Call& call = journey.call;
-  const net::TimePoint until = std::min(journey.deadline, journey.started + queue_wait_of(call));
+  const bool is_for_first = waits == Waits::for_the_first;
+  const milliseconds longest = is_for_first ? max_wait_of(call) : queue_wait_of(call);
+  const net::TimePoint until = std::min(journey.deadline, journey.started + longest);
   if (tools_.accounting == nullptr || until <= call.loop.now()) co_return;
   const auto bell = std::make_shared<Bell>();
   LinePlace place(*tools_.accounting, call);
@@ -302,7 +315,7 @@ net::Task<void> AttemptLoop::wait_in_line(Journey& journey, Succession::Next& ne
     BellWait turn(call.loop, fits_at, call.cancellation, *bell);
     co_await turn;
     if (call.cancellation.is_cancelled()) co_return;
-    next = journey.succession.first();
+    next = is_for_first ? journey.succession.preferred() : journey.succession.first();
     if (next.candidate != nullptr) co_return;
   }
 }

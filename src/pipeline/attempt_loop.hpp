@@ -39,7 +39,8 @@ class AttemptLoop {
   net::Task<void> ask(Journey& journey);
   net::Task<bool> open(Journey& journey);
   net::Task<bool> wait(Journey& journey, Succession::Next& next);
-  net::Task<void> wait_in_line(Journey& journey, Succession::Next& next);
+  enum class Waits : std::uint8_t { for_the_first, for_any };
+  net::Task<void> wait_in_line(Journey& journey, Succession::Next& next, Waits waits);
   net::Task<Succession::Next> pull_model(Journey& journey, Candidate& candidate,
                                          Succession::Next next);
   net::Task<void> answer_refused(Journey& journey);

@@ -25,12 +25,13 @@ struct CallOptions {
   std::vector<std::string> prefer = {};  ///< providers to be tried first, in this order
   bool no_failover = false;
   bool no_retry = false;
-  bool explain = false;                      ///< say in the answer how its target was chosen
-  std::optional<bool> stream_recovery = {};  ///< over the route's own setting
-  std::optional<milliseconds> timeout = {};  ///< shortens T-15
-  std::optional<Priority> priority = {};     ///< over the caller's own
-  std::string task = {};                     ///< what the call is for, in the client's words
-  std::vector<std::string> tags = {};        ///< under which its usage is shown
+  bool explain = false;                       ///< say in the answer how its target was chosen
+  std::optional<bool> stream_recovery = {};   ///< over the route's own setting
+  std::optional<milliseconds> timeout = {};   ///< shortens T-15
+  std::optional<milliseconds> max_wait = {};  ///< over the route's
+  std::optional<Priority> priority = {};      ///< over the caller's own
+  std::string task = {};                      ///< what the call is for, in the client's words
+  std::vector<std::string> tags = {};         ///< under which its usage is shown
 };
 
 /// A request made ready for one target.

@@ -308,6 +308,66 @@ TEST_F(CallAccountingTest, WhoIsBehindOthersWaitsItsWholeTimeAndIsThenRefused) {
   EXPECT_EQ(accounting.calls, 0);
 }
 
+// ---- max_wait: rather a wait for the first than an answer of the next
+
+TEST_F(CallAccountingTest, AFullTargetIsWaitedForBeforeTheNextIsAsked) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 2'000ms}};
+  rig.accounting = &accounting;
+  rig.route().max_wait = 3s;
+  rig.add("a/m", {answers("hi")});
+  rig.add("b/m");
+  rig.start();
+  rig.loop.run_for(1'999ms);
+  EXPECT_TRUE(rig.operation.asked.empty());
+  accounting.full.clear();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"a/m"});
+  EXPECT_FALSE(accounting.wake) << "it has left the line";
+}
+
+TEST_F(CallAccountingTest, WhenThatWaitIsOverTheNextTargetIsAsked) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 2'000ms}};
+  rig.accounting = &accounting;
+  rig.route().max_wait = 3s;
+  rig.add("a/m");
+  rig.add("b/m", {answers("hi")});
+  const TimePoint began = rig.loop.now();
+  rig.start();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+  EXPECT_EQ(*rig.ended_at - began, 2s) << "after it another wait would be too long";
+}
+
+TEST_F(CallAccountingTest, WhoMayNotWaitGoesToTheNextAtOnce) {
+  CountingAccounting accounting;
+  accounting.full = {{"a/m", 2'000ms}};
+  rig.accounting = &accounting;
+  rig.route().max_wait = 3s;
+  rig.add("a/m");
+  rig.add("b/m", {answers("hi")});
+  const TimePoint began = rig.loop.now();
+  EXPECT_EQ(rig.finish({.max_wait = 0ms}).outcome, Outcome::completed);
+  EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"b/m"});
+  EXPECT_EQ(*rig.ended_at, began);
+}
+
+TEST_F(CallAccountingTest, ATargetThatRestsIsNotWaitedFor) {
+  CountingAccounting accounting;
+  rig.accounting = &accounting;
+  rig.route().max_wait = 3s;
+  rig.add("a/m");
+  rig.add("b/m", {answers("hi")});
+  rig.gate.refused = {"a/m"};
+  const TimePoint began = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(*rig.ended_at, began);
+  EXPECT_TRUE(accounting.lines_entered.empty());
+}
+
 TEST_F(CallAccountingTest, WhatHasNoChanceToBeServedInTimeIsRefusedAtOnce) {
   CountingAccounting accounting;
   accounting.full = {{"a/m", 31'000ms}};

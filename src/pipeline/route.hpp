@@ -267,7 +267,8 @@ struct Route {
   StreamPolicy stream;
   RetryPolicy retries;
   milliseconds request_total{590'000};                ///< T-15
-  milliseconds queue_wait{0};                         ///< longest wait for a full target
+  milliseconds queue_wait{0};                         ///< longest wait where all targets are full
+  milliseconds max_wait{0};                           ///< for the first, before the next is asked
   std::shared_ptr<const guard::Rules> content_rules;  ///< null: none
   std::shared_ptr<policy::HedgeQuota> hedges = std::make_shared<policy::HedgeQuota>();
   std::shared_ptr<std::atomic<std::uint64_t>> turn =

@@ -40,6 +40,21 @@ Succession::Next Succession::first() {
   return untried(milliseconds(0), Purpose::answer);
 }
 
+Succession::Next Succession::preferred() {
+  refusal_.reset();
+  is_refused_by_others_ = false;
+  std::optional<std::uint32_t> place;
+  for (std::size_t i = 0; Candidate* const candidate = plan_.at(i); ++i) {
+    if (place && candidate->place != *place) break;
+    if (!is_open(*candidate)) continue;
+    // Who rests is not waited for, and is not the first.
+    if (gate_.refused_for(*candidate->target, call_.loop.now()) > milliseconds(0)) continue;
+    place = candidate->place;
+    if (auto admitted = admit(*candidate, Purpose::answer, false)) return *std::move(admitted);
+  }
+  return {};
+}
+
 std::optional<Succession::Full> Succession::full() const {
   if (!refusal_ || is_refused_by_others_ || !refusal_->retry_after) return std::nullopt;
   return Full{.target = refusing_,

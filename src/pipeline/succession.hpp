@@ -30,6 +30,9 @@ class Succession {
 
   /// The first target. May be asked for again while there was none.
   Next first();
+  /// The first one alone, for who would rather wait for it than go to the next: nothing, with
+  /// `full`, where only a limit is in the way.
+  Next preferred();
   /// A target that only a limit keeps from being asked.
   struct Full {
     const Target* target = nullptr;

@@ -47,6 +47,16 @@ int hops_of(const net::http::RequestHead& head) {
   return std::max(0, hops);
 }
 
+/// Nothing for what is no number of milliseconds, or less than `least`. More than a day is a day.
+std::optional<pipeline::milliseconds> read_ms(std::string_view text, std::int64_t least) {
+  constexpr std::int64_t day = 86'400'000;
+  std::int64_t ms = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, ms);
+  if (error != std::errc() || stopped != end || ms < least) return std::nullopt;
+  return pipeline::milliseconds(std::min(ms, day));
+}
+
 Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
   pipeline::CallOptions options;
   for (const auto& field : head.fields.all()) {
@@ -80,14 +90,17 @@ Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
                      "x-weir-priority");
       }
     } else if (is("timeout-ms")) {
-      std::int64_t ms = 0;
-      const auto [end, error] =
-          std::from_chars(field.value.data(), field.value.data() + field.value.size(), ms);
-      if (error != std::errc() || end != field.value.data() + field.value.size() || ms < 1000) {
+      options.timeout = read_ms(field.value, 1000);
+      if (!options.timeout) {
         return Error(ErrorCode::invalid_request, "must be a whole number of at least 1000",
                      "x-weir-timeout-ms");
       }
-      options.timeout = pipeline::milliseconds(ms);
+    } else if (is("max-wait-ms")) {
+      options.max_wait = read_ms(field.value, 0);
+      if (!options.max_wait) {
+        return Error(ErrorCode::invalid_request, "must be a whole number, 0 or more",
+                     "x-weir-max-wait-ms");
+      }
     }
   }
   return options;

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from harness import Weir, eventually, run_weir
-from upstream import Upstream, delay
+from upstream import Gate, Upstream, delay, held_by
 
 KEY = "sk-weir-test-0123456789abcdef0123456789"
 OTHER_KEY = "sk-weir-test-abcdef0123456789abcdef01234"
@@ -200,6 +200,32 @@ def test_l5_requests_at_once_are_limited_and_the_others_wait_in_line(upstreams):
         statuses = statuses_of(weir, 24, "one/m")
         assert set(statuses) == {200, 429}
         assert weir.chat("one/m", "hi").status == 200
+
+
+def test_a_full_target_is_waited_for_as_long_as_is_set_and_then_the_next_is_asked(upstreams):
+    first, second = upstreams
+    config = {
+        "providers": {
+            "one": {**first.provider, "limits": {"concurrency": 1}},
+            "two": second.provider,
+        },
+        "models": {"both": {"targets": ["one/m", "two/m"], "max_wait": "20s"}},
+        "threads": 1,
+    }
+    with Gate() as gate, Weir(config) as weir, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first.always(held_by(gate))
+        held = pool.submit(weir.chat, "both", "hi")
+        eventually(lambda: first.calls)
+        for wait in ("0", "300"):
+            spilt = weir.chat("both", "hi", headers={"x-weir-max-wait-ms": wait})
+            assert (spilt.status, spilt.headers["x-weir-target"]) == (200, "two/m")
+        waiting = pool.submit(weir.chat, "both", "hi")
+        eventually(lambda: b"weir_calls_in_flight 2" in weir.admin("GET", "/metrics").body)
+        gate.open()
+        assert held.result().headers["x-weir-target"] == "one/m"
+        assert waiting.result().headers["x-weir-target"] == "one/m"
+        wrong = weir.chat("both", "hi", headers={"x-weir-max-wait-ms": "soon"})
+        assert (wrong.status, wrong.error["param"]) == (400, "x-weir-max-wait-ms")
 
 
 def test_a_higher_priority_goes_first(upstreams):
