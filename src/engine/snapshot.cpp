@@ -98,6 +98,19 @@ policy::RetryBudget::Options retry_budget_of(const config::Config& config,
           .window = decided.retry_budget_window};
 }
 
+/// Nothing where nobody said when a day's allowance comes back.
+std::optional<policy::Calendar> quota_day_of(const config::ProviderConfig& provider) {
+  const config::UsageLimits& limits = provider.limits;
+  // Whose days a provider counts does not hang on the plan that was bought.
+  const std::string_view known = provider.spec->free_limits.time_zone;
+  const std::string_view zone = limits.time_zone.empty() ? known : limits.time_zone;
+  if (zone.empty() && limits.reset_at == config::milliseconds(0)) return std::nullopt;
+  auto day = policy::Calendar::make(policy::Period::day, zone,
+                                    std::chrono::floor<std::chrono::minutes>(limits.reset_at));
+  if (!day) return std::nullopt;
+  return *day;
+}
+
 /// What only some providers have, and so far as this entry asks for it.
 void set_strengths(pipeline::Upstream& upstream, const config::ProviderConfig& provider) {
   const bool is_ollama = provider.dialect == wire::Dialect::ollama;
@@ -135,6 +148,12 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
   upstream->body_bytes_max = static_cast<std::size_t>(config.limits.upstream_body_bytes_max.bytes);
   upstream->event_bytes_max = static_cast<std::size_t>(config.limits.event_bytes_max.bytes);
   upstream->retry_budget = retry_budget_of(config, provider);
+  upstream->target_breaker =
+      config::decide(config.breaker.with(provider.breaker), policy::target_breaker());
+  upstream->endpoint_breaker = config::decide(
+      config.provider_breaker.with(provider.provider_breaker), policy::provider_breaker());
+  upstream->error_cooldown = provider.cooldown.value_or(config.cooldown).after;
+  upstream->quota_day = quota_day_of(provider);
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;
   set_strengths(*upstream, provider);

@@ -54,6 +54,54 @@ TEST_F(SnapshotTest, HasBuiltTheWideRoutesThatAreInUseBeforeItIsAskedForThem) {
   EXPECT_TRUE(make(nullptr)->wide_routes_in_use().empty());
 }
 
+// Those that end an attempt are in the tests of the attempt; here is that they get there.
+TEST_F(SnapshotTest, T21EveryWaitIsItsProvidersAndItsRoutesToSet) {
+  const config::Loaded loaded = config::load_text("weir.yaml", R"(
+providers:
+  up: { base_url: "http://127.0.0.1:9/v1", timeouts: { connect: 2s, dns: 700ms, request_total: 50s, pool_idle: 3s } }
+timeouts: { connect: 4s, request_write_stall: 6s, request_total: 100s }
+models:
+  r: { targets: [up/m], timeouts: { connect: 1s, request_write_stall: 500ms, stream_total: 9s } }
+  late: { targets: [up/m], timeouts: { request_total: 20s, pool_idle: 1s, dns: 100ms } }
+)",
+                                                  environment_);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const auto snapshot = *Snapshot::make(loaded.config, environment_, gate_, nullptr);
+  using std::chrono::seconds;
+  const auto& of_route = target_of(*snapshot).timeouts;
+  EXPECT_EQ(of_route.connect.connect, seconds(1));
+  EXPECT_EQ(of_route.connect.dns, pipeline::milliseconds(700));
+  EXPECT_EQ(of_route.request_write_stall, pipeline::milliseconds(500));
+  EXPECT_EQ(of_route.stream_total, seconds(9));
+  EXPECT_EQ(of_route.pool_idle, seconds(3));
+  EXPECT_EQ((*snapshot->route("r"))->request_total, seconds(50));
+  const auto late = *snapshot->route("late");
+  const auto& of_late = late->steps.front().targets.front()->timeouts;
+  EXPECT_EQ(late->request_total, seconds(20));
+  EXPECT_EQ(of_late.connect.connect, seconds(2));
+  EXPECT_EQ(of_late.connect.dns, pipeline::milliseconds(100));
+  EXPECT_EQ(of_late.request_write_stall, seconds(6));
+  EXPECT_EQ(of_late.pool_idle, seconds(1));
+}
+
+TEST_F(SnapshotTest, K6AProvidersDayIsWhereItIsSaidOrKnownToBe) {
+  const config::Loaded loaded = config::load_text("weir.yaml", R"(
+providers:
+  gemini: { api_key: a }
+  said: { base_url: "http://127.0.0.1:9/v1", limits: { time_zone: Asia/Kolkata } }
+  nobody: { base_url: "http://127.0.0.1:8/v1" }
+)",
+                                                  environment_);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const auto snapshot = *Snapshot::make(loaded.config, environment_, gate_, nullptr);
+  std::map<std::string, std::string> zones;
+  for (const auto& upstream : snapshot->upstreams()) {
+    if (upstream->quota_day) zones.emplace(upstream->name, upstream->quota_day->zone_name());
+  }
+  EXPECT_EQ(zones, (std::map<std::string, std::string>{{"gemini", "America/Los_Angeles"},
+                                                       {"said", "Asia/Kolkata"}}));
+}
+
 TEST_F(SnapshotTest, ForgetsWhatWasRefusedWhenAProviderIsReset) {
   const auto snapshot = make(nullptr);
   target_of(*snapshot).learnt->refused.fetch_or(1);

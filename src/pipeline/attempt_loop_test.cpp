@@ -46,6 +46,58 @@ TEST_F(AttemptLoopTest, R4AnotherModelOfAFailedProviderDrawsOnItsBudget) {
   EXPECT_EQ(rig.operation.asked, std::vector<std::string>{"a/m"});
 }
 
+// A second would only bring it the same answer.
+TEST_F(AttemptLoopTest, B10ARefusalWithoutAWaitSaysWhenTheTargetIsAskedAgain) {
+  for (const int status : {402, 429}) {
+    Rig own;
+    Script refusal = refuses(status);
+    refusal.head_after = 1s;
+    own.add("a/m", {refusal});
+    own.start();
+    own.loop.run_for(500ms);
+    own.gate.refused = {"a/m"};  // as it does at the answer
+    own.loop.run();
+    ASSERT_TRUE(own.result);
+    EXPECT_EQ(own.channel.status(), 429);
+    EXPECT_EQ(own.channel.field("retry-after"), "3");
+  }
+}
+
+// The minutes that a provider names beside it are those of another limit.
+TEST_F(AttemptLoopTest, K6ASpentDaysAllowanceIsBackWhenTheProvidersDayIsOver) {
+  for (const bool is_known : {true, false}) {
+    Rig own;
+    Script refusal = refuses(429);
+    refusal.pieces = {{0ms, R"({"error":{"message":"100 requests per day are used up"}})", true}};
+    own.add("a/m", {refusal});
+    const auto day = policy::Calendar::make(policy::Period::day, "Asia/Kolkata");
+    ASSERT_TRUE(day);
+    if (is_known) own.upstream(0).quota_day = *day;
+    own.finish();
+    const std::int64_t now =
+        std::chrono::duration_cast<milliseconds>(own.loop.now().time_since_epoch()).count();
+    const milliseconds left(day->window_at(now).end_ms - now);
+    EXPECT_EQ(own.gate.latest_wait, is_known ? std::optional(left) : std::nullopt);
+  }
+}
+
+TEST_F(AttemptLoopTest, AnExplanationIsKeptForTheLogWhereThatIsSaid) {
+  rig.add("a/m", {refuses(500)});
+  rig.add("b/m", {answers("hi")});
+  rig.route().retries.attempts_per_target = 1;
+  rig.start();
+  rig.call().keeps_explanation = true;
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  const std::string& text = rig.result->explanation;
+  EXPECT_NE(text.find(R"("target":"a/m","step":1,"strategy":"priority","state":"failed")"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find(R"("target":"b/m","step":1,"strategy":"priority","state":"chosen")"),
+            std::string::npos);
+  EXPECT_EQ(rig.channel.field("x-weir-explain"), "");
+}
+
 // Two attempts are left for two targets: the failed one may not have the second of them.
 TEST_F(AttemptLoopTest, R10LeavesTheLastAttemptToAnUntriedTarget) {
   rig.add("a/m", {refuses(500)});

@@ -114,6 +114,16 @@ net::Task<void> Flight::fly() {
   }
 }
 
+/// A day's allowance comes back when the provider's day is over, whatever it says to wait (K-6).
+policy::Classified Flight::until_its_day_ends(policy::Classified verdict) const {
+  const auto& day = target().upstream->quota_day;
+  if (!verdict.is_daily_limit || !day) return verdict;
+  const std::int64_t unix_ms = tools_.wall.unix_ms();
+  verdict.wait = milliseconds(day->window_at(unix_ms).end_ms - unix_ms);
+  verdict.is_daily_limit = false;  // there is nothing left to guess
+  return verdict;
+}
+
 /// Everything that others see of an attempt is as it has ended, once. An attempt that was whole has
 /// landed before the client has its last byte: what the client does next finds it counted.
 void Flight::land(const AttemptEnd& end) {
@@ -121,7 +131,7 @@ void Flight::land(const AttemptEnd& end) {
   has_landed_ = true;
   const net::TimePoint now = journey_.call.loop.now();
   count_in_flight(target(), -1);
-  tools_.gate.report(target(), *plan_.next.permit, end.verdict, now);
+  tools_.gate.report(target(), *plan_.next.permit, until_its_day_ends(end.verdict), now);
   book(end);
   count(end, now);
   if (tools_.accounting != nullptr) {

@@ -101,6 +101,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   void report(const AttemptEnd& end);
   void book(const AttemptEnd& end);
   void land(const AttemptEnd& end);
+  [[nodiscard]] policy::Classified until_its_day_ends(policy::Classified verdict) const;
 
   FlightTools& tools_;
   Journey& journey_;

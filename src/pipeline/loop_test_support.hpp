@@ -164,8 +164,9 @@ class OpenGate final : public TargetGate {
     return refused.contains(target.name) ? milliseconds(3s) : milliseconds(0);
   }
   void note_first_content(const Target&, Permit&, net::Duration, TimePoint) override {}
-  void report(const Target&, const Permit&, const policy::Classified&, TimePoint) override {
+  void report(const Target&, const Permit&, const policy::Classified& verdict, TimePoint) override {
     ++reported;
+    latest_wait = verdict.wait;
   }
   bool may_retry(const Upstream&, TimePoint) override { return retries_left-- > 0; }
   void note_first_visit(const Upstream&, TimePoint) override { ++first_visits; }
@@ -175,6 +176,7 @@ class OpenGate final : public TargetGate {
   int granted = 0;
   int reported = 0;
   int first_visits = 0;
+  std::optional<milliseconds> latest_wait;  ///< that an attempt was reported with
 };
 
 /// The client: keeps what it gets, with the time.

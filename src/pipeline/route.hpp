@@ -137,11 +137,15 @@ struct Upstream {
   std::size_t event_bytes_max = wire::event_bytes_max_default;  ///< of one that is
   milliseconds pool_idle{50'000};
   policy::RetryBudget::Options retry_budget;
-  std::int64_t in_flight_max = 0;     ///< attempts at all its keys together; 0 = no limit
-  bool drains_on_disconnect = false;  ///< S-10.5
-  bool pulls_models = false;          ///< an Ollama that gets the models it is asked for
-  bool marks_prompt_cache = false;    ///< Anthropic: long beginnings are marked to be cached
-  std::string keep_alive;             ///< Ollama: raw JSON for requests without; empty: none
+  policy::BreakerOptions target_breaker = policy::target_breaker();  ///< of each of its targets
+  policy::BreakerOptions endpoint_breaker = policy::provider_breaker();
+  std::optional<milliseconds> error_cooldown;  ///< a target's rest after any error of its own
+  std::optional<policy::Calendar> quota_day;   ///< in which it counts what it allows per day (K-6)
+  std::int64_t in_flight_max = 0;              ///< attempts at all its keys together; 0 = no limit
+  bool drains_on_disconnect = false;           ///< S-10.5
+  bool pulls_models = false;                   ///< an Ollama that gets the models it is asked for
+  bool marks_prompt_cache = false;  ///< Anthropic: long beginnings are marked to be cached
+  std::string keep_alive;           ///< Ollama: raw JSON for requests without; empty: none
   std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
   std::shared_ptr<shared_state::KeyState> key_state;   ///< the gate's own
   /// Whose turn it is among the keys.
