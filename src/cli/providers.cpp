@@ -53,6 +53,33 @@ struct Options {
 
 // ---- the table ------------------------------------------------------------------------------
 
+/// `open, 9 s left; cooling down after rate, 30 s left`.
+std::string state_of(json::Value one) {
+  const auto left = [](std::int64_t ms) {
+    return ms > 0 ? ", " + duration(std::chrono::milliseconds(ms)) + " left" : std::string();
+  };
+  std::string text = text_at(one, {"circuit", "state"});
+  text += left(number_at(one, {"circuit", "remaining_ms"}));
+  if (const std::int64_t cooling = number_at(one, {"cooldown", "remaining_ms"}); cooling > 0) {
+    text += "; cooling down after " + text_at(one, {"cooldown", "cause"}) + left(cooling);
+  }
+  return text;
+}
+
+/// Of the targets of a provider only those are shown that are not as they should be.
+void append_targets(json::Value provider, std::vector<Row>& rows) {
+  const auto targets = provider.find("targets");
+  if (!targets || !targets->is_array()) return;
+  for (const json::Value target : targets->elements()) {
+    std::string state = state_of(target);
+    if (state == "closed") continue;
+    Row row(rows.front().size());
+    row[0] = "  " + text_at(target, {"name"});
+    row[3] = std::move(state);
+    rows.push_back(std::move(row));
+  }
+}
+
 Row row_of(json::Value provider) {
   const auto rate = provider.find("success_rate");
   const std::string success =
@@ -64,7 +91,7 @@ Row row_of(json::Value provider) {
   return {text_at(provider, {"name"}),
           text_at(provider, {"type"}),
           text_at(provider, {"health"}),
-          text_at(provider, {"circuit", "state"}),
+          state_of(provider),
           std::to_string(number_at(provider, {"today", "attempts"})),
           success,
           latency > 0 ? duration(std::chrono::milliseconds(latency)) : "-",
@@ -83,7 +110,10 @@ bool print_table(std::string_view body) {
   }
   std::vector<Row> rows{
       {"NAME", "TYPE", "HEALTH", "CIRCUIT", "CALLS", "GOOD", "LATENCY", "TOKENS", "COST", "FROM"}};
-  for (const json::Value provider : list->elements()) rows.push_back(row_of(provider));
+  for (const json::Value provider : list->elements()) {
+    rows.push_back(row_of(provider));
+    append_targets(provider, rows);
+  }
   print(table(rows));
   return true;
 }

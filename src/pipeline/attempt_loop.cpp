@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/attempt_loop.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <utility>
@@ -145,6 +146,20 @@ class AttemptLoop::Race final : private Referee, private net::Alarm {
   std::coroutine_handle<> waiting_;
 };
 
+namespace {
+
+void keep_explanation(Journey& journey) {
+  CallResult& result = journey.result;
+  const Candidates& all = journey.succession.candidates();
+  const auto chosen = std::find_if(all.begin(), all.end(), [&](const Candidate& candidate) {
+    return result.outcome == Outcome::completed && candidate.target->name == result.target;
+  });
+  result.explanation =
+      explain(journey.call, journey.operation, all, chosen == all.end() ? nullptr : &*chosen);
+}
+
+}  // namespace
+
 net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Delivery& delivery) {
   const net::TimePoint started = call.loop.now();
   const guard::Rules* const rules = call.route->content_rules.get();
@@ -178,6 +193,7 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   co_await ask(journey);
   co_await delivery.quiet();
   static_cast<void>(settle(tools_, journey));  // nobody waits for a last byte any more
+  if (call.keeps_explanation) keep_explanation(journey);
   co_return std::move(journey.result);
 }
 
@@ -235,6 +251,9 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
   if (is_late && !journey.call.cancellation.is_cancelled()) {
     result.error = Error(ErrorCode::deadline_exceeded, "the request's time is over");
   }
+  const int status = traits(result.error.code).status;
+  const bool says_when = status == 429 || status == 503;
+  if (says_when && !result.error.retry_after) result.error.retry_after = journey.succession.rest();
   co_await answer_refused(journey);
 }
 

@@ -158,7 +158,8 @@ struct Call {
   std::string model = {};          ///< the name that was asked for
   int hops = 0;                    ///< gateways passed before this one
   bool shows_target = true;
-  std::string warning = {};  ///< said in the header of the answer; empty: nothing
+  bool keeps_explanation = false;  ///< in its result, for the log
+  std::string warning = {};        ///< said in the header of the answer; empty: nothing
   /// Set before `cancellation` is told where the call is ended from here: its client is still there
   /// and gets this.
   std::shared_ptr<const Error> cut_short = {};
@@ -282,6 +283,7 @@ struct CallResult {
   milliseconds first_content{0};
   milliseconds duration{0};
   std::vector<AttemptRow> rows;  ///< of every attempt, in the order they were started
+  std::string explanation;       ///< how its target was chosen, where that is kept
 };
 
 /// Where calls are written down, so that none is lost with the process: the ledger. One for each

@@ -156,6 +156,17 @@ Succession::Next Succession::anew(Candidate& candidate) {
   return enter(candidate, true).value_or(Next{});
 }
 
+std::optional<milliseconds> Succession::rest() {
+  std::optional<milliseconds> soonest;
+  for (const Candidate& candidate : plan_.all()) {
+    if (!candidate.skipped.empty()) continue;
+    const milliseconds off = gate_.refused_for(*candidate.target, call_.loop.now());
+    if (off <= milliseconds(0)) return std::nullopt;
+    soonest = std::min(soonest.value_or(off), off);
+  }
+  return soonest;
+}
+
 Error Succession::exhausted() {
   std::string reasons;
   bool all_lack = true;

@@ -67,6 +67,9 @@ class Succession {
   /// The same target at once, for a second way to go on with a stream.
   Next again(Candidate& candidate);
 
+  /// How long until one of the targets may be asked again; nothing where one may be now.
+  [[nodiscard]] std::optional<milliseconds> rest();
+
   /// The error when no target could be asked.
   [[nodiscard]] Error exhausted();
   [[nodiscard]] const Candidates& candidates() { return plan_.all(); }

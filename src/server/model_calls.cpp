@@ -530,6 +530,7 @@ net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
                       .model = request.model,
                       .hops = hops,
                       .shows_target = shows_target(request),
+                      .keeps_explanation = log_ != nullptr && log_->is_on(config::LogLevel::debug),
                       .warning = request.warning};
   const ActiveCall active(active_calls_, call);
   result = co_await attempts_.run(call, operation, delivery);
@@ -580,6 +581,20 @@ void ModelCalls::end_where(const Judge& judge) {
   }
 }
 
+namespace {
+
+/// Each attempt with its end: `a/m: server, b/m: ok`.
+std::string tried(const pipeline::CallResult& result) {
+  std::string text;
+  for (const pipeline::AttemptRow& row : result.rows) {
+    if (!text.empty()) text.append(", ");
+    text.append(row.target->name).append(": ").append(policy::name(row.failure));
+  }
+  return text;
+}
+
+}  // namespace
+
 void ModelCalls::write_down(const ClientRequest& request, const pipeline::Call& call,
                             const pipeline::CallResult& result) const {
   using pipeline::Outcome;
@@ -589,11 +604,16 @@ void ModelCalls::write_down(const ClientRequest& request, const pipeline::Call& 
   const bool is_failed = !is_limited && result.outcome != Outcome::completed &&
                          result.outcome != Outcome::cancelled_client;
   const bool is_failover = result.outcome == Outcome::completed && result.attempts > 1;
+  if (!result.explanation.empty()) {
+    log_->write(config::LogLevel::debug, "decision", result.explanation,
+                {{"request_id", call.request_id}, {"target", result.target}});
+  }
   if (is_failover) {
     log_->info("failover", "answered after another attempt had failed",
                {{"request_id", call.request_id},
                 {"route", call.route->name},
                 {"target", result.target},
+                {"tried", tried(result)},
                 {"attempts", result.attempts}});
   }
   const bool is_access_logged = request.snapshot->config().access_log;
@@ -609,6 +629,7 @@ void ModelCalls::write_down(const ClientRequest& request, const pipeline::Call& 
                 {"outcome", pipeline::name(result.outcome)},
                 {"error", traits(result.error.code).name},
                 {"upstream_status", result.error.upstream_status},
+                {"tried", tried(result)},
                 {"attempts", result.attempts},
                 {"duration_ms", result.duration.count()}});
   }

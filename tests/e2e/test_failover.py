@@ -487,6 +487,99 @@ def test_f6_a_route_may_forbid_failover(broken, backup):
         assert broken.calls and backup.calls == []
 
 
+BREAKERS = {
+    # What is set, calls that get through, least seconds that it is then off.
+    "count": ("count", 5, 25),
+    "threshold": ("threshold", 5, 290),
+    "numbers": ({"consecutive_failures": 2, "open_base": "40s", "open_jitter": "0%"}, 2, 35),
+    "off": ("off", 12, None),
+}
+
+
+@pytest.mark.parametrize("where", ["the whole", "a provider"])
+@pytest.mark.parametrize("name", BREAKERS)
+def test_b1_a_breaker_opens_when_it_is_set_to(broken, name, where):
+    said, calls, seconds = BREAKERS[name]
+    provider, whole = dict(broken.provider), {"retries": "off"}
+    (whole if where == "the whole" else provider)["breaker"] = said
+    broken.always(fault.status(500))
+    with Weir({"providers": {"a": provider}, **whole}) as weir:
+        answers_ = [weir.chat("a/m", TEXT) for _ in range(12)]
+        assert len(broken.calls) == calls
+        if seconds is not None:
+            assert answers_[-1].error["code"] == "all_targets_unavailable"
+            assert int(answers_[-1].headers["retry-after"]) >= seconds
+
+
+def test_h3_a_breaker_that_is_set_otherwise_by_a_reload_keeps_its_state(broken):
+    config = {"providers": {"a": dict(broken.provider)}, "retries": "off"}
+    broken.always(fault.status(500))
+    with Weir(config) as weir:
+        for _ in range(6):
+            weir.chat("a/m", TEXT)
+        for number, said in enumerate(({"open_base": "1m"}, "off"), 1):
+            weir.write_config({**config, "breaker": said})
+            weir.signal(signal.SIGHUP)
+            eventually(lambda: weir.log().count("was read again") == number)
+            before = len(broken.calls)
+            answer = weir.chat("a/m", TEXT)
+            assert answer.error["code"] == (
+                "upstream_error" if said == "off" else "all_targets_unavailable"
+            )
+            assert len(broken.calls) - before == (said == "off")
+
+
+@pytest.mark.parametrize("name", ["500", "reset after reading", "429 without a wait"])
+def test_a_target_rests_after_an_error_as_long_as_is_set(broken, backup, name):
+    broken.always({**FAILURES, "429 without a wait": fault.status(429)}[name])
+    with two_targets(broken, backup, cooldown="5m") as weir:
+        for _ in range(4):
+            assert weir.chat("smart", TEXT).headers["x-weir-target"] == "b/m"
+        assert len(broken.calls) == 1
+        refused = weir.chat("a/m", TEXT)
+        assert refused.status == 503 and 290 <= int(refused.headers["retry-after"]) <= 303
+        shown = run_weir("providers", "--config", str(weir.config_file), folder=weir.folder)
+        row = next(line for line in shown.stdout.splitlines() if line.startswith("  a/m"))
+        assert "cooling down after" in row and "left" in row
+
+
+def test_b10_who_gets_the_refusal_itself_is_told_when_to_come_back(broken):
+    broken.always(fault.status(402))
+    with Weir({"providers": {"a": broken.provider}}) as weir:
+        refused = weir.chat("a/m", TEXT)
+        assert (refused.status, refused.error["code"]) == (429, "upstream_quota")
+        assert refused.headers["x-should-retry"] == "false"
+        assert 3500 <= int(refused.headers["retry-after"]) <= 3600
+
+
+def test_every_decision_is_in_the_log_where_that_is_wanted(broken, backup):
+    broken.always(fault.status(500))
+    with two_targets(broken, backup, log={"level": "debug"}) as weir:
+        assert weir.chat("smart", TEXT).status == 200
+
+        def event(name):
+            lines = [json.loads(line) for line in weir.log().splitlines() if line.startswith("{")]
+            return next((line for line in lines if line["event"] == name), None)
+
+        told = json.loads(eventually(lambda: event("decision"))["message"])
+        states = {target["target"]: target["state"] for target in told["targets"]}
+        assert states == {"a/m": "failed", "b/m": "chosen"}
+        failover = eventually(lambda: event("failover"))
+        assert failover["tried"] == "a/m: server, a/m: server, b/m: ok"
+
+
+def test_what_is_too_long_for_every_target_is_called_so(broken, backup):
+    """Clients shorten the conversation at this name."""
+    small = {"models": {"m": {"context": 1000}}}
+    providers = {"a": {**broken.provider, **small}, "b": {**backup.provider, **small}}
+    models = {"smart": {"targets": ["a/m", "b/m"]}}
+    with Weir({"providers": providers, "models": models}) as weir:
+        refused = weir.chat("smart", "word " * 4000)
+        assert (refused.status, refused.error["code"]) == (400, "context_length_exceeded")
+        assert "the context window is too small" in refused.error["message"]
+        assert broken.calls == backup.calls == []
+
+
 def test_b8_every_change_of_a_breaker_is_in_the_log_with_its_cause_and_counted(broken):
     with Weir({"providers": {"a": broken.provider}, "retries": "off"}) as weir:
         broken.always(fault.status(500))
