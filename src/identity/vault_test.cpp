@@ -95,7 +95,9 @@ TEST_F(VaultFolder, Y6_ARotationThatWasKilledAnywhereIsResumed) {
     const std::string old = master();
     ASSERT_TRUE(vault_->begin_rotation());
     expect_readable();
-    if (steps == 2) ASSERT_TRUE(vault_->wrap_anew());
+    if (steps == 2) {
+      ASSERT_TRUE(vault_->wrap_anew());
+    }
     expect_readable();
     open();
     expect_readable();
