@@ -59,7 +59,7 @@ int describe_error(const Error& error, wire::Dialect dialect, std::string_view r
   const int status = wire::status_of(dialect, error);
   std::optional<std::chrono::milliseconds> wait = error.retry_after;
   const bool is_passing = status == 429 || status == 503 || status == 529;
-  if (!wait && is_passing) wait = retry_after_default;
+  if (!wait && is_passing && traits(error.code).retryable) wait = retry_after_default;
   if (wait) {
     const auto seconds = (wait->count() + 999) / 1000;
     net::http::append_field(fields, "retry-after", static_cast<std::uint64_t>(seconds));

@@ -32,8 +32,12 @@ std::vector<std::string> split_list(std::string_view list) {
   return items;
 }
 
-bool is_true(std::string_view value) {
-  return ascii::equals_ignoring_case(value, "true") || value == "1";
+/// `true`, `1` or `on`; `false`, `0` or `off`.
+Result<bool> read_switch(std::string_view value, std::string_view field) {
+  const auto is = [&](std::string_view word) { return ascii::equals_ignoring_case(value, word); };
+  if (is("true") || is("1") || is("on")) return true;
+  if (is("false") || is("0") || is("off")) return false;
+  return Error(ErrorCode::invalid_request, "must be true or false", std::string(field));
 }
 
 /// Hop header of the rule against loops; other gateways' hops count too when they are Weir's.
@@ -71,14 +75,17 @@ Result<pipeline::CallOptions> read_options(const net::http::RequestHead& head) {
     if (is("prefer")) {
       options.prefer = split_list(field.value);
     } else if (is("no-failover")) {
-      options.no_failover = is_true(field.value);
+      WEIR_TRY_ASSIGN(is_on, read_switch(field.value, "x-weir-no-failover"));
+      options.no_failover = is_on;
     } else if (is("no-retry")) {
-      options.no_retry = is_true(field.value);
+      WEIR_TRY_ASSIGN(is_on, read_switch(field.value, "x-weir-no-retry"));
+      options.no_retry = is_on;
     } else if (is("explain")) {
-      options.explain = is_true(field.value);
+      WEIR_TRY_ASSIGN(is_on, read_switch(field.value, "x-weir-explain"));
+      options.explain = is_on;
     } else if (is("stream-recovery")) {
-      options.stream_recovery = !ascii::equals_ignoring_case(field.value, "off") &&
-                                !ascii::equals_ignoring_case(field.value, "false");
+      WEIR_TRY_ASSIGN(is_on, read_switch(field.value, "x-weir-stream-recovery"));
+      options.stream_recovery = is_on;
     } else if (is("task")) {
       options.task = field.value;
     } else if (is("tags")) {

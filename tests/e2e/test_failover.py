@@ -341,6 +341,17 @@ def test_a_short_retry_after_is_waited_for_when_nobody_else_is_there(broken):
         assert 1.0 <= time.monotonic() - begin < 8.0
 
 
+@pytest.mark.parametrize(
+    "field", ["x-weir-no-failover", "x-weir-no-retry", "x-weir-explain", "x-weir-stream-recovery"]
+)
+def test_a_wish_that_is_neither_yes_nor_no_is_refused_by_its_name(pair, field):
+    weir, *_ = pair
+    refused = weir.chat("smart", TEXT, headers={field: "maybe"})
+    assert (refused.status, refused.error["param"]) == (400, field), refused.body
+    for value in ("true", "1", "on", "FALSE", "0", "off"):
+        assert weir.chat("smart", TEXT, headers={field: value}).status == 200, value
+
+
 def test_the_client_may_forbid_retries_and_failover(pair):
     """R-8, F-6"""
     weir, broken, backup = pair

@@ -57,7 +57,10 @@ class ContentsWriter {
     for (std::size_t i = first; i < items_.size(); ++i) WEIR_TRY(write_item(i));
     close_step();
     const bool ends_with_model = side_ == Side::model && !is_own_ && !options_.traits.takes_prefill;
-    if (ends_with_model) write_filler();
+    if (ends_with_model) {
+      write_filler();
+      notes_.drop("prefill");
+    }
     close_content();
     json_.end_array();
     if (is_empty_) return refuse("there is no message to send");
