@@ -40,8 +40,10 @@ class WatchedLimits final : public pipeline::Accounting {
   }
   void leave_line(pipeline::Call& call) override { limits_.leave_line(call); }
 
-  /// Calls that were admitted and not released, and attempts neither settled nor given back.
-  [[nodiscard]] std::size_t open() const { return calls_.size() + attempts_open_; }
+  /// Calls that were admitted and not released.
+  [[nodiscard]] std::size_t calls() const { return calls_.size(); }
+  /// Attempts neither settled nor given back.
+  [[nodiscard]] std::size_t attempts() const { return attempts_open_; }
   /// A limit or a budget has kept an attempt of this call from starting; forgets it.
   bool was_refused(const std::string& request_id) { return refused_.erase(request_id) > 0; }
 

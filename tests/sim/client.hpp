@@ -44,6 +44,10 @@ class SimClient final : public pipeline::ClientChannel {
   [[nodiscard]] net::Cancellation& cancellation() { return cancellation_; }
   [[nodiscard]] const ClientPlan& plan() const noexcept { return plan_; }
 
+  /// The rule of the channel that was broken so far, if any.
+  [[nodiscard]] std::optional<std::string_view> broken() const {
+    return broken_.empty() ? std::nullopt : std::optional<std::string_view>(broken_);
+  }
   /// Compares what came with how the call is said to have ended. Nothing when all is well,
   /// otherwise the rule that was broken.
   [[nodiscard]] std::optional<std::string> judge(const pipeline::CallResult& result) const;

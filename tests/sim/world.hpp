@@ -70,6 +70,8 @@ class World final : private pipeline::WallClock, private pipeline::ExchangeFacto
   [[nodiscard]] Serving& serving_of(std::uint64_t request);
   net::Task<void> serve(Serving& serving);
   void take_steps();
+  void check_step();
+  void check_limits();
   void check_call(Serving& serving, const pipeline::CallResult& result);
   void check_attempts(const Serving& serving, const pipeline::CallResult& result);
   void check_nobody_was_left_out(const Serving& serving, const pipeline::CallResult& result);
