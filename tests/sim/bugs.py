@@ -147,7 +147,7 @@ BUGS = [
     Bug(
         "an attempt's permit is kept",
         FLIGHT,
-        "  tools_.gate.report(target(), *plan_.next.permit, end.verdict, now);\n",
+        "  tools_.gate.report(target(), *plan_.next.permit, until_its_day_ends(end.verdict), now);\n",
         "",
     ),
     Bug(
