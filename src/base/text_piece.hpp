@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -18,8 +17,7 @@ class TextPiece {
 
   /// Precondition of both: what is there and what comes is `size_max` at most.
   TextPiece& add(std::string_view part) noexcept {
-    std::memcpy(bytes_.data() + size_, part.data(), part.size());
-    size_ += part.size();
+    size_ += part.copy(bytes_.data() + size_, part.size());
     return *this;
   }
   TextPiece& add(char c) noexcept {
