@@ -88,7 +88,8 @@ void append_escape(std::string& out, unsigned char c) {
 void append_string(std::string& out, std::string_view text) {
   std::size_t at = plain_start(text);
   if (at == text.size() && at <= Piece::size_max - 2) {
-    return Piece().add('"').add(text).add('"').append_to(out);
+    Piece piece;
+    return piece.add('"').add(text).add('"').append_to(out);
   }
   out.push_back('"');
   std::size_t plain = 0;  // start of the run not yet written

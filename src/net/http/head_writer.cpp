@@ -74,7 +74,8 @@ constexpr std::string_view line_end = "\r\n";
 void append_line(std::string& out, std::string_view name, std::string_view value) {
   constexpr std::string_view between = ": ";
   if (name.size() + value.size() + between.size() + line_end.size() <= Line::size_max) {
-    Line().add(name).add(between).add(value).add(line_end).append_to(out);
+    Line line;
+    line.add(name).add(between).add(value).add(line_end).append_to(out);
   } else {
     out.append(name).append(between).append(value).append(line_end);
   }
@@ -110,7 +111,8 @@ void append_request_line(std::string& out, std::string_view method, std::string_
   WEIR_ASSERT(is_field_text(target));
   constexpr std::string_view version = " HTTP/1.1\r\n";
   if (method.size() + 1 + target.size() + version.size() <= Line::size_max) {
-    Line().add(method).add(' ').add(target).add(version).append_to(out);
+    Line line;
+    line.add(method).add(' ').add(target).add(version).append_to(out);
   } else {
     out.append(method).append(" ").append(target).append(version);
   }
