@@ -228,6 +228,7 @@ void append_traffic(json::Writer& json, const Moment& moment, std::string_view n
   const std::uint64_t judged = all.successes + all.failures;
   json.member("in_flight", counters.in_flight.load(std::memory_order_relaxed));
   json.member("queued", counters.queued.load(std::memory_order_relaxed));
+  json.member("unwell", counters.is_unwell.load(std::memory_order_relaxed));
   json.key("success_rate");
   if (judged == 0) {
     json.null();

@@ -36,6 +36,7 @@ std::optional<double> sample_of(std::string_view line, std::string_view name) {
 void note(pipeline::TrafficCounters& counters, const LoadReport& report) {
   counters.queued.store(report.queued, std::memory_order_relaxed);
   counters.cache_permille.store(report.cache_permille, std::memory_order_relaxed);
+  counters.is_unwell.store(report.is_unwell, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -59,7 +60,9 @@ LoadReport read_vllm_load(std::string_view metrics) {
 /// One server that is asked.
 struct LoadWatch::Server {
   pipeline::Target target;  ///< no more of it is set than exchanges need
-  Question question;
+  // Of the server, not below its API.
+  Question health{.path = "/health"};
+  Question metrics{.path = "/metrics"};
   net::Cancellation cancellation;
   bool is_under_way = false;
 };
@@ -85,7 +88,6 @@ void LoadWatch::set_snapshot(const Snapshot& snapshot) {
     auto server = std::make_shared<Server>();
     server->target.upstream = snapshot.upstreams()[i];
     server->target.name = config.providers[i].name + "/";
-    server->question.path = "/metrics";  // of the server, not below its API
     servers_.push_back(std::move(server));
   }
   if (servers_.empty()) return;
@@ -117,10 +119,18 @@ void LoadWatch::ask_all() {
 }
 
 net::Task<void> LoadWatch::look(std::shared_ptr<Server> server) {
-  const Result<std::string> told =
-      co_await ask(loop_, exchanges_, server->target, server->question, server->cancellation);
+  // Its HTTP server outlives a dead engine, with metrics of no load at all.
+  const Result<Reply> health = co_await ask_for_reply(loop_, exchanges_, server->target,
+                                                      server->health, server->cancellation);
+  if (server->cancellation.is_cancelled()) co_return;  // the watch itself may be gone
+  LoadReport report{.is_unwell = !health || health->status >= 500};
+  if (!report.is_unwell) {
+    const Result<std::string> told =
+        co_await ask(loop_, exchanges_, server->target, server->metrics, server->cancellation);
+    if (told) report = read_vllm_load(*told);
+  }
   server->is_under_way = false;
-  note(*server->target.upstream->counters, told ? read_vllm_load(*told) : LoadReport{});
+  if (!server->cancellation.is_cancelled()) note(*server->target.upstream->counters, report);
 }
 
 }  // namespace weir::engine

@@ -17,6 +17,7 @@ namespace weir::engine {
 struct LoadReport {
   std::int32_t queued = 0;          ///< requests that wait for their turn
   std::int32_t cache_permille = 0;  ///< of its KV cache in use
+  bool is_unwell = false;           ///< it doesn't answer, or says that it can't serve
   bool operator==(const LoadReport&) const = default;
 };
 
@@ -24,8 +25,8 @@ struct LoadReport {
 /// counts as nothing.
 LoadReport read_vllm_load(std::string_view metrics);
 
-/// Asks the vLLM servers that were used in the last minute for their load, again and again, and
-/// notes it beside their figures. One that does not answer counts as idle.
+/// Asks the vLLM servers that were used in the last minute for their health and their load, again
+/// and again, and notes it beside their figures.
 ///
 /// For its loop's thread.
 class LoadWatch {

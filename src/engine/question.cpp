@@ -36,9 +36,9 @@ std::string make_head(const pipeline::Upstream& upstream, std::string_view metho
 
 }  // namespace
 
-net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
-                                   const pipeline::Target& target, const Question& question,
-                                   net::Cancellation& cancellation) {
+net::Task<Result<Reply>> ask_for_reply(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
+                                       const pipeline::Target& target, const Question& question,
+                                       net::Cancellation& cancellation) {
   const pipeline::Upstream& upstream = *target.upstream;
   const std::unique_ptr<net::Exchange> exchange = exchanges.make(target, cancellation);
   net::ExchangeTimeouts timeouts;
@@ -53,24 +53,24 @@ net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& e
     exchange->close();
     co_return net::error_of(sent);
   }
-  const int status = exchange->head().status;
-  const bool is_told = question.on_piece && status == 200;
+  Reply reply;
+  reply.status = exchange->head().status;
+  const bool is_told = question.on_piece && reply.status == 200;
   const net::TimePoint deadline = loop.now() + question.total_max;
-  std::string answer;
   std::optional<Error> problem;
   for (bool is_last = false; !is_last && !problem;) {
     const net::Exchange::Piece piece = co_await exchange->read(question.silence_max);
     is_last = piece.is_last;
     if (piece.error != net::ExchangeError::none) {
       problem = net::error_of({piece.error, "the answer broke off"});
-    } else if (!is_told && answer.size() + piece.bytes.size() > question.bytes_max) {
+    } else if (!is_told && reply.body.size() + piece.bytes.size() > question.bytes_max) {
       problem = Error(ErrorCode::upstream_malformed, "the answer is too big");
     } else if (!is_last && loop.now() > deadline) {
       problem = Error(ErrorCode::upstream_timeout, "the answer takes too long");
     } else if (is_told) {
       question.on_piece(piece.bytes);
     } else {
-      answer.append(piece.bytes);
+      reply.body.append(piece.bytes);
     }
   }
   if (problem) {
@@ -78,8 +78,16 @@ net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& e
     co_return *problem;
   }
   exchange->finish(upstream.pool_idle);
-  if (status != 200) co_return refusal(status, answer);
-  co_return answer;
+  co_return reply;
+}
+
+net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
+                                   const pipeline::Target& target, const Question& question,
+                                   net::Cancellation& cancellation) {
+  Result<Reply> reply = co_await ask_for_reply(loop, exchanges, target, question, cancellation);
+  if (!reply) co_return std::move(reply).error();
+  if (reply->status != 200) co_return refusal(reply->status, reply->body);
+  co_return std::move(reply->body);
 }
 
 }  // namespace weir::engine

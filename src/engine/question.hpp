@@ -23,9 +23,19 @@ struct Question {
   std::function<void(std::string_view piece)> on_piece = {};
 };
 
-/// Asks the provider of `target` and answers with the body. Errors: `upstream_unreachable`,
-/// `upstream_timeout`, `upstream_malformed`, `upstream_error` with status and words of a refusal.
-/// What is referred to outlives the task.
+struct Reply {
+  int status = 0;
+  std::string body;  ///< empty where `on_piece` got it
+};
+
+/// Asks the provider of `target` and answers with what it says, be it a refusal. Errors:
+/// `upstream_unreachable`, `upstream_timeout`, `upstream_malformed`. What is referred to outlives
+/// the task.
+net::Task<Result<Reply>> ask_for_reply(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
+                                       const pipeline::Target& target, const Question& question,
+                                       net::Cancellation& cancellation);
+
+/// The same for the body alone. Also `upstream_error` with status and words of a refusal.
 net::Task<Result<std::string>> ask(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
                                    const pipeline::Target& target, const Question& question,
                                    net::Cancellation& cancellation);

@@ -174,6 +174,13 @@ TEST_F(PlanTest, StickyPassesOverATargetWithMoreThanItsShare) {
   EXPECT_EQ(order(Strategy::sticky).back(), home);
 }
 
+TEST_F(PlanTest, WhoCanNotServeComesLastHoweverIdleItIs) {
+  rig.upstream(0).counters->is_unwell = true;
+  for (const Strategy strategy : {Strategy::least_busy, Strategy::health}) {
+    EXPECT_EQ(order(strategy).back(), "a/m");
+  }
+}
+
 TEST_F(PlanTest, LeastBusyTakesTheOneWithTheFewestRequests) {
   counters(0).in_flight = 3;
   counters(1).in_flight = 1;

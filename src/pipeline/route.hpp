@@ -96,6 +96,7 @@ struct TrafficCounters {
   // What the server itself told of its load; 0 where it tells nothing.
   std::atomic<std::int32_t> queued{0};            ///< requests that wait there
   std::atomic<std::int32_t> cache_permille{0};    ///< of its KV cache in use
+  std::atomic<bool> is_unwell{false};             ///< it can't serve: asked for where it can tell
   std::atomic<std::int64_t> failing_permille{0};  ///< moving average of attempts that fail
   std::atomic<std::int64_t> first_content_us{0};  ///< moving average
   std::atomic<std::int64_t> last_used_ms{0};      ///< Unix time

@@ -14,10 +14,13 @@ namespace {
 
 constexpr double last_of_all = std::numeric_limits<double>::infinity();
 
-template <class Number>
-Number value_of(const std::atomic<Number>& counter) {
+template <class Value>
+Value value_of(const std::atomic<Value>& counter) {
   return counter.load(std::memory_order_relaxed);
 }
+
+/// Its server has said so, or doesn't answer when it is asked.
+bool is_unwell(const Target& target) { return value_of(target.upstream->counters->is_unwell); }
 
 /// How long an answer is expected to wait at `target`, in microseconds: its usual time to the first
 /// content, once more for each request that waits there, and ten seconds for each failure to come.
@@ -27,6 +30,7 @@ double expected_wait_us(const Target& target, std::int64_t unix_ms) {
   constexpr double failure_costs_us = 10e6;
   constexpr double half_life_ms = 60e3;
   const TrafficCounters& counters = *target.counters;
+  if (is_unwell(target)) return last_of_all;
   const std::int64_t queued = value_of(target.upstream->counters->queued);
   const double usual =
       static_cast<double>(value_of(counters.first_content_us)) * static_cast<double>(1 + queued);
@@ -105,6 +109,7 @@ void StepOrder::with_score(const Use& use) const {
       // Requests of ours that run there, and those of anyone that wait at a server which tells of
       // them; of equals the one with more room in its KV cache.
       return use([](const Target& target) {
+        if (is_unwell(target)) return Score{last_of_all};
         const TrafficCounters& server = *target.upstream->counters;
         const std::int32_t busy = value_of(target.counters->in_flight) + value_of(server.queued);
         const std::int32_t cache_used = value_of(server.cache_permille);

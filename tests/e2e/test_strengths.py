@@ -268,6 +268,30 @@ def test_clients_of_other_dialects_say_top_k_to_a_vllm(path, body):
             assert upstream.calls[0].json["top_k"] == 7
 
 
+@pytest.mark.parametrize("strategy", ["least_busy", "health"])
+def test_a_vllm_that_says_it_is_unwell_comes_last(strategy):
+    with Upstream("openai") as first, Upstream("openai") as second:
+        providers = {
+            name: {**upstream.provider, "type": "vllm", "detect": "off"}
+            for name, upstream in (("first", first), ("second", second))
+        }
+        route = {"both": {"targets": ["first/m", "second/m"], "strategy": strategy}}
+        config = {"providers": providers, "models": route, "detection": {"load_interval": "1s"}}
+        with Weir(config) as gateway:
+            first.health = 503
+            assert gateway.chat("first/m", "hello").status == 200
+            unwell = lambda: [  # noqa: E731
+                entry["name"]
+                for entry in gateway.admin("GET", "/api/llm-providers").json["providers"]
+                if entry["unwell"]
+            ]
+            eventually(lambda: unwell() == ["first"])
+            targets = {gateway.chat("both", "x").headers["x-weir-target"] for _ in range(8)}
+            assert targets == {"second/m"}
+            first.health = 404  # a server that has no such path is not for that unwell
+            eventually(lambda: unwell() == [])
+
+
 def test_the_load_a_vllm_tells_of_decides_which_is_least_busy():
     with Upstream("openai") as busy, Upstream("openai") as idle:
         providers = {

@@ -457,6 +457,7 @@ class Upstream:
         self.list_body: bytes | None = None  # in place of the list of models
         self.absent: set[str] = set()  # models that an Ollama has to pull first
         self.waiting = 0  # requests that a vLLM says are waiting
+        self.health = 200  # status of a vLLM's /health
         self.headers: dict[str, str] = {}  # sent with each answer besides the usual ones
         self.received: list[Received] = []
         self.violations: list[str] = []
@@ -658,6 +659,10 @@ def route(upstream: Upstream, request: Received) -> Any:
     kept = re.fullmatch(r"/v1/responses/(resp_\w+)(|/input_items|/cancel)", path)
     if upstream.dialect_name == "responses" and kept:
         return {"id": kept[1], "asked": f"{request.method} {kept[2]}"}
+    if not post and path == "/health":
+        if upstream.health != 200:
+            raise Refused("the engine is dead", upstream.health)
+        return ""
     if not post and path == "/metrics":
         return f'vllm:num_requests_waiting{{model_name="m"}} {float(upstream.waiting)}\n'
     if not post and path in ("/v1/models", "/v1beta/models"):
