@@ -20,6 +20,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     add_link_options(--ld-path=${WEIR_LLD})
     # What nobody calls, and equal functions twice, would only take memory.
     add_link_options($<$<CONFIG:Release>:-Wl,--gc-sections> $<$<CONFIG:Release>:-Wl,--icf=safe>)
+    # What the profile calls hot lies together, so that the rest is not read in beside it.
+    add_link_options($<$<CONFIG:Release>:-Wl,-z,keep-text-section-prefix>)
   endif()
 endif()
 
@@ -50,6 +52,11 @@ elseif(WEIR_PROFILE STREQUAL "use" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang"
        AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 19)
   set(weir_profile_options -fprofile-use=${profile} ${profile_names}
     -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
+  if(WEIR_LLD)
+    # What a request passes through lies in many files. The program's link looks into all of them at
+    # once; whoever else links the libraries (tests, foreign programs) takes the code in them as is.
+    set(weir_lto_options $<$<CONFIG:Release>:-flto=thin> $<$<CONFIG:Release>:-ffat-lto-objects>)
+  endif()
 endif()
 
 # weir_precompile(<target> <kind>): the standard library's headers, read once for each kind of
@@ -70,7 +77,9 @@ function(weir_precompile target kind)
     if(NOT kind STREQUAL test)
       target_compile_options(${owner} PRIVATE ${weir_profile_options})
     endif()
-    if(kind STREQUAL cold)
+    if(kind STREQUAL hot)
+      target_compile_options(${owner} PRIVATE ${weir_lto_options})
+    elseif(kind STREQUAL cold)
       target_compile_options(${owner} PRIVATE $<$<CONFIG:Release>:-Os>)
     elseif(kind STREQUAL test)
       target_link_libraries(${owner} PRIVATE GTest::gtest)
@@ -109,6 +118,7 @@ function(weir_add_library folder)
       target_compile_options(weir_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
       weir_precompile(weir_${name} cold)
     else()
+      target_compile_options(weir_${name} PRIVATE ${weir_lto_options})
       weir_precompile(weir_${name} hot)
     endif()
   else()
@@ -122,6 +132,15 @@ function(weir_add_library folder)
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>)
   if(tests AND WEIR_BUILD_TESTS)
     weir_add_test_binary(${name}_test SOURCES ${tests} DEPENDS weir::${name} ${ARG_TEST_DEPENDS})
+  endif()
+endfunction()
+
+# weir_optimize_link(<executable>): across the files of the libraries. What did not change since the
+# last link is taken from there.
+function(weir_optimize_link executable)
+  if(weir_lto_options)
+    target_link_options(${executable} PRIVATE ${weir_lto_options}
+      $<$<CONFIG:Release>:-Wl,--fat-lto-objects,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/lto>)
   endif()
 endfunction()
 

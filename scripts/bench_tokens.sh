@@ -10,4 +10,4 @@ scripts/setup.sh build
 source scripts/lib/build.sh
 
 build release token_bench
-exec build/release/bench/token_bench report tests/tokens/estimates.tsv
+exec build/release/bench/token_bench report tests/tokens/estimates.tsv tests/tokens/cuts.tsv

@@ -104,7 +104,15 @@ const std::set<std::string, std::less<>> limit_keys{"basis",
                                                     "embed_inputs_per_minute",
                                                     "concurrency",
                                                     "credit_usd",
-                                                    "credit_usd_per_month"};
+                                                    "credit_usd_per_month",
+                                                    "per"};
+
+/// What one set of the figures is counted for.
+std::string counted_per(const YAML::Node& limits) {
+  return enumerator(
+      limits, "per",
+      {{"", "account"}, {"account", "account"}, {"model", "model"}, {"family", "family"}});
+}
 
 /// Whose midnight begins a day of the limits.
 std::string zone_of_reset(const YAML::Node& limits) {
@@ -129,7 +137,8 @@ std::string plan_limits(const YAML::Node& limits) {
       << ", .tokens_per_month = " << integer_of(limits, "tokens_per_month")
       << ", .tokens_per_hour = " << integer_of(limits, "tph")
       << ", .requests_per_second = " << per_second
-      << ", .time_zone = " << quoted(zone_of_reset(limits)) << "}";
+      << ", .time_zone = " << quoted(zone_of_reset(limits))
+      << ", .per = PlanUnit::" << counted_per(limits) << "}";
   return out.str();
 }
 
@@ -172,6 +181,7 @@ void write_provider(std::ostream& out, const YAML::Node& provider) {
   const auto limit_headers = enumerator(provider, "limit_headers",
                                         {{"", "none"},
                                          {"x-ratelimit", "x_ratelimit"},
+                                         {"x-ratelimit-day", "x_ratelimit_day"},
                                          {"anthropic-ratelimit", "anthropic_ratelimit"}});
   const bool has_free_tier = provider["free"] && !provider["free"].IsNull();
   out << "    CatalogProvider{" << quoted(text_of(provider, "id")) << ", "
@@ -212,7 +222,7 @@ void write_peak_hours(std::ostream& out, const YAML::Node& providers) {
 }
 
 void write_model_limits(std::ostream& out, const YAML::Node& providers) {
-  out << "inline constexpr auto catalog_model_limits = std::to_array<CatalogModelLimits>({\n";
+  out << "inline constexpr auto catalog_model_limits = std::to_array<ModelLimits>({\n";
   for (const auto& provider : providers) {
     for (const bool is_free : {true, false}) {
       for (const auto& row : provider[is_free ? "free_by_model" : "limits_by_model"]) {

@@ -138,6 +138,7 @@ Result<ExplainWishes> explain_wishes(std::string_view body) {
   wishes.key = reader.string("key").value_or("");
   wishes.user = reader.string("user").value_or("");
   wishes.team = reader.string("team").value_or("");
+  wishes.organisation = reader.string("organisation").value_or("");
   if (const auto names = reader.array("prefer")) {
     for (const json::Value name : names->elements()) {
       if (name.is_string()) {

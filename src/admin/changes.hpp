@@ -42,9 +42,10 @@ struct ExplainWishes {
   std::string key;  ///< who would ask
   std::string user;
   std::string team;
+  std::string organisation;
 };
-/// `{"model": ..., "request": "...", "prefer": [...], "key": ..., "user": ..., "team": ...}`, each
-/// of which may be missing.
+/// `{"model": ..., "request": "...", "prefer": [...], "key": ..., "user": ..., "team": ...,
+/// "organisation": ...}`, each of which may be missing.
 Result<ExplainWishes> explain_wishes(std::string_view body);
 
 /// `{"discard_changes": true}`; an empty body means false.

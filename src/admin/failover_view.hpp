@@ -2,13 +2,13 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "shared_state/failovers.hpp"
 
 namespace weir::admin {
 
-/// `{"failovers": [{"route", "from", "to", "why", "kind", "count"}]}`
-std::string failovers_json(const std::vector<shared_state::FailoverCount>& rows);
+/// `{"failovers": [{"route", "from", "to", "why", "kind", "count"}],
+///   "degradations": [{"route", "to", "count"}]}`
+std::string failovers_json(const shared_state::Failovers& failovers);
 
 }  // namespace weir::admin

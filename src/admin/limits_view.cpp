@@ -58,6 +58,7 @@ bool is_of_provider(const shared_state::LimitOwner& owner, std::string_view prov
       return name == provider;
     case LimitScope::provider_key:
       return is_named && (name.size() == provider.size() || name[provider.size()] == ' ');
+    case LimitScope::model:
     case LimitScope::target:
       return is_named && name.size() > provider.size() && name[provider.size()] == '/';
     default:

@@ -67,6 +67,7 @@ void add(Figures& sum, const Figures& one) {
   sum.totals.successes += one.totals.successes;
   sum.totals.failures += one.totals.failures;
   sum.totals.unpriced += one.totals.unpriced;
+  sum.totals.impossible_usage += one.totals.impossible_usage;
   sum.totals.refusals += one.totals.refusals;
   sum.totals.input_tokens += one.totals.input_tokens;
   sum.totals.output_tokens += one.totals.output_tokens;
@@ -111,6 +112,8 @@ constexpr std::array rows{
         [](const Figures& f) { return static_cast<double>(f.totals.failures); }},
     Row{"weir_unpriced_total", "Attempts at a model whose price is not known", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.unpriced); }},
+    Row{"weir_impossible_usage_total", "Attempts whose provider told counts of tokens that can't be", MetricType::Counter,
+        [](const Figures& f) { return static_cast<double>(f.totals.impossible_usage); }},
     Row{"weir_refusals_total", "Attempts that ended early by no fault of the provider", MetricType::Counter,
         [](const Figures& f) { return static_cast<double>(f.totals.refusals); }},
     Row{"weir_retry_budget_exhausted_total", "Retries that the retry budget did not allow", MetricType::Counter,
@@ -168,6 +171,35 @@ ClientMetric histogram_of(const health::Sketch& sketch, std::uint64_t sum_us) {
   return metric;
 }
 
+/// Of servers that tell of it only.
+void append_memory(std::vector<MetricFamily>& families, const Moment& moment) {
+  MetricFamily loaded{
+      "weir_models_loaded", "Models in a local server's memory", MetricType::Gauge, {}};
+  MetricFamily memory{"weir_model_memory_bytes",
+                      "What the models loaded at a local server take of which memory",
+                      MetricType::Gauge,
+                      {}};
+  for (const auto& upstream : moment.upstreams.first(
+           std::min(moment.upstreams.size(), static_cast<std::size_t>(label_values_max)))) {
+    const pipeline::TrafficCounters& counters = *upstream->counters;
+    const std::int32_t models = counters.models_loaded.load(std::memory_order_relaxed);
+    if (models < 0) continue;
+    const std::int64_t all = counters.memory_bytes.load(std::memory_order_relaxed);
+    const std::int64_t vram = counters.memory_vram_bytes.load(std::memory_order_relaxed);
+    loaded.metric.push_back(metric_of(MetricType::Gauge, models));
+    loaded.metric.back().label.push_back({"provider", upstream->name});
+    for (const auto& [kind, bytes] :
+         {std::pair{"vram", vram}, std::pair{"ram", std::max<std::int64_t>(0, all - vram)}}) {
+      memory.metric.push_back(metric_of(MetricType::Gauge, static_cast<double>(bytes)));
+      memory.metric.back().label.push_back({"provider", upstream->name});
+      memory.metric.back().label.push_back({"memory", kind});
+    }
+  }
+  if (loaded.metric.empty()) return;
+  families.push_back(std::move(loaded));
+  families.push_back(std::move(memory));
+}
+
 void append_histograms(std::vector<MetricFamily>& families, const std::vector<Figures>& figures) {
   MetricFamily whole{"weir_request_duration_seconds",
                      "Time to a whole answer, of attempts that succeeded",
@@ -206,6 +238,19 @@ void append_failovers(std::vector<MetricFamily>& families, const Moment& moment)
   for (const auto& [key, count] : sums) {
     ClientMetric metric = metric_of(MetricType::Counter, static_cast<double>(count));
     metric.label = {{"from", key[0]}, {"to", key[1]}, {"why", key[2]}, {"kind", key[3]}};
+    family.metric.push_back(std::move(metric));
+  }
+  if (!family.metric.empty()) families.push_back(std::move(family));
+}
+
+void append_degradations(std::vector<MetricFamily>& families, const Moment& moment) {
+  MetricFamily family{"weir_degradations_total",
+                      "Calls that a later route or tier of the one asked for answered",
+                      MetricType::Counter,
+                      {}};
+  for (const shared_state::DegradationCount& row : moment.degradations) {
+    ClientMetric metric = metric_of(MetricType::Counter, static_cast<double>(row.count));
+    metric.label = {{"route", row.route}, {"to", row.to}};
     family.metric.push_back(std::move(metric));
   }
   if (!family.metric.empty()) families.push_back(std::move(family));
@@ -295,8 +340,10 @@ std::string metrics_text(const Moment& moment, const ProcessFacts& process) {
       families.back().metric.push_back(std::move(metric));
     }
   }
+  append_memory(families, moment);
   append_histograms(families, figures);
   append_failovers(families, moment);
+  append_degradations(families, moment);
   append_process(families, process);
   return prometheus::TextSerializer().Serialize(families);
 }

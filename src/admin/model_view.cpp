@@ -57,6 +57,43 @@ std::optional<std::pair<std::size_t, std::string_view>> parts_of(const config::R
   return std::pair(*provider, name.substr(slash + 1));
 }
 
+/// Where a fact about a model comes from: the configuration's place, the catalog, or nowhere.
+std::string_view source_of(const config::Config& config, const std::string& path,
+                           bool is_in_catalog) {
+  const std::string_view source = config.source_of(path);
+  if (source != "default") return source;
+  return is_in_catalog ? "catalog" : "unknown";
+}
+
+/// What becomes of a model of the catalog.
+void append_future(json::Writer& json, const providers::Model& model) {
+  json.member("status", providers::name(model.status));
+  if (!model.retires.empty()) json.member("retires", model.retires.view());
+  if (!model.replaced_by.empty()) json.member("replaced_by", model.replaced_by.view());
+  const std::string notice = providers::retirement_notice(model);
+  if (!notice.empty()) json.member("notice", notice);
+}
+
+void append_model(json::Writer& json, const config::Resolver& resolver, std::size_t index,
+                  const std::string& id, const Refused& refused) {
+  const config::Config& config = resolver.config();
+  const config::ProviderConfig& provider = config.providers[index];
+  config::ModelFacts facts = resolver.facts_of(index, id);
+  apply_refused(refused, provider.name + "/" + id, facts);
+  const std::string path = "providers." + provider.name + ".models." + id;
+  const bool is_in_catalog = facts.catalog != nullptr;
+  json.begin_object().member("id", id);
+  json.member("source", facts.override_     ? config.source_of(path)
+                        : facts.is_detected ? "detection"
+                        : is_in_catalog     ? "catalog"
+                                            : "configuration");
+  append_facts(json, facts);
+  json.member("prices_source", provider.local ? std::string_view("local, free of charge")
+                                              : source_of(config, path + ".price", is_in_catalog));
+  if (is_in_catalog) append_future(json, *facts.catalog);
+  json.end_object();
+}
+
 void append_targets(json::Writer& json, const config::Resolver& resolver, std::string_view name) {
   const auto found = resolver.resolve(name);
   if (!found) return;
@@ -86,6 +123,30 @@ void append_facts(json::Writer& json, const config::ModelFacts& facts) {
   append_tokens(json, "output_tokens_max", facts.output_max);
   append_capabilities(json, facts.capabilities);
   append_prices(json, facts.prices);
+}
+
+void append_models(json::Writer& json, const config::Resolver& resolver, std::size_t provider,
+                   const Refused& refused) {
+  json.begin_array();
+  for (const std::string& id : resolver.models_of(provider)) {
+    append_model(json, resolver, provider, id, refused);
+  }
+  json.end_array();
+}
+
+std::string models_json(const config::Resolver& resolver) {
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("providers").begin_array();
+  const auto& all = resolver.config().providers;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    json.begin_object().member("name", all[i].name).member("enabled", all[i].enabled);
+    json.member("local", all[i].local).member("mock", all[i].mock);
+    append_models(json.key("models"), resolver, i, {});
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return out;
 }
 
 std::string listed_name_json(const config::Resolver& resolver, const Refused& refused,

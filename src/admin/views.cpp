@@ -140,40 +140,6 @@ void append_limits(json::Writer& json, const Moment& moment, const ProviderConfi
 
 // ---- models ---------------------------------------------------------------------------------
 
-/// Where a fact about a model comes from: the configuration's place, the catalog, or nowhere.
-std::string_view source_of(const config::Config& config, const std::string& path,
-                           bool is_in_catalog) {
-  const std::string_view source = config.source_of(path);
-  if (source != "default") return source;
-  return is_in_catalog ? "catalog" : "unknown";
-}
-
-void append_model(json::Writer& json, const Moment& moment, std::size_t index,
-                  const std::string& id) {
-  const config::Config& config = moment.resolver.config();
-  const ProviderConfig& provider = config.providers[index];
-  config::ModelFacts facts = moment.resolver.facts_of(index, id);
-  apply_refused(moment.refused, provider.name + "/" + id, facts);
-  const std::string path = "providers." + provider.name + ".models." + id;
-  const bool is_in_catalog = facts.catalog != nullptr;
-  json.begin_object().member("id", id);
-  json.member("source", facts.override_     ? config.source_of(path)
-                        : facts.is_detected ? "detection"
-                        : is_in_catalog     ? "catalog"
-                                            : "configuration");
-  append_facts(json, facts);
-  json.member("prices_source", provider.local ? std::string_view("local, free of charge")
-                                              : source_of(config, path + ".price", is_in_catalog));
-  if (is_in_catalog) {
-    json.member("status", providers::name(facts.catalog->status));
-    if (!facts.catalog->retires.empty()) json.member("retires", facts.catalog->retires.view());
-    if (!facts.catalog->replaced_by.empty()) {
-      json.member("replaced_by", facts.catalog->replaced_by.view());
-    }
-  }
-  json.end_object();
-}
-
 /// How the list of models came about.
 void append_detection(json::Writer& json, const Moment& moment, std::size_t index) {
   json.key("detection");
@@ -222,6 +188,19 @@ void append_probes(json::Writer& json, const Moment& moment, std::string_view pr
 
 // ---- providers ------------------------------------------------------------------------------
 
+/// What a server that holds models told of its memory.
+void append_memory(json::Writer& json, const pipeline::TrafficCounters& counters) {
+  const std::int32_t models = counters.models_loaded.load(std::memory_order_relaxed);
+  if (models < 0) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("models_loaded", models);
+  json.member("bytes", counters.memory_bytes.load(std::memory_order_relaxed));
+  json.member("vram_bytes", counters.memory_vram_bytes.load(std::memory_order_relaxed));
+  json.end_object();
+}
+
 void append_traffic(json::Writer& json, const Moment& moment, std::string_view name,
                     const pipeline::TrafficCounters& counters) {
   const Totals all = totals_of(counters);
@@ -229,6 +208,7 @@ void append_traffic(json::Writer& json, const Moment& moment, std::string_view n
   json.member("in_flight", counters.in_flight.load(std::memory_order_relaxed));
   json.member("queued", counters.queued.load(std::memory_order_relaxed));
   json.member("unwell", counters.is_unwell.load(std::memory_order_relaxed));
+  append_memory(json.key("memory"), counters);
   json.key("success_rate");
   if (judged == 0) {
     json.null();
@@ -260,16 +240,6 @@ void append_state(json::Writer& json, const ProviderStatus* status) {
   json.end_array();
 }
 
-/// Where the entry was found: its own place, or that of the key or address that brought it about.
-std::string_view found_at(const config::Config& config, const ProviderConfig& provider) {
-  const std::string path = "providers." + provider.name;
-  for (const char* key : {"", ".api_key", ".base_url"}) {
-    const std::string_view source = config.source_of(path + key);
-    if (source != "default") return source;
-  }
-  return "built in";
-}
-
 void append_provider(json::Writer& json, const Moment& moment, std::size_t index) {
   const config::Config& config = moment.resolver.config();
   const ProviderConfig& provider = config.providers[index];
@@ -279,7 +249,7 @@ void append_provider(json::Writer& json, const Moment& moment, std::size_t index
   json.member("type", provider.spec->name);
   json.member("dialect", config::show_value(provider.dialect));
   json.member("base_url", provider.base_url);
-  json.member("source", found_at(config, provider));
+  json.member("source", config::found_at(config, provider));
   json.member("enabled", provider.enabled).member("local", provider.local);
   json.member("mock", moment.upstreams[index]->is_mock);
   json.key("api_keys").begin_array();
@@ -291,11 +261,8 @@ void append_provider(json::Writer& json, const Moment& moment, std::size_t index
   append_traffic(json, moment, provider.name, counters);
   append_detection(json, moment, index);
   append_probes(json, moment, provider.name);
-  json.key("models").begin_array();
-  for (const std::string& id : moment.resolver.models_of(index)) {
-    append_model(json, moment, index, id);
-  }
-  json.end_array().end_object();
+  append_models(json.key("models"), moment.resolver, index, moment.refused);
+  json.end_object();
 }
 
 // ---- routes ---------------------------------------------------------------------------------
@@ -346,6 +313,7 @@ Totals totals_of(const pipeline::TrafficCounters& counters) {
   totals.successes = counters.successes.load(order);
   totals.failures = counters.failures.load(order);
   totals.unpriced = counters.unpriced.load(order);
+  totals.impossible_usage = counters.impossible_usage.load(order);
   totals.refusals = counters.refusals.load(order);
   totals.input_tokens = counters.input_tokens.load(order);
   totals.output_tokens = counters.output_tokens.load(order);
@@ -375,6 +343,7 @@ Totals DayStart::today(std::string_view name, const pipeline::TrafficCounters& c
   totals.successes -= before.successes;
   totals.failures -= before.failures;
   totals.unpriced -= before.unpriced;
+  totals.impossible_usage -= before.impossible_usage;
   totals.refusals -= before.refusals;
   totals.input_tokens -= before.input_tokens;
   totals.output_tokens -= before.output_tokens;

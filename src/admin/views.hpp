@@ -28,6 +28,7 @@ struct Totals {
   std::uint64_t successes = 0;
   std::uint64_t failures = 0;
   std::uint64_t unpriced = 0;
+  std::uint64_t impossible_usage = 0;
   std::uint64_t refusals = 0;
   std::uint64_t input_tokens = 0;
   std::uint64_t output_tokens = 0;
@@ -63,6 +64,7 @@ struct Moment {
   /// How asking for the list of models went, by provider; those that are not asked are not in it.
   config::Looks looks = {};
   std::vector<shared_state::FailoverCount> failovers = {};
+  std::vector<shared_state::DegradationCount> degradations = {};
   health::Probed probed = {};
   /// What is used of the providers' limits.
   std::vector<shared_state::LimitStatus> limits = {};

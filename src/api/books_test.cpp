@@ -46,7 +46,7 @@ class Books : public ::testing::Test {
     auto reader = ledger::Reader::open(data(name));
     EXPECT_TRUE(reader);
     for (auto next = reader->next(); next && *next; next = reader->next()) {
-      records.push_back(*(*next)->call);
+      records.push_back((*next)->call);
     }
     return records;
   }

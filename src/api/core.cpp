@@ -328,6 +328,7 @@ void Core::adopt(config::DetectedModels detected) {
 /// Who calls the library has no key.
 void Core::set_limits(const config::Config& config) {
   limits_.set_line_length(config.limits.queue_length);
+  limits_.set_default_output_reservation(config.limits.default_output_reservation);
   limits_.configure(engine::limit_entries(config, [](const config::Secret&) { return ""; }),
                     std::chrono::steady_clock::now());
 }

@@ -347,7 +347,7 @@ net::Task<pipeline::CallResult> Lane::run(Job& job, std::string_view endpoint, s
                         .endpoint = endpoint,
                         .model = std::move(model)};
     job.call = &call;
-    result = co_await engine_.attempts().run(call, operation, delivery);
+    co_await engine_.attempts().run(call, operation, delivery, result);
     job.call = nullptr;
   } else {
     result = rejected(std::move(admitted).error());

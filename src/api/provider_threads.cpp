@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/thread.hpp"
+
 namespace weir::api {
 
 void ProviderThreads::finish() {
@@ -17,11 +19,16 @@ void ProviderThreads::finish() {
 }
 
 void ProviderThreads::run(std::function<void()> work) {
-  const std::lock_guard lock(mutex_);
-  waiting_.push_back(std::move(work));
-  if (idle_ < waiting_.size() && threads_.size() < threads_max_) {
-    threads_.emplace_back([this] { serve(); });
+  std::unique_lock lock(mutex_);
+  if (idle_ <= waiting_.size() && threads_.size() < threads_max_) {
+    std::thread another = try_thread([this] { serve(); });
+    if (another.joinable()) threads_.push_back(std::move(another));
   }
+  if (threads_.empty()) {
+    lock.unlock();
+    return work();
+  }
+  waiting_.push_back(std::move(work));
   has_work_.notify_one();
 }
 

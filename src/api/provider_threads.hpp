@@ -18,7 +18,8 @@ class ProviderThreads {
   ProviderThreads(const ProviderThreads&) = delete;
   ProviderThreads& operator=(const ProviderThreads&) = delete;
 
-  /// Runs `work` as soon as a thread is free. For any thread.
+  /// Runs `work` as soon as a thread is free; at once, on the caller's, where the system gives
+  /// none. For any thread.
   void run(std::function<void()> work);
   /// Runs what was given and joins. Nothing may be given afterwards.
   void finish();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -32,20 +33,26 @@ class ByteBuffer {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  void reserve(std::size_t capacity) {
-    if (capacity <= capacity_) return;
-    std::unique_ptr<char[]> bytes(new char[capacity]);
+  /// False: there is no memory for it; nothing has changed. Others say how large a body is.
+  [[nodiscard]] bool reserve(std::size_t capacity) {
+    if (capacity <= capacity_) return true;
+    std::unique_ptr<char[]> bytes(new (std::nothrow) char[capacity]);
+    if (bytes == nullptr) return false;
     if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
     bytes_ = std::move(bytes);
     capacity_ = capacity;
+    return true;
   }
-  void append(std::string_view bytes) {
-    if (bytes.empty()) return;
-    if (size_ + bytes.size() > capacity_) {
-      reserve(std::max({size_ + bytes.size(), 2 * capacity_, std::size_t{4096}}));
+  /// False: as above.
+  [[nodiscard]] bool append(std::string_view bytes) {
+    if (bytes.empty()) return true;
+    const std::size_t needed = size_ + bytes.size();
+    if (needed > capacity_ && !reserve(std::max({needed, 2 * capacity_, std::size_t{4096}}))) {
+      return false;
     }
     std::memcpy(bytes_.get() + size_, bytes.data(), bytes.size());
     size_ += bytes.size();
+    return true;
   }
   /// Room after the content; `commit` makes what was written there part of it.
   [[nodiscard]] std::span<char> room() { return {bytes_.get() + size_, capacity_ - size_}; }

@@ -1,88 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/recycled.hpp"
 
-#include <array>
-#include <new>
-
-#include "base/sanitizer.hpp"
+#include <cstdlib>
 
 namespace weir {
 namespace {
 
-constexpr std::size_t step_bytes = 128;
-constexpr std::size_t class_count = 64;  // up to 8 KiB; what is larger is rare
-constexpr std::size_t kept_bytes_max = std::size_t{256} << 10;  // of each size, for each thread
+constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // of each size, for each thread
 
-struct Free {
-  Free* next;
-};
-
-/// Pieces of one size that nobody has.
-struct List {
-  Free* first = nullptr;
-  std::size_t room = 0;  ///< how many more are kept
-};
-
-/// What was given back, by size, in steps of 128 bytes.
-class Cache {
+/// Ends what a thread keeps with the thread. What is given back later is let go at once.
+class Keeper {
  public:
-  constexpr Cache() {
-    for (std::size_t i = 0; i < class_count; ++i)
-      lists_[i].room = kept_bytes_max / ((i + 1) * step_bytes);
-  }
-  Cache(const Cache&) = delete;
-  Cache& operator=(const Cache&) = delete;
-  ~Cache() {
-    for (List& list : lists_) {
-      while (list.first != nullptr) {
-        Free* piece = list.first;
-        list.first = piece->next;
-        ::operator delete(piece);
+  ~Keeper() {
+    is_over_ = true;
+    for (detail::FreePieces& free : detail::free_pieces) {
+      free.room = 0;
+      while (free.first != nullptr) {
+        detail::FreePiece* piece = free.first;
+        free.first = piece->next;
+        detail::let_go(piece);
       }
     }
   }
+  Keeper() = default;
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
 
-  void* take(std::size_t size_class) {
-    List& list = lists_[size_class];
-    if (list.first == nullptr) return ::operator new((size_class + 1) * step_bytes);
-    Free* piece = list.first;
-    list.first = piece->next;
-    ++list.room;
-    return piece;
-  }
-
-  void keep(void* memory, std::size_t size_class) noexcept {
-    List& list = lists_[size_class];
-    if (list.room == 0) return ::operator delete(memory);
-    list.first = ::new (memory) Free{list.first};
-    --list.room;
+  void open() noexcept {
+    if (is_open_ || is_over_) return;
+    is_open_ = true;
+    for (std::size_t size = 0; size < detail::free_pieces.size(); ++size) {
+      detail::free_pieces[size].room = kept_bytes_max / detail::bytes_of_piece(size);
+    }
   }
 
  private:
-  std::array<List, class_count> lists_;
+  bool is_open_ = false;
+  bool is_over_ = false;
 };
 
-constinit thread_local Cache cache;
-
-/// `class_count` and more: too large to be kept.
-std::size_t class_of(std::size_t bytes) { return (bytes - 1) / step_bytes; }
+thread_local Keeper keeper;
 
 }  // namespace
 
-void* take_recycled(std::size_t bytes) {
-  if constexpr (is_address_sanitized) return ::operator new(bytes);
-  const std::size_t size_class = class_of(bytes);
-  return size_class < class_count ? cache.take(size_class) : ::operator new(bytes);
+namespace detail {
+
+constinit thread_local std::array<FreePieces, piece_size_count> free_pieces;
+
+void* take_fresh(std::size_t bytes) {
+  void* const memory = std::malloc(bytes);
+  // That form of `new` is the library's own also where the program has another ordinary one, takes
+  // from the same memory, and does what is to be done when there is none.
+  constexpr std::align_val_t alignment{alignof(std::max_align_t)};
+  return memory != nullptr ? memory : ::operator new(bytes, alignment);
 }
 
-void give_back(void* memory, std::size_t bytes) noexcept {
-  if constexpr (is_address_sanitized) return ::operator delete(memory);
-  const std::size_t size_class = class_of(bytes);
-  if (size_class < class_count) {
-    cache.keep(memory, size_class);
-  } else {
-    ::operator delete(memory);
-  }
-}
+void let_go(void* memory) noexcept { std::free(memory); }
+
+}  // namespace detail
+
+void keep_memory_of_this_thread() noexcept { keeper.open(); }
 
 }  // namespace weir

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view prefix = "req_";
 constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";  // as ASCII sorts them
+constexpr char call_mark = '-';                                           // no letter of these
 constexpr int time_letters = 9;                                           // up to the year 3084
 constexpr int chance_letters = 15;
 constexpr int letters_of_word = 12;
@@ -27,9 +28,14 @@ std::string make_request_id(std::int64_t unix_ms, Random& random) {
   return id;
 }
 
+std::string request_id_of_call(std::string_view request_id, std::size_t number) {
+  return std::string(request_id).append(1, call_mark).append(std::to_string(number));
+}
+
 std::optional<std::int64_t> time_of_request_id(std::string_view id) {
-  const bool is_ours =
-      id.size() == prefix.size() + time_letters + chance_letters && id.starts_with(prefix);
+  constexpr std::size_t size = prefix.size() + time_letters + chance_letters;
+  const bool is_whole = id.size() == size || (id.size() > size && id[size] == call_mark);
+  const bool is_ours = is_whole && id.starts_with(prefix);
   if (!is_ours) return std::nullopt;
   std::uint64_t time = 0;
   for (const char letter : id.substr(prefix.size(), time_letters)) {

@@ -21,6 +21,16 @@ TEST(RequestId, SortsByItsTime) {
   }
 }
 
+// So that those who look calls up by their time find it where the request stands.
+TEST(RequestId, OfOneMoreCallStandsBehindThatOfItsRequestAndTellsTheSameTime) {
+  SeededRandom random(1);
+  const std::string id = make_request_id(1'793'491'200'000, random);
+  const std::string second = request_id_of_call(id, 2);
+  EXPECT_EQ(second, id + "-2");
+  EXPECT_LT(id, second);
+  EXPECT_EQ(time_of_request_id(second), time_of_request_id(id));
+}
+
 TEST(RequestId, OfAnotherMakingTellsNoTime) {
   SeededRandom random(1);
   std::string id = make_request_id(1'793'491'200'000, random);

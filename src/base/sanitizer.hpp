@@ -13,4 +13,13 @@ inline constexpr bool is_address_sanitized = __has_feature(address_sanitizer);
 inline constexpr bool is_address_sanitized = false;
 #endif
 
+/// ThreadSanitizer learns from the C library's calls who waits for whom.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool is_thread_sanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool is_thread_sanitized = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool is_thread_sanitized = false;
+#endif
+
 }  // namespace weir

@@ -25,4 +25,12 @@ std::string percent_at(json::Value value, MemberPath path);
 /// Milliseconds, whole or not, as `duration` writes them; `-` for what is no number.
 std::string duration_at(json::Value value, MemberPath path);
 
+/// Calls `tell` with each element of the list there; never where there is none.
+template <class Tell>
+void for_each_at(json::Value value, MemberPath path, Tell tell) {
+  const auto list = value_at(value, path);
+  if (!list || !list->is_array()) return;
+  for (const json::Value element : list->elements()) tell(element);
+}
+
 }  // namespace weir::cli

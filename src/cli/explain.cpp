@@ -40,6 +40,7 @@ struct Options {
   std::string key;
   std::string user;
   std::string team;
+  std::string organisation;
   bool is_offline = false;
   bool is_json = false;
 };
@@ -85,7 +86,10 @@ Result<std::string> ask_gateway(const GatewayAccess& access, const Options& opti
   json.end_array();
   if (!request.empty()) json.member("request", request);
   const std::pair<std::string_view, const std::string&> askers[] = {
-      {"key", options.key}, {"user", options.user}, {"team", options.team}};
+      {"key", options.key},
+      {"user", options.user},
+      {"team", options.team},
+      {"organisation", options.organisation}};
   for (const auto& [member, name] : askers) {
     if (!name.empty()) json.member(member, name);
   }
@@ -153,6 +157,7 @@ void add_explain(Command& app, Context& context) {
   command.add_option("--key", options->key, "Who would ask, where a budget of theirs downgrades");
   command.add_option("--user", options->user, "The same by user");
   command.add_option("--team", options->team, "The same by team");
+  command.add_option("--organisation", options->organisation, "The same by organisation");
   add_admin_options(command, context, options->admin_url);
   command.add_flag("--offline", options->is_offline, "Don't ask the running gateway");
   command.add_flag("--json", options->is_json, "For programs");

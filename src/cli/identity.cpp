@@ -44,6 +44,7 @@ constexpr const char* team_examples =
     "Examples:\n"
     "  weir teams set red models=openai/* priority=normal\n"
     "  weir teams set red log_content=7d            keeps what is asked and answered for a week\n"
+    "  weir teams set red organisation=acme         its limits hold for all its teams together\n"
     "  weir teams remove red\n"
     "\n"
     "What a team may do bounds what its users and their keys may do.";
@@ -103,8 +104,8 @@ Row user_row(json::Value user) {
           is_disabled && is_disabled->as_bool() ? "disabled" : "active", shown(user, "models")};
 }
 Row team_row(json::Value team) {
-  return {shown(team, "name"), shown(team, "routes"), shown(team, "models"),
-          shown(team, "priority")};
+  return {shown(team, "name"), shown(team, "organisation"), shown(team, "routes"),
+          shown(team, "models"), shown(team, "priority")};
 }
 Row audit_row(json::Value record) {
   return {shown(record, "seq"), shown_time(record, "time_ms"), shown(record, "actor"),
@@ -115,6 +116,7 @@ Row audit_row(json::Value record) {
 struct Kind {
   std::string_view path;
   std::string_view list;  ///< member of the answer
+  std::string_view none;  ///< what is said where there are none
   Row header;
   Row (*row)(json::Value);
 };
@@ -122,22 +124,33 @@ const Kind& keys_kind() {
   static const Kind kind{
       "/api/keys",
       "keys",
+      "No keys were given out; those of the configuration are not shown here.",
       {"ID", "NAME", "USER", "TEAM", "STATE", "EXPIRES", "ROUTES", "MODELS", "ENDPOINTS"},
       key_row};
   return kind;
 }
 const Kind& users_kind() {
-  static const Kind kind{
-      "/api/users", "users", {"NAME", "ROLE", "TEAM", "STATE", "MODELS"}, user_row};
+  static const Kind kind{"/api/users",
+                         "users",
+                         "There are no users.",
+                         {"NAME", "ROLE", "TEAM", "STATE", "MODELS"},
+                         user_row};
   return kind;
 }
 const Kind& teams_kind() {
-  static const Kind kind{"/api/teams", "teams", {"NAME", "ROUTES", "MODELS", "PRIORITY"}, team_row};
+  static const Kind kind{"/api/teams",
+                         "teams",
+                         "There are no teams.",
+                         {"NAME", "ORGANISATION", "ROUTES", "MODELS", "PRIORITY"},
+                         team_row};
   return kind;
 }
 const Kind& audit_kind() {
-  static const Kind kind{
-      "/api/audit", "records", {"SEQ", "TIME (UTC)", "ACTOR", "ACTION", "OBJECT"}, audit_row};
+  static const Kind kind{"/api/audit",
+                         "records",
+                         "Nothing was changed yet.",
+                         {"SEQ", "TIME (UTC)", "ACTOR", "ACTION", "OBJECT"},
+                         audit_row};
   return kind;
 }
 
@@ -156,6 +169,7 @@ void show_list(Context& context, const Options& options, const Kind& kind) {
   if (!list || !list->is_array()) return fail(context, "the answer is not one of Weir's admin API");
   std::vector<Row> rows{kind.header};
   for (const json::Value entry : list->elements()) rows.push_back(kind.row(entry));
+  if (rows.size() == 1) return print(std::string(kind.none) + "\n");
   print(table(rows));
 }
 
@@ -191,7 +205,7 @@ std::string path_of(const Kind& kind, const std::string& name, std::string_view 
 void add_common(Command& command, Context& context, const SharedOptions& options) {
   command.fallthrough();
   add_admin_options(command, context, options->admin_url);
-  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.add_flag("--json", options->is_json, "As the admin API gives it, or as JSON");
   command.require_subcommand(0, 1);
 }
 
@@ -202,6 +216,8 @@ Command add_listing(Command& app, Context& context, const SharedOptions& options
   command.callback([&context, options, command, &kind] {
     if (!command.has_subcommand()) show_list(context, *options, kind);
   });
+  command.add_subcommand("list", "The same as without a subcommand")
+      .callback([&context, options, &kind] { show_list(context, *options, kind); });
   return command;
 }
 
@@ -215,10 +231,10 @@ struct Change {
 };
 
 void add_changes(Command& command, Context& context, const SharedOptions& options, const Kind& kind,
-                 const char* argument, std::initializer_list<Change> changes) {
+                 const char* argument, const char* help, std::initializer_list<Change> changes) {
   for (const Change& one : changes) {
     Command sub = command.add_subcommand(one.name, one.help);
-    sub.add_option("name", options->name, argument).required();
+    sub.add_option(argument, options->name, help).required();
     if (one.has_settings) {
       sub.add_option("settings", options->assignments, "key=value; null takes one away");
     }
@@ -241,7 +257,7 @@ void add_keys(Command& app, Context& context) {
   create.callback([&context, options, &kind] {
     change(context, *options, "POST", std::string(kind.path), "made");
   });
-  add_changes(command, context, options, kind, "The key's id",
+  add_changes(command, context, options, kind, "id", "The key's id",
               {{"set", "Change what a key may do", "PUT", "", "changed", true},
                {"rotate", "Give a key a new secret", "POST", "/rotate", "rotated", true},
                {"revoke", "End a key", "DELETE", "", "revoked", false}});
@@ -260,7 +276,7 @@ void add_users(Command& app, Context& context) {
     options->assignments.push_back("name=" + options->name);
     change(context, *options, "POST", std::string(kind.path), "added");
   });
-  add_changes(command, context, options, kind, "The user",
+  add_changes(command, context, options, kind, "name", "The user",
               {{"set", "Change a user", "PUT", "", "changed", true},
                {"token", "Make a token for the admin API", "POST", "/token", "made", false},
                {"remove", "Remove a user and revoke his keys", "DELETE", "", "removed", false}});
@@ -272,7 +288,7 @@ void add_teams(Command& app, Context& context) {
   Command command =
       add_listing(app, context, options, "teams", "Show and change teams and their bounds", kind);
   command.footer(team_examples);
-  add_changes(command, context, options, kind, "The team",
+  add_changes(command, context, options, kind, "name", "The team",
               {{"set", "Make or change a team", "PUT", "", "set", true},
                {"remove", "Remove a team without users", "DELETE", "", "removed", false}});
 }
@@ -293,8 +309,11 @@ Row secret_row(json::Value secret) {
   return {shown(secret, "name"), shown(secret, "ends_in"), shown_time(secret, "changed_ms")};
 }
 const Kind& secrets_kind() {
-  static const Kind kind{
-      "/api/secrets", "secrets", {"NAME", "ENDS IN", "CHANGED (UTC)"}, secret_row};
+  static const Kind kind{"/api/secrets",
+                         "secrets",
+                         "There are no secrets.",
+                         {"NAME", "ENDS IN", "CHANGED (UTC)"},
+                         secret_row};
   return kind;
 }
 
@@ -319,7 +338,7 @@ void add_secrets(Command& app, Context& context) {
   Command set = command.add_subcommand("set", "Set a secret to a line of standard input");
   set.add_option("name", options->name, "The secret").required();
   set.callback([&context, options] { set_secret(context, *options); });
-  add_changes(command, context, options, kind, "The secret",
+  add_changes(command, context, options, kind, "name", "The secret",
               {{"remove", "Remove a secret", "DELETE", "", "removed", false}});
   command.add_subcommand("rotate-master", "Put a new master key in the place of the old one")
       .callback([&context, options] {
@@ -355,13 +374,31 @@ void follow_audit(Context& context, const Options& options) {
   }
 }
 
+std::string json_of(const identity::AuditVerdict& verdict) {
+  std::string text;
+  json::Writer json(text);
+  json.begin_object().member("sound", verdict.first_bad == 0);
+  json.member("records", verdict.records).member("checkpoints", verdict.checkpoints);
+  if (verdict.first_bad != 0) json.member("first_bad", verdict.first_bad);
+  if (!verdict.problem.empty()) json.member("problem", verdict.problem);
+  json.end_object();
+  return text + "\n";
+}
+
 /// Needs no gateway: it reads the files.
-void verify_audit(Context& context) {
-  const auto config = load_config(context);
-  if (!config) return;
-  const std::string folder = config::data_directory(*config, context.environment, ::geteuid() == 0);
+void verify_audit(Context& context, std::string folder, bool is_json) {
+  if (folder.empty()) {
+    const auto config = load_config(context);
+    if (!config) return;
+    folder = config::data_directory(*config, context.environment, ::geteuid() == 0);
+  }
   const auto verdict = identity::verify_audit_log(folder);
   if (!verdict) return fail(context, verdict.error().message);
+  if (is_json) {
+    print(json_of(*verdict));
+    if (verdict->first_bad != 0) context.exit_code = ExitCode::failed;
+    return;
+  }
   if (verdict->first_bad != 0) return fail(context, verdict->problem);
   print(counted(static_cast<std::size_t>(verdict->records), "record") + ", " +
         counted(static_cast<std::size_t>(verdict->checkpoints), "signed checkpoint") +
@@ -382,9 +419,11 @@ void add_audit(Command& app, Context& context) {
   command.footer(audit_examples);
   add_common(command, context, options);
   command.add_flag("-f,--follow", options->is_following, "Go on with what happens from now on");
-  command.add_subcommand("verify", "Check the files of the audit log").callback([&context] {
-    verify_audit(context);
-  });
+  Command verify = command.add_subcommand("verify", "Check the files of the audit log");
+  auto data_dir = std::make_shared<std::string>();
+  verify.add_option("--data-dir", *data_dir, "Data directory, in place of the configured");
+  verify.callback(
+      [&context, options, data_dir] { verify_audit(context, *data_dir, options->is_json); });
   command.callback([&context, options, command] {
     if (command.has_subcommand()) return;
     if (options->is_following) return follow_audit(context, *options);

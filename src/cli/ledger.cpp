@@ -19,13 +19,12 @@
 #include "cli/gateway.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
+#include "cli/times.hpp"
 #include "engine/engine.hpp"
 #include "ledger/reader.hpp"
 #include "ledger/record_json.hpp"
 #include "ledger/verify.hpp"
-#include "net/http/date.hpp"
 #include "net/http/target.hpp"
-#include "config/values.hpp"
 #include "server/usage_store.hpp"
 #include "store/spool_files.hpp"
 #include "wire/ollama/timestamp.hpp"
@@ -34,6 +33,7 @@ namespace weir::cli {
 namespace {
 
 constexpr int poll_ms = 250;
+constexpr std::size_t lines_at_once = 64;
 
 constexpr const char* log_examples =
     "Examples:\n"
@@ -43,7 +43,7 @@ constexpr const char* log_examples =
     "  weir log --id req-0190f3c2               one call with all its attempts\n"
     "  weir log --content req-0190f3c2          what was asked and answered, where that is logged\n"
     "\n"
-    "Times are 2026-11-21T09:00:00Z, or 30m, 12h, 7d before now.";
+    "Times are 2026-11-21, 2026-11-21T09:00 in UTC, or 30m, 12h, 7d before now.";
 
 constexpr const char* ledger_examples =
     "Examples:\n"
@@ -58,6 +58,7 @@ struct LogOptions {
   std::string key;
   std::string user;
   std::string team;
+  std::string organisation;
   std::string model;
   std::string provider;
   std::string route;
@@ -67,18 +68,6 @@ struct LogOptions {
   std::string admin_url;
   std::size_t limit = 20;
 };
-
-std::int64_t now_ms() { return engine::SystemClock().unix_ms(); }
-
-/// `30m` before now, or an instant. Nothing: neither.
-std::optional<std::int64_t> parse_time(const std::string& text) {
-  if (const auto instant = net::http::parse_rfc3339(text)) {
-    return instant->time_since_epoch().count();
-  }
-  config::milliseconds time{0};
-  if (config::read_value(text, time, {})) return std::nullopt;
-  return now_ms() - time.count();
-}
 
 /// What the options ask for.
 struct Filter {
@@ -94,23 +83,23 @@ struct Filter {
     return call.ended_ms >= since_ms && call.ended_ms < until_ms &&
            (!outcome || *outcome == call.outcome) && is(options.key, call.key) &&
            is(options.user, call.user) && is(options.team, call.team) &&
-           is(options.provider, call.provider) && is(options.route, call.route) &&
-           is(options.id, call.request_id) &&
+           is(options.organisation, call.organisation) && is(options.provider, call.provider) &&
+           is(options.route, call.route) && is(options.id, call.request_id) &&
            (is(options.model, call.model) || options.model == call.target);
   }
 };
 
 Result<Filter> make_filter(const LogOptions& options) {
   Filter filter{options, 0, std::numeric_limits<std::int64_t>::max(), std::nullopt};
-  const auto read_time = [](const std::string& text, std::int64_t& time) -> Result<> {
-    if (text.empty()) return {};
-    const auto read = parse_time(text);
-    if (!read) return Error(ErrorCode::invalid_request, "'" + text + "' is no time");
-    time = *read;
-    return {};
-  };
-  WEIR_TRY(read_time(options.since, filter.since_ms));
-  WEIR_TRY(read_time(options.until, filter.until_ms));
+  const std::int64_t now_ms = engine::SystemClock().unix_ms();
+  if (!options.since.empty()) {
+    WEIR_TRY_ASSIGN(since_ms, read_time("--since", options.since, now_ms));
+    filter.since_ms = since_ms;
+  }
+  if (!options.until.empty()) {
+    WEIR_TRY_ASSIGN(until_ms, read_time("--until", options.until, now_ms));
+    filter.until_ms = until_ms;
+  }
   if (options.outcome.empty()) return filter;
   filter.outcome = ledger::parse_outcome(options.outcome);
   if (!filter.outcome) {
@@ -175,9 +164,9 @@ Result<bool> show_first(const std::string& data_directory, const Filter& filter,
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(data_directory, std::move(from)));
   for (;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
-    if (!entry || entry->call->ended_ms > until_ms) return false;
-    if (!filter.takes(*entry->call)) continue;
-    print(shown(*entry->call, true));
+    if (!entry || entry->call.ended_ms > until_ms) return false;
+    if (!filter.takes(entry->call)) continue;
+    print(shown(entry->call, true));
     return true;
   }
 }
@@ -194,46 +183,67 @@ Result<bool> show_forgotten(const std::string& data_directory, const Filter& fil
 }
 
 /// The index answers at once; what it does not know yet is at the end of the ledger.
-Result<> log_one(const server::UsagePlace& place, const Filter& filter) {
+Result<bool> log_one(const server::UsagePlace& place, const Filter& filter) {
   const std::string& data_directory = place.data_directory;
   Indexed indexed = look_up(place, filter.options.id);
   if (indexed.call && filter.takes(*indexed.call)) {
     print(shown(*indexed.call, true));
-    return {};
+    return true;
   }
   const bool has_index = indexed.read != ledger::Position();
   WEIR_TRY_ASSIGN(is_shown, show_first(data_directory, filter, std::move(indexed.read)));
-  if (is_shown || !has_index) return {};
-  WEIR_TRY_ASSIGN(is_old, show_forgotten(data_directory, filter));
-  static_cast<void>(is_old);
-  return {};
+  if (is_shown || !has_index) return is_shown;
+  return show_forgotten(data_directory, filter);
 }
 
-Result<> log(const server::UsagePlace& place, const LogOptions& options) {
+/// Whether there was a call that was asked for, where one was named.
+Result<bool> log(const server::UsagePlace& place, const LogOptions& options) {
   WEIR_TRY_ASSIGN(filter, make_filter(options));
   if (!options.follows) {
     WEIR_TRY(find_ledger(place.data_directory));
   }
-  if (!options.id.empty() && !options.follows) return log_one(place, filter);
+  if (!options.id.empty() && !options.follows) {
+    WEIR_TRY_ASSIGN(is_there, log_one(place, filter));
+    if (!is_there) print_error("the ledger has no such call\n");
+    return is_there;
+  }
   WEIR_TRY_ASSIGN(from, ledger::position_of(store::system_spool_files(), place.data_directory,
                                             filter.since_ms));
   WEIR_TRY_ASSIGN(reader, ledger::Reader::open(place.data_directory, std::move(from)));
   // One call is shown with its attempts.
   const bool is_json = options.is_json || !options.id.empty();
-  std::deque<std::string> last;
-  for (bool is_following = false;;) {
-    WEIR_TRY_ASSIGN(entry, reader.next());
-    if (entry && filter.takes(*entry->call)) {
-      last.push_back(shown(*entry->call, is_json));
-      if (!is_following && options.limit > 0 && last.size() > options.limit) last.pop_front();
-    }
-    if (entry && !is_following) continue;
-    for (const std::string& line : last) print(line);
+  // Of millions of calls few are shown, so only those become text.
+  std::deque<ledger::CallRecord> last;
+  bool has_any = false;
+  bool is_following = false;
+  const auto print_last = [&] {
+    std::string lines;
+    for (const auto& call : last) lines += shown(call, is_json);
+    print(lines);
     last.clear();
-    if (!options.follows) return {};
+  };
+  for (;;) {
+    WEIR_TRY_ASSIGN(entry, reader.next());
+    if (entry && filter.takes(entry->call)) {
+      has_any = true;
+      ledger::CallRecord room;
+      if (!is_following && options.limit > 0 && last.size() == options.limit) {
+        room = std::move(last.front());
+        last.pop_front();
+      }
+      std::swap(room, entry->call);
+      last.push_back(std::move(room));
+    }
+    // All of them may be more than there is memory for.
+    if (entry && !is_following && (options.limit > 0 || last.size() < lines_at_once)) continue;
+    print_last();
+    if (entry) continue;
+    if (!options.follows) break;
     is_following = true;
-    if (!entry) ::poll(nullptr, 0, poll_ms);
+    ::poll(nullptr, 0, poll_ms);
   }
+  if (!has_any && !is_json) print_error("there are no such calls\n");
+  return true;
 }
 
 /// Content is sealed: the gateway has it, and shows it to who may see it.
@@ -245,9 +255,47 @@ void show_content(Context& context, const LogOptions& options) {
   context.exit_code = ExitCode::failed;
 }
 
-Result<bool> verify_ledger(const std::string& data_directory) {
+struct Count {
+  std::string_view what;
+  std::string_view member;  ///< of the JSON
+  std::uint64_t count;
+};
+
+std::vector<Count> wrongs_of(const ledger::Verification& found) {
+  return {{"records missing", "records_missing", found.records_missing},
+          {"bytes unreadable", "bytes_unreadable", found.bytes_unreadable},
+          {"segments unreadable", "segments_unreadable", found.segments_unreadable},
+          {"calls settled twice", "settled_twice", found.settlements_doubled},
+          {"calls never settled", "never_settled", found.settlements_missing},
+          {"calls with wrong sums", "sums_wrong", found.sums_wrong},
+          {"calls with negative counts", "negative", found.negative}};
+}
+
+std::string json_of(const ledger::Verification& found) {
+  std::string text;
+  json::Writer json(text);
+  const auto add = [&json](std::string_view member, std::uint64_t count) {
+    json.member(member, static_cast<std::int64_t>(count));
+  };
+  json.begin_object().member("sound", found.is_sound());
+  add("segments", found.segments);
+  add("records", found.records);
+  add("calls", found.calls);
+  add("under_way", found.under_way);
+  json.member("cost_nanousd", found.cost_nanousd);
+  json.member("exposure_nanousd", found.exposure_nanousd);
+  for (const Count& wrong : wrongs_of(found)) add(wrong.member, wrong.count);
+  json.end_object();
+  return text + "\n";
+}
+
+Result<bool> verify_ledger(const std::string& data_directory, bool is_json) {
   WEIR_TRY(find_ledger(data_directory));
   WEIR_TRY_ASSIGN(found, ledger::verify(store::system_spool_files(), data_directory));
+  if (is_json) {
+    print(json_of(found));
+    return found.is_sound();
+  }
   std::vector<Row> rows;
   const auto add = [&rows](std::string_view what, std::uint64_t count) {
     rows.push_back({std::string(what), std::to_string(count)});
@@ -258,16 +306,8 @@ Result<bool> verify_ledger(const std::string& data_directory) {
   add("calls under way", found.under_way);
   rows.push_back({"cost", "$" + to_usd_text(NanoUsd(found.cost_nanousd))});
   rows.push_back({"exposure", "$" + to_usd_text(NanoUsd(found.exposure_nanousd))});
-  const std::pair<std::string_view, std::uint64_t> wrongs[] = {
-      {"records missing", found.records_missing},
-      {"bytes unreadable", found.bytes_unreadable},
-      {"segments unreadable", found.segments_unreadable},
-      {"calls settled twice", found.settlements_doubled},
-      {"calls never settled", found.settlements_missing},
-      {"calls with wrong sums", found.sums_wrong},
-      {"calls with negative counts", found.negative}};
-  for (const auto& [what, count] : wrongs) {
-    if (count > 0) add(what, count);
+  for (const Count& wrong : wrongs_of(found)) {
+    if (wrong.count > 0) add(wrong.what, wrong.count);
   }
   print(table(rows));
   print(found.is_sound() ? "the ledger is sound\n" : "the ledger is damaged\n");
@@ -284,8 +324,10 @@ std::optional<server::UsagePlace> place_of(Context& context, const std::string& 
 }
 
 void finish(Context& context, const Result<bool>& result) {
+  if (result && *result) return;
+  const bool is_misuse = !result && result.error().code == ErrorCode::invalid_request;
+  context.exit_code = is_misuse ? ExitCode::usage : ExitCode::failed;
   if (!result) print_error(result.error().message + "\n");
-  if (!result || !*result) context.exit_code = ExitCode::failed;
 }
 
 }  // namespace
@@ -302,6 +344,7 @@ void add_log(Command& app, Context& context) {
   command.add_option("--key", options->key, "Of one client key");
   command.add_option("--user", options->user, "Of one user");
   command.add_option("--team", options->team, "Of one team");
+  command.add_option("--organisation", options->organisation, "Of one organisation");
   command.add_option("--model", options->model, "That asked for it, or were answered by it");
   command.add_option("--provider", options->provider, "That it answered");
   command.add_option("--route", options->route, "By one route");
@@ -316,8 +359,7 @@ void add_log(Command& app, Context& context) {
     if (!options->content.empty()) return show_content(context, *options);
     const auto place = place_of(context, options->data_dir);
     if (!place) return;
-    const Result<> shown = log(*place, *options);
-    finish(context, shown ? Result<bool>(true) : Result<bool>(shown.error()));
+    finish(context, log(*place, *options));
   });
 }
 
@@ -327,11 +369,16 @@ void add_ledger(Command& app, Context& context) {
   Command verify = command.add_subcommand("verify", "Check all of it: exit status 1 if damaged");
   verify.footer(ledger_examples);
   add_load_options(verify, context);
-  auto said = std::make_shared<std::string>();
-  verify.add_option("--data-dir", *said, "Data directory, in place of the configured");
-  verify.callback([&context, said] {
-    const auto place = place_of(context, *said);
-    if (place) finish(context, verify_ledger(place->data_directory));
+  struct Options {
+    std::string data_dir;
+    bool is_json = false;
+  };
+  auto options = std::make_shared<Options>();
+  verify.add_option("--data-dir", options->data_dir, "Data directory, in place of the configured");
+  verify.add_flag("--json", options->is_json, "Write JSON");
+  verify.callback([&context, options] {
+    const auto place = place_of(context, options->data_dir);
+    if (place) finish(context, verify_ledger(place->data_directory, options->is_json));
   });
 }
 

@@ -14,8 +14,11 @@ namespace {
 
 constexpr const char* examples =
     "Examples:\n"
-    "  weir limits                     of keys, users, teams, routes, providers and the whole\n"
-    "  weir limits --scope provider    only of providers";
+    "  weir limits                     of keys, users, teams, organisations, routes, providers "
+    "and\n"
+    "                                  the whole\n"
+    "  weir limits --scope provider    only of providers\n"
+    "  weir limits --scope target      of models that count on their own, used or not";
 
 struct Options {
   std::string admin_url;
@@ -45,6 +48,13 @@ Row row_of(json::Value limit) {
           span_at(limit, {"wait_ms"})};
 }
 
+/// Of the many models whose limits are known from the catalog those that are in use.
+bool is_shown(json::Value limit, const std::string& scope) {
+  const std::string own = text_at(limit, {"scope"});
+  if (!scope.empty()) return own == scope;
+  return own != "target" || number_at(limit, {"used"}) != 0 || number_at(limit, {"wait_ms"}) != 0;
+}
+
 bool print_table(std::string_view body, const std::string& scope) {
   json::Document document;
   if (!document.parse(body)) return false;
@@ -53,7 +63,7 @@ bool print_table(std::string_view body, const std::string& scope) {
   std::vector<Row> rows{
       {"SCOPE", "NAME", "UNIT", "PER", "LIMIT", "USED", "LEFT", "RESET IN", "WAIT"}};
   for (const json::Value limit : limits->elements()) {
-    if (scope.empty() || text_at(limit, {"scope"}) == scope) rows.push_back(row_of(limit));
+    if (is_shown(limit, scope)) rows.push_back(row_of(limit));
   }
   print(rows.size() > 1 ? table(rows) : std::string("There are no limits.\n"));
   return true;
@@ -81,7 +91,7 @@ void add_limits(Command& app, Context& context) {
   command.footer(examples);
   add_admin_options(command, context, options->admin_url);
   command.add_option("--scope", options->scope,
-                     "Only of this: key, user, team, route, global, provider, ...");
+                     "Only of this: key, user, team, organisation, route, global, provider, ...");
   command.add_flag("--json", options->is_json, "As the admin API gives it");
   command.callback([&context, options] { show(context, *options); });
 }

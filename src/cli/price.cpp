@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 
+#include "base/edit_distance.hpp"
 #include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
@@ -18,6 +19,7 @@
 #include "cli/usage_line.hpp"
 #include "json/writer.hpp"
 #include "providers/pricing.hpp"
+#include "providers/provider_table.hpp"
 #include "store/files.hpp"
 
 namespace weir::cli {
@@ -33,7 +35,8 @@ constexpr const char* examples =
     "A line is an answer of any provider, its usage object with a `model`, or plain counts:\n"
     "  "
     "{\"model\":\"openai/gpt-4.1\",\"input\":1200,\"cached\":1000,\"output\":300,\"batch\":true}\n"
-    "Cached and written tokens are part of the input, reasoning is part of the output.";
+    "Cached and written tokens are part of the input, reasoning is part of the output.\n"
+    "The exit status is 1 when the price of something is not known.";
 
 constexpr std::size_t file_bytes_max = std::size_t{1} << 30;
 
@@ -89,18 +92,39 @@ class Prices {
   std::map<std::string, std::optional<providers::PriceBook>> books_;
 };
 
+/// What may have been meant by a name of which no price is known; empty: nothing is near.
+std::string nearest_to(const std::string& name, const Offline& offline) {
+  NearestNames nearest(name, 1);
+  const auto offer = [&](const std::string& known) {
+    nearest.offer(known);
+    nearest.offer(std::string_view(known).substr(known.find('/') + 1));
+  };
+  for (const std::string& known : offline.resolver().listed_names()) offer(known);
+  for (const providers::ProviderSpec& provider : providers::provider_specs()) {
+    for (const providers::Model& model : providers::models_of(provider.name)) {
+      offer(std::string(provider.name) + "/" + std::string(model.id));
+    }
+  }
+  const auto names = std::move(nearest).take();
+  return names.empty() ? "" : names.front();
+}
+
 /// What the usages of one model come to.
 struct Sum {
   std::int64_t requests = 0;
   std::int64_t input = 0;
   std::int64_t output = 0;
   std::int64_t nanousd = 0;
+  std::int64_t left_out = 0;  ///< requests of which no price is known at all
   bool is_unpriced = false;
+  bool is_assumed = false;  ///< at the price of another model
   std::string version;
 
   /// False when a figure leaves its range.
   [[nodiscard]] bool add(const Sum& other) {
+    left_out += other.left_out;
     is_unpriced = is_unpriced || other.is_unpriced;
+    is_assumed = is_assumed || other.is_assumed;
     return !__builtin_add_overflow(requests, other.requests, &requests) &&
            !__builtin_add_overflow(input, other.input, &input) &&
            !__builtin_add_overflow(output, other.output, &output) &&
@@ -111,9 +135,9 @@ struct Sum {
 class Pricing {
  public:
   Pricing(const Offline& offline, const Options& options, std::chrono::sys_seconds at)
-      : prices_(offline), options_(options), at_(at) {}
+      : offline_(offline), prices_(offline), options_(options), at_(at) {}
 
-  /// Errors: the line can't be priced.
+  /// Counts what no price is known of, too. Errors: the line makes no sense.
   Result<> add(const UsageLine& line) {
     std::string name = line.model.empty() ? options_.model : line.model;
     const providers::PriceBook* book = prices_.of(name);
@@ -122,31 +146,59 @@ class Pricing {
       book = prices_.of(name);
     }
     if (name.empty()) return Error(ErrorCode::invalid_request, "names no model");
-    if (book == nullptr) {
-      return Error(ErrorCode::invalid_request, "no price is known of '" + name + "'");
-    }
-    const providers::PriceConditions conditions{.at = line.at.value_or(at_),
-                                                .batch = line.is_batch || options_.is_batch};
-    const providers::Bill bill = providers::bill(*book, line.usage, conditions);
-    const Sum one{.requests = 1,
-                  .input = line.usage.input_total(),
-                  .output = line.usage.output_total(),
-                  .nanousd = bill.nanousd,
-                  .is_unpriced = bill.is_unpriced,
-                  .version = {}};
+    Sum one{.requests = 1,
+            .input = line.usage.input_total(),
+            .output = line.usage.output_total(),
+            .version = {}};
     Sum& model = sums_[name];
-    model.version = book->version;
+    if (book == nullptr) {
+      one.left_out = 1;
+    } else {
+      const providers::PriceConditions conditions{.at = line.at.value_or(at_),
+                                                  .batch = line.is_batch || options_.is_batch};
+      const providers::Bill bill = providers::bill(*book, line.usage, conditions);
+      one.nanousd = bill.nanousd;
+      one.is_unpriced = bill.is_unpriced;
+      one.is_assumed = book->is_assumed;
+      model.version = book->version;
+    }
     if (!model.add(one) || !total_.add(one)) {
       return Error(ErrorCode::invalid_request, "the sum leaves its range");
     }
     return {};
   }
 
+  /// Of each model that has no price of its own, or not for all: what is wrong. Empty: nothing.
+  [[nodiscard]] std::string problems() const {
+    std::string text;
+    for (const auto& [name, sum] : sums_) {
+      if (sum.left_out == 0 && !sum.is_unpriced) continue;
+      const bool is_known = sum.left_out == 0 && !sum.is_assumed;
+      text += is_known ? "no price is known of something that '" + name + "' was asked for"
+                       : "no price is known of '" + name + "'";
+      const std::string meant = is_known ? "" : nearest_to(name, offline_);
+      if (!meant.empty()) text += " (did you mean " + meant + "?)";
+      if (sum.is_assumed) text += "; taken for the dearest model of its provider";
+      text += "\n";
+    }
+    return text;
+  }
+  /// There is something to show: a price of something.
+  [[nodiscard]] bool has_any() const {
+    return total_.requests == 0 || total_.left_out < total_.requests;
+  }
+
   [[nodiscard]] std::string shown() const {
     std::vector<Row> rows{{"MODEL", "REQUESTS", "INPUT", "OUTPUT", "COST", "PRICES"}};
     for (const auto& [name, sum] : sums_) rows.push_back(row_of(name, sum));
     if (sums_.size() > 1) rows.push_back(row_of("total", total_));
-    return table(rows) + (total_.is_unpriced ? "~ something has no known price\n" : "");
+    std::string text = table(rows);
+    if (total_.is_unpriced) text += "~ something has no known price\n";
+    if (total_.left_out > 0) {
+      text += "? " + counted(static_cast<std::size_t>(total_.left_out), "request") +
+              " without a known price: not in the cost\n";
+    }
+    return text;
   }
 
   [[nodiscard]] std::string json() const {
@@ -170,16 +222,23 @@ class Pricing {
             std::to_string(sum.requests),
             std::to_string(sum.input),
             std::to_string(sum.output),
-            (sum.is_unpriced ? "~$" : "$") + to_usd_text(NanoUsd(sum.nanousd)),
+            cost_of(sum),
             sum.version};
+  }
+  static std::string cost_of(const Sum& sum) {
+    if (sum.left_out == sum.requests) return "?";
+    const bool is_whole = !sum.is_unpriced && sum.left_out == 0;
+    return (is_whole ? "$" : "~$") + to_usd_text(NanoUsd(sum.nanousd));
   }
   static void append(json::Writer& json, const Sum& sum) {
     json.member("requests", sum.requests).member("input_tokens", sum.input);
     json.member("output_tokens", sum.output).member("cost_nanousd", sum.nanousd);
     json.key("cost_usd").raw(to_usd_text(NanoUsd(sum.nanousd)));
-    json.member("unpriced", sum.is_unpriced);
+    json.member("unpriced", sum.is_unpriced || sum.left_out > 0);
+    json.member("requests_left_out", sum.left_out);
   }
 
+  const Offline& offline_;
   Prices prices_;
   const Options& options_;
   std::chrono::sys_seconds at_;
@@ -261,7 +320,11 @@ void price(Context& context, const Options& options) {
     context.exit_code = ExitCode::failed;
     return;
   }
-  print(options.is_json ? pricing.json() : pricing.shown());
+  if (pricing.has_any()) print(options.is_json ? pricing.json() : pricing.shown());
+  const std::string problems = pricing.problems();
+  if (problems.empty()) return;
+  print_error(problems);
+  context.exit_code = ExitCode::failed;
 }
 
 void add_counts(Command& command, Options& options) {

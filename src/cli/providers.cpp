@@ -3,6 +3,7 @@
 // weir providers: how each provider is doing, and changes to them while the gateway runs.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -100,6 +101,26 @@ Row row_of(json::Value provider) {
           text_at(provider, {"source"})};
 }
 
+std::string gigabytes(std::int64_t bytes) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f GB", static_cast<double>(bytes) * 1e-9);
+  return text.data();
+}
+
+/// Of the servers that tell how much memory their models take.
+std::string memory_lines(json::Value providers) {
+  std::string lines;
+  for (const json::Value one : providers.elements()) {
+    const std::int64_t models = number_at(one, {"memory", "models_loaded"});
+    if (models == 0) continue;
+    lines.append(text_at(one, {"name"})).append(" holds ").append(counted(models, "model"));
+    lines.append(" in memory: ").append(gigabytes(number_at(one, {"memory", "bytes"})));
+    lines.append(", ").append(gigabytes(number_at(one, {"memory", "vram_bytes"})));
+    lines.append(" of it on graphics cards\n");
+  }
+  return lines;
+}
+
 bool print_table(std::string_view body) {
   json::Document document;
   const auto list =
@@ -114,7 +135,7 @@ bool print_table(std::string_view body) {
     rows.push_back(row_of(provider));
     append_targets(provider, rows);
   }
-  print(table(rows));
+  print(table(rows) + memory_lines(*list));
   return true;
 }
 

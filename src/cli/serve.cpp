@@ -17,9 +17,11 @@
 #include <unistd.h>
 
 #include "base/http_url.hpp"
+#include "base/thread.hpp"
 #include "base/version.hpp"
 #include "cli/commands.hpp"
 #include "cli/text.hpp"
+#include "config/fields.hpp"
 #include "server/memory.hpp"
 #include "server/program.hpp"
 
@@ -70,14 +72,11 @@ std::string shown_address(const net::ListenAddress& address, bool is_tls) {
 }
 
 /// Where the provider was found: its place in a file, or the variable that brought it about.
-std::string place_of(const config::Config& config, const std::string& name) {
-  for (const char* key : {"", ".api_key", ".base_url"}) {
-    const std::string_view source = config.source_of("providers." + name + key);
-    if (source.starts_with("env ")) return "from " + std::string(source.substr(4));
-    if (source.starts_with("found at ")) return "found there";
-    if (source != "default") return std::string(source);
-  }
-  return "built in";
+std::string place_of(const config::Config& config, const config::ProviderConfig& provider) {
+  const std::string_view source = config::found_at(config, provider);
+  if (source.starts_with("env ")) return "from " + std::string(source.substr(4));
+  if (source.starts_with("found at ")) return "found there";
+  return std::string(source);
 }
 
 std::string provider_lines(const config::Config& config) {
@@ -88,7 +87,7 @@ std::string provider_lines(const config::Config& config) {
                     !provider.enabled ? "disabled"
                     : is_mock         ? "answers by itself"
                                       : provider.base_url,
-                    place_of(config, provider.name)});
+                    place_of(config, provider)});
   }
   return table(rows, 2);
 }
@@ -193,7 +192,8 @@ class Watch {
       if (wait_until(grace_end)) grace_end = Clock::now();
     }
     program_.drain();
-    joiner_ = std::thread([this] {
+    // Without it the deadline is waited for.
+    joiner_ = try_thread([this] {
       program_.join();
       ::eventfd_write(ended_, 1);
     });
@@ -207,7 +207,7 @@ class Watch {
       program_.log().warn("stop", "ending what has not ended by itself");
       program_.stop();
     }
-    joiner_.join();
+    joiner_.joinable() ? joiner_.join() : program_.join();
     program_.log().info("stop", "weir has stopped");
   }
 

@@ -10,18 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/answers.hpp"
 #include "cli/commands.hpp"
 #include "cli/gateway.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
+#include "cli/times.hpp"
 #include "engine/engine.hpp"
 #include "net/http/target.hpp"
 #include "server/log.hpp"
 #include "server/usage_answers.hpp"
 #include "server/usage_watch.hpp"
 #include "usage/report.hpp"
+#include "wire/ollama/timestamp.hpp"
 
 namespace weir::cli {
 namespace {
@@ -35,6 +38,7 @@ constexpr const char* examples =
     "  weir usage                                  30 days, by day and model\n"
     "  weir usage --by month,team                  a year, by month and team\n"
     "  weir usage --by hour --user ann             the last day of one user\n"
+    "  weir usage --by all,team --since 7d         a week, by team\n"
     "  weir usage --by key --since 2026-11-01 --format csv\n"
     "  weir usage forecast                         what this month comes to\n"
     "  weir usage runway                           what the free tiers still give today\n"
@@ -42,8 +46,8 @@ constexpr const char* examples =
     "  weir usage --data-dir DIR                   of a ledger, without a gateway: adds it up "
     "first\n"
     "\n"
-    "--by takes one of hour, day, month, and any of provider, model, key, user, team, tag, task,\n"
-    "route, outcome. Times are UTC.";
+    "--by takes one of hour, day, month, and any of provider, model, key, user, team,\n"
+    "organisation, tag, task, route, outcome. Times are UTC.";
 
 struct Options {
   std::string admin_url;
@@ -73,7 +77,7 @@ Result<std::string> answer_alone(const Context& context, const std::string& data
   Offline offline;
   WEIR_TRY(offline.open(config, context.environment));
   const engine::SystemClock time;
-  server::UsageWatch watch(time, log, place, [](std::uint64_t, bool) {});
+  server::UsageWatch watch(time, log, {.place = place});
   watch.set_snapshot(offline.shared_snapshot());
   WEIR_TRY(watch.catch_up());
   WEIR_TRY_ASSIGN(sums, watch.sums());
@@ -162,14 +166,23 @@ bool print_table(std::string_view body) {
   return true;
 }
 
-std::string query_of(const Options& options) {
+/// Times before now are those of the hour in which they were: sums are kept by the hour.
+Result<std::string> moment_of(std::string_view option, const std::string& text) {
+  if (text.empty() || parse_moment(text)) return text;
+  WEIR_TRY_ASSIGN(ms, read_time(option, text, engine::SystemClock().unix_ms()));
+  return wire::ollama::format_timestamp((ms - ms % usage::hour_ms) / 1000);
+}
+
+Result<std::string> query_of(const Options& options) {
+  WEIR_TRY_ASSIGN(since, moment_of("--since", options.since));
+  WEIR_TRY_ASSIGN(until, moment_of("--until", options.until));
   std::string path = std::string(usage_path) + "?by=" + net::http::percent_encode(options.by);
   const auto add = [&](std::string_view name, const std::string& value) {
     if (value.empty()) return;
     path.append("&").append(name).append("=").append(net::http::percent_encode(value));
   };
-  add("since", options.since);
-  add("until", options.until);
+  add("since", since);
+  add("until", until);
   for (std::size_t i = 0; i < usage::dimension_count; ++i) {
     add(usage::dimension_names[i], options.only[i]);
   }
@@ -178,7 +191,13 @@ std::string query_of(const Options& options) {
 }
 
 void show(Context& context, const Options& options) {
-  const auto body = ask(context, options, query_of(options));
+  const auto query = query_of(options);
+  if (!query) {
+    print_error(query.error().message + "\n");
+    context.exit_code = ExitCode::usage;
+    return;
+  }
+  const auto body = ask(context, options, *query);
   if (!body) return;
   if (options.format == "csv") return print(*body);
   if (options.format == "json") return print(*body + "\n");
@@ -216,10 +235,13 @@ void show_runway(Context& context, const Options& options) {
   std::vector<Row> rows{
       {"PROVIDER", "REQUESTS TODAY", "TOKENS TODAY", "REQUESTS THIS MONTH", "TOKENS THIS MONTH"}};
   for (const json::Value one : providers->elements()) {
-    rows.push_back({text_at(one, {"provider"}), left_at(one, "requests_today"),
+    const std::string model = text_at(one, {"model"});
+    const std::string name = text_at(one, {"provider"});
+    rows.push_back({model.empty() ? name : name + "/" + model, left_at(one, "requests_today"),
                     left_at(one, "tokens_today"), left_at(one, "requests_this_month"),
                     left_at(one, "tokens_this_month")});
   }
+  if (rows.size() == 1) return print("No provider with a free tier is configured.\n");
   print(table(rows));
   const auto minutes = value_at(root, {"minutes_left"});
   print("left today: " + std::to_string(number_at(root, {"requests_left_today"})) + " requests, " +
@@ -244,8 +266,7 @@ Result<std::int64_t> reindex(Context& context, const Options& options, config::C
   Offline offline;
   WEIR_TRY(offline.open(std::move(config), context.environment));
   const engine::SystemClock time;
-  const auto on_backlog = [](std::uint64_t, bool) {};  // nobody makes calls here
-  server::UsageWatch watch(time, log, place, on_backlog);
+  server::UsageWatch watch(time, log, {.place = place});
   watch.set_snapshot(offline.shared_snapshot());
   watch.start();
   watch.stop();  // once all is added
@@ -276,10 +297,11 @@ void add_usage(Command& app, Context& context) {
   command.add_option("--data-dir", options->data_dir,
                      "Data directory to add up, in place of asking a gateway");
   command.add_option("--by", options->by, "What to tell apart (default: day,model)");
-  command.add_option("--since", options->since, "From this date, or hour");
-  command.add_option("--until", options->until, "To before this date, or hour");
+  command.add_option("--since", options->since, "From this date or hour, or 7d, 12h before now");
+  command.add_option("--until", options->until, "To before it");
   command.add_option("--format", options->format, "table (default), json or csv")
       .one_of({"table", "json", "csv"});
+  command.add_flag("--json", [options] { options->format = "json"; }, "The same as --format json");
   for (std::size_t i = 0; i < usage::dimension_count; ++i) {
     const std::string name(usage::dimension_names[i]);
     command.add_option("--" + name, options->only[i], "Only this " + name);

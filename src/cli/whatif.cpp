@@ -14,13 +14,15 @@
 #include <string>
 #include <vector>
 
-#include "base/moment.hpp"
 #include "base/money.hpp"
 #include "cli/commands.hpp"
 #include "cli/offline.hpp"
 #include "cli/text.hpp"
+#include "cli/times.hpp"
+#include "engine/engine.hpp"
 #include "json/writer.hpp"
 #include "ledger/reader.hpp"
+#include "store/spool_files.hpp"
 #include "usage/whatif.hpp"
 
 namespace weir::cli {
@@ -30,6 +32,7 @@ constexpr const char* examples =
     "Examples:\n"
     "  weir whatif --route cheaper.yaml                     all that was written down\n"
     "  weir whatif --route cheaper.yaml --since 2026-11-01  from that day on\n"
+    "  weir whatif --route cheaper.yaml --data-dir DIR      of a ledger that lies elsewhere\n"
     "\n"
     "The file is laid over the configuration, so it needs to hold only what is different:\n"
     "  models: { smart: { strategy: least_cost, targets: [openai/gpt-5.6-luna, mock/mock] } }";
@@ -38,6 +41,7 @@ struct Options {
   std::string route;
   std::string since;
   std::string until;
+  std::string data_dir;
   bool is_json = false;
 };
 
@@ -49,24 +53,21 @@ struct Range {
   }
 };
 
-Result<> read_bound(const std::string& text, std::int64_t& out) {
+Result<> read_bound(std::string_view option, const std::string& text, std::int64_t& out) {
   if (text.empty()) return {};
-  const auto moment = parse_moment(text);
-  if (!moment) {
-    return Error(ErrorCode::invalid_request,
-                 "'" + text + "' is no date such as 2026-12-01 or 2026-12-01T16:00");
-  }
-  out = std::chrono::duration_cast<std::chrono::milliseconds>(moment->time_since_epoch()).count();
+  WEIR_TRY_ASSIGN(read, read_time(option, text, engine::SystemClock().unix_ms()));
+  out = read;
   return {};
 }
 
 template <class Take>
 Result<> for_each_call(const std::string& folder, const Range& range, Take take) {
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(folder));
+  WEIR_TRY_ASSIGN(from, ledger::position_of(store::system_spool_files(), folder, range.from_ms));
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(folder, std::move(from)));
   for (;;) {
     WEIR_TRY_ASSIGN(entry, reader.next());
     if (!entry) return {};
-    if (range.holds(*entry->call)) take(*entry->call);
+    if (range.holds(entry->call)) take(entry->call);
   }
 }
 
@@ -149,8 +150,9 @@ std::string shown(const usage::WhatIf& whatif, bool is_json) {
 Result<std::string> replay(const Options& options, const std::string& folder,
                            const Offline& offline) {
   Range range;
-  WEIR_TRY(read_bound(options.since, range.from_ms));
-  WEIR_TRY(read_bound(options.until, range.before_ms));
+  WEIR_TRY(find_ledger(folder));
+  WEIR_TRY(read_bound("--since", options.since, range.from_ms));
+  WEIR_TRY(read_bound("--until", options.until, range.before_ms));
   usage::RecordedTimes times;
   WEIR_TRY(for_each_call(folder, range, [&](const auto& call) { times.add(call); }));
   std::map<std::string, std::shared_ptr<const pipeline::Route>> routes;
@@ -166,10 +168,12 @@ Result<std::string> replay(const Options& options, const std::string& folder,
 }
 
 void what_if(Context& context, const Options& options) {
-  const auto present = load_config(context);
-  if (!present) return;
-  const std::string folder =
-      config::data_directory(*present, context.environment, ::geteuid() == 0);
+  std::string folder = options.data_dir;
+  if (folder.empty()) {
+    const auto present = load_config(context);
+    if (!present) return;
+    folder = config::data_directory(*present, context.environment, ::geteuid() == 0);
+  }
   context.load.overlay_file = options.route;
   auto other = load_config(context);
   if (!other) return;
@@ -183,7 +187,8 @@ void what_if(Context& context, const Options& options) {
   const auto text = replay(options, folder, offline);
   if (text) return print(*text);
   print_error(text.error().message + "\n");
-  context.exit_code = ExitCode::failed;
+  const bool is_misuse = text.error().code == ErrorCode::invalid_request;
+  context.exit_code = is_misuse ? ExitCode::usage : ExitCode::failed;
 }
 
 }  // namespace
@@ -193,7 +198,9 @@ void add_whatif(Command& app, Context& context) {
   command.footer(examples);
   auto options = std::make_shared<Options>();
   command.add_option("--route", options->route, "File laid over the configuration").required();
-  command.add_option("--since", options->since, "Calls that ended from then on, in UTC");
+  command.add_option("--data-dir", options->data_dir, "Data directory, in place of the configured");
+  command.add_option("--since", options->since,
+                     "Calls that ended from then on: a date, in UTC, or 7d before now");
   command.add_option("--until", options->until, "Calls that ended before");
   command.add_flag("--json", options->is_json, "Write JSON");
   add_load_options(command, context);

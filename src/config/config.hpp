@@ -170,7 +170,7 @@ struct UsageLimits {
   policy::Algorithm algorithm = policy::Algorithm::automatic;
   std::string time_zone;     ///< of days and months; empty: UTC
   milliseconds reset_at{0};  ///< after midnight there
-  Ratio spill_at{1'000};     ///< of a day's or month's limit
+  Ratio spill_at{950};       ///< of a day's or month's limit
   Ratio reserve_normal{0};   ///< kept for requests of this priority and above
   Ratio reserve_high{0};
   Ratio reserve_critical{0};
@@ -206,6 +206,8 @@ struct ModelOverride {
   std::int64_t max_output = 0;
   providers::StatedCapabilities capabilities;
   Timeouts timeouts;  ///< T-10 to T-13
+  UsageLimits limits;
+  BudgetLimits budget;
 };
 
 /// A value that requests get when the client gives none; raw JSON.
@@ -306,12 +308,14 @@ struct RouteConfig {
   BudgetLimits budget;
 };
 
-/// An entry of `keys` that says more than the key, or one of `users` or `teams`.
+/// An entry of `keys` that says more than the key, or one of `users`, `teams` or
+/// `organisations`.
 struct ClientConfig {
-  std::string name;  ///< of the user or team; of a key only how it is shown
+  std::string name;  ///< of the user, team, ...; of a key only how it is shown
   Secret key;        ///< of an entry of `keys`
   std::string user;  ///< the same: whose it is
   std::string team;
+  std::string organisation;              ///< of an entry of `teams`: which it belongs to
   Priority priority = Priority::normal;  ///< of requests that name none
   milliseconds log_content{0};           ///< how long their content is kept; 0 = not at all
   bool expose_target = true;             ///< their answers may name the target
@@ -339,8 +343,9 @@ struct Limits {
   std::int64_t provider_max_inflight = 0;
   std::int64_t queue_length = 1'000;
   milliseconds queue_wait{30'000};
-  milliseconds max_wait{0};  ///< for a full target, before the next is asked
-  ByteSize memory{0};        ///< 0 = the container's limit, else the machine's memory
+  milliseconds max_wait{0};                         ///< for a full target, before the next is asked
+  std::int64_t default_output_reservation = 1'024;  ///< tokens
+  ByteSize memory{0};  ///< 0 = the container's limit, else the machine's memory
   Ratio memory_soft{750};
   Ratio memory_hard{900};
   ByteSize request_line{8 << 10};
@@ -368,13 +373,14 @@ struct StreamSettings {
 
 /// What the ledger outlives at once: the process, or the machine's power.
 enum class Durability : std::uint8_t { process, power };
-/// What becomes of calls that the ledger can't take.
+/// What becomes of calls that the ledger, or the store of its sums, can't take.
 enum class LedgerFailure : std::uint8_t { refuse, serve };
 
 struct LedgerSettings {
   Secret store{};  ///< URL of a PostgreSQL database; empty: a file in the data directory
   Durability durability = Durability::process;
   LedgerFailure on_failure = LedgerFailure::refuse;
+  LedgerFailure on_store_failure = LedgerFailure::serve;
   milliseconds sync_interval{50};
   milliseconds retention{400LL * 24 * 3'600'000};  ///< 0 = for ever
   ByteSize segment_size{std::int64_t{8} << 20};
@@ -494,6 +500,7 @@ struct Config {
   std::vector<ClientConfig> key_settings;  ///< of those among `keys` that have any
   std::vector<ClientConfig> users;
   std::vector<ClientConfig> teams;
+  std::vector<ClientConfig> organisations;
 
   /// Where each value that is not a default comes from, by path: `file:line` or `env NAME`.
   std::map<std::string, std::string, std::less<>> sources;

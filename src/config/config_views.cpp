@@ -2,6 +2,7 @@
 //
 // The configuration for people: what is in force, and the reference page.
 
+#include <array>
 #include <utility>
 
 #include "config/content_rules.hpp"
@@ -89,6 +90,16 @@ void append_timeouts(std::string& out) {
 
 }  // namespace
 
+std::string_view found_at(const Config& config, const ProviderConfig& provider) {
+  constexpr std::array by_key{"", ".api_key", ".base_url"};
+  constexpr std::array by_address{"", ".base_url", ".api_key"};
+  for (const char* key : provider.spec->is_local ? by_address : by_key) {
+    const std::string_view source = config.source_of("providers." + provider.name + key);
+    if (source != "default") return source;
+  }
+  return "built in";
+}
+
 std::vector<SettingView> list_settings(const Config& config) {
   std::vector<SettingView> out;
   for (const Field<Config>& field : root_fields()) {
@@ -130,7 +141,11 @@ std::vector<SettingView> list_settings(const Config& config) {
     list_set(out, config, "users." + user.name, client_fields(), user);
   }
   for (const ClientConfig& team : config.teams) {
-    list_set(out, config, "teams." + team.name, client_fields(), team);
+    list_set(out, config, "teams." + team.name, team_fields(), team);
+  }
+  for (const ClientConfig& organisation : config.organisations) {
+    list_set(out, config, "organisations." + organisation.name, organisation_fields(),
+             organisation);
   }
   for (const auto& [section, names] :
        {std::pair("tiers.", &config.tiers), std::pair("tasks.", &config.tasks)}) {
@@ -176,7 +191,8 @@ std::string config_reference_markdown() {
       "knows. Further: `price` (a map, dollars per million tokens: `input`, `output`, "
       "`cache_read`, `cache_write`, ...), `capabilities` (a list of what there is, or a map such "
       "as "
-      "`{tools: on, vision: off}` that leaves the rest as it is known), `timeouts`.\n\n";
+      "`{tools: on, vision: off}` that leaves the rest as it is known), `timeouts`, `limits` and "
+      "`budget` of the model alone.\n\n";
   append_table(out, model_fields(), ModelOverride{}, false);
   out +=
       "\n## Routes\n\nUnder `models.<name>:`, names that clients ask for; one `*` makes a "
@@ -194,14 +210,17 @@ std::string config_reference_markdown() {
       "([how they work](../guides/health-and-alerts.md)).\n\n";
   append_table(out, alert_rule_fields(), AlertRuleConfig{}, false);
   out +=
-      "\n## Keys, users and teams\n\nAn entry of `keys` is a key, or a map of these settings; "
+      "\n## Keys, users, teams and organisations\n\nAn entry of `keys` is a key, or a map of these "
+      "settings; "
       "`users.<name>` and `teams.<name>` have `log_content`, `expose_target`, limits and budgets "
-      "only.\n\n";
+      "only; of a team, `organisation` says which it belongs to, and `organisations.<name>` has "
+      "limits and budgets that hold for all its teams together.\n\n";
   append_table(out, key_fields(), ClientConfig{}, false);
   out +=
       "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, "
-      "one of its `api_keys`, a route, an entry of `keys`, a user or a team, each by the names "
-      "that the first table has "
+      "one of its `api_keys`, a route, an entry of `keys`, a user, a team or an organisation, each "
+      "by the "
+      "names that the first table has "
       "for the whole. See [limits and budgets](../guides/limits-and-budgets.md).\n"
       "\n## Tiers and tasks\n\n`tiers:` and `tasks:` map a name to a route, a tier or a model. "
       "Routes, tiers and tasks share one set of names.\n";

@@ -191,17 +191,18 @@ void read_environment_settings(SectionReader& reader, Config& config) {
   reader.read_timeout_variables(config.timeouts);
 }
 
-/// `users:` and `teams:`, maps from a name to limits.
+/// `users:`, `teams:` and `organisations:`, maps from a name to what `fields` say of it.
 void read_clients(const Node& node, const std::string& path, SectionReader& reader,
-                  std::vector<ClientConfig>& out) {
+                  std::span<const Field<ClientConfig>> fields, std::vector<ClientConfig>& out) {
   if (!reader.expect_map(node, path)) return;
   for (const Member& member : node.members) {
     const std::string full = path + "." + member.key;
     ClientConfig& client = out.emplace_back();
     client.name = member.key;
     reader.note_source(full, member.value.place());
-    reader.read(member.value, full, client_fields(), client);
-    if (!is_client_name(client.name)) {
+    reader.read(member.value, full, fields, client);
+    const std::string& owner = client.organisation;
+    if (!is_client_name(client.name) || !(owner.empty() || is_client_name(owner))) {
       reader.problem(member.value.place(), full, "names are up to 200 bytes without blanks");
     }
   }
@@ -259,9 +260,15 @@ void check_all_zones(SectionReader& reader, const Config& config) {
       const std::string place = "api_keys[" + std::to_string(key.place) + "].";
       check_zones(reader, "providers." + provider.name + "." + place, key);
     }
+    for (const ModelOverride& model : provider.models) {
+      check_zones(reader, "providers." + provider.name + ".models." + model.id + ".", model);
+    }
   }
   for (const auto& user : config.users) check_zones(reader, "users." + user.name + ".", user);
   for (const auto& team : config.teams) check_zones(reader, "teams." + team.name + ".", team);
+  for (const auto& organisation : config.organisations) {
+    check_zones(reader, "organisations." + organisation.name + ".", organisation);
+  }
   for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
     check_zones(reader, "keys[" + std::to_string(i) + "].", config.key_settings[i]);
   }
@@ -354,10 +361,13 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
     read_names(node, path, reader, config.tasks);
   };
   const auto users = [&](const Node& node, const std::string& path) {
-    read_clients(node, path, reader, config.users);
+    read_clients(node, path, reader, client_fields(), config.users);
   };
   const auto teams = [&](const Node& node, const std::string& path) {
-    read_clients(node, path, reader, config.teams);
+    read_clients(node, path, reader, team_fields(), config.teams);
+  };
+  const auto organisations = [&](const Node& node, const std::string& path) {
+    read_clients(node, path, reader, organisation_fields(), config.organisations);
   };
   const auto timeouts = [&](const Node& node, const std::string& path) {
     reader.read_timeouts(node, path, TimeoutScope::server, config.timeouts);
@@ -385,6 +395,7 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
                {"tasks", tasks},
                {"users", users},
                {"teams", teams},
+               {"organisations", organisations},
                {"timeouts", timeouts},
                {"retries", retries},
                {"breaker", breaker},

@@ -132,8 +132,10 @@ std::span<const Field<ProviderKeyConfig>> provider_key_fields();
 std::span<const Field<ModelOverride>> model_fields();
 std::span<const Field<RouteConfig>> route_fields();
 std::span<const Field<AlertRuleConfig>> alert_rule_fields();
-/// Of users and teams; entries of `keys` have more.
+/// Of users; teams and entries of `keys` have more, organisations only limits and budgets.
 std::span<const Field<ClientConfig>> client_fields();
+std::span<const Field<ClientConfig>> team_fields();
+std::span<const Field<ClientConfig>> organisation_fields();
 std::span<const Field<ClientConfig>> key_fields();
 
 /// The environment variable of a setting of the whole: `limits.queue_wait` is

@@ -113,7 +113,7 @@ constexpr std::array root_own{
     field<&Config::unpriced>("unpriced", "Cloud models without a known price: `book` them at their provider's dearest, or `reject` them"),
     field<&Config::detect_local>("detect_local", "Look at the usual local ports when there is no configuration file"),
     field<&Config::detection_interval>("detection.interval", "How often servers are asked for their list of models, free of charge; `off` is never", {30 * second, 24 * hour}),
-    field<&Config::load_interval>("detection.load_interval", "How often vLLM servers in use are asked how busy they are, for `least_busy` and `health`; `off` is never", {second, hour}),
+    field<&Config::load_interval>("detection.load_interval", "How often vLLM servers in use are asked how busy they are, for `least_busy` and `health`, and Ollama servers how much memory their models take; `off` is never", {second, hour}),
     field<&Config::tls, &TlsConfig::cert>("tls.cert", "PEM file with the listener's certificate chain"),
     field<&Config::tls, &TlsConfig::key>("tls.key", "PEM file with its private key"),
     field<&Config::log, &LogConfig::redact>("log.redact", "Replace card numbers, e-mail addresses, phone numbers and IBANs in log lines by the name of their kind; keys are never written out"),
@@ -136,6 +136,7 @@ constexpr std::array root_own{
     field<&Config::limits, &Limits::queue_length>("limits.queue_length", "Requests waiting for one target", {0, million}),
     field<&Config::limits, &Limits::queue_wait>("limits.queue_wait", "Longest wait in that queue", {0, hour}),
     field<&Config::limits, &Limits::max_wait>("limits.max_wait", "How long a request waits in that queue before it goes to the next target; 0: only where every target is full", {0, hour}),
+    field<&Config::limits, &Limits::default_output_reservation>("limits.default_output_reservation", "Tokens that limits set aside for an answer whose length is not limited", {0, million}),
     field<&Config::limits, &Limits::memory>("limits.memory", "Memory the process may use; 0 is the container's or the machine's", {0, 1024 * gib}),
     field<&Config::limits, &Limits::memory_soft>("limits.memory_soft", "Share of it at which caches shrink and queues close", {1, 1'000}),
     field<&Config::limits, &Limits::memory_hard>("limits.memory_hard", "Share of it at which new work is refused", {1, 1'000}),
@@ -170,6 +171,7 @@ constexpr std::array root_own{
     field<&Config::ledger, &LedgerSettings::store>("ledger.store", "Where the sums of the ledger and its index are kept: empty is a file in data_dir; `postgres://user:password@host/database` puts them into PostgreSQL, with a row per call and attempt, for several gateways together"),
     field<&Config::ledger, &LedgerSettings::durability>("ledger.durability", "What each call's entry in the ledger outlives before the client gets the end of its answer: the end of the `process`, or a loss of `power`, which costs a wait for the disk"),
     field<&Config::ledger, &LedgerSettings::on_failure>("ledger.on_failure", "What becomes of calls while the ledger can't be written, on a full disk say: `refuse` answers 503 `ledger_unavailable`; `serve` makes them, and counts what could not be written down"),
+    field<&Config::ledger, &LedgerSettings::on_store_failure>("ledger.on_store_failure", "What becomes of calls while the sums of the ledger can't be stored, as their database is away: `serve` makes them, and stores them when it is back; `refuse` answers 503 `ledger_unavailable`, so that nobody spends what others have spent"),
     field<&Config::ledger, &LedgerSettings::sync_interval>("ledger.sync_interval", "How much a loss of power may cost with durability `process`", {1, 60 * second}),
     field<&Config::ledger, &LedgerSettings::retention>("ledger.retention", "How long entries are kept; 0 is for ever", {0, 36'500 * 24 * hour}),
     field<&Config::ledger, &LedgerSettings::segment_size>("ledger.segment_size", "Size of its files; three are allocated per thread", {mib, gib}),
@@ -244,7 +246,7 @@ constexpr std::array provider_key_own{
     field<&ProviderKeyConfig::key>("key", "The key itself"),
 };
 
-constexpr std::array model_table{
+constexpr std::array model_own{
     field<&ModelOverride::context>("context", "Window in tokens, input and output together", {1, tokens_max}),
     field<&ModelOverride::max_output>("max_output", "Most output tokens of one answer", {1, tokens_max}),
     field<&ModelOverride::aliases>("alias", "Other names clients may use"),
@@ -282,6 +284,10 @@ constexpr std::array client_own{
     field<&ClientConfig::expose_target>("expose_target", "Tell them the target in x-weir-target, where the setting of that name for the whole allows it; of a key, its user and its team each can say no"),
 };
 
+constexpr std::array team_own{
+    field<&ClientConfig::organisation>("organisation", "Which it belongs to; limits of `organisations.<name>` hold for all its teams together"),
+};
+
 constexpr std::array key_own{
     field<&ClientConfig::key>("key", "The key itself"),
     field<&ClientConfig::name>("name", "How it is shown"),
@@ -295,6 +301,8 @@ constexpr auto root_table =
     joined(root_own, limit_rows<&Config::rates>(), budget_rows<&Config::budget>());
 constexpr auto provider_table = joined(provider_own, limit_rows<&ProviderConfig::limits>(),
                                        budget_rows<&ProviderConfig::budget>());
+constexpr auto model_table =
+    joined(model_own, limit_rows<&ModelOverride::limits>(), budget_rows<&ModelOverride::budget>());
 constexpr auto provider_key_table =
     joined(provider_key_own, limit_rows<&ProviderKeyConfig::limits>(),
            budget_rows<&ProviderKeyConfig::budget>());
@@ -303,6 +311,7 @@ constexpr auto route_table =
 constexpr auto client_limit_rows =
     joined(limit_rows<&ClientConfig::limits>(), budget_rows<&ClientConfig::budget>());
 constexpr auto client_table = joined(client_own, client_limit_rows);
+constexpr auto team_table = joined(team_own, client_table);
 constexpr auto key_table = joined(key_own, client_table);
 
 }  // namespace
@@ -321,6 +330,8 @@ std::span<const Field<ModelOverride>> model_fields() { return model_table; }
 std::span<const Field<RouteConfig>> route_fields() { return route_table; }
 std::span<const Field<AlertRuleConfig>> alert_rule_fields() { return alert_rule_table; }
 std::span<const Field<ClientConfig>> client_fields() { return client_table; }
+std::span<const Field<ClientConfig>> team_fields() { return team_table; }
+std::span<const Field<ClientConfig>> organisation_fields() { return client_limit_rows; }
 std::span<const Field<ClientConfig>> key_fields() { return key_table; }
 
 std::string environment_name(std::string_view path) {

@@ -176,13 +176,10 @@ std::optional<Period> period_of(const policy::LimitRule& rule) {
   return rule.rate.calendar ? std::optional(rule.rate.calendar->period()) : std::nullopt;
 }
 
-const policy::LimitRule* find_like(const policy::LimitSet& set, const policy::LimitRule& rule) {
-  const auto found =
-      std::find_if(set.rates.begin(), set.rates.end(), [&](const policy::LimitRule& one) {
-        return one.unit == rule.unit && one.rate.window == rule.rate.window &&
-               period_of(one) == period_of(rule) && one.rate.burst == rule.rate.burst;
-      });
-  return found == set.rates.end() ? nullptr : &*found;
+/// Of the same unit over the same time.
+bool is_alike(const policy::LimitRule& one, const policy::LimitRule& other) {
+  return one.unit == other.unit && one.rate.window == other.rate.window &&
+         period_of(one) == period_of(other);
 }
 
 const providers::PlanLimits& plan_of(const ProviderConfig& provider) {
@@ -194,22 +191,29 @@ bool has_known_plan(const ProviderConfig& provider) {
          is_at_own_address(provider);
 }
 
-/// With what the catalog knows of the provider's plan, where `set` does not say it itself.
-policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider) {
-  if (!has_known_plan(provider)) return set;
-  const policy::LimitSet assumed = limit_set_of(limits_of(plan_of(provider)), {});
-  if (set.concurrency == 0) set.concurrency = assumed.concurrency;
+bool counts_models(const ProviderConfig& provider) {
+  return has_known_plan(provider) && plan_of(provider).per != providers::PlanUnit::account;
+}
+
+/// With what is known of a plan where neither `set` nor `said` speaks of it.
+policy::LimitSet with_plan(policy::LimitSet set, const policy::LimitSet& said,
+                           const providers::PlanLimits& plan) {
+  const policy::LimitSet assumed = limit_set_of(limits_of(plan), {});
+  if (set.concurrency == 0 && said.concurrency == 0) set.concurrency = assumed.concurrency;
   for (policy::LimitRule rule : assumed.rates) {
-    const bool is_set =
-        std::any_of(set.rates.begin(), set.rates.end(), [&](const policy::LimitRule& one) {
-          return !one.is_assumed && one.unit == rule.unit && one.rate.window == rule.rate.window &&
-                 period_of(one) == period_of(rule);
-        });
-    if (is_set) continue;
+    const bool is_said = std::any_of(said.rates.begin(), said.rates.end(),
+                                     [&](const auto& one) { return is_alike(one, rule); });
+    if (is_said) continue;
     rule.is_assumed = true;
     set.rates.push_back(rule);
   }
   return set;
+}
+
+policy::LimitSet with_plan(policy::LimitSet set, const ProviderConfig& provider) {
+  if (!has_known_plan(provider) || counts_models(provider)) return set;
+  const policy::LimitSet said = set;
+  return with_plan(std::move(set), said, plan_of(provider));
 }
 
 }  // namespace
@@ -228,24 +232,54 @@ policy::LimitSet limit_set_of_key(const ProviderConfig& provider, std::size_t pl
   return provider.api_keys.size() > 1 ? with_plan(std::move(set), provider) : set;
 }
 
-policy::LimitSet limit_set_of_model(const ProviderConfig& provider, std::string_view model) {
-  policy::LimitSet set;
-  if (!has_known_plan(provider) || provider.api_keys.size() > 1) return set;
-  const auto* plan =
-      providers::limits_of_model(provider.spec->name, provider.plan == Plan::free, model);
-  if (plan == nullptr) return set;
-  const policy::LimitSet of_all = limit_set_of(provider);
-  UsageLimits limits = limits_of(*plan);
-  limits.time_zone = limits_of(plan_of(provider)).time_zone;
-  for (policy::LimitRule rule : limit_set_of(limits, {}).rates) {
-    const policy::LimitRule* const other = find_like(of_all, rule);
-    const bool is_tighter =
-        other == nullptr || (other->is_assumed && rule.rate.limit < other->rate.limit);
-    if (!is_tighter) continue;
-    rule.is_assumed = true;
-    set.rates.push_back(rule);
+const ModelOverride* limited_model(const ProviderConfig& provider, std::string_view model) {
+  const ModelOverride* own = provider.find_model(model);
+  if (own == nullptr) {
+    const auto listed = providers::find_model(provider.spec->name, model);
+    if (listed) own = provider.find_model(listed.model->id);
   }
-  return set;
+  const bool is_limited = own != nullptr && !limit_set_of(own->limits, own->budget).is_empty();
+  return is_limited ? own : nullptr;
+}
+
+std::string_view limit_pool_of(const ProviderConfig& provider, std::string_view model) {
+  if (!counts_models(provider)) return {};
+  if (plan_of(provider).per == providers::PlanUnit::model) {
+    if (const auto listed = providers::find_model(provider.spec->name, model)) {
+      return listed.model->id;
+    }
+    const ModelOverride* const own = provider.find_model(model);
+    return own == nullptr ? other_models : std::string_view(own->id);
+  }
+  const auto* const row =
+      providers::limits_of_model(provider.spec->name, provider.plan == Plan::free, model);
+  return row == nullptr ? other_models : row->pattern;
+}
+
+policy::LimitSet limit_set_of_pool(const ProviderConfig& provider, std::string_view pool,
+                                   std::size_t key_place) {
+  const providers::PlanLimits& of_all = plan_of(provider);
+  const bool is_free = provider.plan == Plan::free;
+  const auto* const row = of_all.per == providers::PlanUnit::model
+                              ? providers::limits_of_model(provider.spec->name, is_free, pool)
+                              : providers::limits_of_pattern(provider.spec->name, is_free, pool);
+  providers::PlanLimits plan = row == nullptr ? of_all : row->limits;
+  plan.time_zone = of_all.time_zone;
+  policy::LimitSet said = provider.api_keys.size() > 1 ? limit_set_of_key(provider, key_place)
+                                                       : limit_set_of(provider.limits, {});
+  policy::LimitSet set;
+  set.reserved_permille = said.reserved_permille;
+  set.spill_permille = said.spill_permille;
+  set.is_pool = true;
+  // Limits of the model's own stand beside the pool's; what they speak of is not assumed.
+  if (of_all.per == providers::PlanUnit::model) {
+    if (const ModelOverride* const own = provider.find_model(pool)) {
+      const policy::LimitSet of_model = limit_set_of(own->limits, {});
+      said.rates.insert(said.rates.end(), of_model.rates.begin(), of_model.rates.end());
+      if (said.concurrency == 0) said.concurrency = of_model.concurrency;
+    }
+  }
+  return with_plan(std::move(set), said, plan);
 }
 
 }  // namespace weir::config

@@ -12,6 +12,7 @@
 #include "base/http_url.hpp"
 #include "config/document_reader.hpp"
 #include "config/edits.hpp"
+#include "config/field_table.hpp"
 #include "config/resolve.hpp"
 #include "config/tree.hpp"
 
@@ -106,6 +107,7 @@ class Loading {
   Loaded finish(Node root, bool with_environment_providers, const LoadOptions& options = {}) {
     Config& config = loaded_.config;
     apply_edits(root, options.edits, loaded_.problems);
+    const bool is_read = loaded_.problems.empty();
     read_document(root, reader_, config);
     if (with_environment_providers || config.env_providers) {
       add_environment_providers(reader_, config, loaded_.notes);
@@ -113,7 +115,7 @@ class Loading {
     if (with_environment_providers && config.detect_local) add_found(options.local_servers);
     remove_edited(options.edits);
     add_mock_provider(config);
-    check_names();
+    if (is_read && tells_every_name(root)) check_names();
     note_unknown_variables();
     name_edits();
     return std::move(loaded_);
@@ -161,10 +163,34 @@ class Loading {
     }
   }
 
-  /// Routes, tiers, tasks and their targets. Only a configuration that is right so far is looked
-  /// at: a broken provider would make every route to it a problem of its own.
+  /// Whether what is wrong leaves all names known: a section or a provider that can't be read would
+  /// make every route to it a problem of its own.
+  [[nodiscard]] bool tells_every_name(const Node& root) const {
+    constexpr std::array<std::string_view, 4> sections{"providers", "models", "tiers", "tasks"};
+    const auto is_one_of_them = [&](const Member& member) {
+      return std::find(sections.begin(), sections.end(), member.key) != sections.end();
+    };
+    const auto is_setting = [](const Member& member) {
+      const auto fields = root_fields();
+      return std::any_of(fields.begin(), fields.end(), [&](const auto& field) {
+        return field.path.starts_with(member.key + ".");
+      });
+    };
+    for (const Member& member : root.members) {
+      const bool may_hold_names =
+          is_one_of_them(member) || (member.value.kind == Node::Kind::map && !is_setting(member));
+      if (may_hold_names && reader_.has_problem_at(member.key)) return false;
+      if (!is_one_of_them(member) || member.key == "models") continue;
+      for (const Member& entry : member.value.members) {
+        const std::string path = member.key + "." + entry.key;
+        if (reader_.has_problem_at(path) || reader_.has_problem_at(path + ".type")) return false;
+      }
+    }
+    return true;
+  }
+
+  /// Routes, tiers, tasks and their targets.
   void check_names() {
-    if (!loaded_.problems.empty()) return;
     const auto snapshot = std::make_shared<const Config>(loaded_.config);
     const auto resolver = Resolver::make(snapshot, {}, loaded_.problems);
     if (!resolver) return;
@@ -186,6 +212,10 @@ class Loading {
     }
     for (const auto& team : config.teams) {
       check("teams." + team.name + ".budget.downgrade", team.budget.downgrade);
+    }
+    for (const auto& organisation : config.organisations) {
+      check("organisations." + organisation.name + ".budget.downgrade",
+            organisation.budget.downgrade);
     }
     for (std::size_t i = 0; i < config.key_settings.size(); ++i) {
       check("keys[" + std::to_string(i) + "].budget.downgrade",

@@ -98,6 +98,32 @@ TEST(Loader, ReportsEveryProblemWithPlacePathAndNearestName) {
   EXPECT_EQ(found, expected);
 }
 
+// Whoever corrects a file wants to do it once.
+TEST(Loader, ReportsUnknownTargetsTogetherWithOtherProblems) {
+  const Loaded loaded = load_yaml(
+      "lisen: 127.0.0.1:1\n"
+      "tls: {cert: a.pem}\n"
+      "providers: {openai: {api_key: env:NOT_SET, timeouts: {connect: 0}}}\n"
+      "models:\n"
+      "  smart: {targets: [opnai/gpt-4o], stratgy: priority}\n"
+      "default_model: smrt\n");
+  EXPECT_EQ(loaded.problems.size(), 6U) << loaded.report();
+  EXPECT_NE(loaded.report().find("'opnai/gpt-4o'"), std::string::npos) << loaded.report();
+}
+
+TEST(Loader, WhatIsUnknownForWantOfASectionIsNoProblemOfItsOwn) {
+  const std::string_view broken[] = {
+      "provders: {openai: {api_key: k}}\nmodels: {smart: [openai/gpt-4o]}\n",
+      "providers: {mine: {type: opnai}}\nmodels: {smart: [gpt-4o]}\n",
+      "providers: {openai: {api_key: k}}\nmodels: [smart]\ndefault_model: smart\n",
+      "providers: {openai: {api_key: k}}\ntiers: {fast: [a]}\ndefault_model: fast\n",
+  };
+  for (const std::string_view text : broken) {
+    const Loaded loaded = load_yaml(text);
+    EXPECT_EQ(loaded.problems.size(), 1U) << text << loaded.report();
+  }
+}
+
 TEST(Loader, EveryScalarSettingHasAVariable) {
   const Environment environment{{"WEIR_LISTEN", "127.0.0.1:1"},
                                 {"WEIR_DEFAULT_MODEL", "mock"},
@@ -223,6 +249,23 @@ TEST(Loader, AKeyOfAProviderMayHaveLimitsOfItsOwn) {
   EXPECT_EQ(found[0],
             "weir.yaml:2: providers.openai.api_keys[0].limits.requests_per_minuet: unknown key "
             "'requests_per_minuet' (did you mean requests_per_minute?)");
+}
+
+TEST(Loader, ATeamNamesItsOrganisationWhichHasLimitsAndBudgetsOnly) {
+  const Loaded loaded = load_yaml(
+      "teams: {red: {organisation: acme}}\n"
+      "organisations: {acme: {limits: {requests_per_minute: 7}, budget: {daily: 5}}}\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  EXPECT_EQ(loaded.config.teams[0].organisation, "acme");
+  EXPECT_EQ(loaded.config.organisations[0].name, "acme");
+  EXPECT_EQ(loaded.config.organisations[0].limits.requests_per_minute, 7);
+
+  const Loaded wrong = load_yaml(
+      "users: {ann: {organisation: acme}}\n"
+      "teams: {red: {organisation: two words}}\n"
+      "organisations: {acme: {log_content: 7d}, a b: {},\n"
+      "  big: {budget: {daily: 1, time_zone: Mars, downgrade: none}}}\n");
+  EXPECT_EQ(wrong.problems.size(), 6U) << wrong.report();
 }
 
 TEST(Loader, NoOutputHoldsASecret) {
@@ -441,6 +484,14 @@ TEST(EnvironmentProviders, AreThoseWithAKeyOrAnAddressInTheDefaultOrder) {
   EXPECT_EQ(provider(loaded, "azure").base_url, "https://x.example/openai/v1");
   EXPECT_EQ(provider(loaded, "vllm").base_url, "http://gpu:8000/v1");
   EXPECT_EQ(loaded.config.source_of("providers.gemini.api_key"), "env GOOGLE_API_KEY");
+}
+
+// A token of the user's may stand there for years without a server.
+TEST(EnvironmentProviders, ALocalServerIsThereForItsAddressNotForAKey) {
+  const Loaded loaded = config_from_environment(
+      {{"HF_TOKEN", "hf_1"}, {"TGI_BASE_URL", "http://10.0.0.1:3000"}}, MemoryFiles{});
+  EXPECT_EQ(found_at(loaded.config, provider(loaded, "tgi")), "env TGI_BASE_URL");
+  EXPECT_EQ(found_at(loaded.config, provider(loaded, "huggingface")), "env HF_TOKEN");
 }
 
 TEST(EnvironmentProviders, AreAddedToAFileOnlyWhenAskedFor) {

@@ -139,7 +139,7 @@ Result<Resolver::Frozen> Resolver::resolve_wildcard(const Wildcard& wildcard,
       target.replace(star, 1, captured);
     }
     if (const auto nested = named_.find(target); nested != named_.end()) {
-      steps.add_nested(*nested->second, ref.weight);
+      steps.add_nested(target, *nested->second, ref.weight);
       continue;
     }
     auto targets = model_targets(target);

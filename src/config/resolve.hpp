@@ -58,6 +58,7 @@ struct Target {
 struct Step {
   Strategy strategy = Strategy::priority;
   std::vector<Target> targets;
+  std::string of = {};  ///< the route or tier that it is of, as the asked route names it; or empty
 };
 
 enum class ResolvedBy : std::uint8_t { route, tier, task, wildcard, provider, model, automatic };

@@ -45,7 +45,7 @@ bool StepAssembly::has(const Target& target) const {
 void StepAssembly::add_one(Target target) {
   if (has(target)) return;
   if (!is_own_step_open_) {
-    resolution_.steps.push_back({strategy_, {}});
+    resolution_.steps.push_back({strategy_, {}, {}});
     is_own_step_open_ = true;
   }
   resolution_.steps.back().targets.push_back(std::move(target));
@@ -58,13 +58,14 @@ void StepAssembly::add(std::vector<Target> targets, std::int64_t weight) {
   }
 }
 
-void StepAssembly::add_nested(const Resolution& nested, std::int64_t weight) {
+void StepAssembly::add_nested(const std::string& name, const Resolution& nested,
+                              std::int64_t weight) {
   for (const Step& step : nested.steps) {
     if (strategy_ != Strategy::priority) {
       add(step.targets, weight);
       continue;
     }
-    Step kept{step.strategy, {}};
+    Step kept{step.strategy, {}, name};
     for (const Target& target : step.targets) {
       if (!has(target)) kept.targets.push_back(target);
     }
@@ -189,7 +190,7 @@ bool RouteBuilder::add_target(StepAssembly& steps, const TargetRef& target, Stra
       return false;
     }
     const Frozen nested = build(target.target);
-    if (nested) steps.add_nested(*nested, target.weight);
+    if (nested) steps.add_nested(target.target, *nested, target.weight);
     return nested != nullptr;
   }
   auto targets = resolver_.model_targets(target.target);

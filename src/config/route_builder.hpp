@@ -27,7 +27,7 @@ class StepAssembly {
       : resolution_(resolution), strategy_(strategy) {}
 
   void add(std::vector<Target> targets, std::int64_t weight);
-  void add_nested(const Resolution& nested, std::int64_t weight);
+  void add_nested(const std::string& name, const Resolution& nested, std::int64_t weight);
 
  private:
   void add_one(Target target);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/thread.hpp"
+
 namespace weir::engine {
 
 Detection::Detection(const EngineContext& context, std::uint64_t seed, Detector::OnChange on_change)
@@ -23,8 +25,9 @@ void Detection::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
     const bool is_needed = Detector::is_needed(*snapshot) || LoadWatch::is_needed(*snapshot) ||
                            Probes::is_needed(*snapshot);
     if (!is_needed) return;
+    thread_ = try_thread([this] { engine_.loop().run(); });
+    if (!thread_.joinable()) return;  // the next snapshot tries again
     is_started_ = true;
-    thread_ = std::thread([this] { engine_.loop().run(); });
   }
   engine_.loop().post([this, snapshot = std::move(snapshot)]() mutable {
     load_watch_.set_snapshot(*snapshot);
@@ -37,10 +40,14 @@ void Detection::look_again() {
   if (is_started_) engine_.loop().post([this] { detector_.look_again(); });
 }
 
-void Detection::look_now(std::string provider) {
-  if (!is_started_) return;
-  engine_.loop().post(
-      [this, provider = std::move(provider)] { static_cast<void>(detector_.look_now(provider)); });
+void Detection::look_now(std::string provider, std::function<void()> on_known) {
+  if (!is_started_) {
+    if (on_known) on_known();
+    return;
+  }
+  engine_.loop().post([this, provider = std::move(provider), on_known = std::move(on_known)] {
+    static_cast<void>(detector_.look_now(provider, on_known));
+  });
 }
 
 config::Looks Detection::looks() const { return detector_.looks(); }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -30,8 +31,9 @@ class Detection {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   /// Asks all again, as soon as the gap allows.
   void look_again();
-  /// Asks one at once.
-  void look_now(std::string provider);
+  /// Asks one at once. `on_known`, which may be empty: see Detector::look_now; called on any
+  /// thread, and never where the thread is about to end.
+  void look_now(std::string provider, std::function<void()> on_known);
   [[nodiscard]] config::Looks looks() const;
   [[nodiscard]] health::Probed probed() const { return probes_.figures(); }
 

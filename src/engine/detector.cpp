@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace weir::engine {
 namespace {
@@ -31,7 +32,12 @@ struct Detector::Entry {
   bool is_under_way = false;
   bool is_asked_again = false;  ///< the look under way may have come too soon
   bool is_current = true;       ///< false: the provider is gone or elsewhere
+  std::vector<std::function<void()>> waiting;
   net::Cancellation cancellation;
+
+  void tell_waiting() {
+    for (const auto& on_known : std::exchange(waiting, {})) on_known();
+  }
 };
 
 Detector::Detector(net::Loop& loop, pipeline::ExchangeFactory& exchanges,
@@ -106,9 +112,13 @@ void Detector::look_again() {
   arm();
 }
 
-bool Detector::look_now(std::string_view provider) {
+bool Detector::look_now(std::string_view provider, std::function<void()> on_known) {
   const auto found = entries_.find(provider);
-  if (found == entries_.end() || is_stopped_) return false;
+  if (found == entries_.end() || is_stopped_) {
+    if (on_known) on_known();
+    return false;
+  }
+  if (on_known) found->second->waiting.push_back(std::move(on_known));
   if (found->second->is_under_way) {
     found->second->is_asked_again = true;
   } else {
@@ -181,6 +191,7 @@ net::Task<void> Detector::look(std::shared_ptr<Entry> entry) {
                                               entry->cancellation);
   entry->is_under_way = false;
   if (is_stopped_) {
+    entry->tell_waiting();
     // The task itself counts as running until it has returned.
     loop_.post([this] {
       if (tasks_.running() == 0 && on_idle_) std::exchange(on_idle_, nullptr)();
@@ -189,23 +200,27 @@ net::Task<void> Detector::look(std::shared_ptr<Entry> entry) {
   }
   if (entry->is_current) note(*entry, std::move(result));
   const bool is_asked_again = std::exchange(entry->is_asked_again, false);
-  if (is_asked_again && entry->is_current) start_look(entry);
+  if (is_asked_again && entry->is_current) {
+    start_look(entry);
+  } else {
+    entry->tell_waiting();
+  }
   arm();
 }
 
 void Detector::note(Entry& entry, ListResult result) {
   entry.next = *entry.asked + wait_after(result.has_value());
-  {
-    const std::lock_guard lock(looks_mutex_);
-    config::Look& look = looks_[entry.listing.provider];
-    look.error = result ? std::string() : result.error().message;
-    if (result) look.answered_unix_ms = wall_.unix_ms();
+  if (result) {
+    auto list = std::make_shared<const config::DetectedList>(*result);
+    const bool is_other = !entry.list || *entry.list != *list;
+    if (is_other) entry.list = std::move(list);
+    if (is_other) tell_change();
   }
-  if (!result) return;
-  auto list = std::make_shared<const config::DetectedList>(*std::move(result));
-  if (entry.list && *entry.list == *list) return;
-  entry.list = std::move(list);
-  tell_change();
+  // Last: who sees that it was answered may ask for what it told.
+  const std::lock_guard lock(looks_mutex_);
+  config::Look& look = looks_[entry.listing.provider];
+  look.error = result ? std::string() : result.error().message;
+  if (result) look.answered_unix_ms = wall_.unix_ms();
 }
 
 void Detector::tell_change() {

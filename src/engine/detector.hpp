@@ -49,8 +49,9 @@ class Detector {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   /// Asks all of them again, as soon as the gap allows.
   void look_again();
-  /// Asks one at once, since somebody wants to know. False: it is not asked for its models.
-  bool look_now(std::string_view provider);
+  /// Asks one at once, since somebody wants to know. `on_known` is called when what it tells has
+  /// been told on, or when there is nothing to wait for. False: it is not asked for its models.
+  bool look_now(std::string_view provider, std::function<void()> on_known = {});
   /// Ends what is under way and asks no more; `on_idle` is called when nothing is left.
   void stop(std::function<void()> on_idle);
 

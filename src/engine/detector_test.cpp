@@ -108,6 +108,7 @@ class DetectorTest : public ::testing::Test, public pipeline::ExchangeFactory {
   std::vector<std::string> bodies_;
   config::DetectedModels lists_;
   int changes_ = 0;
+  std::function<void()> on_change_ = [] {};  ///< before it counts
   std::function<bool()> is_done_;
   std::shared_ptr<const Snapshot> snapshot_;
   Detector detector_{engine_.loop(),
@@ -116,6 +117,7 @@ class DetectorTest : public ::testing::Test, public pipeline::ExchangeFactory {
                      random_,
                      {.gap_min = std::chrono::milliseconds(2), .jitter_permille = 200},
                      [this](config::DetectedModels lists) {
+                       on_change_();
                        lists_ = std::move(lists);
                        ++changes_;
                        engine_.loop().post([this] { check(); });
@@ -175,6 +177,38 @@ TEST_F(DetectorTest, WhoIsToBeAskedWhileItIsAskedIsAskedOnceMore) {
   run([&] { detector_.set_snapshot(snapshot_); }, [&] { return changes_ == 2; });
   EXPECT_EQ(ids_of("v"), "a b ");
   EXPECT_EQ(asked_.size(), 2U);
+}
+
+TEST_F(DetectorTest, WhoWaitsIsToldWhenTheListCountsAndNotBefore) {
+  configure(one_vllm);
+  answer("v", {list_of("a"), list_of("ab")});
+  std::string found;
+  run([&] { detector_.set_snapshot(snapshot_); },
+      [&] {
+        if (changes_ == 1 && asked_.size() == 1) {
+          detector_.look_now("v", [&] { found = ids_of("v"); });
+        }
+        return changes_ == 2;
+      });
+  EXPECT_EQ(found, "a b ");
+}
+
+TEST_F(DetectorTest, WhoWaitsForOneThatIsNotAskedDoesNotWait) {
+  configure(one_vllm);
+  bool is_told = false;
+  EXPECT_FALSE(detector_.look_now("nobody", [&] { is_told = true; }));
+  EXPECT_TRUE(is_told);
+}
+
+// Whoever sees that it was answered may ask for what was told.
+TEST_F(DetectorTest, AnAnswerShowsWhenItsListCounts) {
+  configure(one_vllm);
+  answer("v", {list_of("a")});
+  std::int64_t shown_ms = -1;
+  on_change_ = [&] { shown_ms = detector_.looks().at("v").answered_unix_ms; };
+  run([&] { detector_.set_snapshot(snapshot_); }, [&] { return changes_ == 1; });
+  EXPECT_EQ(shown_ms, 0) << "it showed before the list counted";
+  EXPECT_GT(detector_.looks().at("v").answered_unix_ms, 0);
 }
 
 // A server that is restarted has its models again in a minute.

@@ -12,6 +12,14 @@ std::int64_t SystemClock::unix_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
+std::int64_t LoopClock::unix_ms() const {
+  if (const net::TimePoint turn = loop_.now(); read_at_ != turn) {
+    read_at_ = turn;
+    unix_ms_ = clock_.unix_ms();
+  }
+  return unix_ms_;
+}
+
 /// Real upstreams over HTTP; the mock and the embedded ones in the process.
 class Engine::Exchanges final : public pipeline::ExchangeFactory {
  public:
@@ -40,13 +48,14 @@ class Engine::Exchanges final : public pipeline::ExchangeFactory {
 
 Engine::Engine(const EngineContext& context, std::uint64_t seed, EmbeddedProviders* embedded,
                pipeline::Journal* journal)
-    : random_(seed),
+    : wall_(context.wall, loop_),
+      random_(seed),
       connector_(loop_, context.tls),
       pool_(loop_),
       client_{loop_, connector_, pool_},
-      exchanges_(std::make_unique<Exchanges>(client_, context.wall, embedded)),
+      exchanges_(std::make_unique<Exchanges>(client_, wall_, embedded)),
       pulls_(loop_, *exchanges_, context.gate),
-      attempts_(*exchanges_, context.gate, context.wall, random_, {}, context.accounting, journal) {
+      attempts_(*exchanges_, context.gate, wall_, random_, {}, context.accounting, journal) {
   attempts_.set_pulls(pulls_);
 }
 

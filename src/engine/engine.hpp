@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/random.hpp"
 #include "net/client.hpp"
@@ -16,6 +17,22 @@ namespace weir::engine {
 class SystemClock final : public pipeline::WallClock {
  public:
   [[nodiscard]] std::int64_t unix_ms() const override;
+};
+
+/// Another clock's time as of the loop's present turn: what happens in one turn happens at once,
+/// and to look at a clock each time costs more than most of what is noted with it. For the loop's
+/// thread.
+class LoopClock final : public pipeline::WallClock {
+ public:
+  /// Both outlive this.
+  LoopClock(const pipeline::WallClock& clock, const net::Loop& loop) : clock_(clock), loop_(loop) {}
+  [[nodiscard]] std::int64_t unix_ms() const override;
+
+ private:
+  const pipeline::WallClock& clock_;
+  const net::Loop& loop_;
+  mutable std::optional<net::TimePoint> read_at_;
+  mutable std::int64_t unix_ms_ = 0;
 };
 
 /// What the engines of all threads share.
@@ -47,6 +64,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   [[nodiscard]] net::EpollLoop& loop() { return loop_; }
+  /// For this thread.
+  [[nodiscard]] const pipeline::WallClock& wall() const { return wall_; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] pipeline::AttemptLoop& attempts() { return attempts_; }
   [[nodiscard]] pipeline::ExchangeFactory& exchanges();
@@ -64,6 +83,7 @@ class Engine {
   class Exchanges;
 
   net::EpollLoop loop_;
+  LoopClock wall_;
   SeededRandom random_;
   net::SystemConnector connector_;
   net::UpstreamPool pool_;

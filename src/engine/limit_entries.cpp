@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/limit_entries.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,13 +15,17 @@ using policy::LimitScope;
 
 namespace {
 
-std::set<std::string> known_models(const config::ProviderConfig& provider) {
-  std::set<std::string> ids;
-  for (const providers::Model& model : providers::models_of(provider.spec->name)) {
-    ids.emplace(std::string_view(model.id));
-  }
-  for (const config::ModelOverride& model : provider.models) ids.insert(model.id);
-  return ids;
+/// Of the models that the catalog or the configuration knows, and of the others.
+std::set<std::string> pools_of(const config::ProviderConfig& provider) {
+  std::set<std::string> pools;
+  const auto add = [&](std::string_view model) {
+    const std::string_view pool = config::limit_pool_of(provider, model);
+    if (!pool.empty()) pools.emplace(pool);
+  };
+  for (const providers::Model& model : providers::models_of(provider.spec->name)) add(model.id);
+  for (const config::ModelOverride& model : provider.models) add(model.id);
+  add(config::other_models);
+  return pools;
 }
 
 }  // namespace
@@ -42,19 +47,31 @@ std::vector<shared_state::Limits::Entry> limit_entries(const config::Config& con
   for (const config::ClientConfig& team : config.teams) {
     add(LimitScope::team, team.name, config::limit_set_of(team.limits, team.budget));
   }
+  for (const config::ClientConfig& organisation : config.organisations) {
+    add(LimitScope::organisation, organisation.name,
+        config::limit_set_of(organisation.limits, organisation.budget));
+  }
   for (const config::RouteConfig& route : config.models) {
     add(LimitScope::route, route.name, config::limit_set_of(route.limits, route.budget));
   }
   for (const config::ProviderConfig& provider : config.providers) {
     add(LimitScope::provider, provider.name, config::limit_set_of(provider));
-    for (const std::string& model : known_models(provider)) {
-      add(LimitScope::target, provider.name + "/" + model,
-          config::limit_set_of_model(provider, model));
-    }
     for (std::size_t i = 0; i < provider.api_keys.size(); ++i) {
       add(LimitScope::provider_key,
           shared_state::Limits::name_of_key(provider.name, provider.key_name(i)),
           config::limit_set_of_key(provider, i));
+    }
+    for (const config::ModelOverride& model : provider.models) {
+      add(LimitScope::model, provider.name + "/" + model.id,
+          config::limit_set_of(model.limits, model.budget));
+    }
+    const std::set<std::string> pools = pools_of(provider);
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, provider.api_keys.size()); ++i) {
+      for (const std::string& pool : pools) {
+        add(LimitScope::target,
+            shared_state::Limits::name_of_pool(provider.name, provider.key_name(i), pool),
+            config::limit_set_of_pool(provider, pool, i));
+      }
     }
   }
   return entries;

@@ -32,5 +32,21 @@ TEST(LoadWatch, TakesNothingFromWhatIsNoMetrics) {
   EXPECT_EQ(read_vllm_load("vllm:num_requests_waiting 1e300").queued, 1'000'000'000);
 }
 
+TEST(LoadWatch, AddsUpTheMemoryOfAllModelsThatAnOllamaHolds) {
+  EXPECT_EQ(read_ollama_memory(R"({"models":[{"name":"a","size":900,"size_vram":700},)"
+                               R"({"name":"b","size_vram":50},{"name":"c","size":1}]})"),
+            (LoadReport{.models_loaded = 3, .memory_bytes = 951, .memory_vram_bytes = 750}));
+  EXPECT_EQ(read_ollama_memory(R"({"models":[]})"), LoadReport{.models_loaded = 0});
+}
+
+TEST(LoadWatch, TakesNoMemoryFromWhatTellsOfNone) {
+  for (const char* text : {"", "{}", "[]", R"({"models":5})", R"({"models":null})"}) {
+    EXPECT_EQ(read_ollama_memory(text), LoadReport{}) << text;
+  }
+  const LoadReport odd = read_ollama_memory(R"({"models":[7,{"size":-5,"size_vram":1e300}]})");
+  EXPECT_EQ(odd.models_loaded, 1);
+  EXPECT_GE(odd.memory_bytes, odd.memory_vram_bytes);
+}
+
 }  // namespace
 }  // namespace weir::engine

@@ -7,10 +7,12 @@
 #include "base/assert.hpp"
 #include "base/hash.hpp"
 #include "base/http_url.hpp"
+#include "config/limit_sets.hpp"
 #include "json/document.hpp"
 #include "json/writer.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/proxy_url.hpp"
+#include "shared_state/limits.hpp"
 
 namespace weir::engine {
 namespace {
@@ -154,6 +156,8 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
       config.provider_breaker.with(provider.provider_breaker), policy::provider_breaker());
   upstream->error_cooldown = provider.cooldown.value_or(config.cooldown).after;
   upstream->quota_day = quota_day_of(provider);
+  upstream->tells_requests_of_day =
+      provider.spec->limit_headers == providers::LimitHeaders::x_ratelimit_day;
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;
   set_strengths(*upstream, provider);
@@ -188,7 +192,6 @@ std::shared_ptr<pipeline::Upstream> with_key(const pipeline::Upstream& first,
   auto upstream = std::make_shared<pipeline::Upstream>(first);
   const std::string_view key = provider.api_keys[place].reveal();
   upstream->key_name = provider.key_name(place);
-  upstream->reported = std::make_shared<pipeline::ReportedLimits>();
   if (!first.is_mock) upstream->fields = fields_of(provider, first, key);
   return upstream;
 }
@@ -472,6 +475,7 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
   for (const auto& step : found.steps) {
     pipeline::Step built;
     built.strategy = strategy_of(step.strategy);
+    built.of = step.of;
     for (const auto& target : step.targets) {
       built.targets.push_back(build_keyed(found, target));
     }
@@ -514,6 +518,13 @@ std::shared_ptr<pipeline::Target> Snapshot::build(
   for (const auto& param : provider.params) target->params.emplace_back(param.name, param.json);
   target->unknown_params = unknown_params_of(route.unknown_params);
   target->trims = route.trims;
+  if (const auto* const own = config::limited_model(provider, found.model)) {
+    target->limited_model = provider.name + "/" + own->id;
+  }
+  if (const auto pool = config::limit_pool_of(provider, found.model); !pool.empty()) {
+    target->limit_pool =
+        shared_state::Limits::name_of_pool(provider.name, target->upstream->key_name, pool);
+  }
   target->counters = counters_of(found.name);
   if (!as_responses) target->learnt = learnt_of(found.name);
   gate_.attach(*target);

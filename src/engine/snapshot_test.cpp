@@ -102,6 +102,36 @@ providers:
                                                        {"said", "Asia/Kolkata"}}));
 }
 
+// Limits are looked up by this name; where there is none, those of the whole provider hold.
+TEST_F(SnapshotTest, ATargetOfAPlanThatCountsModelsKnowsWhatItCountsWith) {
+  const config::Loaded loaded = config::load_text("weir.yaml", R"(
+providers:
+  groq: { api_key: gsk-0123456789-abcdef, plan: free }
+  openai: { api_keys: [sk-0123456789-abcdef, sk-0123456789-zyxwvu] }
+  cohere:
+    api_key: co-0123456789
+    plan: free
+    models: { command-a-03-2025: { limits: { requests_per_minute: 3 } } }
+)",
+                                                  environment_);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const auto made = Snapshot::make(loaded.config, environment_, gate_, nullptr);
+  ASSERT_TRUE(made);
+  const auto target = [&](const char* name) {
+    return (*(*made)->route(name))->steps.front().targets.front();
+  };
+  EXPECT_EQ(target("groq/llama-3.1-8b-instant")->limit_pool, "groq/llama-3.1-8b-instant");
+  EXPECT_EQ(target("groq/never-heard-of")->limit_pool, "groq/*");
+  EXPECT_EQ(target("cohere/command-a-03-2025")->limit_pool, "");
+  EXPECT_EQ(target("cohere/command-a-03-2025")->limited_model, "cohere/command-a-03-2025");
+  EXPECT_EQ(target("openai/gpt-4o")->limited_model, "");
+  const auto keyed = target("openai/gpt-4o");
+  EXPECT_EQ(keyed->limit_pool, "openai/gpt-4o sk-…cdef");
+  ASSERT_EQ(keyed->other_keys.size(), 1U);
+  EXPECT_EQ(keyed->other_keys[0]->limit_pool, "openai/gpt-4o sk-…xwvu");
+  EXPECT_NE(keyed->other_keys[0]->reported, keyed->reported);
+}
+
 TEST_F(SnapshotTest, ForgetsWhatWasRefusedWhenAProviderIsReset) {
   const auto snapshot = make(nullptr);
   target_of(*snapshot).learnt->refused.fetch_or(1);

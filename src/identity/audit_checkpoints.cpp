@@ -61,7 +61,7 @@ Result<AuditCheckpoint> read_checkpoint(std::string_view line, const std::string
   AuditCheckpoint checkpoint;
   checkpoint.seq = reader.integer("seq").value_or(-1);
   checkpoint.time_ms = reader.integer("time_ms").value_or(0);
-  checkpoint.hash = from_hex(reader.required_string("hash"), crypto_hash_sha256_BYTES);
+  checkpoint.hash = from_hex(reader.required_string("hash"), SHA256_DIGEST_LENGTH);
   checkpoint.is_beginning = reader.boolean("beginning").value_or(false);
   const std::string signature = from_hex(reader.required_string("signature"), crypto_sign_BYTES);
   WEIR_TRY(problem.result());

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/audit_log.hpp"
 
-#include <array>
-
-#include <sodium.h>
-
+#include "base/sha256.hpp"
 #include "json/writer.hpp"
 
 namespace weir::identity {
@@ -37,14 +34,7 @@ std::string record_text(std::int64_t seq, const Actor& actor, const AuditEntry& 
 }  // namespace
 
 std::string audit_hash(std::string_view previous, std::string_view record) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  for (const std::string_view part : {previous, record}) {
-    crypto_hash_sha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
-                              part.size());
-  }
-  crypto_hash_sha256_final(&state, hash.data());
+  const Sha256Digest hash = Sha256().add(previous).add(record).finish();
   return {hash.begin(), hash.end()};
 }
 

@@ -47,15 +47,8 @@ std::string base32(std::span<const unsigned char> bytes, std::size_t chars) {
   return text;
 }
 
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-/// libsodium's: OpenSSL looks its algorithm up anew for every call, which costs more than the hash.
 std::string checksum(std::string_view unchecked) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), bytes_of(unchecked), unchecked.size());
-  return base32(digest, check_chars);
+  return base32(Sha256().add(unchecked).finish(), check_chars);
 }
 
 }  // namespace
@@ -112,18 +105,6 @@ std::uint64_t id_number(std::string_view id) {
   std::uint64_t number = 1;  // above the 60 bits of the id
   for (const char c : id) number = (number << 5U) | alphabet.find(c);
   return number;
-}
-
-Pepper::Pepper(std::string_view secret) : keyed_{} {
-  crypto_auth_hmacsha256_init(&keyed_, bytes_of(secret), secret.size());
-}
-
-Digest Pepper::digest(std::string_view unchecked) const {
-  Digest digest{};
-  crypto_auth_hmacsha256_state state = keyed_;
-  crypto_auth_hmacsha256_update(&state, bytes_of(unchecked), unchecked.size());
-  crypto_auth_hmacsha256_final(&state, digest.data());
-  return digest;
 }
 
 bool is_equal(const Digest& a, const Digest& b) {

@@ -7,8 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include <sodium.h>
-
+#include "base/sha256.hpp"
 #include "weir/result.hpp"
 
 /// Keys and tokens that the program makes by itself: their text, what is kept of it, and the files
@@ -54,17 +53,17 @@ std::uint64_t id_number(std::string_view id);
 bool is_credential_id(std::string_view text);
 
 /// What is kept of a credential: its HMAC-SHA-256 under the server's pepper (rule Y-1).
-using Digest = std::array<unsigned char, 32>;
+using Digest = Sha256Digest;
 
 /// The secret that digests are made under, so that the database alone lets no one try keys.
 class Pepper {
  public:
-  explicit Pepper(std::string_view secret);
+  explicit Pepper(std::string_view secret) : keyed_(secret) {}
   /// Of the whole credential but its checksum. For any thread.
-  [[nodiscard]] Digest digest(std::string_view unchecked) const;
+  [[nodiscard]] Digest digest(std::string_view unchecked) const { return keyed_.of(unchecked); }
 
  private:
-  crypto_auth_hmacsha256_state keyed_;  ///< with the pepper taken in, so that a digest costs less
+  HmacSha256 keyed_;
 };
 
 /// Compares in a time that tells nothing.

@@ -28,10 +28,13 @@ Result<> check_content_log(const Actor& actor, const Settings& before, const Set
   return Error(ErrorCode::not_allowed, "is set by an administrator", "log_content");
 }
 
+Error bad_name(std::string_view member) {
+  return {ErrorCode::invalid_request, "expected up to 128 letters, digits and characters of ._@+-",
+          std::string(member)};
+}
+
 Result<> check_name(std::string_view name) {
-  if (is_valid_name(name)) return {};
-  return Error(ErrorCode::invalid_request,
-               "expected up to 128 letters, digits and characters of ._@+-", "name");
+  return is_valid_name(name) ? Result<>() : bad_name("name");
 }
 
 /// `bool` to bits: both sides are always computed.
@@ -84,6 +87,7 @@ Directory::Group Directory::group_of(const UserRecord& user) {
 Directory::Group Directory::group_of(const TeamRecord& team) {
   return {.scopes = std::make_shared<const Scopes>(team.settings.scopes),
           .priority = team.settings.priority,
+          .organisation = team.organisation,
           .shows_target = team.settings.exposes_target.value_or(true)};
 }
 
@@ -173,9 +177,13 @@ std::shared_ptr<const Grant> Directory::grant_of(const KeyRecord& key) const {
   if (const auto team = teams_.find(key.team); team != teams_.end()) {
     grant->scopes[2] = team->second.scopes;
     bound(team->second);
+    grant->caller.organisation = team->second.organisation;
   }
-  grant->caller = {key.id, key.user, key.team, priority.value_or(pipeline::Priority::normal),
-                   shows_target};
+  grant->caller.key = key.id;
+  grant->caller.user = key.user;
+  grant->caller.team = key.team;
+  grant->caller.priority = priority.value_or(pipeline::Priority::normal);
+  grant->caller.shows_target = shows_target;
   grant->kind = key.kind;
   grant->expires_ms = key.expires_ms;
   grant->digest = key.digest;
@@ -504,6 +512,9 @@ Result<std::vector<UserRecord>> Directory::users() {
 Result<> Directory::put_team(const Actor& actor, TeamRecord team, std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   WEIR_TRY(check_name(team.name));
+  if (!team.organisation.empty() && !is_valid_name(team.organisation)) {
+    return bad_name("organisation");
+  }
   const auto before = store_->team(team.name);
   if (!before && before.error().code != ErrorCode::route_unknown) return before.error();
   team.created_ms = before ? before->created_ms : now_ms;

@@ -153,6 +153,7 @@ class Directory {
     std::shared_ptr<const Scopes> scopes;
     std::optional<pipeline::Priority> priority;
     std::string team = {};
+    std::string organisation = {};  ///< of a team
     Role role = Role::member;
     bool is_disabled = false;
     bool shows_target = true;

@@ -160,6 +160,29 @@ TEST_F(DirectoryFolder, AUserTakesHisKeysWithHim) {
   EXPECT_EQ(refusal(made.text), ErrorCode::invalid_api_key);
 }
 
+TEST_F(DirectoryFolder, KeysAreOfTheOrganisationThatTheirTeamIsOf) {
+  TeamRecord red{"red", {}, 0};
+  red.organisation = "two words";
+  const auto refused = directory_->put_team(root, red, now);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().param, "organisation");
+  red.organisation = "acme";
+  ASSERT_TRUE(directory_->put_team(root, red, now));
+  KeyWish wish;
+  wish.team = "red";
+  const NewCredential key = make(wish);
+  const auto organisation = [&] {
+    return (*directory_->find(key.text, CredentialKind::client_key, now))->caller.organisation;
+  };
+  EXPECT_EQ(organisation(), "acme");
+  reopen();
+  EXPECT_EQ(organisation(), "acme");
+  EXPECT_EQ(directory_->team("red")->organisation, "acme");
+  red.organisation.clear();
+  ASSERT_TRUE(directory_->put_team(root, red, now));
+  EXPECT_EQ(organisation(), "");
+}
+
 TEST_F(DirectoryFolder, OnceThereWasAKeyTheDoorStaysShut) {
   EXPECT_TRUE(directory_->is_empty());
   const NewCredential made = make({});
@@ -281,11 +304,13 @@ TEST_F(DirectoryOfTwo, Y3_UsersAndTeamsHoldForBoth) {
 
   TeamRecord red{"red", {}, 0};
   red.settings.priority = pipeline::Priority::low;
+  red.organisation = "acme";
   ASSERT_TRUE(directory_->put_team(root, red, now));
   ASSERT_TRUE(other_->refresh());
   const auto bounded = other_->find(key.text, CredentialKind::client_key, now);
   ASSERT_TRUE(bounded);
   EXPECT_EQ((*bounded)->caller.priority, pipeline::Priority::low);
+  EXPECT_EQ((*bounded)->caller.organisation, "acme");
 
   ann.is_disabled = true;
   ASSERT_TRUE(directory_->set_user(root, ann, now));

@@ -50,10 +50,19 @@ KeyIndex::Place KeyIndex::place_of(const Table& table, std::uint64_t id) {
   return {bucket * ways + way, is_found != 0};
 }
 
+/// Among 100,000 keys each of these is far from the others in memory, so all that will be read is
+/// asked for as soon as it is known where it is.
 KeyIndex::Candidate KeyIndex::find(std::uint64_t id) const {
   const std::lock_guard lock(mutex_);
+  const std::size_t bucket = bucket_of(table_, id);
+  __builtin_prefetch(&table_.grants[bucket * ways]);
+  __builtin_prefetch(&table_.grants[bucket * ways + ways / 2]);
   const Place place = place_of(table_, id);
-  return {table_.grants[place.at], place.is_found};
+  const std::shared_ptr<const Grant>& grant = table_.grants[place.at];
+  __builtin_prefetch(&grant->digest);
+  __builtin_prefetch(&grant->old_until_ms);
+  __builtin_prefetch(&grant->caller);
+  return {grant, place.is_found};
 }
 
 bool KeyIndex::insert(Table& table, std::uint64_t id, std::shared_ptr<const Grant>& grant) {

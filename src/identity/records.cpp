@@ -203,6 +203,7 @@ void write_record(json::Writer& json, const UserRecord& user) {
 
 void write_record(json::Writer& json, const TeamRecord& team) {
   json.begin_object().member("name", team.name);
+  json.member("organisation", team.organisation);
   write_settings(json, team.settings);
   write_time(json, "created_ms", team.created_ms);
   json.end_object();

@@ -71,6 +71,7 @@ struct TeamRecord {
   std::string name;
   Settings settings;
   std::int64_t created_ms = 0;
+  std::string organisation = {};  ///< which it belongs to; empty: none
 };
 
 /// Names of users and teams: letters, digits and `._@+-`, at most 128; mail addresses are among

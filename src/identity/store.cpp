@@ -37,7 +37,9 @@ CREATE TABLE IF NOT EXISTS keys(
   old_until_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS keys_by_user ON keys(user);
 CREATE INDEX IF NOT EXISTS keys_by_team ON keys(team);
-)sql"};
+)sql",
+                                  "ALTER TABLE teams ADD COLUMN organisation TEXT NOT NULL "
+                                  "DEFAULT ''"};
 
 #define WEIR_KEY_COLUMNS                                                                       \
   "id, kind, name, user, team, last4, settings, creator, created_ms, expires_ms, revoked_ms, " \
@@ -102,6 +104,7 @@ Result<TeamRecord> team_at(const SqliteStatement& row) {
   WEIR_TRY_ASSIGN(settings, parse_settings(row.text(1)));
   team.settings = std::move(settings);
   team.created_ms = row.integer(2);
+  team.organisation = row.text(3);
   return team;
 }
 
@@ -150,7 +153,9 @@ Result<> Store::prepare() {
       {put_user_,
        "INSERT OR REPLACE INTO users(name, role, team, settings, created_ms, is_disabled) "
        "VALUES(?, ?, ?, ?, ?, ?)"},
-      {put_team_, "INSERT OR REPLACE INTO teams(name, settings, created_ms) VALUES(?, ?, ?)"},
+      {put_team_,
+       "INSERT OR REPLACE INTO teams(name, settings, created_ms, organisation) "
+       "VALUES(?, ?, ?, ?)"},
       {remove_user_, "DELETE FROM users WHERE name = ?"},
       {remove_team_, "DELETE FROM teams WHERE name = ?"},
       {select_keys_, "SELECT " WEIR_KEY_COLUMNS
@@ -161,8 +166,8 @@ Result<> Store::prepare() {
        "SELECT name, role, team, settings, created_ms, is_disabled FROM users ORDER BY name"},
       {select_user_,
        "SELECT name, role, team, settings, created_ms, is_disabled FROM users WHERE name = ?"},
-      {select_teams_, "SELECT name, settings, created_ms FROM teams ORDER BY name"},
-      {select_team_, "SELECT name, settings, created_ms FROM teams WHERE name = ?"},
+      {select_teams_, "SELECT name, settings, created_ms, organisation FROM teams ORDER BY name"},
+      {select_team_, "SELECT name, settings, created_ms, organisation FROM teams WHERE name = ?"},
       {select_any_key_, "SELECT 1 FROM keys WHERE kind = 0 LIMIT 1"},
       {select_ended_,
        "SELECT id FROM keys WHERE (revoked_ms BETWEEN 1 AND ?1 - 1 OR expires_ms BETWEEN 1 AND "
@@ -204,7 +209,11 @@ Result<> Store::put(const UserRecord& user) {
 
 Result<> Store::put(const TeamRecord& team) {
   const std::string settings = settings_text(team.settings);
-  return put_team_.bind(1, team.name).bind(2, settings).bind(3, team.created_ms).run();
+  return put_team_.bind(1, team.name)
+      .bind(2, settings)
+      .bind(3, team.created_ms)
+      .bind(4, team.organisation)
+      .run();
 }
 
 Result<> Store::remove_user(std::string_view name) { return remove_user_.bind(1, name).run(); }

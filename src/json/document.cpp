@@ -176,136 +176,127 @@ std::string_view inside_of(std::string_view quoted) { return quoted.substr(1, qu
 std::string_view name(Kind kind) noexcept { return kind_names[static_cast<std::size_t>(kind)]; }
 
 /// Walks the structural index once, checks every token and appends a node per value.
+///
+/// Where it stands goes from function to function by value, and so in registers, and what is not
+/// nested takes no call: this is a good part of what a chunk costs.
 class Document::Walker {
  public:
   Walker(Document& document, const ParseLimits& limits)
       : text_(document.text_),
         nodes_(document.nodes_.get()),
         limits_(limits),
-        structurals_(structural_index.data()),
-        count_(structural_index.size()),
+        begin_(structural_index.data()),
+        end_(begin_ + structural_index.size()),
         backslash_(std::min(text_.find('\\'), text_.size())) {}
 
   Result<> run() {
-    if (!value(0)) return failure();
-    if (cursor_ != count_) return fail("more text after the value"), failure();
+    const Place end = value({begin_, 0}, 0);
+    if (!end) return failure();
+    if (end.token != end_) return fail(end, "more text after the value"), failure();
     return {};
   }
 
  private:
+  using Token = const std::uint32_t*;  // where in the text it begins
+
+  /// The next token, none after a failure, and how many nodes there are.
+  struct Place {
+    Token token;
+    std::uint32_t size;
+
+    explicit operator bool() const { return token != nullptr; }
+  };
+
   [[nodiscard]] Error failure() const {
     return {ErrorCode::invalid_json, std::string("invalid JSON at byte ") + std::to_string(at_) +
                                          ": " + std::string(reason_)};
   }
-  bool fail(std::string_view reason) {
+  [[gnu::noinline]] Place fail(Place place, std::string_view reason) {
     reason_ = reason;
-    at_ = cursor_ < count_ ? structurals_[cursor_] : text_.size();
-    return false;
+    at_ = place.token < end_ ? *place.token : text_.size();
+    return {nullptr, 0};
   }
-  [[nodiscard]] char peek() const { return cursor_ < count_ ? text_[structurals_[cursor_]] : '\0'; }
-  /// Where the token at the cursor ends at the latest: the next structural, or the end of the text.
-  [[nodiscard]] std::size_t token_limit() const {
-    return cursor_ + 1 < count_ ? structurals_[cursor_ + 1] : text_.size();
+  [[nodiscard]] char peek(Token token) const { return token < end_ ? text_[*token] : '\0'; }
+  /// Where the token ends at the latest: the next one, or the end of the text.
+  [[nodiscard]] std::size_t limit_of(Token token) const {
+    return token + 1 < end_ ? token[1] : text_.size();
+  }
+  /// The next token, with a node for this one.
+  Place put(Place place, std::size_t end, Kind kind, bool has_escape = false) {
+    nodes_[place.size] = {*place.token, static_cast<std::uint32_t>(end), place.size + 1, 0, kind,
+                          has_escape};
+    return {place.token + 1, place.size + 1};
+  }
+  /// The same for one that was opened before and ends with the token at `place`.
+  Place close(Place opened, Place place, std::uint32_t count, Kind kind) {
+    nodes_[opened.size] = {*opened.token, *place.token + 1, place.size, count, kind, false};
+    return {place.token + 1, place.size};
   }
 
-  std::uint32_t open_node(Kind kind) {
-    nodes_[size_] = {structurals_[cursor_], 0, 0, 0, kind, false};
-    return size_++;
-  }
-  void close_node(std::uint32_t index, std::size_t end) {
-    nodes_[index].end = static_cast<std::uint32_t>(end);
-    nodes_[index].next = size_;
+  [[gnu::always_inline]] Place value(Place place, std::uint32_t depth) {
+    const char first = peek(place.token);
+    if (first == '"') return string(place);
+    if (first == '{') return object(place, depth + 1);
+    if (first == '[') return array(place, depth + 1);
+    return is_digit(first) || first == '-' ? number(place) : word(place, first);
   }
 
-  bool value(std::uint32_t depth) {
-    switch (peek()) {
-      case '{':
-        return object(depth + 1);
-      case '[':
-        return array(depth + 1);
-      case '"':
-        return string();
-      case 't':
-        return literal("true", Kind::boolean);
-      case 'f':
-        return literal("false", Kind::boolean);
-      case 'n':
-        return literal("null", Kind::null);
-      default:
-        return number();
+  [[gnu::noinline]] Place object(const Place opened, std::uint32_t depth) {
+    if (depth > limits_.depth_max) return fail(opened, "nested too deeply");
+    Place place{opened.token + 1, opened.size + 1};
+    std::uint32_t count = 0;
+    if (peek(place.token) == '}') return close(opened, place, count, Kind::object);
+    for (;;) {
+      if (peek(place.token) != '"') return fail(place, "expected a member name");
+      place = string(place);
+      if (!place) return place;
+      if (peek(place.token) != ':') return fail(place, "expected ':'");
+      ++place.token;
+      place = value(place, depth);
+      if (!place) return place;
+      ++count;
+      const char next = peek(place.token);
+      if (next == '}') return close(opened, place, count, Kind::object);
+      if (next != ',') return fail(place, "expected ',' or '}'");
+      ++place.token;
     }
   }
 
-  bool object(std::uint32_t depth) {
-    if (depth > limits_.depth_max) return fail("nested too deeply");
-    const std::uint32_t node = open_node(Kind::object);
-    ++cursor_;
-    if (peek() != '}') {
-      for (;;) {
-        if (peek() != '"') return fail("expected a member name");
-        if (!string()) return false;
-        if (peek() != ':') return fail("expected ':'");
-        ++cursor_;
-        if (!value(depth)) return false;
-        ++nodes_[node].count;
-        if (peek() == '}') break;
-        if (peek() != ',') return fail("expected ',' or '}'");
-        ++cursor_;
-      }
+  [[gnu::noinline]] Place array(const Place opened, std::uint32_t depth) {
+    if (depth > limits_.depth_max) return fail(opened, "nested too deeply");
+    Place place{opened.token + 1, opened.size + 1};
+    std::uint32_t count = 0;
+    if (peek(place.token) == ']') return close(opened, place, count, Kind::array);
+    for (;;) {
+      place = value(place, depth);
+      if (!place) return place;
+      ++count;
+      const char next = peek(place.token);
+      if (next == ']') return close(opened, place, count, Kind::array);
+      if (next != ',') return fail(place, "expected ',' or ']'");
+      ++place.token;
     }
-    close_node(node, structurals_[cursor_] + 1);
-    ++cursor_;
-    return true;
-  }
-
-  bool array(std::uint32_t depth) {
-    if (depth > limits_.depth_max) return fail("nested too deeply");
-    const std::uint32_t node = open_node(Kind::array);
-    ++cursor_;
-    if (peek() != ']') {
-      for (;;) {
-        if (!value(depth)) return false;
-        ++nodes_[node].count;
-        if (peek() == ']') break;
-        if (peek() != ',') return fail("expected ',' or ']'");
-        ++cursor_;
-      }
-    }
-    close_node(node, structurals_[cursor_] + 1);
-    ++cursor_;
-    return true;
   }
 
   // Stage one lists only where a string starts. It has checked that quotes pair up and that no bare
   // control character is inside, so the closing quote is the last one before the next token.
-  bool string() {
-    const std::size_t begin = structurals_[cursor_];
-    const std::size_t end = token_limit();
+  [[gnu::always_inline]] Place string(Place place) {
+    const std::size_t begin = *place.token;
+    const std::size_t end = limit_of(place.token);
     const bool is_plain = end >= begin + 2 && text_[end - 1] == '"' && end <= backslash_;
-    return is_plain ? put_string(begin, end, false) : string_with_more(begin, end);
+    return is_plain ? put(place, end, Kind::string) : string_with_more(place, end);
   }
 
   // One with escapes inside, or with white space behind it.
-  [[gnu::noinline]] bool string_with_more(std::size_t begin, std::size_t end) {
+  [[gnu::noinline]] Place string_with_more(Place place, std::size_t end) {
+    const std::size_t begin = *place.token;
     while (end > begin + 1 && is_space(text_[end - 1])) --end;
-    if (end < begin + 2 || text_[end - 1] != '"') return fail("broken string");
+    if (end < begin + 2 || text_[end - 1] != '"') return fail(place, "broken string");
     const bool has_escape = has_backslash(begin, end);
     if (has_escape && !escapes_are_valid(text_.substr(begin + 1, end - begin - 2))) {
-      return fail("invalid escape in a string");
+      return fail(place, "invalid escape in a string");
     }
-    return put_string(begin, end, has_escape);
-  }
-
-  bool put_string(std::size_t begin, std::size_t end, bool has_escape) {
-    nodes_[size_] = {static_cast<std::uint32_t>(begin),
-                     static_cast<std::uint32_t>(end),
-                     size_ + 1,
-                     0,
-                     Kind::string,
-                     has_escape};
-    ++size_;
-    ++cursor_;
-    return true;
+    return put(place, end, Kind::string, has_escape);
   }
 
   // Strings come in the order of the text, so one search through it serves all of them.
@@ -314,32 +305,40 @@ class Document::Walker {
     return backslash_ < end;
   }
 
-  bool literal(std::string_view word, Kind kind) {
-    if (!ends_after(word.size()) || text_.substr(structurals_[cursor_], word.size()) != word) {
-      return fail("unknown word");
-    }
-    close_node(open_node(kind), structurals_[cursor_] + word.size());
-    ++cursor_;
-    return true;
+  Place word(Place place, char first) {
+    if (first == 'n') return literal(place, "null", Kind::null);
+    if (first == 't') return literal(place, "true", Kind::boolean);
+    if (first == 'f') return literal(place, "false", Kind::boolean);
+    return fail(place, place.token < end_ ? "expected a value" : "text ends too early");
   }
 
-  bool number() {
-    if (cursor_ >= count_) return fail("text ends too early");
-    const std::size_t begin = structurals_[cursor_];
-    const std::string_view text(text_.data() + begin, token_limit() - begin);
-    if (is_short_whole(text)) return put_number(begin, text.size());
+  Place literal(Place place, std::string_view word, Kind kind) {
+    if (!ends_after(place.token, word.size()) || !text_.substr(*place.token).starts_with(word)) {
+      return fail(place, "unknown word");
+    }
+    return put(place, *place.token + word.size(), kind);
+  }
+
+  Place number(Place place) {
+    const std::size_t begin = *place.token;
+    const std::string_view text(text_.data() + begin, limit_of(place.token) - begin);
+    if (is_short_whole(text)) return put(place, begin + text.size(), Kind::number);
+    return other_number(place, text);
+  }
+
+  [[gnu::noinline]] Place other_number(Place place, std::string_view text) {
     const std::size_t length = number_length(text);
-    if (length == 0 || !ends_after(length)) return fail("expected a value");
-    if (length > limits_.number_chars_max) return fail("number is too long");
+    if (length == 0 || !ends_after(place.token, length)) return fail(place, "expected a value");
+    if (length > limits_.number_chars_max) return fail(place, "number is too long");
     if (length > 15 || text.substr(0, length).find_first_of("eE") != std::string_view::npos) {
       double value = 0;
       const char* first = text.data();
       if (std::from_chars(first, first + length, value).ec == std::errc::result_out_of_range &&
           !is_tiny(text.substr(0, length))) {
-        return fail("number is out of range");
+        return fail(place, "number is out of range");
       }
     }
-    return put_number(begin, length);
+    return put(place, *place.token + length, Kind::number);
   }
 
   /// Most numbers are: digits alone, too few to be out of any range.
@@ -351,12 +350,6 @@ class Document::Walker {
     return true;
   }
 
-  bool put_number(std::size_t begin, std::size_t length) {
-    close_node(open_node(Kind::number), begin + length);
-    ++cursor_;
-    return true;
-  }
-
   // from_chars reports underflow and overflow alike; a number too small to tell from 0 is fine.
   static bool is_tiny(std::string_view number) {
     const auto exponent = number.find_first_of("eE");
@@ -365,9 +358,9 @@ class Document::Walker {
   }
 
   /// Only white space stands between the token's `length` bytes and the next token.
-  [[nodiscard]] bool ends_after(std::size_t length) const {
-    const std::size_t limit = token_limit();
-    std::size_t at = structurals_[cursor_] + length;
+  [[nodiscard]] bool ends_after(Token token, std::size_t length) const {
+    const std::size_t limit = limit_of(token);
+    std::size_t at = *token + length;
     if (at > limit) return false;
     while (at < limit && is_space(text_[at])) ++at;
     return at == limit;
@@ -375,11 +368,9 @@ class Document::Walker {
 
   std::string_view text_;
   Node* nodes_;
-  std::uint32_t size_ = 0;
   const ParseLimits& limits_;
-  const std::uint32_t* structurals_;
-  std::size_t count_;
-  std::size_t cursor_ = 0;
+  Token begin_;
+  Token end_;
   std::size_t backslash_;  ///< the first at or behind the last string begun, or the text's size
   std::string_view reason_;
   std::size_t at_ = 0;

@@ -242,8 +242,18 @@ MemberRange::iterator& MemberRange::iterator::operator++() {
 
 std::optional<Value> Value::find(std::string_view key) const {
   if (document_ == nullptr || !is_object()) return std::nullopt;
-  for (const Member member : members()) {
-    if (member.key.equals(key)) return member.value;
+  const Document::Node* const nodes = document_->nodes_.get();
+  const char* const text = document_->text_.data();
+  const std::uint32_t end = nodes[index_].next;
+  for (std::uint32_t i = index_ + 1; i != end; i = nodes[i + 1].next) {
+    const Document::Node& name = nodes[i];
+    if (name.has_escape) {
+      if (Value(document_, i).equals_unescaped(key)) return Value(document_, i + 1);
+    } else if (name.end - name.begin == key.size() + 2 &&
+               std::char_traits<char>::compare(text + name.begin + 1, key.data(), key.size()) ==
+                   0) {
+      return Value(document_, i + 1);
+    }
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "base/assert.hpp"
 #include "base/text_piece.hpp"
 #include "base/utf8.hpp"
+#include "base/word_bytes.hpp"
 
 namespace weir::json {
 namespace {
@@ -27,15 +28,9 @@ constexpr std::array<bool, 256> is_special = make_special();
 
 /// True when all 8 bytes are written as they stand.
 bool is_plain_word(const char* bytes) {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
-  constexpr std::uint64_t tops = ones * 0x80;
-  // Sets the top bit of some byte if and only if one of them is 0.
-  const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes, 8);
-  const std::uint64_t control = (word - ones * 0x20) & ~word & tops;
-  const std::uint64_t quotes = has_zero(word ^ (ones * '"')) | has_zero(word ^ (ones * '\\'));
-  return ((word & tops) | control | quotes) == 0;
+  const std::uint64_t word = word_bytes::load(bytes);
+  return !word_bytes::has_beyond_ascii(word) && !word_bytes::has_below(word, 0x20) &&
+         !word_bytes::has(word, '"') && !word_bytes::has(word, '\\');
 }
 
 /// How many bytes at the start of `text` are written as they stand: all that are, or, where a word

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <type_traits>
+
+#include "base/literal.hpp"
 
 namespace weir::json {
 
@@ -18,33 +17,13 @@ void append_string(std::string& out, std::string_view text);
 /// escapes keep their bytes.
 void append_compact(std::string& out, std::string_view raw);
 
-namespace detail {
-/// Stands nowhere: to call it is what the compiler refuses.
-void the_name_needs_escapes();
-}  // namespace detail
+/// What stands in a string without an escape.
+constexpr bool needs_no_escape(char c) noexcept {
+  return c >= 0x20 && c <= 0x7E && c != '"' && c != '\\';
+}
 
-/// A member's name as it stands in the source: checked by the compiler to need no escape, so that
-/// nobody has to look at it again.
-class Name {
- public:
-  static constexpr std::size_t size_max = 60;
-
-  template <std::size_t Size>
-  consteval Name(const char (&literal)[Size]) : text_(literal, Size - 1) {
-    static_assert(Size <= size_max + 1);
-    for (const char c : text_) {
-      if (c < 0x20 || c > 0x7E || c == '"' || c == '\\') detail::the_name_needs_escapes();
-    }
-  }
-  [[nodiscard]] std::string_view text() const noexcept { return text_; }
-
- private:
-  std::string_view text_;
-};
-
-/// Text that isn't known before the program runs, or no literal.
-template <class Text>
-concept AnyText = std::convertible_to<const Text&, std::string_view> && !std::is_array_v<Text>;
+/// A member's name that needs no look at run time.
+using Name = Literal<needs_no_escape>;
 
 /// Writes JSON by appending to a string it doesn't own. Commas come by themselves; closing what was
 /// opened is the caller's duty (asserted at the end of each object and array).

@@ -66,6 +66,7 @@ CallView view_of(const pipeline::Call& call) {
     view.key = call.caller->key;
     view.user = call.caller->user;
     view.team = call.caller->team;
+    view.organisation = call.caller->organisation;
     priority = call.caller->priority;
   }
   view.priority = static_cast<std::int64_t>(call.options.priority.value_or(priority));
@@ -77,15 +78,22 @@ CallView view_of(const pipeline::Call& call) {
   view.started_ms = call.started_ms;
   view.windows = call.windows;
   if (call.is_stream) view.flags |= flag::stream;
+  if (call.is_replay) view.flags |= flag::cached | flag::replay;
   return view;
 }
 
 }  // namespace
 
-Result<> LaneJournal::open(pipeline::Call& call, const pipeline::Operation& operation) {
-  if (spool_.is_full() && !options_.serves_unwritten) {
-    return Error(ErrorCode::ledger_unavailable, "too much of the ledger is not added up yet");
+Result<> LaneJournal::refuse(Intake intake) const {
+  if (intake == Intake::closed) {
+    return Error(ErrorCode::ledger_unavailable, "the sums of the ledger can't be stored now");
   }
+  if (options_.serves_unwritten) return {};
+  return Error(ErrorCode::ledger_unavailable, "too much of the ledger is not added up yet");
+}
+
+Result<> LaneJournal::open(pipeline::Call& call, const pipeline::Operation& operation) {
+  if (const Intake intake = spool_.intake(); intake != Intake::open) WEIR_TRY(refuse(intake));
   CallView view = view_of(call);
   view.usage.input = operation.input_tokens_estimate();
   const bool is_written =
@@ -146,7 +154,9 @@ void LaneJournal::close(pipeline::Call& call, const pipeline::CallResult& result
       lane_.append(Lane::Need::settlement, [&](std::span<char> room, std::uint64_t sequence) {
         return write_call(room, Kind::settlement, sequence, view);
       }));
-  if (*call.journal_ticket != no_intent) lane_.close_call(*call.journal_ticket);
+  if (call.journal_ticket && *call.journal_ticket != no_intent) {
+    lane_.close_call(*call.journal_ticket);
+  }
   call.journal_ticket.reset();
 }
 

@@ -24,13 +24,18 @@ class LaneJournal final : public pipeline::Journal {
   void close(pipeline::Call& call, const pipeline::CallResult& result) override;
   /// `open` would not refuse a call. For the lane's own thread.
   [[nodiscard]] bool takes_calls() const {
-    return options_.serves_unwritten || (!spool_.is_full() && lane_.may_open());
+    const Intake intake = spool_.intake();
+    if (intake == Intake::closed) return false;
+    return options_.serves_unwritten || (intake == Intake::open && lane_.may_open());
   }
   [[nodiscard]] bool is_to_be_kept() const override { return options_.is_power_safe; }
   net::Task<bool> kept(net::Loop& loop) override;
 
  private:
   class Synced;
+
+  /// Why no call is taken while the intake is not open; nothing: it is all the same.
+  [[nodiscard]] Result<> refuse(Intake intake) const;
 
   Spool& spool_;
   Lane& lane_;

@@ -17,7 +17,7 @@
 namespace weir::ledger {
 namespace {
 
-constexpr int level = 3;
+constexpr int level = -5;  // a third of the time of the default, for a sixth more bytes
 constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr std::size_t pieces_max = segment_bytes_max / piece_bytes;
 
@@ -122,6 +122,9 @@ Result<Unpacked> unpack_whole(store::ReadableFile& file) {
 
 Result<std::string> pack(store::ReadableFile& segment) {
   const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
+  // This level leaves most bytes as they are, so that damage to them would pass.
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
   std::string sizes;
   std::string pieces;
   // One piece at a time: memory as large as a segment is made of new pages, which cost as much as
@@ -133,7 +136,7 @@ Result<std::string> pack(store::ReadableFile& segment) {
     if (got == 0) break;
     WEIR_ASSERT(at + got <= segment_bytes_max);
     const std::size_t size =
-        ZSTD_compressCCtx(context.get(), room.data(), room.size(), piece.data(), got, level);
+        ZSTD_compress2(context.get(), room.data(), room.size(), piece.data(), got);
     WEIR_ASSERT(ZSTD_isError(size) == 0);
     append_number(sizes, size);
     pieces.append(room, 0, size);

@@ -170,7 +170,7 @@ class Reader::State {
     if (cursor.has_head || cursor.at.is_over || cursor.is_dry) return {};
     WEIR_TRY(fill(id, cursor));
     cursor.is_dry = !cursor.has_head;
-    if (cursor.has_head) heads_.emplace(cursor.head.call->ended_ms, id);
+    if (cursor.has_head) heads_.emplace(cursor.head.call.ended_ms, id);
     return {};
   }
 
@@ -201,8 +201,7 @@ class Reader::State {
         return {};
       }
       if (frame.kind != Kind::settlement) continue;
-      if (cursor.head.call == nullptr) cursor.head.call = std::make_unique<CallRecord>();
-      if (!read_call(frame.payload, *cursor.head.call)) {
+      if (!read_call(frame.payload, cursor.head.call)) {
         damage_.bytes_unreadable += frame.size;
         continue;
       }

@@ -47,8 +47,7 @@ struct Position {
 class Reader {
  public:
   struct Entry {
-    /// The caller may keep it, best in exchange for another, whose room is then used.
-    std::unique_ptr<CallRecord> call = std::make_unique<CallRecord>();
+    CallRecord call;
     Place place;
   };
 

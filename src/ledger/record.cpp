@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -142,7 +143,8 @@ class Encoder {
     for (std::size_t i = 0; i < windows; ++i) {
       bytes_max += std::min(attempt.windows[i].size(), text_bytes_max) + 2;
     }
-    return size() + bytes_max + alignment <= record_bytes_max;
+    const std::size_t rest = text_bytes_max + 2 + alignment;  // what a call has behind its attempts
+    return size() + bytes_max + rest <= record_bytes_max;
   }
 
   char* begin_;
@@ -169,19 +171,25 @@ std::size_t seal(std::span<char> room, Kind kind, std::uint64_t sequence, std::s
 
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : rest_(bytes) {}
+  explicit Decoder(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   [[nodiscard]] bool is_ok() const { return is_ok_; }
+  [[nodiscard]] bool has_more() const { return at_ != end_; }
   void fail() {
     is_ok_ = false;
-    rest_ = {};
+    at_ = end_;
   }
 
   std::uint64_t get() {
+    if (at_ != end_ && (static_cast<unsigned char>(*at_) & 0x80U) == 0) {
+      return static_cast<unsigned char>(*at_++);
+    }
+    return get_long();
+  }
+  std::uint64_t get_long() {
     std::uint64_t number = 0;
-    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_.front());
-      rest_.remove_prefix(1);
+    for (unsigned shift = 0; shift < 64 && at_ != end_; shift += 7) {
+      const auto byte = static_cast<unsigned char>(*at_++);
       number |= std::uint64_t{byte & 0x7fU} << shift;
       if ((byte & 0x80U) == 0) return number;
     }
@@ -190,12 +198,12 @@ class Decoder {
   }
   std::int64_t get_signed() { return unzigzag(get()); }
   std::string_view get_bytes(std::uint64_t size) {
-    if (size > rest_.size()) {
+    if (size > static_cast<std::size_t>(end_ - at_)) {
       fail();
       return {};
     }
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
+    const std::string_view bytes(at_, size);
+    at_ += size;
     return bytes;
   }
   void get(std::string& text) {
@@ -219,8 +227,8 @@ class Decoder {
   wire::Usage get_usage() {
     wire::Usage usage;
     const std::uint64_t mask = get();
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      if ((mask >> i & 1U) != 0) usage.*counts[i] = get_signed();
+    for (std::uint64_t bits = mask & (stated_cost_bit - 1); bits != 0; bits &= bits - 1) {
+      usage.*counts[static_cast<std::size_t>(std::countr_zero(bits))] = get_signed();
     }
     if ((mask & stated_cost_bit) != 0) usage.cost_nanousd = get_signed();
     return usage;
@@ -238,7 +246,7 @@ class Decoder {
     attempt.usage = get_usage();
     attempt.cost_nanousd = get_signed();
     attempt.exposure_nanousd = get_signed();
-    if (rest_.empty()) {
+    if (at_ == end_) {
       attempt.windows.clear();  // earlier versions wrote none
     } else {
       get(attempt.windows);
@@ -260,7 +268,8 @@ class Decoder {
   }
 
  private:
-  std::string_view rest_;
+  const char* at_;
+  const char* end_;
   bool is_ok_ = true;
 };
 
@@ -335,6 +344,7 @@ std::size_t write_call(std::span<char> room, Kind kind, std::uint64_t sequence,
   out.put_texts(call.windows);
   out.put_text(call.price_version);
   out.put_attempts(call.attempts);
+  if (!call.organisation.empty()) out.put_text(call.organisation);
   return seal(room, kind, sequence, out.size());
 }
 
@@ -402,6 +412,11 @@ bool read_call(std::string_view payload, CallRecord& call) {
   in.get(call.windows);
   in.get(call.price_version);
   in.get(call.attempts);
+  if (in.has_more()) {
+    in.get(call.organisation);
+  } else {
+    call.organisation.clear();
+  }
   return in.is_ok();
 }
 
@@ -468,6 +483,7 @@ CallView view_of(const CallRecord& record, std::vector<AttemptView>& attempts) {
   view.windows = record.windows;
   view.price_version = record.price_version;
   view.attempts = attempts;
+  view.organisation = record.organisation;
   return view;
 }
 

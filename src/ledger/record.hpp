@@ -127,6 +127,7 @@ struct BasicCall {
   typename Storage::Texts windows = {};  ///< ids of its client's windows as of admission (S-11.5)
   typename Storage::Text price_version = {};
   typename Storage::Attempts attempts = {};
+  typename Storage::Text organisation = {};  ///< of the team
 
   [[nodiscard]] bool has(std::uint32_t bit) const { return (flags & bit) != 0; }
   bool operator==(const BasicCall&) const = default;

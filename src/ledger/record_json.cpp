@@ -70,6 +70,7 @@ void write_json(json::Writer& json, const CallRecord& call) {
       .member("key", call.key)
       .member("user", call.user)
       .member("team", call.team)
+      .member("organisation", call.organisation)
       .member("task", call.task)
       .member("priority", call.priority)
       .member("endpoint", call.endpoint)
@@ -81,6 +82,7 @@ void write_json(json::Writer& json, const CallRecord& call) {
       .member("cached", call.has(flag::cached))
       .member("estimated", call.has(flag::estimated))
       .member("odd_usage", call.has(flag::odd_usage))
+      .member("impossible_usage", call.has(flag::impossible_usage))
       .member("usage_source", name(call.source));
   write_texts(json, "tags", call.tags);
   write_usage(json, call.usage);

@@ -38,6 +38,20 @@ TEST(LedgerRecord, CallComesBackAsItWasWritten) {
   EXPECT_EQ(read_call(frame->payload), call);
 }
 
+// Earlier versions knew no organisations, and a record is read into one that was read before.
+TEST(LedgerRecord, ACallWithoutAnOrganisationIsWrittenAsItAlwaysWas) {
+  const CallRecord before = full_call();
+  CallRecord call = before;
+  call.organisation.clear();
+  const std::string bytes = written(call);
+  const std::string longer = written(before);
+  const std::string_view payload = read_frame(bytes)->payload;
+  EXPECT_TRUE(read_frame(longer)->payload.starts_with(payload));
+  CallRecord read = before;
+  ASSERT_TRUE(read_call(payload, read));
+  EXPECT_EQ(read, call);
+}
+
 TEST(LedgerRecord, CheckpointComesBackAsItWasWritten) {
   Room room;
   const AttemptRecord attempt = full_call().attempts[0];
@@ -66,6 +80,7 @@ TEST(LedgerRecord, WhatIsTooLongIsCutSoThatTheRecordFits) {
   CallRecord call = full_call();
   const std::string longest = "\xe2\x82\xac" + std::string(5000, 'x');
   call.request_id = call.key = call.user = call.team = call.task = call.model = longest;
+  call.organisation = longest;
   call.tags.assign(1000, longest);
   call.windows.assign(1000, longest);
   call.attempts.assign(1000, call.attempts[0]);

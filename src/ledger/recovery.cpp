@@ -12,7 +12,7 @@
 #include "ledger/record.hpp"
 #include "ledger/segment.hpp"
 #include "ledger/segment_reader.hpp"
-#include "pipeline/stream_recovery.hpp"
+#include "wire/usage_sum.hpp"
 
 namespace weir::ledger {
 namespace {
@@ -49,7 +49,7 @@ CallRecord unknown_call(OpenCall open, std::int64_t now_ms) {
       attempt.flags &= ~flag::charged;
       attempt.exposure_nanousd += std::exchange(attempt.cost_nanousd, 0);
     }
-    if (attempt.has(flag::charged)) call.usage = pipeline::sum(call.usage, attempt.usage);
+    if (attempt.has(flag::charged)) call.usage = wire::sum(call.usage, attempt.usage);
     call.cost_nanousd += attempt.cost_nanousd;
     call.exposure_nanousd += attempt.exposure_nanousd;
     call.attempts.push_back(std::move(attempt));

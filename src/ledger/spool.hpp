@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -16,6 +18,13 @@
 #include "ledger/segment.hpp"
 
 namespace weir::ledger {
+
+/// Whether more calls are to come (section 16).
+enum class Intake : std::uint8_t {
+  open,
+  full,    ///< too much of the ledger is not added up yet
+  closed,  ///< it can't be added up, and none are to come until it can
+};
 
 /// What the ledger's own threads do beside the lanes, so that these never wait for a disk: one
 /// makes segments ahead, syncs what was written and closes what is full; another packs closed
@@ -56,13 +65,12 @@ class Spool {
   /// is known. From the lane's own thread; `then` is called on the spool's.
   void when_synced(Lane& lane, std::function<void(bool)> then);
 
-  /// For any thread: how many calls could not be added up yet, and whether that is so much that no
-  /// more is to come (section 16).
-  void set_backlog(std::uint64_t calls, bool is_full) {
+  /// For any thread: how many calls could not be added up yet, and whether more are to come.
+  void set_backlog(std::uint64_t calls, Intake intake) {
     figures_.waiting.store(calls, std::memory_order_relaxed);
-    is_full_.store(is_full, std::memory_order_relaxed);
+    intake_.store(intake, std::memory_order_relaxed);
   }
-  [[nodiscard]] bool is_full() const { return is_full_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Intake intake() const { return intake_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] const Figures& figures() const { return figures_; }
   /// The first segments are there: calls can be written down.
@@ -101,7 +109,7 @@ class Spool {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::shared_ptr<WritableSegment>> unclosed_;  ///< closing them failed; the keeper's
   std::atomic<bool> is_recovered_ = false;
-  std::atomic<bool> is_full_ = false;
+  std::atomic<Intake> intake_ = Intake::open;
   bool is_supply_failing_ = false;
   bool is_sync_failing_ = false;
   bool is_archive_failing_ = false;

@@ -225,7 +225,7 @@ class SpoolTest : public testing::Test {
     while (reader) {
       auto entry = reader->next();
       if (!entry || !*entry) break;
-      calls.push_back(*(*entry)->call);
+      calls.push_back((*entry)->call);
     }
     return calls;
   }
@@ -260,7 +260,7 @@ TEST_F(SpoolTest, ReaderGoesOnOverManySegmentsPackedOrNot) {
       reader = Reader::open(files_, "data", *position);
     }
     for (auto entry = reader->next(); entry && *entry; entry = reader->next()) {
-      EXPECT_EQ((*entry)->call->request_id, "req-" + std::to_string(count));
+      EXPECT_EQ((*entry)->call.request_id, "req-" + std::to_string(count));
       ++count;
     }
   }
@@ -283,7 +283,7 @@ TEST_F(SpoolTest, EachCallIsReadWhereItStandsPackedOrNot) {
     for (const Reader::Entry& entry : entries) {
       const auto call = read_at(files_, "data", entry.place);
       ASSERT_TRUE(call) << call.error().message;
-      EXPECT_EQ(*call, *entry.call);
+      EXPECT_EQ(*call, entry.call);
     }
   }
   EXPECT_FALSE(read_at(files_, "data", {999, header_bytes}));

@@ -31,6 +31,7 @@ inline CallRecord full_call() {
   call.key = "k1";
   call.user = "ann";
   call.team = "blue";
+  call.organisation = "acme";
   call.tags = {"a", "b"};
   call.task = "quick_decision";
   call.priority = 2;

@@ -10,7 +10,7 @@
 #include "base/hash.hpp"
 #include "ledger/segment.hpp"
 #include "ledger/segment_reader.hpp"
-#include "pipeline/stream_recovery.hpp"
+#include "wire/usage_sum.hpp"
 
 namespace weir::ledger {
 namespace {
@@ -24,7 +24,7 @@ bool has_right_sums(const CallRecord& call) {
     exposure += attempt.exposure_nanousd;
     if (!attempt.has(flag::charged)) continue;
     cost += attempt.cost_nanousd;
-    usage = pipeline::sum(usage, attempt.usage);
+    usage = wire::sum(usage, attempt.usage);
   }
   usage.cost_nanousd = call.usage.cost_nanousd;  // known of the whole only when known of each part
   return cost == call.cost_nanousd && exposure == call.exposure_nanousd && usage == call.usage;

@@ -46,7 +46,7 @@ Result<WindowUses> window_uses(store::SpoolFiles& files, const std::string& data
   for (;;) {
     WEIR_TRY_ASSIGN(next, reader.next());
     if (!next) return uses;
-    add_windows(*next->call, use_of);
+    add_windows(next->call, use_of);
   }
 }
 

@@ -132,42 +132,28 @@ void HttpExchange::close() {
   if (connection_) connection_->stream->close();
 }
 
-Task<ExchangeResult> HttpExchange::open(const ConnectTimeouts& timeouts, bool may_reuse) {
+/// Opens a connection of its own.
+Task<ExchangeResult> HttpExchange::connect(const ConnectTimeouts& timeouts) {
   ExchangeResult result;
-  closer_.reset();
-  was_reused_ = false;
-  if (may_reuse) {
-    connection_ = context_.pool.take(pool_key_);
-    was_reused_ = connection_ != nullptr;
+  Connected connected = co_await context_.connector.connect(origin_, timeouts, cancellation_);
+  if (connected.error != NetError::none) {
+    result.error = connected.error == NetError::certificate ? ExchangeError::certificate
+                                                            : ExchangeError::connect;
+    if (cancellation_.is_cancelled()) result.error = ExchangeError::cancelled;
+    result.reason = std::move(connected.reason);
+    co_return result;
   }
-  if (!was_reused_) {
-    Connected connected = co_await context_.connector.connect(origin_, timeouts, cancellation_);
-    if (connected.error != NetError::none) {
-      result.error = connected.error == NetError::certificate ? ExchangeError::certificate
-                                                              : ExchangeError::connect;
-      if (cancellation_.is_cancelled()) result.error = ExchangeError::cancelled;
-      result.reason = std::move(connected.reason);
-      co_return result;
-    }
-    connection_ = std::make_unique<UpstreamConnection>(context_.loop, std::move(connected.stream));
-  }
-  if (is_closed_) connection_->stream->close();
-  closer_.emplace(*connection_->stream, cancellation_);
+  connection_ = std::make_unique<UpstreamConnection>(context_.loop, std::move(connected.stream));
   co_return result;
 }
 
-Task<ExchangeResult> HttpExchange::write(std::string_view head, std::string_view body,
-                                         Duration stall_max) {
-  ExchangeResult result;
-  Write write(context_.loop, *connection_->stream, {head, body, {}}, stall_max);
-  const IoResult written = co_await write;
+ExchangeResult HttpExchange::note_write(const IoResult& written) {
   is_written_ = written.error == NetError::none;
   // An upstream may answer, with 413 say, before it has read everything: its answer counts.
-  if (is_written_ || written.error == NetError::reset) co_return result;
-  result.error = written.error == NetError::timed_out ? ExchangeError::timeout_sent
-                                                      : ExchangeError::reset_early;
-  result.reason = "the upstream closed the connection while the request was sent";
-  co_return result;
+  if (is_written_ || written.error == NetError::reset) return {};
+  return {written.error == NetError::timed_out ? ExchangeError::timeout_sent
+                                               : ExchangeError::reset_early,
+          "the upstream closed the connection while the request was sent"};
 }
 
 Task<ExchangeResult> HttpExchange::write_pieces(std::string_view head, BodySource& source,
@@ -181,7 +167,9 @@ Task<ExchangeResult> HttpExchange::write_pieces(std::string_view head, BodySourc
       co_return result;
     }
     if (piece->empty() && head.empty()) co_return result;
-    result = co_await write(head, *piece, stall_max);
+    Write write(context_.loop, *connection_->stream, {head, *piece, {}}, stall_max);
+    const IoResult written = co_await write;
+    result = note_write(written);
     // Not written without an error: the upstream answers before it has read everything.
     if (!result || !is_written_) co_return result;
     head = {};
@@ -253,11 +241,19 @@ Task<ExchangeResult> HttpExchange::perform(std::string_view method, std::string_
                                            const ExchangeLimits& limits) {
   bool may_reuse = true;
   for (;;) {
-    ExchangeResult result = co_await open(timeouts.connect, may_reuse);
+    ExchangeResult result;
+    closer_.reset();
+    connection_ = may_reuse ? context_.pool.take(pool_key_) : nullptr;
+    was_reused_ = connection_ != nullptr;
+    if (!was_reused_) result = co_await connect(timeouts.connect);
     if (!result) co_return result;
+    if (is_closed_) connection_->stream->close();
+    closer_.emplace(*connection_->stream, cancellation_);
     const TimePoint sent_at = context_.loop.now();
     if (source == nullptr) {
-      result = co_await write(head, body, timeouts.write_stall);
+      Write write(context_.loop, *connection_->stream, {head, body, {}}, timeouts.write_stall);
+      const IoResult written = co_await write;
+      result = note_write(written);
     } else {
       result = co_await write_pieces(head, *source, timeouts.write_stall);
     }
@@ -330,27 +326,34 @@ HttpExchange::Piece HttpExchange::decode_chunks(std::string_view input, std::siz
   return piece;
 }
 
-Task<HttpExchange::Piece> HttpExchange::read(Duration timeout) {
+std::optional<HttpExchange::Piece> HttpExchange::piece_at_hand() {
   BufferedReader& reader = connection_->reader;
   Piece piece;
   reader.consume(std::exchange(head_bytes_, 0) + std::exchange(given_bytes_, 0));
   gathered_.clear();
   if (is_complete_) {
     piece.is_last = true;
-    co_return piece;
+    return piece;
   }
+  std::size_t consumed = 0;
+  piece = decode(reader.data(), consumed);
+  if (!piece.bytes.empty() || piece.is_last || piece.error != ExchangeError::none) {
+    given_bytes_ = consumed;
+    is_complete_ = piece.is_last;
+    return piece;
+  }
+  reader.consume(consumed);
+  return std::nullopt;
+}
+
+Task<HttpExchange::Piece> HttpExchange::read(Duration timeout) {
+  BufferedReader& reader = connection_->reader;
   for (;;) {
-    std::size_t consumed = 0;
-    piece = decode(reader.data(), consumed);
-    if (!piece.bytes.empty() || piece.is_last || piece.error != ExchangeError::none) {
-      given_bytes_ = consumed;
-      is_complete_ = piece.is_last;
-      co_return piece;
-    }
-    reader.consume(consumed);
+    if (const auto at_hand = piece_at_hand()) co_return *at_hand;
     std::string().swap(gathered_);  // who waits holds no memory
     const NetError error = co_await reader.more(timeout);
     if (error == NetError::none) continue;
+    Piece piece;
     if (cancellation_.is_cancelled() || is_closed_) {
       piece.error = ExchangeError::cancelled;
     } else if (error == NetError::timed_out) {

@@ -82,17 +82,18 @@ class HttpExchange final : public Exchange {
                                    const ExchangeLimits& limits) override;
   [[nodiscard]] bool is_sent() const override { return is_sent_; }
   [[nodiscard]] const http::ResponseHead& head() const override { return head_; }
+  std::optional<Piece> piece_at_hand() override;
   Task<Piece> read(Duration timeout) override;
   void finish(Duration idle_max) override;
   void close() override;
 
  private:
   void discard();
-  Task<ExchangeResult> open(const ConnectTimeouts& timeouts, bool may_reuse);
+  Task<ExchangeResult> connect(const ConnectTimeouts& timeouts);
   Task<ExchangeResult> perform(std::string_view method, std::string_view head,
                                std::string_view body, BodySource* source,
                                const ExchangeTimeouts& timeouts, const ExchangeLimits& limits);
-  Task<ExchangeResult> write(std::string_view head, std::string_view body, Duration stall_max);
+  ExchangeResult note_write(const IoResult& written);
   Task<ExchangeResult> write_pieces(std::string_view head, BodySource& source, Duration stall_max);
   Task<ExchangeResult> read_head(std::string_view method, Duration timeout,
                                  const ExchangeLimits& limits);

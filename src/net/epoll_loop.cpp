@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.hpp"
+#include "base/recycled.hpp"
 
 namespace weir::net {
 
@@ -65,6 +66,7 @@ EpollLoop::~EpollLoop() {
 }
 
 void EpollLoop::run() {
+  keep_memory_of_this_thread();
   now_ = std::chrono::steady_clock::now();
   while (!is_stopping_ || has_work()) turn();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -94,6 +95,8 @@ class Exchange : public Recycled {
     bool is_last = false;    ///< the body is complete; `bytes` may be empty or not
     ExchangeError error = ExchangeError::none;
   };
+  /// The next piece of the body, where it is there already.
+  virtual std::optional<Piece> piece_at_hand() { return std::nullopt; }
   /// The next piece of the body, waiting at most `timeout` for it (zero: for ever).
   virtual Task<Piece> read(Duration timeout) = 0;
 

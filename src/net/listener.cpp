@@ -10,6 +10,7 @@
 
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -27,6 +28,11 @@ constexpr int accepts_max = 64;
 
 /// Out of descriptors, accept fails at once and forever: wait a little rather than spin.
 constexpr std::chrono::milliseconds accept_pause{100};
+
+/// What the system keeps of an answer that its client does not take, where by itself it would keep
+/// megabytes of each: a stream's upstream is to feel soon that nobody reads (S-10.4). Bytes under
+/// way do not count, so that a distant client's answer is as fast as before.
+constexpr int unsent_bytes_max = 128 * 1024;
 
 Error listen_error(const ListenAddress& address, const std::string& reason) {
   return {ErrorCode::internal_error,
@@ -63,6 +69,9 @@ Result<Socket> listening_socket(const ListenAddress& address, bool shares_port, 
              static_cast<socklen_t>(endpoint.size())) == 0 &&
       ::listen(socket.fd(), waiting_max) == 0;
   if (!is_open) return listen_error(address, boost::system::system_category().message(errno));
+  // Accepted connections inherit it. A system that does not know it keeps more.
+  static_cast<void>(::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes_max,
+                                 sizeof unsent_bytes_max));
   return socket;
 }
 

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/thread.hpp"
+
 namespace weir::net {
 namespace {
 
@@ -60,13 +62,20 @@ Resolver::~Resolver() {
 
 void Resolver::resolve(std::string host, OnResolved on_resolved) {
   const std::lock_guard lock(mutex_);
-  const auto [asked, is_new] = asking_.try_emplace(host);
-  asked->second.push_back(std::move(on_resolved));
-  if (!is_new) return;
-  waiting_.push_back(std::move(host));
-  if (waiting_.size() > idle_ && threads_.size() < threads_max) {
-    threads_.emplace_back([this] { run(); });
+  if (const auto asked = asking_.find(host); asked != asking_.end()) {
+    asked->second.push_back(std::move(on_resolved));
+    return;
   }
+  if (waiting_.size() >= idle_ && threads_.size() < threads_max) {
+    std::thread another = try_thread([this] { run(); });
+    if (another.joinable()) threads_.push_back(std::move(another));
+  }
+  if (threads_.empty()) {
+    loop_.post([on_resolved = std::move(on_resolved)] { on_resolved(std::nullopt); });
+    return;
+  }
+  asking_[host].push_back(std::move(on_resolved));
+  waiting_.push_back(std::move(host));
   wakes_.notify_one();
 }
 

@@ -38,7 +38,8 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// Posts the answer to the loop; who asks for a name that is being looked up gets the same. A
-  /// look-up can't be interrupted: one that is given up on ends later, and alone.
+  /// look-up can't be interrupted: one that is given up on ends later, and alone. Where the system
+  /// has no thread for it, the answer is that the resolver failed.
   void resolve(std::string host, OnResolved on_resolved);
 
  private:

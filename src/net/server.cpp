@@ -59,6 +59,10 @@ Error too_large_error(std::uint64_t bytes_max) {
           "the request body is larger than " + std::to_string(bytes_max) + " bytes"};
 }
 
+Error no_memory_error() {
+  return {ErrorCode::overloaded, "there is no memory left for the request body"};
+}
+
 Error body_error(NetError error) {
   if (error == NetError::timed_out) {
     return {ErrorCode::client_timeout, "the request body did not arrive in time"};
@@ -122,6 +126,19 @@ Task<Result<>> ServerExchange::read_body() {
   }
   note_body_end();
   co_return result;
+}
+
+bool ServerExchange::take_body_at_hand() {
+  if (is_body_read_) return true;
+  const bool is_at_hand = head_.framing == http::Framing::length &&
+                          head_.content_length <= reader_.data().size() &&
+                          head_.content_length <= limits_.body_bytes_max;
+  if (!is_at_hand || head_.fields.find("content-encoding")) return false;
+  const auto length = static_cast<std::size_t>(head_.content_length);
+  if (!claim(length) || !body_.reserve(length)) return false;
+  take_buffered(length);
+  note_body_end();
+  return true;
 }
 
 /// How far a body that is read in pieces has come.
@@ -238,17 +255,16 @@ Task<Result<>> ServerExchange::read_body_bytes() {
 /// Makes sure that so much of the budget of all bodies is ours.
 Result<> ServerExchange::claim(std::size_t bytes) {
   if (limits_.bodies == nullptr || bytes <= claimed_bytes_) return {};
-  if (!limits_.bodies->take(bytes - claimed_bytes_)) {
-    return Error(ErrorCode::overloaded, "there is no memory left for the request body");
-  }
+  if (!limits_.bodies->take(bytes - claimed_bytes_)) return no_memory_error();
   claimed_bytes_ = bytes;
   return {};
 }
 
-/// Moves what the reader holds of the body into it.
+/// Moves what the reader holds of the body into it, which has room for the whole.
 void ServerExchange::take_buffered(std::size_t length) {
   const std::string_view buffered = reader_.data().substr(0, length - body_.size());
-  body_.append(buffered);
+  const bool has_room = body_.append(buffered);
+  WEIR_ASSERT(has_room);
   reader_.consume(buffered.size());
 }
 
@@ -256,8 +272,8 @@ Task<Result<>> ServerExchange::read_length_body(TimePoint late) {
   Result<> result;
   const auto length = static_cast<std::size_t>(head_.content_length);
   result = claim(length);
+  if (result && !body_.reserve(length)) result = no_memory_error();
   if (!result) co_return result;
-  body_.reserve(length);
   take_buffered(length);
   // The rest goes straight into the body. It can't contain bytes of the next request.
   while (body_.size() < length) {
@@ -293,7 +309,10 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
   http::ChunkedDecoder decoder;
   for (;;) {
     const auto step = decoder.step(reader_.data());
-    body_.append(step.data);
+    if (!body_.append(step.data)) {
+      result = no_memory_error();
+      co_return result;
+    }
     reader_.consume(step.consumed);
     if (step.error) {
       result = *step.error;
@@ -351,13 +370,14 @@ void ServerExchange::append_head(int status, std::string_view fields) {
   }
 }
 
-void ServerExchange::note(const IoResult& written) {
-  if (written) return;
+bool ServerExchange::note(const IoResult& written) {
+  if (written) return true;
   keeps_alive_ = false;
   if (!cancellation_.is_cancelled()) cancellation_.cancel();
+  return false;
 }
 
-Task<IoResult> ServerExchange::respond(int status, std::string_view fields, std::string_view body) {
+Task<bool> ServerExchange::respond(int status, std::string_view fields, std::string_view body) {
   WEIR_ASSERT(!is_begun_);
   is_begun_ = is_ended_ = true;
   if (!is_body_read_ && !may_skip_body()) keeps_alive_ = false;
@@ -370,11 +390,10 @@ Task<IoResult> ServerExchange::respond(int status, std::string_view fields, std:
   if (is_head_request_) body = {};
   Write write(loop_, stream_, {out_, body, {}}, timeouts_.write_stall);
   const IoResult written = co_await write;
-  note(written);
-  co_return written;
+  co_return note(written);
 }
 
-Task<IoResult> ServerExchange::begin(int status, std::string_view fields) {
+Task<bool> ServerExchange::begin(int status, std::string_view fields) {
   WEIR_ASSERT(!is_begun_);
   is_begun_ = true;
   if (!is_body_read_ && !may_skip_body()) keeps_alive_ = false;
@@ -386,11 +405,10 @@ Task<IoResult> ServerExchange::begin(int status, std::string_view fields) {
   out_.append("\r\n");
   Write write(loop_, stream_, {out_, {}, {}}, timeouts_.write_stall);
   const IoResult written = co_await write;
-  note(written);
-  co_return written;
+  co_return note(written);
 }
 
-Task<IoResult> ServerExchange::write(std::string_view bytes) {
+Task<bool> ServerExchange::write(std::string_view bytes) {
   WEIR_ASSERT(is_begun_ && !is_ended_ && !bytes.empty());
   WritePieces pieces{bytes, {}, {}};
   if (is_chunked_) {
@@ -402,18 +420,15 @@ Task<IoResult> ServerExchange::write(std::string_view bytes) {
   }
   Write write(loop_, stream_, pieces, timeouts_.write_stall);
   const IoResult written = co_await write;
-  note(written);
-  co_return written;
+  co_return note(written);
 }
 
-Task<IoResult> ServerExchange::end() {
+Task<bool> ServerExchange::end() {
   WEIR_ASSERT(is_begun_);
-  IoResult written;
-  if (std::exchange(is_ended_, true) || !is_chunked_) co_return written;
+  if (std::exchange(is_ended_, true) || !is_chunked_) co_return true;
   Write write(loop_, stream_, {"0\r\n\r\n", {}, {}}, timeouts_.write_stall);
-  written = co_await write;
-  note(written);
-  co_return written;
+  const IoResult written = co_await write;
+  co_return note(written);
 }
 
 Result<> ServerExchange::decode_body() {
@@ -426,7 +441,7 @@ Result<> ServerExchange::decode_body() {
   WEIR_TRY(inflater.finish());
   WEIR_TRY(claim(plain.size()));
   body_.reset();
-  body_.append(plain);
+  if (!body_.append(plain)) return no_memory_error();
   return {};
 }
 
@@ -447,7 +462,7 @@ Task<void> ServerConnection::refuse(ServerExchange& exchange, Error error) {
   std::string body;
   handler_.describe(error, fields, body);
   exchange.close_after();
-  const IoResult ignored = co_await exchange.respond(traits(error.code).status, fields, body);
+  const bool ignored = co_await exchange.respond(traits(error.code).status, fields, body);
   static_cast<void>(ignored);
 }
 

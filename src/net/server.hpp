@@ -59,6 +59,9 @@ class ServerExchange : private BufferedReader::Observer {
   /// `invalid_request` (framing or content coding), `client_closed`, `overloaded` (no memory left
   /// for it). From then on a client's leaving cancels the exchange.
   Task<Result<>> read_body();
+  /// The same without a wait, where all of a plain body came with the head, as most do. False: it
+  /// is to be read.
+  [[nodiscard]] bool take_body_at_hand();
   /// In the place of `read_body`, for a body that is not to stand in memory: its next piece,
   /// decoded, which holds until the next call; empty at the end. Same errors, with a limit of its
   /// own.
@@ -73,14 +76,15 @@ class ServerExchange : private BufferedReader::Observer {
 
   /// Header lines that go with the answer, whatever it is; each ended by CRLF. Before it begins.
   void set_common_fields(std::string fields) { common_fields_ = std::move(fields); }
-  /// Sends a whole answer. `fields`: header lines, each ended by CRLF, without framing fields.
-  Task<IoResult> respond(int status, std::string_view fields, std::string_view body);
+  /// Sends a whole answer. `fields`: header lines, each ended by CRLF, without framing fields. This
+  /// and what follows answers whether the bytes were taken; false means that the client is gone.
+  Task<bool> respond(int status, std::string_view fields, std::string_view body);
   /// Sends the head of an answer whose body comes in pieces.
-  Task<IoResult> begin(int status, std::string_view fields);
+  Task<bool> begin(int status, std::string_view fields);
   /// Sends a piece. Precondition: `begin`, and `bytes` not empty.
-  Task<IoResult> write(std::string_view bytes);
+  Task<bool> write(std::string_view bytes);
   /// Ends the body in good order.
-  Task<IoResult> end();
+  Task<bool> end();
   /// Something was sent already.
   [[nodiscard]] bool is_begun() const noexcept { return is_begun_; }
   /// The connection ends after this answer.
@@ -105,7 +109,7 @@ class ServerExchange : private BufferedReader::Observer {
   Task<void> skip_body();
   Result<> claim(std::size_t bytes);
   void append_head(int status, std::string_view fields);
-  void note(const IoResult& written);
+  bool note(const IoResult& written);
 
   Loop& loop_;
   Stream& stream_;

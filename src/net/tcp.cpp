@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/tcp.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -8,16 +9,58 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/assert.hpp"
+#include "base/sanitizer.hpp"
 
 namespace weir::net {
 namespace {
 
 constexpr std::uint32_t hang_up_events = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
+/// So few bytes are sooner copied into one piece than told to the kernel as several.
+constexpr std::size_t copied_bytes_max = 4096;
+
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+// The C library's `recv` and `send` are points where a thread can be cancelled, and entering and
+// leaving one takes a locked operation each. Nobody cancels threads here.
+
+ssize_t receive_bytes(int fd, std::span<char> into) {
+  if constexpr (is_address_sanitized || is_thread_sanitized) {
+    return ::recv(fd, into.data(), into.size(), 0);
+  }
+  return ::syscall(SYS_recvfrom, fd, into.data(), into.size(), 0, nullptr, nullptr);
+}
+
+ssize_t send_bytes(int fd, std::string_view bytes) {
+  if constexpr (is_address_sanitized || is_thread_sanitized) {
+    return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+  return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0);
+}
+
+ssize_t send_copied(int fd, const WritePieces& pieces) {
+  std::array<char, copied_bytes_max> bytes;
+  char* end = bytes.data();
+  for (const std::string_view piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
+  return send_bytes(fd, {bytes.data(), end});
+}
+
+ssize_t send_pieces(int fd, const WritePieces& pieces) {
+  std::array<iovec, std::tuple_size_v<WritePieces>> vectors;
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  for (const std::string_view piece : pieces) {
+    if (piece.empty()) continue;
+    // The kernel only reads.
+    vectors[message.msg_iovlen++] = {const_cast<char*>(piece.data()), piece.size()};
+  }
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
 
 class TcpStream final : public SocketStream {
  public:
@@ -129,7 +172,7 @@ void SocketStream::advance_read() {
 
 SocketStream::Progress SocketStream::receive(std::span<char> into) {
   for (;;) {
-    const ssize_t received = ::recv(socket_.fd(), into.data(), into.size(), 0);
+    const ssize_t received = receive_bytes(socket_.fd(), into);
     if (received > 0) {
       const auto bytes = static_cast<std::size_t>(received);
       if (bytes < into.size()) is_readable_ = is_hung_up_;
@@ -145,19 +188,11 @@ SocketStream::Progress SocketStream::receive(std::span<char> into) {
 
 SocketStream::Progress SocketStream::transmit(const WritePieces& pieces) {
   if (!is_writable_) return std::nullopt;
-  std::array<iovec, 3> vectors;
-  std::size_t count = 0;
   std::size_t total = 0;
-  for (const std::string_view piece : pieces) {
-    if (piece.empty()) continue;
-    vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};  // sendmsg only reads
-    total += piece.size();
-  }
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  message.msg_iovlen = count;
+  for (const std::string_view piece : pieces) total += piece.size();
   for (;;) {
-    const ssize_t sent = ::sendmsg(socket_.fd(), &message, MSG_NOSIGNAL);
+    const ssize_t sent = total <= copied_bytes_max ? send_copied(socket_.fd(), pieces)
+                                                   : send_pieces(socket_.fd(), pieces);
     if (sent >= 0) {
       const auto bytes = static_cast<std::size_t>(sent);
       if (bytes < total) is_writable_ = false;

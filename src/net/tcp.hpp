@@ -44,7 +44,7 @@ class SocketStream : public Stream, protected Pollable {
   void on_events(std::uint32_t events) override;
   /// Takes down what `events` say of readiness.
   void note(std::uint32_t events);
-  /// `recv` and `sendmsg`, with what they tell of readiness.
+  /// The system's calls, with what they tell of readiness.
   Progress receive(std::span<char> into);
   Progress transmit(const WritePieces& pieces);
 

@@ -7,10 +7,10 @@
 
 #include "base/ascii.hpp"
 #include "base/redact.hpp"
+#include "base/spare_text.hpp"
 #include "net/http/content_coding.hpp"
 #include "net/http/head_writer.hpp"
 #include "net/http/retry_after.hpp"
-#include "pipeline/charge.hpp"
 #include "pipeline/needs.hpp"
 #include "pipeline/service_relay.hpp"
 #include "policy/classify.hpp"
@@ -169,7 +169,7 @@ void AttemptEnd::set(FailureClass failure) {
 Attempt::Attempt(Call& call, net::Cancellation& cancellation, Operation& operation,
                  const Target& target, Delivery& delivery, ExchangeFactory& exchanges,
                  const WallClock& wall, const AttemptLimits& limits,
-                 const Continuation* continuation)
+                 const Continuation* continuation, std::uint64_t reservation)
     : call_(call),
       cancellation_(cancellation),
       operation_(operation),
@@ -178,7 +178,8 @@ Attempt::Attempt(Call& call, net::Cancellation& cancellation, Operation& operati
       exchanges_(exchanges),
       wall_(wall),
       limits_(limits),
-      continuation_(continuation) {}
+      continuation_(continuation),
+      reservation_(reservation) {}
 
 /// The waits of a stream: T-11, then T-13; and T-17.
 class Attempt::Guards {
@@ -308,14 +309,15 @@ AttemptEnd Attempt::faulted(const wire::UpstreamFault& fault) const {
   if (end.verdict.code == ErrorCode::upstream_auth) message = "the gateway's key was refused";
   end.error = Error(end.verdict.code, target_.upstream->name + ": " + message, std::move(param));
   end.error.upstream_status = reply.status;
-  end.error.retry_after = end.verdict.wait;
+  // One of nothing is not passed on: the target rests for a while all the same (K-2).
+  if (end.verdict.wait > milliseconds(0)) end.error.retry_after = end.verdict.wait;
   return end;
 }
 
 void Attempt::remember_fields() {
   const auto& fields = exchange_->head().fields;
   const auto text = [&](std::string_view name) {
-    return std::string(fields.find(name).value_or(std::string_view()));
+    return fields.find(name).value_or(std::string_view());
   };
   content_type_ = text("content-type");
   content_encoding_ = text("content-encoding");
@@ -347,7 +349,7 @@ void Attempt::remember_limits(net::http::WallTime now) {
   const policy::RateSnapshot limits = reader.snapshot();
   if (limits == policy::RateSnapshot{}) return;
   target_.upstream->counters->reported.set(limits, wall_.unix_ms());
-  target_.upstream->reported->set(limits, wall_.unix_ms());
+  target_.reported->set(limits, wall_.unix_ms(), reservation_);
 }
 
 net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
@@ -359,7 +361,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
     end.error = std::move(prepared).error();
     co_return end;
   }
-  const Outgoing outgoing = std::move(*prepared);
+  const Outgoing& outgoing = *prepared;
   notes_ = std::move(notes);
   notes_.dropped = outgoing.dropped;
   make_head(outgoing);
@@ -407,6 +409,7 @@ net::Task<AttemptEnd> Attempt::run(AnswerNotes notes, net::TimePoint deadline,
   if (end.is_ok() || status_ >= 300) {
     exchange_->finish(target_.timeouts.pool_idle);
   }
+  keep_spare_text(std::move(prepared->body));
   co_return end;
 }
 
@@ -422,23 +425,24 @@ net::Task<AttemptEnd> Attempt::collect(std::string& body, std::size_t bytes_max)
     inflater.emplace(*coding, net::http::InflateLimits{.bytes_max = bytes_max});
   }
   for (;;) {
-    const net::Exchange::Piece piece = co_await exchange_->read(target_.timeouts.stream_idle);
-    if (piece.error != net::ExchangeError::none) {
-      end = failed(piece.error, {});
+    auto piece = exchange_->piece_at_hand();
+    if (!piece) piece = co_await exchange_->read(target_.timeouts.stream_idle);
+    if (piece->error != net::ExchangeError::none) {
+      end = failed(piece->error, {});
       co_return end;
     }
     Result<> unpacked;
     if (inflater) {
-      unpacked = inflater->feed(piece.bytes, body);
-      if (unpacked && piece.is_last) unpacked = inflater->finish();
+      unpacked = inflater->feed(piece->bytes, body);
+      if (unpacked && piece->is_last) unpacked = inflater->finish();
     } else {
-      body.append(piece.bytes);
+      body.append(piece->bytes);
     }
     if (!unpacked || body.size() > bytes_max) {
       end = malformed(unpacked ? "the answer is too large" : unpacked.error().message);
       co_return end;
     }
-    if (piece.is_last) co_return end;
+    if (piece->is_last) co_return end;
   }
 }
 
@@ -463,20 +467,20 @@ net::Task<AttemptEnd> Attempt::read_refusal() {
 }
 
 net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
-  std::string body;
+  SpareText body;
   if (!is_json_type(content_type_)) {
     AttemptEnd end = malformed(target_.upstream->name + ": answered with " +
                                redacted_message(content_type_) + " in place of JSON");
     co_return end;
   }
-  AttemptEnd end = co_await collect(body, target_.upstream->body_bytes_max);
+  AttemptEnd end = co_await collect(*body, target_.upstream->body_bytes_max);
   if (end.failure() == FailureClass::cut || end.failure() == FailureClass::stalled) {
     end.error.message = target_.upstream->name + ": the answer broke off";
   }
   if (!end.is_ok()) co_return end;
 
-  std::string out;
-  const Result<> relayed = relay_->whole(body, out);
+  SpareText out;
+  const Result<> relayed = relay_->whole(*body, *out);
   if (!relayed) {
     end = malformed(*target_.upstream, relayed.error());
     co_return end;
@@ -492,17 +496,17 @@ net::Task<AttemptEnd> Attempt::read_whole(AttemptListener& listener) {
     end.set(FailureClass::client);
     co_return end;
   }
+  const bool is_to_be_kept = listener.on_whole(end);
   if (end.facts.usage) {
-    const wire::Usage estimate = usage_estimate(operation_, end.facts, 0);
-    const Charge charged =
-        charge(target_, operation_, end.facts.usage, estimate, notes_.started_ms);
-    if (charged.flags.unpriced) notes_.warnings.emplace_back("unpriced");
-    if (!charged.flags.unpriced || charged.nanousd > 0) {
-      notes_.cost = to_usd_text(NanoUsd(charged.nanousd));
+    const AttemptRow& row = listener.row();
+    if (row.flags.unpriced) notes_.warnings.emplace_back("unpriced");
+    if (row.flags.impossible) notes_.warnings.emplace_back("impossible_usage");
+    if (!row.flags.unpriced || row.cost_nanousd > 0) {
+      notes_.cost = to_usd_text(NanoUsd(row.cost_nanousd));
     }
   }
-  if (listener.on_whole(end)) co_await listener.kept();
-  const bool is_taken = co_await delivery_.whole(200, operation_.media_type(), notes_, out);
+  if (is_to_be_kept) co_await listener.kept();
+  const bool is_taken = co_await delivery_.whole(200, operation_.media_type(), notes_, *out);
   if (!is_taken) end.set(FailureClass::client);
   co_return end;
 }

@@ -63,6 +63,8 @@ class AttemptListener {
   /// The answer is whole, and all but its end was handed over. True: `kept` is to be awaited before
   /// that is.
   virtual bool on_whole(const AttemptEnd& end) = 0;
+  /// The attempt as it is written down: what it costs stands in it after `on_whole`.
+  [[nodiscard]] virtual const AttemptRow& row() const = 0;
   virtual net::Task<void> kept() = 0;
 };
 
@@ -71,10 +73,10 @@ class AttemptListener {
 class Attempt {
  public:
   /// `cancellation` ends this attempt alone. `continuation`, if not null, and all others outlive
-  /// it.
+  /// it. `reservation`: as `Accounting` knows it.
   Attempt(Call& call, net::Cancellation& cancellation, Operation& operation, const Target& target,
           Delivery& delivery, ExchangeFactory& exchanges, const WallClock& wall,
-          const AttemptLimits& limits, const Continuation* continuation);
+          const AttemptLimits& limits, const Continuation* continuation, std::uint64_t reservation);
 
   /// `deadline` is T-15's. `notes` goes into the answer's header. `listener` outlives the task. A
   /// stream that broke after its first content is left as it is: `relay` knows how to end it.
@@ -122,6 +124,7 @@ class Attempt {
   const WallClock& wall_;
   const AttemptLimits& limits_;
   const Continuation* continuation_;
+  std::uint64_t reservation_;
   AnswerNotes notes_;  ///< for the header of the answer
   std::unique_ptr<net::Exchange> exchange_;
   std::unique_ptr<Relay> relay_;

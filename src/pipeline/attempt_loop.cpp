@@ -10,6 +10,7 @@
 #include "pipeline/bell.hpp"
 #include "pipeline/explain.hpp"
 #include "pipeline/stream_recovery.hpp"
+#include "wire/usage_sum.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -39,6 +40,8 @@ std::string_view name(Outcome outcome) noexcept {
 Error shutdown_error() { return {ErrorCode::draining, "the gateway is stopping"}; }
 
 namespace {
+
+Error ledger_error() { return {ErrorCode::ledger_unavailable, "the ledger can't be written now"}; }
 
 /// How long it waits for a full target before it goes to the next.
 milliseconds max_wait_of(const Call& call) {
@@ -160,7 +163,8 @@ void keep_explanation(Journey& journey) {
 
 }  // namespace
 
-net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Delivery& delivery) {
+net::Task<void> AttemptLoop::run(Call& call, Operation& operation, Delivery& delivery,
+                                 CallResult& result) {
   const net::TimePoint started = call.loop.now();
   const guard::Rules* const rules = call.route->content_rules.get();
   if (rules != nullptr && rules->has(guard::Side::output)) operation.hold_answers_to(*rules);
@@ -178,12 +182,12 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
                   deadline,
                   Succession(call, operation, tools_.gate, tools_.accounting, random_, deadline,
                              call.started_ms),
-                  {}};
+                  result};
   journey.is_admitted = admitted.has_value();
   if (!admitted) {
-    journey.result.error = std::move(admitted).error();
+    result.error = std::move(admitted).error();
     co_await answer_refused(journey);
-    co_return std::move(journey.result);
+    co_return;
   }
   if (operation.is_stream()) {
     const StreamPolicy& policy = call.route->stream;
@@ -194,7 +198,20 @@ net::Task<CallResult> AttemptLoop::run(Call& call, Operation& operation, Deliver
   co_await delivery.quiet();
   static_cast<void>(settle(tools_, journey));  // nobody waits for a last byte any more
   if (call.keeps_explanation) keep_explanation(journey);
-  co_return std::move(journey.result);
+}
+
+net::Task<Result<>> AttemptLoop::book_replay(Call& call) {
+  Result<> admitted;
+  call.is_replay = true;
+  call.started_ms = tools_.wall.unix_ms();
+  if (tools_.accounting != nullptr) admitted = tools_.accounting->admit_replay(call);
+  if (!admitted || tools_.journal == nullptr) co_return admitted;
+  CallResult result;
+  result.outcome = Outcome::completed;
+  tools_.journal->close(call, result);
+  // As with any other answer, this one is not held back for a disk that fails.
+  if (tools_.journal->is_to_be_kept()) static_cast<void>(co_await tools_.journal->kept(call.loop));
+  co_return admitted;
 }
 
 net::Task<void> AttemptLoop::ask(Journey& journey) {
@@ -212,9 +229,14 @@ net::Task<void> AttemptLoop::ask(Journey& journey) {
   if (next.candidate == nullptr) {
     result.error = journey.succession.exhausted();
   } else {
-    const bool is_open = co_await open(journey);
-    if (!is_open) {
+    Result<> opened = open(journey);
+    if (opened && tools_.journal != nullptr && tools_.journal->is_to_be_kept()) {
+      const bool is_kept = co_await tools_.journal->kept(journey.call.loop);
+      if (!is_kept) opened = ledger_error();
+    }
+    if (!opened) {
       journey.succession.give_back(next);
+      result.error = std::move(opened).error();
       next = {};
     }
   }
@@ -270,18 +292,10 @@ net::Task<Succession::Next> AttemptLoop::pull_model(Journey& journey, Candidate&
   co_return is_there ? journey.succession.anew(candidate) : Succession::Next{};
 }
 
-/// nothing is sent to anyone before it is written down. False: it can't be.
-net::Task<bool> AttemptLoop::open(Journey& journey) {
-  Journal* const journal = tools_.journal;
-  if (journal == nullptr) co_return true;
-  Result<> opened = journal->open(journey.call, journey.operation);
-  bool is_kept = opened.has_value();
-  if (is_kept && journal->is_to_be_kept()) is_kept = co_await journal->kept(journey.call.loop);
-  if (is_kept) co_return true;
-  journey.result.error =
-      opened ? Error(ErrorCode::ledger_unavailable, "the ledger can't be written now")
-             : std::move(opened).error();
-  co_return false;
+/// nothing is sent to anyone before it is written down. Errors: `ledger_unavailable`.
+Result<> AttemptLoop::open(Journey& journey) {
+  if (tools_.journal == nullptr) return {};
+  return tools_.journal->open(journey.call, journey.operation);
 }
 
 namespace {

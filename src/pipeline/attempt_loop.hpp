@@ -21,13 +21,11 @@ class AttemptLoop {
       : tools_{exchanges, gate, wall, limits, accounting, journal, {}, nullptr}, random_(random) {}
 
   /// Answers `call` through `delivery`, whatever happens.
-  net::Task<CallResult> run(Call& call, Operation& operation, Delivery& delivery);
+  net::Task<void> run(Call& call, Operation& operation, Delivery& delivery, CallResult& result);
 
-  /// Takes a call that gets an answer which is there already into the limits of its client (M-2).
-  /// Errors: those of `Accounting::admit_replay`.
-  Result<> admit_replay(const Call& call) {
-    return tools_.accounting == nullptr ? Result<>() : tools_.accounting->admit_replay(call);
-  }
+  /// Takes a call that gets an answer which is there already into the limits of its client, and
+  /// writes it down: it costs nothing (M-2, S-11.2). Errors: those of `Accounting::admit_replay`.
+  net::Task<Result<>> book_replay(Call& call);
 
   /// Who brings the models that targets do not have yet; outlives this.
   void set_pulls(ModelPulls& pulls) { tools_.pulls = &pulls; }
@@ -37,7 +35,7 @@ class AttemptLoop {
  private:
   class Race;
   net::Task<void> ask(Journey& journey);
-  net::Task<bool> open(Journey& journey);
+  Result<> open(Journey& journey);
   net::Task<bool> wait(Journey& journey, Succession::Next& next);
   enum class Waits : std::uint8_t { for_the_first, for_any };
   net::Task<void> wait_in_line(Journey& journey, Succession::Next& next, Waits waits);

@@ -165,6 +165,7 @@ struct Call {
   std::shared_ptr<const Error> cut_short = {};
   const Target* asked = nullptr;         ///< by the attempt that began last; lives with the route
   bool is_stream = false;                ///< what is asked for; the attempt loop's
+  bool is_replay = false;                ///< answered as an earlier one was; the attempt loop's
   std::int64_t started_ms = 0;           ///< Unix time; the attempt loop's
   std::vector<SharedText> windows = {};  ///< ids of its client's windows as of admission (S-11.5)
   std::optional<std::uint64_t> journal_ticket = {};  ///< the journal's, from `open` to `close`
@@ -197,6 +198,7 @@ struct UsageFlags {
 struct AttemptRow {
   int number = 0;                  ///< from 1
   const Target* target = nullptr;  ///< lives with the call's route
+  std::uint32_t step = 0;          ///< of that route
   policy::FailureClass failure = policy::FailureClass::ok;
   bool is_hedge = false;
   int recovered_by = 0;         ///< the attempt that went on with this one's stream; 0 = none
@@ -227,9 +229,9 @@ class Accounting {
     return {};
   }
   /// In the place of `admit`, for a call that gets an answer which is there already: it is one
-  /// more request of its client's, and nothing else (M-2). Errors: `rate_limited`,
-  /// `request_exceeds_limit`.
-  virtual Result<> admit_replay(const Call& call) {
+  /// more request of its client's, and nothing else (M-2). Says its windows in the call. Errors:
+  /// `rate_limited`, `request_exceeds_limit`.
+  virtual Result<> admit_replay(Call& call) {
     static_cast<void>(call);
     return {};
   }
@@ -300,8 +302,8 @@ class Journal {
     static_cast<void>(call);
     static_cast<void>(row);
   }
-  /// How it ended and what each attempt took, exactly once for each call opened, before its client
-  /// gets the last byte.
+  /// How it ended and what each attempt took, exactly once for each call opened, and for each
+  /// replay, which is not, before its client gets the last byte.
   virtual void close(Call& call, const CallResult& result) = 0;
   /// What was written down must survive a loss of power, too: `open` and `close` are followed by
   /// `kept`.

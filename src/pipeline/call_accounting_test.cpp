@@ -186,6 +186,8 @@ TEST(Charging, S118OddUsageIsChargedAsToldAndImpossibleUsageAtTheEstimate) {
     EXPECT_EQ(result.rows[0].flags.odd, row.is_odd) << row.usage;
     EXPECT_EQ(result.rows[0].flags.impossible, row.is_impossible) << row.usage;
     EXPECT_EQ(result.rows[0].is_estimated, row.is_impossible) << row.usage;
+    EXPECT_EQ(target.upstream->counters->impossible_usage.load(), row.is_impossible ? 1U : 0U);
+    EXPECT_EQ(own.channel.field("x-weir-warning"), row.is_impossible ? "impossible_usage" : "");
     EXPECT_EQ(own.channel.field("x-weir-cost"), to_usd_text(NanoUsd(expected)))
         << "what the client is told is what is booked";
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/hash.hpp"
+#include "base/spare_text.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/defaults.hpp"
 #include "pipeline/needs.hpp"
@@ -112,6 +113,7 @@ Result<Outgoing> ChatOperation::pass_through(const Target& target) {
                           !has(target.upstream->quirks, wire::Quirk::no_stream_options);
   const wire::RequestPatch patch{.model = target.model, .adds_stream_usage = adds_usage};
   if (target.params.empty()) {
+    outgoing.body = take_spare_text();
     outgoing.body.reserve(ask_.root.raw().size() + target.model.size() + 64);
     codec.patch_request(ask_.root, patch, outgoing.body);
     return outgoing;
@@ -141,6 +143,7 @@ Result<Outgoing> ChatOperation::encode(const wire::ChatRequest& request,
                                     .traits = target.traits,
                                     .asked = ask_.root};
   Outgoing outgoing;
+  outgoing.body = take_spare_text();
   outgoing.body.reserve(ask_.root.raw().size() + 256);
   const auto& encode_as = codec_of(target.dialect).encode_request;
   if (!wire::has_tool_groups(request, target.dialect)) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/completion_operation.hpp"
 
+#include "base/assert.hpp"
 #include "base/hash.hpp"
 #include "json/object_reader.hpp"
 #include "pipeline/codecs.hpp"
-#include "wire/openai/completions.hpp"
+#include "wire/answer_id.hpp"
 #include "wire/openai/passthrough.hpp"
 #include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
@@ -18,19 +19,24 @@ std::size_t prompts_in(json::Value prompt) {
   return (*prompt.elements().begin()).is_number() ? 1 : prompt.size();
 }
 
-/// Clients of this endpoint read `text_completion` objects.
-class TextCompletions final : public AnswerForm {
- public:
-  void encode_response(const wire::ChatResponse& response, std::string& out) const override {
-    wire::openai::encode_completion_response({&response, 1}, out);
-  }
-  [[nodiscard]] std::unique_ptr<wire::StreamEncoder> make_stream_encoder(
-      const wire::StreamOptions& options) const override {
-    return wire::openai::make_completion_stream_encoder(options);
-  }
-};
+/// The text of one prompt; of more there is no chat.
+std::string text_of(json::Value prompt) {
+  if (prompt.is_string()) return prompt.as_string();
+  if (!prompt.is_array() || prompt.size() != 1) return {};
+  const json::Value only = *prompt.elements().begin();
+  return only.is_string() ? only.as_string() : std::string();
+}
 
 }  // namespace
+
+void TextCompletions::encode_response(const wire::ChatResponse& response, std::string& out) const {
+  wire::openai::encode_completion_response(response, style, out);
+}
+
+std::unique_ptr<wire::StreamEncoder> TextCompletions::make_stream_encoder(
+    const wire::StreamOptions& options) const {
+  return wire::openai::make_completion_stream_encoder(options, style);
+}
 
 Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Value root,
                                                                        std::string_view request_id,
@@ -52,17 +58,63 @@ Result<std::unique_ptr<CompletionOperation>> CompletionOperation::make(json::Val
   }
   if (const auto prompt = reader.value("prompt"); prompt && !prompt->is_null()) {
     operation->prompts_ = prompts_in(*prompt);
-    operation->prompt_bytes_ = prompt->raw().size();
     operation->choices_ *= static_cast<std::int64_t>(operation->prompts_);
+    operation->wants_echo_ = reader.boolean("echo").value_or(false);
+    operation->read_prompt(*prompt);
   }
+  const auto logprobs = reader.value("logprobs");
+  operation->wants_logprobs_ = logprobs && !logprobs->is_null();
   WEIR_TRY(problem.result());
   return operation;
+}
+
+void CompletionOperation::read_prompt(json::Value prompt) {
+  prompt_ = prompt.raw();
+  if (wants_echo_) form_.style.echo = text_of(prompt);
+}
+
+bool CompletionOperation::is_to_be_parted(const Route& route) const {
+  if (prompts_ == 1) return false;
+  const bool is_held =
+      route.content_rules != nullptr && route.content_rules->has(guard::Side::output);
+  bool has_chat = false;
+  for (const Step& step : route.steps) {
+    for (const auto& target : step.targets) {
+      if (!is_held && has_way_through(*target)) return false;
+      has_chat = has_chat || !target->chat_path.empty();
+    }
+  }
+  return has_chat;
+}
+
+std::unique_ptr<CompletionOperation> CompletionOperation::part(std::size_t place,
+                                                               std::string_view request_id) const {
+  WEIR_ASSERT(place < prompts_);
+  std::unique_ptr<CompletionOperation> part(new CompletionOperation(*this));
+  const auto prompts = root_.find("prompt")->elements();
+  auto prompt = prompts.begin();
+  for (std::size_t i = 0; i < place; ++i) ++prompt;
+  part->request_id_ = request_id;
+  part->choices_ /= static_cast<std::int64_t>(prompts_);
+  part->prompts_ = 1;
+  part->place_ = place;
+  part->read_prompt(*prompt);
+  part->form_.style.id = answer_id();
+  part->form_.style.first_choice = static_cast<std::int64_t>(place) * part->choices_;
+  return part;
+}
+
+std::string CompletionOperation::answer_id() const {
+  return wire::with_id_prefix(wire::completion_id_prefix, request_id_);
 }
 
 // OpenAI's own endpoint takes its few old models only; other servers complete with any model.
 // Answers that are held to rules are asked for as a chat, whose form is known.
 bool CompletionOperation::passes_through(const Target& target) const {
-  if (rules_ != nullptr) return false;
+  return rules_ == nullptr && !place_ && has_way_through(target);
+}
+
+bool CompletionOperation::has_way_through(const Target& target) const {
   if (target.completions_path.empty() || target.dialect != wire::Dialect::openai_chat) return false;
   const bool is_openai = target.upstream->type == "openai" || target.upstream->type == "azure";
   const bool is_chat_model =
@@ -75,6 +127,8 @@ std::optional<Lack> CompletionOperation::lacks(const Target& target) const {
   if (passes_through(target)) return std::nullopt;
   if (target.chat_path.empty()) return Lack{"no completions here"};
   if (prompts_ > 1) return Lack{"several prompts in one request", Wish::several_prompts};
+  const bool has_logprobs = target.can(providers::Capability::logprobs) != providers::Tri::no;
+  if (wants_logprobs_ && !has_logprobs) return Lack{"logprobs", Wish::logprobs};
   return std::nullopt;
 }
 
@@ -85,6 +139,8 @@ std::string CompletionOperation::field_asking_for(Wish wish) const {
       return "prompt";
     case Wish::output_limit:
       return "max_tokens";
+    case Wish::logprobs:
+      return "logprobs";
     default:
       return "model";
   }
@@ -104,8 +160,7 @@ Result<Outgoing> CompletionOperation::prepare(const Target& target) {
     wire::openai::patch_request(root_, patch, outgoing.body);
     return outgoing;
   }
-  WEIR_TRY_ASSIGN(requests, wire::openai::decode_completion_request(root_));
-  wire::ChatRequest& request = requests.front();
+  WEIR_TRY_ASSIGN(request, wire::openai::decode_completion_request(root_, place_.value_or(0)));
   request.wants_stream_usage = request.stream;
   const wire::EncodeOptions options{
       .model = target.model, .quirks = target.upstream->quirks, .traits = target.traits};
@@ -116,7 +171,6 @@ Result<Outgoing> CompletionOperation::prepare(const Target& target) {
 }
 
 std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) const {
-  static const TextCompletions form;
   const RelayOptions options{.client = wire::Dialect::openai_chat,
                              .upstream = target.dialect,
                              .quirks = target.upstream->quirks,
@@ -126,7 +180,7 @@ std::unique_ptr<Relay> CompletionOperation::make_relay(const Target& target) con
                              .created = unix_seconds_,
                              .wants_stream_usage = wants_stream_usage_,
                              .choices = choices_,
-                             .form = &form,
+                             .form = &form_,
                              .rules = rules_};
   return passes_through(target) ? make_passthrough_relay(options) : make_translating_relay(options);
 }
@@ -136,12 +190,9 @@ std::string_view CompletionOperation::media_type() const {
 }
 
 std::int64_t CompletionOperation::input_tokens_estimate() const {
-  return static_cast<std::int64_t>(prompt_bytes_) / 4 + 8;
+  return static_cast<std::int64_t>(prompt_.size()) / 4 + 8;
 }
 
-std::uint64_t CompletionOperation::prefix_hash() const {
-  const auto prompt = root_.find("prompt");
-  return prefix_hash_of(prompt ? prompt->raw() : std::string_view());
-}
+std::uint64_t CompletionOperation::prefix_hash() const { return prefix_hash_of(prompt_); }
 
 }  // namespace weir::pipeline

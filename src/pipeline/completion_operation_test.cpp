@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipeline/completion_operation.hpp"
 
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,42 @@ TEST(CompletionOperation, RefusesMembersThatRoute) {
   EXPECT_EQ(refused_at(R"({"model":"m","prompt":"a","base_url":"x"})"), "base_url");
   EXPECT_EQ(refused_at(R"({"model":"m","prompt":"a","extra_body":{"api_key":"x"}})"),
             "extra_body.api_key");
+}
+
+/// A route of one target for each type; a chat model where that has a chat only.
+Route route_of(std::initializer_list<std::string_view> completion_paths) {
+  Route route;
+  route.steps.emplace_back();
+  for (const std::string_view path : completion_paths) {
+    auto upstream = std::make_shared<Upstream>();
+    upstream->type = "custom";
+    auto target = std::make_shared<Target>();
+    target->upstream = std::move(upstream);
+    target->chat_path = "/chat";
+    target->completions_path = path;
+    route.steps.front().targets.push_back(std::move(target));
+  }
+  return route;
+}
+
+bool is_parted(std::string_view text, const Route& route) {
+  json::Document document;
+  EXPECT_TRUE(document.parse(text));
+  const auto made = CompletionOperation::make(document.root(), "req_1", 0);
+  return made && (*made)->is_to_be_parted(route);
+}
+
+TEST(CompletionOperation, IsPartedWhereNoTargetTakesSeveralPromptsTogether) {
+  constexpr std::string_view two = R"({"model":"m","prompt":["a","b"]})";
+  EXPECT_TRUE(is_parted(two, route_of({"", ""})));
+  EXPECT_FALSE(is_parted(two, route_of({"", "/completions"})));
+  EXPECT_FALSE(is_parted(R"({"model":"m","prompt":["a"]})", route_of({""})));
+  EXPECT_FALSE(is_parted(R"({"model":"m","prompt":[1,2]})", route_of({""}))) << "one, as tokens";
+  Route voiceless = route_of({""});
+  auto target = std::make_shared<Target>(*voiceless.steps.front().targets.front());
+  target->chat_path.clear();
+  voiceless.steps.front().targets.front() = target;
+  EXPECT_FALSE(is_parted(two, voiceless)) << "it would be refused one by one, too";
 }
 
 }  // namespace

@@ -92,8 +92,7 @@ net::Task<bool> Delivery::whole(int status, std::string_view media_type, const A
   WEIR_ASSERT(state_ == State::open);
   state_ = State::done;
   start_fields(media_type, notes);
-  const bool is_taken = co_await channel_.respond(status, fields_, body);
-  co_return is_taken;
+  return channel_.respond(status, fields_, body);
 }
 
 net::Task<bool> Delivery::begin(std::string_view media_type, const AnswerNotes& notes, int status) {
@@ -160,6 +159,7 @@ net::Task<bool> Delivery::refuse(const Error& error, const AnswerNotes& notes) {
   start_fields("application/json", notes);
   std::string body;
   const int status = describe_error(error, dialect_, request_id_, fields_, body);
+  if (error_body_ == ErrorBody::array) body.insert(0, 1, '[').push_back(']');
   const bool is_taken = co_await channel_.respond(status, fields_, body);
   co_return is_taken;
 }
@@ -175,10 +175,10 @@ void Delivery::keep_alive(net::Loop& loop, const Pacing& pacing, std::string_vie
   arm();
 }
 
-net::Task<void> Delivery::quiet() {
+Delivery::Turn Delivery::quiet() {
   disarm();
   loop_ = nullptr;
-  if (is_sending_) co_await Turn{*this};
+  return {*this};
 }
 
 void Delivery::hold(AnswerNotes notes, std::string_view bytes, std::chrono::milliseconds longest) {

@@ -35,12 +35,34 @@ class ClientChannel {
   virtual void on_settled(const CallResult& result) { static_cast<void>(result); }
 };
 
+/// Passes all of an answer on to another, which outlives it: for those that care for some of it.
+class PassingChannel : public ClientChannel {
+ public:
+  explicit PassingChannel(ClientChannel& inner) : inner_(inner) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    return inner_.respond(status, fields, body);
+  }
+  net::Task<bool> begin(int status, std::string_view fields) override {
+    return inner_.begin(status, fields);
+  }
+  net::Task<bool> write(std::string_view bytes) override { return inner_.write(bytes); }
+  net::Task<bool> end() override { return inner_.end(); }
+  [[nodiscard]] bool takes_heartbeats() const override { return inner_.takes_heartbeats(); }
+  void on_settled(const CallResult& result) override { inner_.on_settled(result); }
+
+ protected:
+  [[nodiscard]] ClientChannel& inner() { return inner_; }
+
+ private:
+  ClientChannel& inner_;
+};
+
 /// The facts about an answer that its header tells.
 struct AnswerNotes {
   std::string target;  ///< provider/model; empty: none, or not to be shown
   int attempts = 0;
-  std::int64_t started_ms = 0;  ///< Unix time of the attempt; its prices hold
-  std::string cost;             ///< dollars; empty: not known yet
+  std::string cost;  ///< dollars; empty: not known yet
   std::vector<std::string> dropped;
   std::vector<std::string> warnings;  ///< a retired model, say
   std::string allow;                  ///< methods that the path takes, where it was another
@@ -61,6 +83,10 @@ void append_request_id(std::string& fields, wire::Dialect dialect, std::string_v
 int describe_error(const Error& error, wire::Dialect dialect, std::string_view request_id,
                    std::string& fields, std::string& body);
 
+/// What the body of an error is: the object that describes it, or, as Google's servers answer
+/// whoever asked for a stream as one JSON array, an array that holds nothing else.
+enum class ErrorBody : std::uint8_t { object, array };
+
 /// What may stand in a stream of `media_type` without meaning anything; empty: nothing.
 std::string_view heartbeat_of(wire::Dialect dialect, std::string_view media_type) noexcept;
 
@@ -71,8 +97,9 @@ std::string_view heartbeat_of(wire::Dialect dialect, std::string_view media_type
 /// first content, heartbeats, and what was held back. Only one of both is written at a time.
 class Delivery final : private net::Alarm {
  public:
-  Delivery(ClientChannel& channel, wire::Dialect dialect, std::string_view request_id)
-      : channel_(channel), dialect_(dialect), request_id_(request_id) {}
+  Delivery(ClientChannel& channel, wire::Dialect dialect, std::string_view request_id,
+           ErrorBody error_body = ErrorBody::object)
+      : channel_(channel), dialect_(dialect), request_id_(request_id), error_body_(error_body) {}
 
   /// Nothing of an answer was handed to the client: another target may still be tried.
   [[nodiscard]] bool may_fail_over() const noexcept {
@@ -84,12 +111,20 @@ class Delivery final : private net::Alarm {
   [[nodiscard]] wire::Dialect dialect() const noexcept { return dialect_; }
   [[nodiscard]] std::string_view request_id() const noexcept { return request_id_; }
 
+  /// Awaitable: until nothing is being sent by the clock.
+  struct Turn {
+    Delivery& delivery;
+    [[nodiscard]] bool await_ready() const noexcept { return !delivery.is_sending_; }
+    void await_suspend(std::coroutine_handle<> awaiting) const { delivery.waiting_ = awaiting; }
+    static void await_resume() noexcept {}
+  };
+
   /// Begins to watch over a stream's silence. `loop` and `media_type` outlive this; `quiet` ends
   /// it.
   void keep_alive(net::Loop& loop, const Pacing& pacing, std::string_view media_type);
   /// Sends nothing by the clock any more, and waits for what is being sent so. After it the
   /// delivery may be destroyed.
-  net::Task<void> quiet();
+  [[nodiscard]] Turn quiet();
 
   void tell_settled(const CallResult& result) { channel_.on_settled(result); }
 
@@ -121,14 +156,6 @@ class Delivery final : private net::Alarm {
  private:
   enum class State : std::uint8_t { open, early, streaming, done };
 
-  /// Awaitable: until nothing is being sent by the clock.
-  struct Turn {
-    Delivery& delivery;
-    [[nodiscard]] bool await_ready() const noexcept { return !delivery.is_sending_; }
-    void await_suspend(std::coroutine_handle<> awaiting) const { delivery.waiting_ = awaiting; }
-    static void await_resume() noexcept {}
-  };
-
   void start_fields(std::string_view media_type, const AnswerNotes& notes);
   net::Task<bool> begin(std::string_view media_type, const AnswerNotes& notes, int status = 200);
   void on_alarm() override;
@@ -140,6 +167,7 @@ class Delivery final : private net::Alarm {
   ClientChannel& channel_;
   wire::Dialect dialect_;
   std::string_view request_id_;
+  ErrorBody error_body_;
   std::string fields_;
   State state_ = State::open;
 

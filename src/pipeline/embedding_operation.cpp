@@ -58,8 +58,9 @@ class EmbeddingRelay final : public Relay {
     WEIR_TRY_ASSIGN(response, decode(target_.dialect, document.root()));
     if (response.model.empty()) response.model = target_.model;
     // Gemini counts nothing here: our own estimate is booked and shown.
-    if (!response.input_tokens) response.input_tokens = input_estimate_;
+    if (!response.input_tokens || response.is_impossible) response.input_tokens = input_estimate_;
     usage.input = *response.input_tokens;
+    usage.is_impossible = response.is_impossible;
     facts_.usage = usage;
     if (way_.encode != nullptr) {
       way_.encode(response, out);

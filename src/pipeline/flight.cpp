@@ -6,6 +6,7 @@
 
 #include "pipeline/explain.hpp"
 #include "tokens/counter.hpp"
+#include "wire/usage_sum.hpp"
 
 namespace weir::pipeline {
 namespace {
@@ -60,12 +61,14 @@ Flight::Flight(FlightTools& tools, Journey& journey, Plan plan)
       journey_(journey),
       plan_(std::move(plan)),
       attempt_(journey.call, cancellation_, journey.operation, target(), journey.delivery,
-               tools.exchanges, tools.wall, tools.limits, plan_.continuation),
+               tools.exchanges, tools.wall, tools.limits, plan_.continuation,
+               plan_.next.reservation.id),
       started_(journey.call.loop.now()),
       number_(++journey.result.attempts) {
   AttemptRow& row = journey.result.rows.emplace_back();
   row.number = number_;
   row.target = journey.call.asked = &target();
+  row.step = candidate().step;
   row.is_hedge = plan_.is_hedge;
   row.started_ms = tools.wall.unix_ms();
   row.windows = std::move(plan_.next.reservation.windows);
@@ -85,15 +88,21 @@ AttemptRow& Flight::row() const {
 AnswerNotes Flight::notes() const {
   AnswerNotes notes;
   notes.attempts = number_;
-  notes.started_ms = row().started_ms;
   if (journey_.call.shows_target) notes.target = target().name;
   if (!journey_.call.warning.empty()) notes.warnings.push_back(journey_.call.warning);
   if (!target().notice.empty()) notes.warnings.push_back(target().notice);
+  if (candidate().step > 0) note_degradation(notes);
   if (journey_.call.options.explain && journey_.call.shows_target) {
     notes.explanation =
         explain(journey_.call, journey_.operation, journey_.succession.candidates(), &candidate());
   }
   return notes;
+}
+
+void Flight::note_degradation(AnswerNotes& notes) const {
+  if (!journey_.call.shows_target) return;
+  const std::string name = journey_.call.route->degraded_to(candidate().step);
+  if (!name.empty()) notes.warnings.push_back("degraded to " + name);
 }
 
 net::Task<void> Flight::fly() {
@@ -257,9 +266,11 @@ wire::Usage Flight::estimated_usage(const RelayFacts& facts) const {
   return usage;
 }
 
-/// What was told of it is of its beginning: some providers tell first, and again at the end.
+/// What was told of a stream is of its beginning, as some providers tell first, and again at the
+/// end; or it says that nothing came, where something did.
 bool Flight::is_partial(const RelayFacts& facts) const {
-  return journey_.operation.is_stream() && facts.content_bytes > 0 && !facts.is_complete;
+  if (!journey_.operation.is_stream() || facts.content_bytes == 0) return false;
+  return !facts.is_complete || (facts.usage && facts.usage->output_total() == 0);
 }
 
 /// S-11.1: the input as told, and of the output what came if that is more.
@@ -300,6 +311,9 @@ void Flight::book(const AttemptEnd& end) {
   (row.is_charged ? row.cost_nanousd : row.exposure_nanousd) = charged.nanousd;
   if (charged.flags.unpriced) {
     target().upstream->counters->unpriced.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (charged.flags.impossible) {
+    target().upstream->counters->impossible_usage.fetch_add(1, std::memory_order_relaxed);
   }
 }
 

@@ -34,7 +34,7 @@ struct Journey {
   net::TimePoint started;
   net::TimePoint deadline;  ///< T-15's
   Succession succession;
-  CallResult result;
+  CallResult& result;
   bool is_admitted = false;
   bool is_settled = false;  ///< the sums of `result` are made, and it is written down
 };
@@ -80,7 +80,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   [[nodiscard]] bool has_content() const { return end_.first_content_at.has_value(); }
   [[nodiscard]] net::TimePoint started() const { return started_; }
   [[nodiscard]] int number() const { return number_; }
-  [[nodiscard]] AttemptRow& row() const;
+  [[nodiscard]] AttemptRow& row() const override;
 
  private:
   bool may_answer() override;
@@ -91,6 +91,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   void on_cancel() override;
   void on_alarm() override { cancellation_.cancel(); }
   [[nodiscard]] AnswerNotes notes() const;
+  void note_degradation(AnswerNotes& notes) const;
   [[nodiscard]] wire::Usage estimated_usage(const RelayFacts& facts) const;
   [[nodiscard]] bool is_partial(const RelayFacts& facts) const;
   [[nodiscard]] Charge charge_for(const RelayFacts& facts, const wire::Usage& estimate) const;

@@ -77,6 +77,16 @@ TEST_F(ChargeTest, S112CompletedAsReported) {
   expect_charged(rig.finish(), 10, 4, false);
 }
 
+// Some servers tell zeros of every stream.
+TEST_F(ChargeTest, S111AStreamWithContentIsNeverBookedWithoutOutput) {
+  const std::string last =
+      R"(data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],)"
+      R"("usage":{"prompt_tokens":37,"completion_tokens":0}})"
+      "\n\ndata: [DONE]\n\n";
+  add("a/m", {{.pieces = {{0ms, said(text)}, {0ms, last, true}}}});
+  expect_charged(rig.finish(), 37, tokens_of(text), true);
+}
+
 TEST_F(ChargeTest, S112CancelledAfterCommitWhatWasDeliveredAtTheEstimate) {
   add("a/m", {{.pieces = {{0ms, said(text)}}}});
   expect_charged(leave_after(1s), input_estimate, tokens_of(text), true);

@@ -414,7 +414,9 @@ class Rig : private ExchangeFactory, private WallClock {
 
  private:
   net::Task<void> serve() {
-    result = co_await loop_under_test_->run(*call_, operation, *delivery_);
+    CallResult ending;
+    co_await loop_under_test_->run(*call_, operation, *delivery_, ending);
+    result = std::move(ending);
     ended_at = loop.now();
   }
   std::unique_ptr<net::Exchange> make(const Target& target, net::Cancellation& attempt) override {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/hash.hpp"
@@ -93,6 +94,8 @@ std::string text_of(json::Value content) {
   return text;
 }
 
+constexpr std::int64_t top_logprobs_max = 20;
+
 /// What the mock needs to know of a chat request.
 struct Question {
   std::string model;
@@ -103,6 +106,8 @@ struct Question {
   bool is_stream = false;
   bool wants_usage = false;
   bool wants_json = false;
+  bool wants_logprobs = false;
+  std::int64_t top_logprobs = 0;
   std::int64_t output_words_max = 0;  ///< 0 = no limit
   std::int64_t choices = 1;
 };
@@ -154,6 +159,11 @@ Question question_of(json::Value root) {
   if (const auto choices = root.find("n")) {
     question.choices =
         std::clamp<std::int64_t>(choices->as_int().value_or(1), 1, wire::choices_max);
+  }
+  question.wants_logprobs = member_is_true(root, "logprobs");
+  if (const auto top = root.find("top_logprobs")) {
+    question.top_logprobs =
+        std::clamp<std::int64_t>(top->as_int().value_or(0), 0, top_logprobs_max);
   }
   if (const auto format = root.find("response_format")) {
     question.wants_json = member_text(*format, "type").starts_with("json");
@@ -228,6 +238,47 @@ void append_usage(json::Writer& json, const Reply& reply) {
   json.member("completion_tokens", output).member("total_tokens", input + output).end_object();
 }
 
+// ---- log probabilities: each piece is a token, as likely as its letters make it ----------------
+
+/// The members that tell of one token.
+void append_token(json::Writer& json, std::string_view token, double logprob) {
+  json.member("token", token).key("logprob").number(logprob).key("bytes").begin_array();
+  for (const char byte : token) json.integer(static_cast<unsigned char>(byte));
+  json.end_array();
+}
+
+/// An array with an entry for each of `tokens`. The alternatives to a token are itself and others
+/// that are less and less likely.
+void append_logprob_entries(json::Writer& json, std::span<const std::string> tokens,
+                            std::int64_t alternatives) {
+  json.begin_array();
+  for (const std::string& token : tokens) {
+    const double logprob = -static_cast<double>(hash_of(token) % 64) / 128;
+    json.begin_object();
+    append_token(json, token, logprob);
+    json.key("top_logprobs").begin_array();
+    for (std::int64_t i = 0; i < alternatives; ++i) {
+      json.begin_object();
+      const std::string other = i == 0 ? token : "other-" + std::to_string(i);
+      append_token(json, other, logprob - static_cast<double>(i));
+      json.end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array();
+}
+
+/// `logprobs` of a choice, raw; null where they are not asked for, or the tokens are none.
+std::string logprobs_of(const Question& question, std::span<const std::string> tokens) {
+  if (!question.wants_logprobs || tokens.empty()) return "null";
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().key("content");
+  append_logprob_entries(json, tokens, question.top_logprobs);
+  json.key("refusal").null().end_object();
+  return out;
+}
+
 constexpr std::string_view answer_id = "chatcmpl-mock";
 constexpr std::string_view call_id = "call_mock_1";
 
@@ -243,7 +294,9 @@ void append_choice(json::Writer& json, std::int64_t index, const Question& quest
     json.member("name", reply.tool_name).member("arguments", question.arguments).end_object();
     json.end_object().end_array();
   }
-  json.key("refusal").null().end_object().key("logprobs").null();
+  json.key("refusal").null().end_object().key("logprobs");
+  const bool is_text = reply.tool_name.empty();
+  json.raw(is_text ? logprobs_of(question, pieces_of(reply.text)) : std::string("null"));
   json.member("finish_reason", reply.finish).end_object();
 }
 
@@ -263,12 +316,13 @@ std::string whole_answer(const Question& question, const Reply& reply, std::int6
 
 /// One chunk per piece and choice; `delta` is raw JSON.
 std::string chunk(const Question& question, std::int64_t created, std::int64_t index,
-                  std::string_view delta, std::string_view finish) {
+                  std::string_view delta, std::string_view logprobs, std::string_view finish) {
   std::string data;
   json::Writer json(data);
   json.begin_object().member("id", answer_id).member("object", "chat.completion.chunk");
   json.member("created", created).member("model", question.model).key("choices").begin_array();
-  json.begin_object().member("index", index).key("delta").raw(delta).key("finish_reason");
+  json.begin_object().member("index", index).key("delta").raw(delta);
+  json.key("logprobs").raw(logprobs).key("finish_reason");
   if (finish.empty()) {
     json.null();
   } else {
@@ -281,10 +335,11 @@ std::string chunk(const Question& question, std::int64_t created, std::int64_t i
 std::vector<std::string> stream_of(const Question& question, const Reply& reply,
                                    std::int64_t created) {
   std::vector<std::string> frames;
-  const auto add = [&](std::string_view delta, std::string_view finish = {}) {
+  const auto add = [&](std::string_view delta, std::string_view finish = {},
+                       std::string_view logprobs = "null") {
     std::string chunks;
     for (std::int64_t index = 0; index < question.choices; ++index) {
-      chunks += chunk(question, created, index, delta, finish);
+      chunks += chunk(question, created, index, delta, logprobs, finish);
     }
     frames.push_back(std::move(chunks));
   };
@@ -301,7 +356,7 @@ std::vector<std::string> stream_of(const Question& question, const Reply& reply,
   for (const std::string& piece : pieces_of(reply.text)) {
     std::string delta = R"({"content":)";
     json::append_string(delta, piece);
-    add(delta + "}");
+    add(delta + "}", {}, logprobs_of(question, std::span(&piece, 1)));
   }
   add("{}", reply.finish);
   if (question.wants_usage) {

@@ -19,7 +19,7 @@ ResponsesOperation::ResponsesOperation(ResponsesAsk ask)
     : chat_(std::move(ask.chat)),
       items_before_(ask.items_before),
       response_id_(std::move(ask.response_id)),
-      echo_(std::move(ask.echo)),
+      asked_(ask.asked),
       is_background_(ask.is_background),
       is_pinned_(ask.is_pinned) {}
 
@@ -60,19 +60,20 @@ std::unique_ptr<Relay> ResponsesOperation::make_relay(const Target& target) cons
     return chat_.make_relay(target, {.form = nullptr, .on_kept_answer = keep});
   }
   found->target = target.name;
+  if (found->echo.empty()) found->echo = wire::responses::request_echo(asked_);
   return chat_.make_relay(target, {.form = this, .on_kept_answer = {}});
 }
 
 void ResponsesOperation::encode_response(const wire::ChatResponse& response,
                                          std::string& out) const {
   wire::responses::encode_response(
-      response, {.id = response_id_, .echo = echo_, .answer = &found_->whole}, out);
+      response, {.id = response_id_, .echo = found_->echo, .answer = &found_->whole}, out);
 }
 
 std::unique_ptr<wire::StreamEncoder> ResponsesOperation::make_stream_encoder(
     const wire::StreamOptions& options) const {
   return wire::responses::make_stream_encoder(
-      options, {.id = response_id_, .echo = echo_, .answer = &found_->whole});
+      options, {.id = response_id_, .echo = found_->echo, .answer = &found_->whole});
 }
 
 }  // namespace weir::pipeline

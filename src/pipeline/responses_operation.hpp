@@ -9,12 +9,12 @@
 
 namespace weir::pipeline {
 
-/// A request of the Responses API. What `chat` points to outlives the operation.
+/// A request of the Responses API. What its values point to outlives the operation.
 struct ResponsesAsk {
   ChatAsk chat;                  ///< with the conversation so far, where that is kept here
   std::size_t items_before = 0;  ///< of the conversation so far
   std::string response_id;       ///< of an answer that no target of this dialect gives
-  std::string echo;              ///< wire::responses::request_echo of what the client sent
+  json::Value asked;             ///< what the client sent, without the conversation before it
   bool is_background = false;
   /// The conversation is at one target, which is the only one of the route.
   bool is_pinned = false;
@@ -76,6 +76,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   /// Written by relays and encoders, which know nothing of each other.
   struct Found {
     std::string target;  ///< of the relay that was made last for another dialect
+    std::string echo;    ///< of what was asked, once such a relay was made
     std::string whole;   ///< the `response` object, once it is complete
     std::optional<KeptAnswer> at_target;
   };
@@ -87,7 +88,7 @@ class ResponsesOperation final : public Operation, private AnswerForm {
   ChatOperation chat_;
   std::size_t items_before_;
   std::string response_id_;
-  std::string echo_;
+  json::Value asked_;
   bool is_background_;
   bool is_pinned_;
   /// Then no answer is left to a target to keep: it would be shown from there as it was.

@@ -15,6 +15,7 @@
 #include "health/meter.hpp"
 #include "guard/rules.hpp"
 #include "net/exchange.hpp"
+#include "pipeline/accounts_memo.hpp"
 #include "policy/backoff.hpp"
 #include "policy/calendar.hpp"
 #include "policy/circuit_breaker.hpp"
@@ -72,11 +73,13 @@ class ReportedLimits {
  public:
   struct Reading {
     policy::RateSnapshot limits;
-    std::int64_t unix_ms = 0;  ///< 0 = nothing was ever told
+    std::int64_t unix_ms = 0;       ///< 0 = nothing was ever told
+    std::uint64_t reservation = 0;  ///< of the attempt that it was told; 0 = it had none
   };
-  void set(const policy::RateSnapshot& limits, std::int64_t unix_ms) {
+  void set(const policy::RateSnapshot& limits, std::int64_t unix_ms,
+           std::uint64_t reservation = 0) {
     const std::lock_guard lock(mutex_);
-    reading_ = {limits, unix_ms};
+    reading_ = {limits, unix_ms, reservation};
   }
   [[nodiscard]] Reading get() const {
     const std::lock_guard lock(mutex_);
@@ -106,13 +109,18 @@ struct TrafficCounters {
   std::atomic<std::int64_t> latency_us{0};  ///< moving average of whole answers
   std::atomic<std::uint64_t> attempts{0};
   std::atomic<std::uint64_t> successes{0};
-  std::atomic<std::uint64_t> failures{0};  ///< by the provider's or the network's fault
-  std::atomic<std::uint64_t> refusals{0};  ///< by the caller's fault
-  std::atomic<std::uint64_t> unpriced{0};  ///< attempts without a known price (U-5)
+  std::atomic<std::uint64_t> failures{0};          ///< by the provider's or the network's fault
+  std::atomic<std::uint64_t> refusals{0};          ///< by the caller's fault
+  std::atomic<std::uint64_t> unpriced{0};          ///< attempts without a known price (U-5)
+  std::atomic<std::uint64_t> impossible_usage{0};  ///< attempts of which it told what can't be
   std::atomic<std::uint64_t> input_tokens{0};
   std::atomic<std::uint64_t> output_tokens{0};
   std::atomic<std::int64_t> cost_nanousd{0};
   ReportedLimits reported;  ///< of a provider entry
+  // Of a server that holds models in memory and tells of it: an Ollama. -1: not known.
+  std::atomic<std::int32_t> models_loaded{-1};
+  std::atomic<std::int64_t> memory_bytes{0};       ///< all of what they take
+  std::atomic<std::int64_t> memory_vram_bytes{0};  ///< the share of it that graphics cards hold
   policy::LatencyWindow first_contents;
   health::Meter meter;
 };
@@ -122,10 +130,9 @@ struct Upstream {
   std::shared_ptr<TrafficCounters> counters = std::make_shared<TrafficCounters>();
   bool is_local = false;
   std::string name;
-  std::string key_name;  ///< how the key is shown where there are several: `sk-…wxyz`
-  /// What was told of this key's limits.
-  std::shared_ptr<ReportedLimits> reported = std::make_shared<ReportedLimits>();
-  std::string type;  ///< the table row: openai, azure, custom, ...
+  std::string key_name;                ///< how the key is shown where there are several: `sk-…wxyz`
+  bool tells_requests_of_day = false;  ///< where its headers don't say of what time they tell
+  std::string type;                    ///< the table row: openai, azure, custom, ...
   bool is_mock = false;
   net::Origin origin;
   std::string pool_key;   ///< equal for entries that may share connections
@@ -208,6 +215,13 @@ struct Target {
   std::shared_ptr<const Target> on_responses;
   /// The same model under the provider's other keys.
   std::vector<std::shared_ptr<const Target>> other_keys;
+  /// `provider/model` where the configuration limits the model itself; empty: it doesn't.
+  std::string limited_model;
+  /// Whose limits hold where the provider's plan has some of its models count on their own.
+  std::string limit_pool;
+  /// What was told of limits with the latest answer.
+  std::shared_ptr<ReportedLimits> reported = std::make_shared<ReportedLimits>();
+  mutable AccountsMemo<4> memo{};  ///< of the model, the pool, the key and the provider
 
   /// What is known of the capability, or was learnt where nothing was.
   [[nodiscard]] Tri can(Capability capability) const {
@@ -233,6 +247,7 @@ enum class Strategy : std::uint8_t {
 struct Step {
   Strategy strategy = Strategy::priority;
   std::vector<std::shared_ptr<const Target>> targets;
+  std::string of = {};  ///< the route or tier that it is of; empty: the asked route's own
 };
 
 struct RetryPolicy {
@@ -283,6 +298,14 @@ struct Route {
     std::size_t count = 0;
     for (const Step& step : steps) count += step.targets.size();
     return count;
+  }
+
+  /// What an answer of this step is a degradation to: the steps of one route or tier are as good as
+  /// each other, those of the next are second best. Empty: to nothing.
+  [[nodiscard]] std::string degraded_to(std::size_t step) const {
+    const std::string& of = steps[step].of;
+    if (of == steps.front().of) return {};
+    return of.empty() ? "step " + std::to_string(step + 1) : of;
   }
 };
 

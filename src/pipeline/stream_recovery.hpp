@@ -74,9 +74,6 @@ class StreamMemory final : private wire::EventSink {
 /// Nothing known counts as no.
 bool takes_prefill(const Target& target);
 
-/// The tokens of both.
-wire::Usage sum(wire::Usage a, const wire::Usage& b);
-
 /// Adds what `event` tells to `so_far`.
 void note_event(StreamSoFar& so_far, const wire::StreamEvent& event);
 

@@ -93,9 +93,9 @@ TEST_F(StreamRecoveryTest, S912EveryAttemptThatContributedIsCharged) {
   EXPECT_TRUE(result.rows[0].is_charged);
   EXPECT_TRUE(result.rows[0].is_estimated);
   EXPECT_EQ(result.rows[0].recovered_by, 2);
-  EXPECT_EQ(result.rows[0].usage.output, 5);
+  EXPECT_EQ(result.rows[0].usage.output, 4);
   EXPECT_TRUE(result.rows[1].is_charged);
-  EXPECT_EQ(result.usage->output, 5 + 4);
+  EXPECT_EQ(result.usage->output, 4 + 4);
   EXPECT_EQ(result.usage->input, 100 + 10);
 }
 

@@ -71,7 +71,7 @@ struct Rule {
 
 // The first rule that fits decides. The order: what one request can never do, money, days, keys,
 // content, models, parameters, load, and only then the bare status. Codes and words come before
-// statuses because the same status means different things: 403 is a long prompt at Together, an
+// statuses because the same status means different things: 403 may be a long prompt at Together, an
 // empty purse at xAI, moderation at OpenRouter and a key's rights elsewhere.
 //
 // Words decide against a target (model, quota) only at the providers known for them: a message may
@@ -103,6 +103,10 @@ constexpr auto rules = [] {
     {everyone,     any,     L::text_not_of_rates, "exceed context limit",                   V::context},
     {everyone,     any,     L::text_not_of_rates, "input length exceeds",                   V::context},
     {"tgi",        422,     L::text,              "tokens + `max_new_tokens` must be",      V::context},
+    // Together's 403 is a long prompt, where it says so, or else a key's rights.
+    {"together",   403,     L::text,              "longer than",                            V::context},
+    {"together",   403,     L::text,              "context length",                         V::context},
+    {"together",   403,     L::text,              "tokens*exceed",                          V::context},
     {"cerebras",   400,     L::silence,           "",                                       V::context},
     {"cerebras",   413,     L::status,            "",                                       V::context},
     {"groq",       413,     L::status,            "",                                       V::context},
@@ -165,7 +169,6 @@ constexpr auto rules = [] {
     {"openrouter", 403,     L::text,              "moderation",                             V::filter},
     {"openrouter", 403,     L::text,              "flagged",                                V::filter},
     {"xai",        403,     L::text,              "usage guidelines",                       V::filter},
-    {"together",   403,     L::status,            "",                                       V::context},
     {everyone,     403,     L::status,            "",                                       V::forbidden},
 
     {everyone,     any,     L::code,              "model_not_found",                        V::model},

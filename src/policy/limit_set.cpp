@@ -5,7 +5,8 @@ namespace weir::policy {
 namespace {
 
 constexpr std::array<std::string_view, limit_scope_count> scope_names{
-    "key", "user", "team", "route", "global", "target", "provider_key", "provider"};
+    "key",    "user",  "team",   "organisation", "route",
+    "global", "model", "target", "provider_key", "provider"};
 constexpr std::array<std::string_view, 6> unit_names{
     "requests", "input_tokens", "output_tokens", "total_tokens", "concurrent_requests", "nanousd"};
 

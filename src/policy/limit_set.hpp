@@ -18,9 +18,11 @@ enum class LimitScope : std::uint8_t {
   key,
   user,
   team,
+  organisation,  ///< some teams
   route,
   global,
-  target,
+  model,   ///< of one provider, as the configuration limits it
+  target,  ///< the models that a provider's plan counts together
   provider_key,
   provider,
 };
@@ -76,9 +78,12 @@ struct LimitSet {
   std::array<std::int32_t, priority_count> reserved_permille{};
   /// Share of a quota above which a target is used only when no other is left.
   std::int32_t spill_permille = 1'000;
+  /// Of models that a provider counts together: what it tells of them is kept here, even where
+  /// nothing else limits them.
+  bool is_pool = false;
 
   [[nodiscard]] bool is_empty() const {
-    return rates.empty() && concurrency == 0 && budgets.empty();
+    return rates.empty() && concurrency == 0 && budgets.empty() && !is_pool;
   }
 };
 

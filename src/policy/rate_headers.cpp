@@ -154,7 +154,9 @@ RateSnapshot RateHeaderReader::snapshot() const {
   };
   const RateLimit requests = tighter(of(Source::requests), of(Source::requests_per_minute));
   const RateLimit tokens = tighter(of(Source::tokens), of(Source::tokens_per_minute));
-  return {.requests = tighter(requests, of(Source::requests_per_day)),
+  RateLimit of_day = of(Source::requests_per_day);
+  of_day.is_of_day = of_day != RateLimit{};
+  return {.requests = tighter(requests, of_day),
           .tokens = tighter(tokens, of(Source::project_tokens)),
           .input_tokens = of(Source::input_tokens),
           .output_tokens = of(Source::output_tokens)};

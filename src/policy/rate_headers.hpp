@@ -18,6 +18,7 @@ struct RateLimit {
   std::optional<std::int64_t> limit;
   std::optional<std::int64_t> remaining;
   std::optional<std::chrono::milliseconds> reset;  ///< from now until it is full again
+  bool is_of_day = false;                          ///< by its field's name
   bool operator==(const RateLimit&) const = default;
 };
 

@@ -94,7 +94,8 @@ TEST(RateHeaders, CerebrasAndMistral) {
                               {"x-ratelimit-reset-tokens-minute", "11.5"},
                               {"x-ratelimit-limit-req-minute", "30"},
                               {"x-ratelimit-remaining-req-minute", "3"}});
-  EXPECT_EQ(snapshot.requests, (RateLimit{.limit = 14'400, .remaining = 0, .reset = 33'011'380ms}));
+  EXPECT_EQ(snapshot.requests,
+            (RateLimit{.limit = 14'400, .remaining = 0, .reset = 33'011'380ms, .is_of_day = true}));
   EXPECT_EQ(snapshot.tokens, (RateLimit{.limit = 60'000, .remaining = 59'000, .reset = 11'500ms}));
   EXPECT_EQ(reset_wait(snapshot), 33'011'380ms);
 }

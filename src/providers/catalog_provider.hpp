@@ -30,14 +30,6 @@ struct CatalogProvider {
   PlanLimits paid_limits;
 };
 
-/// Of the models that `pattern` stands for: an id, or a part of it with one star for any text.
-struct CatalogModelLimits {
-  std::string_view provider;
-  bool is_free;  ///< of the free plan
-  std::string_view pattern;
-  PlanLimits limits;
-};
-
 struct CatalogPeakHours {
   std::string_view provider;
   PeakHours hours;

@@ -208,7 +208,8 @@ constexpr std::array specs{
                    .project_env = {"OPENAI_PROJECT_ID", "OPENAI_PROJECT"}}),
     row("openrouter", {.order = 7, .free_order = 2, .default_model = "openrouter/auto",
                        .fast_model = "deepseek/deepseek-v4.1-flash",
-                       .quirks = replay_reasoning | reasoning_effort_hint | takes_top_k,
+                       .quirks = replay_reasoning | reasoning_effort_hint | takes_top_k |
+                                 takes_cache_control,
                        .has_responses = true}),
     row("perplexity", {.order = 14, .free_order = 12, .default_model = "perplexity/sonar",
                        .fast_model = "perplexity/sonar", .quirks = wire::Quirks{} | takes_top_k}),
@@ -257,20 +258,31 @@ static_assert(every_catalog_provider_has_a_row());
 
 }  // namespace
 
-const PlanLimits* limits_of_model(std::string_view provider, bool is_free,
-                                  std::string_view model) noexcept {
-  const auto stands_for = [&](std::string_view pattern) {
+namespace {
+
+template <class IsMeant>
+const ModelLimits* find_model_limits(std::string_view provider, bool is_free, IsMeant is_meant) {
+  for (const ModelLimits& row : catalog_model_limits) {
+    if (row.provider == provider && row.is_free == is_free && is_meant(row.pattern)) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const ModelLimits* limits_of_model(std::string_view provider, bool is_free,
+                                   std::string_view model) noexcept {
+  return find_model_limits(provider, is_free, [&](std::string_view pattern) {
     const std::size_t star = pattern.find('*');
     if (star == std::string_view::npos) return pattern == model;
     return model.size() + 1 >= pattern.size() && model.starts_with(pattern.substr(0, star)) &&
            model.ends_with(pattern.substr(star + 1));
-  };
-  for (const CatalogModelLimits& row : catalog_model_limits) {
-    const bool is_it =
-        row.provider == provider && row.is_free == is_free && stands_for(row.pattern);
-    if (is_it) return &row.limits;
-  }
-  return nullptr;
+  });
+}
+
+const ModelLimits* limits_of_pattern(std::string_view provider, bool is_free,
+                                     std::string_view pattern) noexcept {
+  return find_model_limits(provider, is_free, [&](std::string_view own) { return own == pattern; });
 }
 
 std::string_view header_name(Auth auth) noexcept {

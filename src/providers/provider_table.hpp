@@ -34,6 +34,7 @@ std::string_view header_name(Auth auth) noexcept;
 enum class LimitHeaders : std::uint8_t {
   none,
   x_ratelimit,         ///< x-ratelimit-remaining-requests and the like
+  x_ratelimit_day,     ///< the same, and those of requests tell of a day, not of a minute
   anthropic_ratelimit  ///< anthropic-ratelimit-*
 };
 
@@ -78,6 +79,13 @@ struct FixedHeader {
   std::string_view value;
 };
 
+/// What a plan's limits are counted for, each on its own.
+enum class PlanUnit : std::uint8_t {
+  account,
+  model,
+  family,  ///< the models that one row of `ModelLimits` is for; all the others are one, too
+};
+
 /// Limits a plan grants, as the catalog knows them; 0 = unknown or none.
 struct PlanLimits {
   std::string_view basis;  ///< which plan the figures belong to
@@ -93,11 +101,24 @@ struct PlanLimits {
   std::int64_t tokens_per_hour = 0;
   std::int64_t requests_per_second = 0;  ///< at once, of those that a minute allows
   std::string_view time_zone = {};       ///< of its days and months; empty: UTC
+  PlanUnit per = PlanUnit::account;
+};
+
+/// The limits of the models that `pattern` stands for: an id, or a part of it with one star for any
+/// text.
+struct ModelLimits {
+  std::string_view provider;
+  bool is_free;  ///< of the free plan
+  std::string_view pattern;
+  PlanLimits limits;
 };
 
 /// What the catalog knows of one model's own limits under the plan; null: those of all hold.
-const PlanLimits* limits_of_model(std::string_view provider, bool is_free,
-                                  std::string_view model) noexcept;
+const ModelLimits* limits_of_model(std::string_view provider, bool is_free,
+                                   std::string_view model) noexcept;
+/// The same by the row's own pattern.
+const ModelLimits* limits_of_pattern(std::string_view provider, bool is_free,
+                                     std::string_view pattern) noexcept;
 
 inline constexpr std::uint8_t rank_last = 255;
 

@@ -205,7 +205,7 @@ Result<std::string> Administration::respond(const AdminRequest& request, std::st
     case Endpoint::export_health:
       return health_export_answer(program_, request, media_type);
     case Endpoint::list_failovers:
-      return admin::failovers_json(program_.failovers().list());
+      return admin::failovers_json(program_.failovers());
     case Endpoint::explain:
       return explain(request);
     case Endpoint::set_circuit:
@@ -359,6 +359,7 @@ Result<std::string> Administration::explain(const AdminRequest& request) {
   ask.caller.key = std::move(wishes.key);
   ask.caller.user = std::move(wishes.user);
   ask.caller.team = std::move(wishes.team);
+  ask.caller.organisation = std::move(wishes.organisation);
   return program_.explain(ask);
 }
 

@@ -5,19 +5,20 @@
 
 namespace weir::server {
 
+Background::Background() : thread_([this] { run(); }) {}
+
 Background::~Background() {
   {
     const std::lock_guard lock(mutex_);
     is_ending_ = true;
   }
   wakes_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void Background::submit(std::function<void()> work) {
   const std::lock_guard lock(mutex_);
   work_.push_back(std::move(work));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wakes_.notify_one();
 }
 

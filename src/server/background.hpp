@@ -14,11 +14,12 @@
 
 namespace weir::server {
 
-/// One thread for work that would hold up a loop: reading a configuration, writing a file. Started
-/// at the first piece of work, joined at the end, when all of it is done.
+/// One thread for work that would hold up a loop: reading a configuration, writing a file. There
+/// from the beginning, since the system may have no thread to give later on; joined at the end,
+/// when all work is done.
 class Background {
  public:
-  Background() = default;
+  Background();
   ~Background();
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
@@ -44,7 +45,7 @@ class Background {
   std::condition_variable wakes_;
   std::deque<std::function<void()>> work_;
   bool is_ending_ = false;
-  std::thread thread_;
+  std::thread thread_;  ///< last: it uses the others
 };
 
 /// Awaitable: has `work` done in the background and goes on on the loop's own thread. The loop must

@@ -47,7 +47,7 @@ Result<ModelCall> read_chat_as(const CallInput& input, bool is_stream) {
   ask.peek = std::move(peek);
   ask.peek.stream = ask.peek.stream || is_stream;
   ask.peek.model = model_of(input, std::move(ask.peek.model));
-  ask.is_json_array = is_stream && input.query.find("alt") != "sse";
+  ask.is_json_array = is_json_array(input.route.endpoint, input.query);
   std::string model = ask.peek.model;
   return ModelCall{std::make_unique<pipeline::ChatOperation>(std::move(ask)), std::move(model)};
 }
@@ -59,8 +59,11 @@ Result<ModelCall> read_gemini_stream(const CallInput& input) { return read_chat_
 Result<ModelCall> read_completion(const CallInput& input) {
   WEIR_TRY_ASSIGN(operation, pipeline::CompletionOperation::make(input.root, input.request_id,
                                                                  input.unix_seconds));
-  std::string model = model_of(input, operation->model());
-  return ModelCall{std::move(operation), std::move(model)};
+  ModelCall call;
+  call.model = model_of(input, operation->model());
+  call.completion = operation.get();
+  call.operation = std::move(operation);
+  return call;
 }
 
 Result<ModelCall> read_embedding(const CallInput& input) {

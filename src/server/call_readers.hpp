@@ -10,6 +10,7 @@
 #include "net/http/scanner.hpp"
 #include "net/http/target.hpp"
 #include "pipeline/call.hpp"
+#include "pipeline/completion_operation.hpp"
 #include "pipeline/count_operation.hpp"
 #include "server/routes.hpp"
 
@@ -36,6 +37,8 @@ struct ModelCall {
   std::string model;
   /// Set where the operation counts tokens: then we can answer by ourselves.
   pipeline::CountOperation* count = nullptr;
+  /// Set where the operation is a legacy completion: it may hold several prompts.
+  const pipeline::CompletionOperation* completion = nullptr;
 };
 
 /// Errors: `invalid_request` with the path of the member.

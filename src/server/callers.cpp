@@ -2,10 +2,9 @@
 #include "server/callers.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include <openssl/sha.h>
+#include "base/sha256.hpp"
 
 namespace weir::server {
 namespace {
@@ -15,6 +14,13 @@ pipeline::Priority priority_of(config::Priority said) {
   static_assert(static_cast<int>(config::Priority::critical) ==
                 static_cast<int>(pipeline::Priority::critical));
   return static_cast<pipeline::Priority>(said);
+}
+
+std::string organisation_of(const config::Config& config, const std::string& team) {
+  for (const config::ClientConfig& known : config.teams) {
+    if (known.name == team) return known.organisation;
+  }
+  return {};
 }
 
 /// Unless `name` is one of `groups` that says otherwise.
@@ -27,9 +33,7 @@ bool exposes_target(const std::vector<config::ClientConfig>& groups, const std::
 }  // namespace
 
 std::string public_id(std::string_view credential) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(credential.data()), credential.size(),
-         digest.data());
+  const Sha256Digest digest = Sha256().add(credential).finish();
   constexpr std::string_view hex = "0123456789abcdef";
   std::string name = "key:";
   for (const unsigned char byte : digest) {
@@ -47,6 +51,7 @@ std::vector<std::shared_ptr<const pipeline::Caller>> callers_of(const config::Co
     if (const config::ClientConfig* settings = config.settings_of(key)) {
       caller.user = settings->user;
       caller.team = settings->team;
+      caller.organisation = organisation_of(config, settings->team);
       caller.priority = priority_of(settings->priority);
       caller.shows_target = settings->expose_target &&
                             exposes_target(config.users, settings->user) &&

@@ -21,30 +21,27 @@ std::optional<json::Value> ClientRequest::json() const {
   return state_ == Json::read ? std::optional(document_.root()) : std::nullopt;
 }
 
+pipeline::ErrorBody ClientRequest::error_body() const {
+  const bool is_array = route != nullptr && is_json_array(route->endpoint, target.query);
+  return is_array ? pipeline::ErrorBody::array : pipeline::ErrorBody::object;
+}
+
 net::Task<bool> HttpChannel::respond(int status, std::string_view fields, std::string_view body) {
-  const net::IoResult written = co_await exchange_.respond(status, fields, body);
-  co_return written.error == net::NetError::none;
+  return exchange_.respond(status, fields, body);
 }
 
 net::Task<bool> HttpChannel::begin(int status, std::string_view fields) {
-  const net::IoResult written = co_await exchange_.begin(status, fields);
-  co_return written.error == net::NetError::none;
+  return exchange_.begin(status, fields);
 }
 
-net::Task<bool> HttpChannel::write(std::string_view bytes) {
-  const net::IoResult written = co_await exchange_.write(bytes);
-  co_return written.error == net::NetError::none;
-}
+net::Task<bool> HttpChannel::write(std::string_view bytes) { return exchange_.write(bytes); }
 
-net::Task<bool> HttpChannel::end() {
-  const net::IoResult written = co_await exchange_.end();
-  co_return written.error == net::NetError::none;
-}
+net::Task<bool> HttpChannel::end() { return exchange_.end(); }
 
 net::Task<void> refuse(ClientRequest& request, Error error, std::string allow) {
   if (request.exchange.is_client_gone()) co_return;
   HttpChannel channel(request.exchange);
-  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
   if (error.code == ErrorCode::invalid_request && request.route == nullptr) {
     request.exchange.close_after();
   }
@@ -57,7 +54,7 @@ net::Task<void> refuse(ClientRequest& request, Error error, std::string allow) {
 net::Task<void> refuse_through(ClientRequest& request, Error error,
                                pipeline::ClientChannel& channel) {
   if (request.exchange.is_client_gone()) co_return;
-  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
   const pipeline::AnswerNotes notes;
   const bool is_taken = co_await delivery.refuse(error, notes);
   static_cast<void>(is_taken);
@@ -68,8 +65,8 @@ net::Task<void> respond(ClientRequest& request, int status, std::string_view med
   std::string fields;
   net::http::append_field(fields, "content-type", media_type);
   pipeline::append_request_id(fields, dialect_of(request.door), request.id);
-  const net::IoResult written = co_await request.exchange.respond(status, fields, body);
-  static_cast<void>(written);
+  const bool is_taken = co_await request.exchange.respond(status, fields, body);
+  static_cast<void>(is_taken);
 }
 
 }  // namespace weir::server

@@ -21,6 +21,10 @@
 #include "server/routes.hpp"
 #include "shared_state/occupancy.hpp"
 
+namespace weir::pipeline {
+class CompletionOperation;
+}
+
 namespace weir::server {
 
 /// A request while it is answered; lives as long as its task.
@@ -35,6 +39,9 @@ struct ClientRequest {
   Result<json::Value> read_json();
   /// What `read_json` gave; nothing: it was not called, or there is none.
   [[nodiscard]] std::optional<json::Value> json() const;
+
+  /// As what an error is told.
+  [[nodiscard]] pipeline::ErrorBody error_body() const;
 
   net::ServerExchange& exchange;
   std::shared_ptr<const engine::Snapshot> snapshot;  ///< a reload changes nothing for this request
@@ -52,6 +59,8 @@ struct ClientRequest {
   /// The body in the place of the client's, where content rules changed that or an item that it
   /// refers to is in it; outlives the call.
   std::string_view own_body;
+  /// Set where its prompts are asked one by one; outlives the call.
+  const pipeline::CompletionOperation* parted = nullptr;
   std::string body_digest;               ///< of a body that was read elsewhere
   std::string body_outline;              ///< as JSON, where content is logged: of such a body
   shared_state::Occupancy::Place place;  ///< of a model call

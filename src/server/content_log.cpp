@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "pipeline/call.hpp"
 #include "server/callers.hpp"
 #include "store/files.hpp"
 
@@ -150,10 +151,21 @@ void write_logged_content(json::Writer& json, const store::StoredResponse& entry
   json.key("question").raw(entry.input).key("answer").raw(entry.response).end_object();
 }
 
+void ContentChannel::conclude() {
+  if (!std::exchange(is_concluded_, true)) on_whole_(*this);
+}
+
+void ContentChannel::on_settled(const pipeline::CallResult& result) {
+  is_settled_ = true;
+  target_ = result.target;
+  PassingChannel::on_settled(result);
+}
+
 net::Task<bool> ContentChannel::respond(int status, std::string_view fields,
                                         std::string_view body) {
   answer_.append(body, bytes_max_);
-  const bool is_taken = co_await inner_.respond(status, fields, body);
+  conclude();
+  const bool is_taken = co_await inner().respond(status, fields, body);
   co_return is_taken;
 }
 
@@ -161,18 +173,24 @@ net::Task<bool> ContentChannel::begin(int status, std::string_view fields) {
   constexpr std::string_view events = "content-type: text/event-stream";
   is_stream_ = true;
   has_events_ = fields.find(events) != std::string_view::npos;
-  const bool is_taken = co_await inner_.begin(status, fields);
-  co_return is_taken;
+  return inner().begin(status, fields);
 }
 
 net::Task<bool> ContentChannel::write(std::string_view bytes) {
   answer_.append(bytes, bytes_max_);
-  const bool is_taken = co_await inner_.write(bytes);
+  if (is_settled_) {
+    held_.append(bytes);
+    co_return true;
+  }
+  const bool is_taken = co_await inner().write(bytes);
   co_return is_taken;
 }
 
 net::Task<bool> ContentChannel::end() {
-  const bool is_taken = co_await inner_.end();
+  conclude();
+  bool is_taken = true;
+  if (!held_.empty()) is_taken = co_await inner().write(held_);
+  if (is_taken) is_taken = co_await inner().end();
   co_return is_taken;
 }
 

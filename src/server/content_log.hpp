@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "config/config.hpp"
 #include "json/writer.hpp"
@@ -85,20 +86,25 @@ class ContentLog {
 /// An entry of the log, as the administration shows it.
 void write_logged_content(json::Writer& json, const store::StoredResponse& entry);
 
-/// Passes an answer on to its client and remembers it.
-class ContentChannel final : public pipeline::ClientChannel {
+/// Passes an answer on to its client and remembers it. What is logged of it is handed over before
+/// the client has its end: who has read that may ask for what was logged, or have it erased.
+class ContentChannel final : public pipeline::PassingChannel {
  public:
-  /// `inner` outlives this.
-  ContentChannel(pipeline::ClientChannel& inner, std::size_t bytes_max)
-      : inner_(inner), bytes_max_(bytes_max) {}
+  /// Hands it over.
+  using OnWhole = std::function<void(ContentChannel& content)>;
+  ContentChannel(pipeline::ClientChannel& inner, std::size_t bytes_max, OnWhole on_whole)
+      : PassingChannel(inner), bytes_max_(bytes_max), on_whole_(std::move(on_whole)) {}
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override;
   net::Task<bool> begin(int status, std::string_view fields) override;
   net::Task<bool> write(std::string_view bytes) override;
   net::Task<bool> end() override;
-  [[nodiscard]] bool takes_heartbeats() const override { return inner_.takes_heartbeats(); }
-  void on_settled(const pipeline::CallResult& result) override { inner_.on_settled(result); }
+  void on_settled(const pipeline::CallResult& result) override;
+  /// Hands over what there is, unless an end has passed here.
+  void conclude();
 
+  /// Who answered, once that is settled; empty: nobody.
+  [[nodiscard]] const std::string& target() const { return target_; }
   [[nodiscard]] PassedContent take_answer() { return std::move(answer_); }
   /// It came in pieces.
   [[nodiscard]] bool is_stream() const { return is_stream_; }
@@ -106,8 +112,12 @@ class ContentChannel final : public pipeline::ClientChannel {
   [[nodiscard]] bool has_events() const { return has_events_; }
 
  private:
-  pipeline::ClientChannel& inner_;
   const std::size_t bytes_max_;
+  const OnWhole on_whole_;
+  bool is_concluded_ = false;
+  bool is_settled_ = false;
+  std::string target_;
+  std::string held_;  ///< of the answer's end
   PassedContent answer_;
   bool is_stream_ = false;
   bool has_events_ = false;

@@ -10,6 +10,7 @@
 
 #include "base/ascii.hpp"
 #include "base/request_id.hpp"
+#include "engine/engine.hpp"
 #include "net/http/head_writer.hpp"
 #include "pipeline/delivery.hpp"
 #include "server/admin.hpp"
@@ -41,21 +42,29 @@ bool is_for_pages(const RouteSpec* route) {
          route->permission == Permission::call_models;
 }
 
+/// Whatever watches over us asks under any name, a pod's or a container's, and learns nothing
+/// (Z-1).
+bool is_probe(const RouteSpec* route) {
+  return route != nullptr &&
+         (route->endpoint == Endpoint::livez || route->endpoint == Endpoint::readyz);
+}
+
 }  // namespace
 
-Front::Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared,
-             Surface surface, Random& random, const ledger::LaneJournal& journal)
-    : loop_(loop),
-      model_calls_(loop, attempts, shared.wall, shared.log, shared.failovers, shared.idempotency,
-                   shared.limits, shared.contents),
-      responses_(loop, model_calls_, shared.wall, *shared.responses, shared.log),
-      service_calls_(loop, model_calls_, shared.background, shared.uploads_directory),
-      ollama_calls_(model_calls_, shared.on_models_changed),
+Front::Front(engine::Engine& engine, const Shared& shared, Surface surface,
+             const ledger::LaneJournal& journal)
+    : loop_(engine.loop()),
+      wall_(engine.wall()),
+      model_calls_(loop_, engine.attempts(), wall_, shared.log, shared.failovers,
+                   shared.idempotency, shared.limits, shared.contents),
+      responses_(loop_, model_calls_, wall_, *shared.responses, shared.log),
+      service_calls_(loop_, model_calls_, shared.background, shared.uploads_directory),
+      ollama_calls_(loop_, model_calls_, shared.on_models_changed),
       shared_(shared),
       surface_(surface),
-      random_(random),
+      random_(engine.random()),
       journal_(journal),
-      started_at_(shared.wall.unix_ms() / 1000) {}
+      started_at_(wall_.unix_ms() / 1000) {}
 
 void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
@@ -79,7 +88,7 @@ bool Front::is_in_force(const pipeline::Caller* caller) const {
       std::any_of(callers_.begin(), callers_.end(),
                   [&](const auto& configured) { return configured->key == caller->key; });
   return is_configured || (shared_.directory != nullptr &&
-                           shared_.directory->is_in_force(caller->key, shared_.wall.unix_ms()));
+                           shared_.directory->is_in_force(caller->key, wall_.unix_ms()));
 }
 
 bool Front::has_target(const pipeline::Call& call) const {
@@ -97,7 +106,7 @@ bool Front::has_target(const pipeline::Call& call) const {
 }
 
 void Front::describe(const Error& error, std::string& fields, std::string& body) {
-  const std::string id = make_request_id(shared_.wall.unix_ms(), random_);
+  const std::string id = make_request_id(wall_.unix_ms(), random_);
   const wire::Dialect dialect = dialect_of(Door::openai);  // what can't be read names no other
   net::http::append_field(fields, "content-type", "application/json");
   pipeline::append_request_id(fields, dialect, id);
@@ -110,6 +119,7 @@ Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* r
   const config::Config& config = snapshot_->config();
   const bool is_admin = surface_ == Surface::admin || !is_for_pages(route);
   if (!is_admin && !is_keyless()) return {};
+  if (is_probe(route)) return {};
   const std::string_view name = host_name(head.host);
   const bool is_known_host =
       is_ip_or_localhost(head.host) ||
@@ -153,7 +163,7 @@ Result<> Front::authorize_client(ClientRequest& request, std::string_view creden
     return Error(ErrorCode::invalid_api_key, "the API key is not valid");
   }
   WEIR_TRY_ASSIGN(grant, shared_.directory->find(credential, identity::CredentialKind::client_key,
-                                                 shared_.wall.unix_ms()));
+                                                 wall_.unix_ms()));
   if (const auto group = group_of(request.route->endpoint); group && !grant->allows(*group)) {
     return Error(ErrorCode::not_allowed,
                  "this key is not for " + std::string(identity::name(*group)));
@@ -202,7 +212,7 @@ Result<> Front::admit(ClientRequest& request) {
 net::Task<void> Front::handle(net::ServerExchange& exchange) {
   ++in_flight_;
   ClientRequest request(exchange, snapshot_, proxies_);
-  request.id = make_request_id(shared_.wall.unix_ms(), random_);
+  request.id = make_request_id(wall_.unix_ms(), random_);
   const net::http::RequestHead& head = exchange.head();
   Result<> allowed = net::http::parse_target(head, request.target);
   RouteMatch match;
@@ -219,20 +229,23 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
   }
   if (allowed && planned_method && match.route != nullptr && is_for_pages(match.route)) {
     const std::string fields = preflight_fields(head, match.route->method);
-    const net::IoResult written = co_await exchange.respond(200, fields, {});
-    static_cast<void>(written);
+    const bool is_taken = co_await exchange.respond(200, fields, {});
+    static_cast<void>(is_taken);
     --in_flight_;
     co_return;
   }
   if (allowed && match.route == nullptr) {
-    allowed = match.allow.empty()
+    // Google's methods stand in the path: one that there is not is not found, whatever HTTP says.
+    const bool is_unknown = match.allow.empty() || request.door == Door::gemini;
+    allowed = is_unknown
                   ? Error(ErrorCode::route_unknown, "there is nothing at this path")
                   : Error(ErrorCode::method_not_allowed, "this path does not take this method");
   }
   if (allowed) allowed = authorize(request);
   if (allowed) allowed = admit(request);
   const bool reads_its_body = allowed && reads_body_itself(request.route->endpoint);
-  if (allowed && !reads_its_body) allowed = co_await exchange.read_body();
+  const bool is_to_be_read = allowed && !reads_its_body && !exchange.take_body_at_hand();
+  if (is_to_be_read) allowed = co_await exchange.read_body();
   if (!allowed) {
     co_await refuse(request, std::move(allowed).error(), std::move(match.allow));
   } else {
@@ -242,11 +255,13 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
 }
 
 net::Task<void> Front::dispatch(ClientRequest& request) {
+  // The usual way has no coroutine of its own.
+  if (call_reader_of(request.route->endpoint) != nullptr) return model_calls_.answer(request);
+  return answer_other(request);
+}
+
+net::Task<void> Front::answer_other(ClientRequest& request) {
   const Endpoint endpoint = request.route->endpoint;
-  if (call_reader_of(endpoint) != nullptr) {
-    co_await model_calls_.answer(request);
-    co_return;
-  }
   if (ResponsesDoor::has(endpoint)) {
     std::string tenant = request.caller->key;
     co_await responses_.answer(request, std::move(tenant));
@@ -324,8 +339,8 @@ net::Task<void> Front::ask_admin(ClientRequest& request) {
   std::string fields;
   net::http::append_field(fields, "content-type", answer.media_type);
   net::http::append_field(fields, "cache-control", "no-store");
-  const net::IoResult written = co_await request.exchange.respond(200, fields, answer.body);
-  static_cast<void>(written);
+  const bool is_taken = co_await request.exchange.respond(200, fields, answer.body);
+  static_cast<void>(is_taken);
 }
 
 }  // namespace weir::server

@@ -24,6 +24,10 @@
 #include "shared_state/failovers.hpp"
 #include "shared_state/occupancy.hpp"
 
+namespace weir::engine {
+class Engine;
+}
+
 namespace weir::server {
 
 using engine::Snapshot;
@@ -34,7 +38,6 @@ class Log;
 
 /// What every thread's front shares and none changes on the hot path.
 struct Shared {
-  const pipeline::WallClock& wall;
   shared_state::Occupancy& occupancy;
   /// Requests to the administration; null while there is none.
   Admin* admin = nullptr;
@@ -48,7 +51,7 @@ struct Shared {
   /// Where request bodies lie that are too large for memory.
   std::string uploads_directory = {};
   /// Told the provider whose models may be others now; for any thread. May be empty.
-  std::function<void(std::string)> on_models_changed = {};
+  OllamaCalls::OnModelsChanged on_models_changed = {};
   shared_state::Failovers* failovers = nullptr;  ///< null: they are not counted
   shared_state::Limits* limits = nullptr;        ///< null: no budget sends calls elsewhere
   ContentLog* contents = nullptr;                ///< null: no content is logged
@@ -59,8 +62,8 @@ struct Shared {
 /// hands model calls to the attempt loop.
 class Front final : public net::RequestHandler {
  public:
-  Front(net::Loop& loop, pipeline::AttemptLoop& attempts, const Shared& shared, Surface surface,
-        Random& random, const ledger::LaneJournal& journal);
+  Front(engine::Engine& engine, const Shared& shared, Surface surface,
+        const ledger::LaneJournal& journal);
 
   /// The configuration for requests from now on.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
@@ -94,9 +97,12 @@ class Front final : public net::RequestHandler {
   [[nodiscard]] std::string_view unreadiness() const;
   Result<> admit(ClientRequest& request);
   net::Task<void> dispatch(ClientRequest& request);
+  /// What is no call that a reader reads.
+  net::Task<void> answer_other(ClientRequest& request);
   net::Task<void> ask_admin(ClientRequest& request);
 
   net::Loop& loop_;
+  const pipeline::WallClock& wall_;
   ModelCalls model_calls_;
   ResponsesDoor responses_;
   ServiceCalls service_calls_;

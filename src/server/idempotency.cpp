@@ -112,6 +112,7 @@ void Idempotency::sweep(store::IdempotencyStore& store, std::int64_t now_ms) {
 void OnceChannel::on_settled(const pipeline::CallResult& result) {
   outcome_ = result.outcome;
   may_be_billed_ = may_be_billed(result);
+  PassingChannel::on_settled(result);
 }
 
 /// M-4.
@@ -149,8 +150,8 @@ net::Task<void> OnceChannel::conclude(OnceEnding ending) {
   if (!kept) failure_ = std::move(kept).error();
 }
 
-net::Task<void> OnceChannel::conclude_unanswered(const pipeline::CallResult& result) {
-  on_settled(result);
+net::Task<void> OnceChannel::conclude_unanswered(pipeline::Outcome outcome) {
+  outcome_ = outcome;
   const OnceEnding wanted = ending();
   co_await conclude(wanted == OnceEnding::answered ? OnceEnding::unknown : wanted);
 }
@@ -160,7 +161,7 @@ net::Task<bool> OnceChannel::respond(int status, std::string_view fields, std::s
   answer_.fields = fields;
   record(body, limits_.answer_bytes_max);
   co_await conclude(ending());
-  const bool is_taken = co_await inner_.respond(status, fields, body);
+  const bool is_taken = co_await inner().respond(status, fields, body);
   co_return is_taken;
 }
 
@@ -170,7 +171,7 @@ net::Task<bool> OnceChannel::begin(int status, std::string_view fields) {
   answer_.fields = fields;
   is_head_held_ = outcome_.has_value();
   if (is_head_held_) co_return true;
-  const bool is_taken = co_await inner_.begin(status, fields);
+  const bool is_taken = co_await inner().begin(status, fields);
   co_return is_taken;
 }
 
@@ -180,7 +181,7 @@ net::Task<bool> OnceChannel::write(std::string_view bytes) {
     held_.append(bytes);
     co_return true;
   }
-  const bool is_taken = co_await inner_.write(bytes);
+  const bool is_taken = co_await inner().write(bytes);
   co_return is_taken;
 }
 
@@ -189,9 +190,9 @@ net::Task<bool> OnceChannel::end() {
   const std::string fields = is_head_held_ ? answer_.fields : std::string();
   co_await conclude(ending());
   bool is_taken = true;
-  if (is_head_held_) is_taken = co_await inner_.begin(status, fields);
-  if (is_taken && !held_.empty()) is_taken = co_await inner_.write(held_);
-  if (is_taken) is_taken = co_await inner_.end();
+  if (is_head_held_) is_taken = co_await inner().begin(status, fields);
+  if (is_taken && !held_.empty()) is_taken = co_await inner().write(held_);
+  if (is_taken) is_taken = co_await inner().end();
   co_return is_taken;
 }
 

@@ -54,7 +54,9 @@ class Idempotency {
 
   using Question = StoreThread<store::IdempotencyStore>::Question;
   /// See StoreThread. Where nothing was ever kept, nothing is asked.
-  Result<> wait(const Question& question) { return has_any() ? store_.wait(question) : Result<>(); }
+  Result<> wait(const Question& question) {
+    return store_.wait_if([this] { return has_any(); }, question);
+  }
   void remove_expired(std::int64_t now_ms) {
     if (has_any()) store_.remove_expired(now_ms, on_removed_);
   }
@@ -80,7 +82,7 @@ class Idempotency {
 
 /// Passes an answer on to its client and keeps it. Its end goes out when it is kept, so that
 /// whoever has the whole of it finds it kept.
-class OnceChannel final : public pipeline::ClientChannel {
+class OnceChannel final : public pipeline::PassingChannel {
  public:
   struct Limits {
     std::size_t answer_bytes_max = 0;
@@ -89,18 +91,21 @@ class OnceChannel final : public pipeline::ClientChannel {
   /// All references outlive this.
   OnceChannel(pipeline::ClientChannel& inner, Idempotency& idempotency, net::Loop& loop,
               const store::OnceRequest& request, Limits limits)
-      : inner_(inner), idempotency_(idempotency), loop_(loop), request_(request), limits_(limits) {}
+      : PassingChannel(inner),
+        idempotency_(idempotency),
+        loop_(loop),
+        request_(request),
+        limits_(limits) {}
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override;
   net::Task<bool> begin(int status, std::string_view fields) override;
   net::Task<bool> write(std::string_view bytes) override;
   net::Task<bool> end() override;
-  [[nodiscard]] bool takes_heartbeats() const override { return inner_.takes_heartbeats(); }
   void on_settled(const pipeline::CallResult& result) override;
 
   /// The call is over, and no end of an answer has passed here. Does nothing where one has. After
   /// it, `failure` says whether all that had to be kept was.
-  net::Task<void> conclude_unanswered(const pipeline::CallResult& result);
+  net::Task<void> conclude_unanswered(pipeline::Outcome outcome);
   /// Why it could not be kept.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
@@ -109,7 +114,6 @@ class OnceChannel final : public pipeline::ClientChannel {
   net::Task<void> conclude(OnceEnding ending);
   void record(std::string_view bytes, std::size_t bytes_max);
 
-  pipeline::ClientChannel& inner_;
   Idempotency& idempotency_;
   net::Loop& loop_;
   const store::OnceRequest& request_;

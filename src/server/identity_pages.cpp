@@ -308,6 +308,7 @@ Result<std::string> IdentityPages::set_team(const AdminRequest& request) {
   TeamRecord team = before ? *std::move(before) : TeamRecord{};
   team.name = request.argument;
   WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
+    team.organisation = reader.string("organisation").value_or(team.organisation);
     read_checked_settings(reader, team.settings);
   }));
   WEIR_TRY(directory_.put_team(request.actor, team, wall_.unix_ms()));

@@ -215,10 +215,9 @@ class ModelCalls::ActiveCall {
 namespace {
 
 /// Keeps from the client that the targets could not count: there is another who can.
-class CountChannel final : public pipeline::ClientChannel {
+class CountChannel final : public pipeline::PassingChannel {
  public:
-  /// `inner` outlives this.
-  explicit CountChannel(pipeline::ClientChannel& inner) : inner_(inner) {}
+  using PassingChannel::PassingChannel;
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
     constexpr int too_many = 429;
@@ -226,26 +225,35 @@ class CountChannel final : public pipeline::ClientChannel {
     constexpr int server_errors = 500;
     is_silent_ = status >= server_errors || status == too_many || status == not_found;
     if (is_silent_) co_return true;
-    const bool is_taken = co_await inner_.respond(status, fields, body);
+    const bool is_taken = co_await inner().respond(status, fields, body);
     co_return is_taken;
   }
-  net::Task<bool> begin(int status, std::string_view fields) override {
-    const bool is_taken = co_await inner_.begin(status, fields);
-    co_return is_taken;
-  }
-  net::Task<bool> write(std::string_view bytes) override {
-    const bool is_taken = co_await inner_.write(bytes);
-    co_return is_taken;
-  }
-  net::Task<bool> end() override {
-    const bool is_taken = co_await inner_.end();
-    co_return is_taken;
+  void on_settled(const pipeline::CallResult& result) override {
+    if (result.outcome == pipeline::Outcome::completed) PassingChannel::on_settled(result);
   }
   [[nodiscard]] bool is_silent() const { return is_silent_; }
 
  private:
-  pipeline::ClientChannel& inner_;
   bool is_silent_ = false;
+};
+
+/// Sees to it that what went elsewhere is counted before the client has the end of its answer,
+/// which says so.
+class NotingChannel final : public pipeline::PassingChannel {
+ public:
+  /// `failovers` null: they are not counted. `route` outlives this.
+  NotingChannel(pipeline::ClientChannel& inner, shared_state::Failovers* failovers,
+                const pipeline::Route& route)
+      : PassingChannel(inner), failovers_(failovers), route_(route) {}
+
+  void on_settled(const pipeline::CallResult& result) override {
+    if (failovers_ != nullptr) failovers_->note(route_, result);
+    PassingChannel::on_settled(result);
+  }
+
+ private:
+  shared_state::Failovers* failovers_;
+  const pipeline::Route& route_;
 };
 
 }  // namespace
@@ -346,10 +354,12 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_await respond(request, 200, "application/json", std::move(text));
     co_return;
   }
+  const pipeline::CompletionOperation* const completion = ready.call.completion;
+  if (completion != nullptr && completion->is_to_be_parted(*ready.route)) {
+    request.parted = completion;
+  }
   HttpChannel channel(request.exchange);
-  const pipeline::CallResult result =
-      co_await run(request, *ready.call.operation, ready.route, channel);
-  static_cast<void>(result);
+  static_cast<void>(co_await run(request, *ready.call.operation, ready.route, channel));
 }
 
 net::Task<void> ModelCalls::count(ClientRequest& request, pipeline::CountOperation& operation,
@@ -359,9 +369,9 @@ net::Task<void> ModelCalls::count(ClientRequest& request, pipeline::CountOperati
     co_await count_through(request, operation, std::move(route), channel);
     co_return;
   }
-  ContentChannel content(channel, entry_bytes_max(request));
+  ContentChannel content(channel, entry_bytes_max(request), content_logger(request, nullptr));
   co_await count_through(request, operation, std::move(route), content);
-  log_content(request, {}, nullptr, content);
+  content.conclude();
 }
 
 net::Task<void> ModelCalls::count_through(ClientRequest& request,
@@ -369,8 +379,8 @@ net::Task<void> ModelCalls::count_through(ClientRequest& request,
                                           pipeline::ClientChannel& channel) {
   if (operation.has_counter(*route)) {
     CountChannel counter(channel);
-    const pipeline::CallResult result = co_await make(request, operation, route, counter);
-    if (!counter.is_silent() || result.outcome != pipeline::Outcome::failed) co_return;
+    const auto outcome = co_await make(request, operation, route, counter);
+    if (!counter.is_silent() || outcome != pipeline::Outcome::failed) co_return;
   }
   Result<std::string> counted = operation.own_count(*route);
   if (!counted) {
@@ -403,53 +413,52 @@ net::Task<void> ModelCalls::refuse_call(ClientRequest& request, Error error) {
     co_return;
   }
   const Error refused_for = error;
-  ContentChannel content(channel, entry_bytes_max(request));
+  ContentChannel content(channel, entry_bytes_max(request), content_logger(request, &refused_for));
   co_await refuse_through(request, std::move(error), content);
-  log_content(request, {}, &refused_for, content);
+  content.conclude();
 }
 
-net::Task<pipeline::CallResult> ModelCalls::run(ClientRequest& request,
-                                                pipeline::Operation& operation, Route route,
-                                                pipeline::ClientChannel& channel) {
-  pipeline::CallResult result;
-  if (!keeps_content(request)) {
-    // The usual way: one coroutine less.
-    if (!names_key(request.exchange.head())) {
-      result = co_await make(request, operation, std::move(route), channel);
-    } else {
-      result = co_await pass(request, operation, std::move(route), channel);
-    }
-    co_return result;
+net::Task<pipeline::Outcome> ModelCalls::run(ClientRequest& request, pipeline::Operation& operation,
+                                             Route route, pipeline::ClientChannel& channel) {
+  // No coroutine of its own: each costs as much as a few hundred bytes of a request.
+  if (keeps_content(request)) return keep(request, operation, std::move(route), channel);
+  if (names_key(request.exchange.head())) {
+    return pass(request, operation, std::move(route), channel);
   }
-  ContentChannel content(channel, entry_bytes_max(request));
-  result = co_await pass(request, operation, std::move(route), content);
-  log_content(request, result.target, nullptr, content);
-  co_return result;
+  return make(request, operation, std::move(route), channel);
 }
 
-net::Task<pipeline::CallResult> ModelCalls::pass(ClientRequest& request,
-                                                 pipeline::Operation& operation, Route route,
-                                                 pipeline::ClientChannel& channel) {
+net::Task<pipeline::Outcome> ModelCalls::keep(ClientRequest& request,
+                                              pipeline::Operation& operation, Route route,
+                                              pipeline::ClientChannel& channel) {
+  ContentChannel content(channel, entry_bytes_max(request), content_logger(request, nullptr));
+  const auto outcome = co_await pass(request, operation, std::move(route), content);
+  content.conclude();
+  co_return outcome;
+}
+
+net::Task<pipeline::Outcome> ModelCalls::pass(ClientRequest& request,
+                                              pipeline::Operation& operation, Route route,
+                                              pipeline::ClientChannel& channel) {
   const net::http::RequestHead& head = request.exchange.head();
   Result<std::optional<std::string_view>> key = std::optional<std::string_view>();
   if (idempotency_ != nullptr && head.method == "POST") key = idempotency_key_of(head);
-  pipeline::CallResult result;
+  auto outcome = pipeline::Outcome::rejected;
   if (!key) {
-    result.error = key.error();
-    co_await refuse_through(request, result.error, channel);
+    co_await refuse_through(request, std::move(key).error(), channel);
   } else if (*key) {
     std::string text(**key);
-    result = co_await make_once(request, std::move(text), operation, std::move(route), channel);
+    outcome = co_await make_once(request, std::move(text), operation, std::move(route), channel);
   } else {
-    result = co_await make(request, operation, std::move(route), channel);
+    outcome = co_await make(request, operation, std::move(route), channel);
   }
-  co_return result;
+  co_return outcome;
 }
 
 /// Section 14.
-net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, std::string key,
-                                                      pipeline::Operation& operation, Route route,
-                                                      pipeline::ClientChannel& channel) {
+net::Task<pipeline::Outcome> ModelCalls::make_once(ClientRequest& request, std::string key,
+                                                   pipeline::Operation& operation, Route route,
+                                                   pipeline::ClientChannel& channel) {
   const config::IdempotencySettings& settings = request.snapshot->config().idempotency;
   store::OnceRequest once;
   once.tenant = request.caller->key;
@@ -457,37 +466,41 @@ net::Task<pipeline::CallResult> ModelCalls::make_once(ClientRequest& request, st
   once.scope = to_hex(digest_of({once.tenant, request.target.path, key}));
   const std::string body = take_body_digest(request);
   once.fingerprint = digest_of({body, without_credential(request.target.query.raw())});
-  pipeline::CallResult result;
+  auto outcome = pipeline::Outcome::rejected;
   auto before = co_await idempotency_->begin(loop_, once, wall_.unix_ms(), settings.ttl);
   const bool is_known = before && *before;
   Result<> replayed;
   if (is_known) replayed = co_await replay(request, route, *std::move(*before), channel);
   if (!before || !replayed) {
-    result.error = before ? replayed.error() : before.error();
-    co_await refuse_through(request, result.error, channel);
+    Error error = before ? std::move(replayed).error() : std::move(before).error();
+    co_await refuse_through(request, std::move(error), channel);
+    co_return outcome;
   }
-  if (!before || is_known) co_return result;
+  if (is_known) co_return outcome;
   const OnceChannel::Limits limits{static_cast<std::size_t>(settings.answer_bytes_max.bytes),
                                    static_cast<std::size_t>(settings.stream_bytes_max.bytes)};
   OnceChannel once_channel(channel, *idempotency_, loop_, once, limits);
-  result = co_await make(request, operation, std::move(route), once_channel);
-  co_await once_channel.conclude_unanswered(result);
+  outcome = co_await make(request, operation, std::move(route), once_channel);
+  co_await once_channel.conclude_unanswered(outcome);
   if (once_channel.failure() && log_ != nullptr) {
     log_->warn("answer_not_kept", once_channel.failure()->message, {{"request_id", request.id}});
   }
-  co_return result;
+  co_return outcome;
 }
 
 /// M-2. Errors: those of the client's limits on requests.
 net::Task<Result<>> ModelCalls::replay(ClientRequest& request, Route route,
                                        store::OnceAnswer answer, pipeline::ClientChannel& channel) {
-  const pipeline::Call call{.loop = loop_,
-                            .cancellation = request.exchange.cancellation(),
-                            .request_id = request.id,
-                            .route = std::move(route),
-                            .options = {},
-                            .caller = request.caller};
-  Result<> admitted = attempts_.admit_replay(call);
+  pipeline::Call call{.loop = loop_,
+                      .cancellation = request.exchange.cancellation(),
+                      .request_id = request.id,
+                      .route = std::move(route),
+                      .options = {},
+                      .caller = request.caller,
+                      .endpoint = endpoint_name(request),
+                      .model = request.model};
+  call.is_stream = answer.is_stream;
+  Result<> admitted = co_await attempts_.book_replay(call);
   if (!admitted) co_return admitted;
   const std::string fields = replayed_fields(answer.fields, dialect_of(request.door), request.id);
   bool is_taken = true;
@@ -508,44 +521,83 @@ net::Task<Result<>> ModelCalls::replay(ClientRequest& request, Route route,
   co_return admitted;
 }
 
-net::Task<pipeline::CallResult> ModelCalls::make(ClientRequest& request,
-                                                 pipeline::Operation& operation, Route route,
-                                                 pipeline::ClientChannel& channel) {
-  const net::http::RequestHead& head = request.exchange.head();
-  const int hops = hops_of(head);
-  auto options = read_options(head);
+Result<pipeline::CallOptions> ModelCalls::options_of(const ClientRequest& request, int hops) {
+  auto options = read_options(request.exchange.head());
   if (hops >= request.snapshot->config().limits.hops_max) {
     options = Error(ErrorCode::loop_detected, "this request went through too many gateways");
   }
-  pipeline::CallResult result;
-  if (!options) {
-    result.error = options.error();
-    co_await refuse_through(request, result.error, channel);
-    co_return result;
-  }
-  if (request.grant != nullptr && options->priority) {
+  if (options && request.grant != nullptr && options->priority) {
     options->priority = std::min(*options->priority, request.caller->priority);  // Y-4
   }
-  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id);
-  pipeline::Call call{.loop = loop_,
-                      .cancellation = request.exchange.cancellation(),
-                      .request_id = request.id,
-                      .route = std::move(route),
-                      .options = *std::move(options),
-                      .caller = request.caller,
-                      .endpoint = endpoint_name(request),
-                      .model = request.model,
-                      .hops = hops,
-                      .shows_target = shows_target(request),
-                      .keeps_explanation = log_ != nullptr && log_->is_on(config::LogLevel::debug),
-                      .warning = request.warning};
-  const ActiveCall active(active_calls_, call);
-  result = co_await attempts_.run(call, operation, delivery);
-  if (failovers_ != nullptr && result.rows.size() > 1) {
-    failovers_->note(call.route->name, result.rows);
+  return options;
+}
+
+pipeline::Call ModelCalls::call_for(const ClientRequest& request, const Own& own, int hops,
+                                    pipeline::CallOptions&& options, Route route) const {
+  return {.loop = loop_,
+          .cancellation = own.cancellation,
+          .request_id = own.request_id,
+          .route = std::move(route),
+          .options = std::move(options),
+          .caller = request.caller,
+          .endpoint = endpoint_name(request),
+          .model = request.model,
+          .hops = hops,
+          .shows_target = shows_target(request),
+          .keeps_explanation = log_ != nullptr && log_->is_on(config::LogLevel::debug),
+          .warning = request.warning};
+}
+
+net::Task<pipeline::Outcome> ModelCalls::make(ClientRequest& request,
+                                              pipeline::Operation& operation, Route route,
+                                              pipeline::ClientChannel& channel) {
+  const int hops = hops_of(request.exchange.head());
+  auto options = options_of(request, hops);
+  if (!options) {
+    co_await refuse_through(request, std::move(options).error(), channel);
+    co_return pipeline::Outcome::rejected;
   }
+  if (request.parted != nullptr) {
+    const auto outcome = co_await make_each(request, hops, *options, std::move(route), channel);
+    co_return outcome;
+  }
+  NotingChannel noting(channel, failovers_, *route);
+  pipeline::Delivery delivery(noting, dialect_of(request.door), request.id, request.error_body());
+  const Own own{request.id, request.exchange.cancellation()};
+  pipeline::Call call = call_for(request, own, hops, *std::move(options), std::move(route));
+  const ActiveCall active(active_calls_, call);
+  pipeline::CallResult result;
+  co_await attempts_.run(call, operation, delivery, result);
   write_down(request, call, result);
-  co_return result;
+  co_return result.outcome;
+}
+
+net::Task<pipeline::Outcome> ModelCalls::make_each(ClientRequest& request, int hops,
+                                                   const pipeline::CallOptions& options,
+                                                   Route route, pipeline::ClientChannel& channel) {
+  const pipeline::milliseconds time =
+      std::min(options.timeout.value_or(route->request_total), route->request_total);
+  const auto ask = [&](pipeline::PromptFan::Part part) {
+    pipeline::CallOptions own = options;
+    own.timeout = std::max(time - part.elapsed, pipeline::milliseconds(1));
+    return make_part(request, hops, std::move(own), route, part);
+  };
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
+  pipeline::PromptFan fan(loop_, request.exchange.cancellation(), *request.parted, delivery, ask);
+  const pipeline::CallResult result = co_await fan.run();
+  co_return result.outcome;
+}
+
+net::Task<void> ModelCalls::make_part(ClientRequest& request, int hops,
+                                      pipeline::CallOptions options, Route route,
+                                      pipeline::PromptFan::Part part) {
+  NotingChannel noting(part.channel, failovers_, *route);
+  pipeline::Delivery delivery(noting, dialect_of(request.door), part.request_id);
+  const Own own{part.request_id, part.cancellation};
+  pipeline::Call call = call_for(request, own, hops, std::move(options), std::move(route));
+  const ActiveCall active(active_calls_, call);
+  co_await attempts_.run(call, part.operation, delivery, part.result);
+  write_down(request, call, part.result);
 }
 
 /// Zero, and nothing is done, but where somebody is set to it.
@@ -554,12 +606,19 @@ pipeline::milliseconds ModelCalls::content_kept(const ClientRequest& request) co
   return contents_->tenants().kept_for(*request.caller);
 }
 
-void ModelCalls::log_content(const ClientRequest& request, std::string target,
-                             const Error* refused_for, ContentChannel& content) const {
+std::function<void(ContentChannel&)> ModelCalls::content_logger(const ClientRequest& request,
+                                                                const Error* refused_for) const {
+  return [this, &request, refused_for](ContentChannel& content) {
+    log_content(request, refused_for, content);
+  };
+}
+
+void ModelCalls::log_content(const ClientRequest& request, const Error* refused_for,
+                             ContentChannel& content) const {
   LoggedCall logged;
   logged.id = request.id;
   logged.tenant = request.caller->key;
-  logged.target = std::move(target);
+  logged.target = content.target();
   logged.question.append(question_of(request), entry_bytes_max(request));
   if (refused_for != nullptr) logged.question.reason = obstacle_to_keeping(request, *refused_for);
   logged.form = stream_form(*request.route);

@@ -10,6 +10,7 @@
 #include "net/task.hpp"
 #include "pipeline/attempt_loop.hpp"
 #include "pipeline/count_operation.hpp"
+#include "pipeline/prompt_fan.hpp"
 #include "server/client_request.hpp"
 #include "server/idempotency.hpp"
 #include "shared_state/failovers.hpp"
@@ -45,9 +46,9 @@ class ModelCalls {
   /// Has the attempt loop answer what was read elsewhere; also with an error, where the request's
   /// header asks for what can't be. A request with an `Idempotency-Key` is made once, and then
   /// answered as before.
-  net::Task<pipeline::CallResult> run(ClientRequest& request, pipeline::Operation& operation,
-                                      std::shared_ptr<const pipeline::Route> route,
-                                      pipeline::ClientChannel& channel);
+  net::Task<pipeline::Outcome> run(ClientRequest& request, pipeline::Operation& operation,
+                                   std::shared_ptr<const pipeline::Route> route,
+                                   pipeline::ClientChannel& channel);
   /// Refuses what was read elsewhere and can't be made.
   net::Task<void> refuse_call(ClientRequest& request, Error error);
   /// True when what this client says is to be kept: then `body_outline` is looked at.
@@ -78,19 +79,41 @@ class ModelCalls {
   [[nodiscard]] bool names_key(const net::http::RequestHead& head) const;
   net::Task<void> count_through(ClientRequest& request, pipeline::CountOperation& operation,
                                 Route route, pipeline::ClientChannel& channel);
+  /// With the log of content.
+  net::Task<pipeline::Outcome> keep(ClientRequest& request, pipeline::Operation& operation,
+                                    Route route, pipeline::ClientChannel& channel);
   /// `run`, but for the log of content.
-  net::Task<pipeline::CallResult> pass(ClientRequest& request, pipeline::Operation& operation,
-                                       Route route, pipeline::ClientChannel& channel);
-  net::Task<pipeline::CallResult> make(ClientRequest& request, pipeline::Operation& operation,
-                                       Route route, pipeline::ClientChannel& channel);
-  net::Task<pipeline::CallResult> make_once(ClientRequest& request, std::string key,
-                                            pipeline::Operation& operation, Route route,
-                                            pipeline::ClientChannel& channel);
+  net::Task<pipeline::Outcome> pass(ClientRequest& request, pipeline::Operation& operation,
+                                    Route route, pipeline::ClientChannel& channel);
+  net::Task<pipeline::Outcome> make(ClientRequest& request, pipeline::Operation& operation,
+                                    Route route, pipeline::ClientChannel& channel);
+  /// As a call for each prompt of `request.parted`. `options` outlive the task.
+  net::Task<pipeline::Outcome> make_each(ClientRequest& request, int hops,
+                                         const pipeline::CallOptions& options, Route route,
+                                         pipeline::ClientChannel& channel);
+  net::Task<void> make_part(ClientRequest& request, int hops, pipeline::CallOptions options,
+                            Route route, pipeline::PromptFan::Part part);
+  /// What the client asks for by header. Errors: `invalid_request`, `loop_detected`.
+  [[nodiscard]] static Result<pipeline::CallOptions> options_of(const ClientRequest& request,
+                                                                int hops);
+  /// What a call does not share with others of the same request.
+  struct Own {
+    const std::string& request_id;
+    net::Cancellation& cancellation;
+  };
+  [[nodiscard]] pipeline::Call call_for(const ClientRequest& request, const Own& own, int hops,
+                                        pipeline::CallOptions&& options, Route route) const;
+  net::Task<pipeline::Outcome> make_once(ClientRequest& request, std::string key,
+                                         pipeline::Operation& operation, Route route,
+                                         pipeline::ClientChannel& channel);
   net::Task<Result<>> replay(ClientRequest& request, Route route, store::OnceAnswer answer,
                              pipeline::ClientChannel& channel);
   [[nodiscard]] pipeline::milliseconds content_kept(const ClientRequest& request) const;
-  /// `refused_for` null: content rules, if there are any, have seen the question.
-  void log_content(const ClientRequest& request, std::string target, const Error* refused_for,
+  /// Logs the content of a call. `refused_for` null: content rules, if there are any, have seen the
+  /// question. Both outlive it.
+  [[nodiscard]] std::function<void(ContentChannel&)> content_logger(const ClientRequest& request,
+                                                                    const Error* refused_for) const;
+  void log_content(const ClientRequest& request, const Error* refused_for,
                    ContentChannel& content) const;
   void write_down(const ClientRequest& request, const pipeline::Call& call,
                   const pipeline::CallResult& result) const;

@@ -2,6 +2,7 @@
 #include "server/ollama_calls.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "json/document.hpp"
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
+#include "pipeline/bell.hpp"
 #include "pipeline/raw_operation.hpp"
 #include "wire/passthrough.hpp"
 
@@ -19,6 +21,8 @@ namespace {
 constexpr std::string_view json_type = "application/json";
 /// A server that is busy loading still says what it runs.
 constexpr std::chrono::seconds running_wait_max{5};
+/// One that has just changed its models tells them at once.
+constexpr std::chrono::seconds listing_wait_max{5};
 
 bool is_ollama(const engine::Snapshot& snapshot, std::size_t provider) {
   return snapshot.config().providers[provider].dialect == wire::Dialect::ollama &&
@@ -130,6 +134,42 @@ void append_running(std::string_view body, std::string_view provider, json::Writ
 
 }  // namespace
 
+/// Sees to it that a server's models are known as they are now before the client learns that they
+/// have changed: who reads that may ask for them in the same moment.
+class OllamaCalls::ChangingChannel final : public pipeline::PassingChannel {
+ public:
+  ChangingChannel(pipeline::ClientChannel& inner, OllamaCalls& calls, ClientRequest& request,
+                  std::size_t provider)
+      : PassingChannel(inner), calls_(calls), request_(request), provider_(provider) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    if (status < 300) co_await make_known();
+    const bool is_taken = co_await inner().respond(status, fields, body);
+    co_return is_taken;
+  }
+  net::Task<bool> end() override {
+    co_await make_known();
+    const bool is_taken = co_await inner().end();
+    co_return is_taken;
+  }
+
+ private:
+  net::Task<void> make_known() {
+    if (!calls_.on_models_changed_) co_return;
+    net::Loop& loop = calls_.loop_;
+    const auto bell = std::make_shared<pipeline::Bell>();
+    calls_.on_models_changed_(request_.snapshot->config().providers[provider_].name,
+                              [&loop, bell] { loop.post([bell] { bell->ring(); }); });
+    pipeline::BellWait known(loop, loop.now() + listing_wait_max, request_.exchange.cancellation(),
+                             *bell);
+    co_await known;
+  }
+
+  OllamaCalls& calls_;
+  ClientRequest& request_;
+  const std::size_t provider_;
+};
+
 bool OllamaCalls::has(Endpoint endpoint) noexcept {
   return endpoint == Endpoint::ollama_pull || endpoint == Endpoint::ollama_delete ||
          endpoint == Endpoint::ollama_ps;
@@ -161,11 +201,10 @@ net::Task<void> OllamaCalls::forward(ClientRequest& request, std::string path) {
   ask.text = std::move(read->body);
   const std::size_t provider = read->place.provider;
   pipeline::RawOperation operation(std::move(ask));
-  HttpChannel channel(request.exchange);
-  const pipeline::CallResult result =
-      co_await calls_.run(request, operation, request.snapshot->raw_route(provider), channel);
-  const bool has_changed = result.outcome == pipeline::Outcome::completed && on_models_changed_;
-  if (has_changed) on_models_changed_(request.snapshot->config().providers[provider].name);
+  HttpChannel client(request.exchange);
+  ChangingChannel channel(client, *this, request, provider);
+  static_cast<void>(
+      co_await calls_.run(request, operation, request.snapshot->raw_route(provider), channel));
 }
 
 net::Task<void> OllamaCalls::list_running(ClientRequest& request) {
@@ -181,9 +220,8 @@ net::Task<void> OllamaCalls::list_running(ClientRequest& request) {
     auto route = std::make_shared<pipeline::Route>(*request.snapshot->raw_route(provider));
     route->request_total = running_wait_max;
     KeptAnswer answer;
-    const pipeline::CallResult result =
-        co_await calls_.run(request, operation, std::move(route), answer);
-    static_cast<void>(result);  // one that does not answer runs nothing for us
+    // One that does not answer runs nothing for us.
+    static_cast<void>(co_await calls_.run(request, operation, std::move(route), answer));
     append_running(answer.body(), request.snapshot->config().providers[provider].name, json);
   }
   json.end_array().end_object();

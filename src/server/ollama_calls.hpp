@@ -15,20 +15,24 @@ namespace weir::server {
 /// those servers.
 class OllamaCalls {
  public:
-  /// `on_models_changed` is told the provider whose models may be others now.
-  OllamaCalls(ModelCalls& calls, std::function<void(std::string)> on_models_changed)
-      : calls_(calls), on_models_changed_(std::move(on_models_changed)) {}
+  /// Is told the provider whose models may be others now; calls back, on any thread, when they are
+  /// known.
+  using OnModelsChanged = std::function<void(std::string provider, std::function<void()> on_known)>;
+  OllamaCalls(net::Loop& loop, ModelCalls& calls, OnModelsChanged on_models_changed)
+      : loop_(loop), calls_(calls), on_models_changed_(std::move(on_models_changed)) {}
 
   [[nodiscard]] static bool has(Endpoint endpoint) noexcept;
   /// Precondition: has(the route's endpoint).
   net::Task<void> answer(ClientRequest& request);
 
  private:
+  class ChangingChannel;
   net::Task<void> forward(ClientRequest& request, std::string path);
   net::Task<void> list_running(ClientRequest& request);
 
+  net::Loop& loop_;
   ModelCalls& calls_;
-  std::function<void(std::string)> on_models_changed_;
+  OnModelsChanged on_models_changed_;
 };
 
 }  // namespace weir::server

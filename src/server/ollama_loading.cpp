@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/duration_text.hpp"
 #include "json/writer.hpp"
 #include "wire/ollama/timestamp.hpp"
 
@@ -30,7 +31,9 @@ bool unloads(json::Value root) {
   const auto kept = root.find("keep_alive");
   if (!kept) return false;
   if (kept->is_number()) return kept->as_double() == 0;
-  return kept->equals("0") || kept->equals("0s") || kept->equals("0m");
+  if (!kept->is_string()) return false;
+  const auto wait = parse_go_duration(kept->as_string());
+  return wait && wait->count() == 0;
 }
 
 }  // namespace

@@ -173,8 +173,7 @@ Program::Program(Options options, config::Loaded loaded)
           removal_teller("logged content"), log_),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
-      shared_{wall_,
-              occupancy_,
+      shared_{occupancy_,
               nullptr,
               &background_,
               &log_,
@@ -182,16 +181,22 @@ Program::Program(Options options, config::Loaded loaded)
               nullptr,
               nullptr,
               data_directory_,
-              [this](std::string provider) { detection_.look_now(std::move(provider)); }},
+              [this](std::string provider, std::function<void()> on_known) {
+                detection_.look_now(std::move(provider), std::move(on_known));
+              }},
       context_{wall_, gate_, tls_, limits_, shared_, {}, {}, nullptr, Surface::client},
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       identity_(log_),
       health_(wall_, gate_, log_),
-      usage_(wall_, log_, {data_directory_, loaded_.config.ledger.store},
-             [this](std::uint64_t calls, bool is_full) {
-               ledger_->spool().set_backlog(calls, is_full);
-             }),
+      usage_(wall_, log_,
+             {.place = {data_directory_, loaded_.config.ledger.store},
+              .closes_while_down =
+                  loaded_.config.ledger.on_store_failure == config::LedgerFailure::refuse,
+              .on_backlog =
+                  [this](std::uint64_t calls, ledger::Intake intake) {
+                    ledger_->spool().set_backlog(calls, intake);
+                  }}),
       detected_(detected_models(options_.local_servers)),
       files_(loaded_.files) {
   shared_.failovers = &failovers_;
@@ -473,15 +478,16 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   const auto name_of_key = [](const config::Secret& key) { return public_id(key.reveal()); };
   limits_.set_budget_status(static_cast<int>(snapshot->config().budget_status));
   limits_.set_line_length(snapshot->config().limits.queue_length);
+  limits_.set_default_output_reservation(snapshot->config().limits.default_output_reservation);
   limits_.configure(engine::limit_entries(snapshot->config(), name_of_key),
                     std::chrono::steady_clock::now());
   const auto roll_call = std::make_shared<RollCall>(workers_.size());
   for (auto& worker : workers_) {
     worker->set_snapshot(snapshot, [roll_call] { roll_call->answer(); });
   }
-  // Who is told of a change may rely on it, whichever worker serves the next request. A worker that
-  // has stopped doesn't answer any more.
-  if (are_workers_running_) roll_call->wait(std::chrono::seconds(1));
+  // Who is told of a change may rely on it, whichever worker serves the next request, also where a
+  // busy machine lets one of them wait. One that has stopped doesn't answer any more.
+  if (are_workers_running_) roll_call->wait(std::chrono::seconds(5));
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);
@@ -665,6 +671,7 @@ void Program::stop() {
 
 void Program::join() {
   for (auto& worker : workers_) worker->join();
+  are_workers_running_ = false;
   if (ledger_) ledger_->stop();
   detection_.stop();
   detection_.join();
@@ -743,7 +750,7 @@ void Program::remove_old_identities(const config::RetentionSettings& kept) {
 
 bool Program::detect_provider(std::string_view name) {
   if (!detection_.looks().contains(name)) return false;
-  detection_.look_now(std::string(name));
+  detection_.look_now(std::string(name), {});
   return true;
 }
 

@@ -105,7 +105,8 @@ class Program {
     const auto now = std::chrono::steady_clock::now();
     return look(admin::Moment{snapshot.resolver(), snapshot.upstreams(), gate_.status(now), day_,
                               snapshot.refused(), detection_.looks(), failovers_.list(),
-                              detection_.probed(), limits_.provider_status(now)});
+                              failovers_.degradations(), detection_.probed(),
+                              limits_.provider_status(now)});
   }
   [[nodiscard]] admin::ProcessFacts process_facts() const;
   [[nodiscard]] const shared_state::Limits& limits() const { return limits_; }

@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "base/sha256.hpp"
 #include "json/canonical.hpp"
 #include "json/document.hpp"
 #include "wire/multipart.hpp"
@@ -18,21 +19,16 @@ namespace {
 
 class Digest {
  public:
-  Digest() { crypto_hash_sha256_init(&state_); }
-  void add(std::string_view bytes) {
-    crypto_hash_sha256_update(&state_, reinterpret_cast<const unsigned char*>(bytes.data()),
-                              bytes.size());
-  }
+  void add(std::string_view bytes) { hash_.add(bytes); }
   /// Says how much follows, so that it ends where it ends.
   void add_size(std::uint64_t size) { add(std::to_string(size) + ":"); }
   [[nodiscard]] std::string finish() {
-    std::string out(crypto_hash_sha256_BYTES, '\0');
-    crypto_hash_sha256_final(&state_, reinterpret_cast<unsigned char*>(out.data()));
-    return out;
+    const Sha256Digest digest = hash_.finish();
+    return {digest.begin(), digest.end()};
   }
 
  private:
-  crypto_hash_sha256_state state_{};
+  Sha256 hash_;
 };
 
 /// A range of a body.

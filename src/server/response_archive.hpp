@@ -40,7 +40,9 @@ class ResponseArchive {
   }
 
   /// The same for a thread that may wait. Where nothing was ever kept, nothing is asked.
-  Result<> wait(const Question& question) { return has_any() ? store_.wait(question) : Result<>(); }
+  Result<> wait(const Question& question) {
+    return store_.wait_if([this] { return has_any(); }, question);
+  }
   /// See StoreThread.
   void remove_expired(std::int64_t now_ms) {
     if (has_any()) store_.remove_expired(now_ms, on_removed_);

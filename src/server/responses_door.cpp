@@ -107,30 +107,22 @@ struct ResponsesDoor::Creation {
 
 /// Sees to it that an answer is kept before the client learns of it: who reads the end of an answer
 /// may send the next request in the same moment.
-class ResponsesDoor::KeepingChannel final : public pipeline::ClientChannel {
+class ResponsesDoor::KeepingChannel final : public pipeline::PassingChannel {
  public:
-  KeepingChannel(ResponsesDoor& door, ClientRequest& request, Creation& creation)
-      : door_(door), request_(request), creation_(creation), inner_(request.exchange) {}
+  KeepingChannel(pipeline::ClientChannel& inner, ResponsesDoor& door, ClientRequest& request,
+                 Creation& creation)
+      : PassingChannel(inner), door_(door), request_(request), creation_(creation) {}
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
     co_await keep();
-    const bool is_taken = co_await inner_.respond(status, fields, body);
-    co_return is_taken;
-  }
-  net::Task<bool> begin(int status, std::string_view fields) override {
-    const bool is_taken = co_await inner_.begin(status, fields);
+    const bool is_taken = co_await inner().respond(status, fields, body);
     co_return is_taken;
   }
   net::Task<bool> write(std::string_view bytes) override {
     co_await keep();
-    const bool is_taken = co_await inner_.write(bytes);
+    const bool is_taken = co_await inner().write(bytes);
     co_return is_taken;
   }
-  net::Task<bool> end() override {
-    const bool is_taken = co_await inner_.end();
-    co_return is_taken;
-  }
-  [[nodiscard]] bool takes_heartbeats() const override { return inner_.takes_heartbeats(); }
 
  private:
   net::Task<void> keep() {
@@ -152,7 +144,28 @@ class ResponsesDoor::KeepingChannel final : public pipeline::ClientChannel {
   ResponsesDoor& door_;
   ClientRequest& request_;
   Creation& creation_;
-  HttpChannel inner_;
+};
+
+/// Sees to it that an answer is forgotten before the client learns that its target has removed it:
+/// who reads that may ask for the answer in the same moment.
+class ResponsesDoor::RemovingChannel final : public pipeline::PassingChannel {
+ public:
+  RemovingChannel(pipeline::ClientChannel& inner, ResponsesDoor& door,
+                  const store::StoredResponse& kept)
+      : PassingChannel(inner), door_(door), kept_(kept) {}
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    if (status < 300) {
+      const Result<> removed = co_await door_.remove(kept_.tenant, kept_.id);
+      static_cast<void>(removed);  // then it goes when its time is over
+    }
+    const bool is_taken = co_await inner().respond(status, fields, body);
+    co_return is_taken;
+  }
+
+ private:
+  ResponsesDoor& door_;
+  const store::StoredResponse& kept_;
 };
 
 bool ResponsesDoor::has(Endpoint endpoint) noexcept {
@@ -197,10 +210,9 @@ net::Task<void> ResponsesDoor::create(ClientRequest& request, std::string tenant
   }
   request.model = creation.model;
   request.own_body = creation.own_text;
-  KeepingChannel channel(*this, request, creation);
-  const pipeline::CallResult result =
-      co_await calls_.run(request, *creation.operation, creation.route, channel);
-  static_cast<void>(result);
+  HttpChannel client(request.exchange);
+  KeepingChannel channel(client, *this, request, creation);
+  static_cast<void>(co_await calls_.run(request, *creation.operation, creation.route, channel));
 }
 
 /// The shorter conversation is the client's to send; nothing of it is kept here.
@@ -227,9 +239,7 @@ net::Task<void> ResponsesDoor::compact(ClientRequest& request, std::string tenan
   ask.chat.peek.stream = false;
   pipeline::CompactOperation operation(std::move(ask));
   HttpChannel channel(request.exchange);
-  const pipeline::CallResult result =
-      co_await calls_.run(request, operation, creation.route, channel);
-  static_cast<void>(result);
+  static_cast<void>(co_await calls_.run(request, operation, creation.route, channel));
 }
 
 net::Task<Result<>> ResponsesDoor::read(ClientRequest& request, Creation& creation) {
@@ -356,7 +366,7 @@ Result<> ResponsesDoor::make_operation(ClientRequest& request, Creation& creatio
   ask.chat = std::move(chat);
   ask.items_before = wire::responses::items_before(creation.root, root_of(creation));
   ask.response_id = response_id_of(request.id);
-  ask.echo = wire::responses::request_echo(creation.root);
+  ask.asked = creation.root;
   ask.is_background = creation.wishes.background;
   ask.is_pinned = creation.is_pinned;
   creation.operation = std::make_unique<pipeline::ResponsesOperation>(std::move(ask));
@@ -441,12 +451,12 @@ net::Task<void> ResponsesDoor::ask_target(ClientRequest& request,
   }
   pipeline::KeptResponseOperation operation(std::move(ask));
   HttpChannel channel(request.exchange);
-  const pipeline::CallResult result = co_await calls_.run(request, operation, *route, channel);
-  const bool is_removed =
-      endpoint == Endpoint::remove_response && result.outcome == pipeline::Outcome::completed;
-  if (!is_removed) co_return;
-  const Result<> removed = co_await remove(kept.tenant, kept.id);
-  static_cast<void>(removed);  // then it goes when its time is over
+  if (endpoint == Endpoint::remove_response) {
+    RemovingChannel removing(channel, *this, kept);
+    static_cast<void>(co_await calls_.run(request, operation, *route, removing));
+    co_return;
+  }
+  static_cast<void>(co_await calls_.run(request, operation, *route, channel));
 }
 
 net::Task<Result<>> ResponsesDoor::remove(std::string tenant, std::string id) {

@@ -36,6 +36,7 @@ class ResponsesDoor {
  private:
   struct Creation;
   class KeepingChannel;
+  class RemovingChannel;
 
   net::Task<void> create(ClientRequest& request, std::string tenant);
   net::Task<void> compact(ClientRequest& request, std::string tenant);

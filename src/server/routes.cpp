@@ -323,6 +323,10 @@ std::optional<identity::EndpointGroup> group_of(Endpoint endpoint) noexcept {
   }
 }
 
+bool is_json_array(Endpoint endpoint, const net::http::Query& query) {
+  return endpoint == Endpoint::gemini_stream && query.find("alt") != "sse";
+}
+
 std::optional<providers::Service> service_of(Endpoint endpoint) noexcept {
   using providers::Service;
   switch (endpoint) {

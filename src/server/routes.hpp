@@ -141,6 +141,9 @@ struct RouteMatch {
 /// The kind of call that keys can be kept to; nothing for what any key may do.
 std::optional<identity::EndpointGroup> group_of(Endpoint endpoint) noexcept;
 
+/// A stream of Gemini's without `alt=sse`: its answer is one JSON array.
+bool is_json_array(Endpoint endpoint, const net::http::Query& query);
+
 /// What `endpoint` offers beside text; nothing for the others.
 std::optional<providers::Service> service_of(Endpoint endpoint) noexcept;
 

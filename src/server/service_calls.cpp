@@ -242,9 +242,8 @@ net::Task<void> ServiceCalls::answer(ClientRequest& request, Service service) {
     co_return;
   }
   HttpChannel channel(request.exchange);
-  const pipeline::CallResult result =
-      co_await calls_.run(request, *ready.operation, std::move(ready.route), channel);
-  static_cast<void>(result);
+  static_cast<void>(
+      co_await calls_.run(request, *ready.operation, std::move(ready.route), channel));
 }
 
 net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
@@ -276,9 +275,7 @@ net::Task<void> ServiceCalls::pass_through(ClientRequest& request) {
   }
   pipeline::RawOperation operation(std::move(ask));
   HttpChannel channel(request.exchange);
-  const pipeline::CallResult result =
-      co_await calls_.run(request, operation, *std::move(route), channel);
-  static_cast<void>(result);
+  static_cast<void>(co_await calls_.run(request, operation, *std::move(route), channel));
 }
 
 }  // namespace weir::server

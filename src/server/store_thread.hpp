@@ -34,10 +34,11 @@ class StoreThread {
     co_await work;
     co_return answer;
   }
-  /// The same for a thread that may wait.
-  Result<> wait(const Question& question) {
+  /// The same for a thread that may wait, but nothing is asked unless `has_any` says, behind all
+  /// that came before this, that there is something: a store is not made to find it empty.
+  Result<> wait_if(const std::function<bool()>& has_any, const Question& question) {
     std::promise<Result<>> answer;
-    thread_.submit([&] { answer.set_value(ask_here(question)); });
+    thread_.submit([&] { answer.set_value(has_any() ? ask_here(question) : Result<>()); });
     return answer.get_future().get();
   }
   /// The same where nobody waits for it. `on_answer` is called on the store's thread.

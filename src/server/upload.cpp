@@ -19,7 +19,10 @@ net::Task<Result<>> Upload::receive(net::ServerExchange& exchange, std::uint64_t
     if (scanner != nullptr) result = scanner->feed(*piece);
     if (!result) co_return result;
     size_ += piece->size();
-    memory_.append(*piece);
+    if (!memory_.append(*piece)) {
+      result = Error(ErrorCode::overloaded, "there is no memory left for the request body");
+      co_return result;
+    }
     if (memory_.size() < (file_ ? batch_bytes : memory_bytes_max)) continue;
     result = co_await write_out();
     if (!result) co_return result;

@@ -149,8 +149,11 @@ Result<std::string> runway_answer(usage::Store& store, const config::Config& con
                                   std::int64_t now_ms) {
   std::vector<usage::FreeTier> tiers;
   for (const config::ProviderConfig& provider : config.providers) {
-    if (provider.enabled && provider.spec->has_free_tier) {
-      tiers.push_back({provider.name, provider.spec->free_limits});
+    if (!provider.enabled || !provider.spec->has_free_tier) continue;
+    const auto reset_at = std::chrono::floor<std::chrono::minutes>(provider.limits.reset_at);
+    for (usage::FreeTier& tier :
+         usage::free_tiers(provider.name, *provider.spec, provider.limits.time_zone, reset_at)) {
+      tiers.push_back(std::move(tier));
     }
   }
   WEIR_TRY_ASSIGN(runway, usage::runway(store, tiers, now_ms));
@@ -159,6 +162,7 @@ Result<std::string> runway_answer(usage::Store& store, const config::Config& con
   json.begin_object().key("providers").begin_array();
   for (const usage::Runway::Provider& one : runway.providers) {
     json.begin_object().member("provider", one.name);
+    if (!one.model.empty()) json.member("model", one.model);
     append_allowance(json, "requests_today", one.requests_today);
     append_allowance(json, "tokens_today", one.tokens_today);
     append_allowance(json, "requests_this_month", one.requests_month);

@@ -28,6 +28,12 @@ UsageWatch::~UsageWatch() {
 void UsageWatch::start() {
   if (open_at_ != place_) close();
   open_at_ = place_;
+  if (options_.closes_while_down) {
+    const Result<> added = add_all();
+    if (!added) failures_ = failures_until_down - 1;
+    note(added);
+    tell_backlog();
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -124,6 +130,12 @@ void UsageWatch::measure_backlog() {
   }
 }
 
+void UsageWatch::tell_backlog() const {
+  auto intake = is_full_ ? ledger::Intake::full : ledger::Intake::open;
+  if (options_.closes_while_down && is_down()) intake = ledger::Intake::closed;
+  options_.on_backlog(calls_waiting_, intake);
+}
+
 void UsageWatch::run() {
   stand_back();
   for (;;) {
@@ -142,7 +154,7 @@ void UsageWatch::run() {
       static_cast<void>(count_waiting());  // the next round goes on with it
       measure_backlog();
     }
-    on_backlog_(calls_waiting_, is_full_);
+    tell_backlog();
     std::unique_lock lock(mutex_);
     if (is_stopping_) return;
     wakes_.wait_for(lock, pause, [this] { return is_stopping_; });
@@ -156,7 +168,7 @@ Result<> UsageWatch::add_all() {
     may_be_more = more;
     if (calls_waiting_ == 0 && !is_full_) continue;
     if (is_full_) measure_backlog();
-    on_backlog_(calls_waiting_, is_full_);
+    tell_backlog();
   }
   return {};
 }
@@ -164,10 +176,14 @@ Result<> UsageWatch::add_all() {
 Result<> UsageWatch::open() {
   WEIR_TRY_ASSIGN(opened, open_usage_store(open_at_));
   WEIR_TRY_ASSIGN(position, opened->position());
-  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(open_at_.data_directory, position));
   store_ = std::move(opened);
   position_ = std::move(position);
   is_position_known_ = true;
+  return open_reader();
+}
+
+Result<> UsageWatch::open_reader() {
+  WEIR_TRY_ASSIGN(reader, ledger::Reader::open(open_at_.data_directory, position_));
   reader_.emplace(std::move(reader));
   return {};
 }
@@ -175,24 +191,20 @@ Result<> UsageWatch::open() {
 Result<bool> UsageWatch::add_some() {
   if (!reader_) WEIR_TRY(open());
   PriceComparison comparison(snapshot());
+  store_->begin(position_);
   std::size_t count = 0;
   for (; count < calls_at_once_; ++count) {
     WEIR_TRY_ASSIGN(next, reader_->next());
     if (!next) break;
-    if (count == entries_.size()) entries_.emplace_back();
-    usage::Store::Entry& entry = entries_[count];
-    entry.alternatives = comparison.of(*next->call);
-    entry.place = next->place;
-    // The reader gets the room of a call that was added before.
-    std::swap(entry.call, next->call);
+    store_->take(next->call, next->place, comparison.of(next->call));
   }
-  entries_.resize(count);
-  if (entries_.empty()) {
-    entries_.shrink_to_fit();  // there is not so much to do at present
+  if (count == 0) {
+    // The next call is to be refused when what it is to be booked in is away.
+    if (options_.closes_while_down) WEIR_TRY(store_->position());
     return false;
   }
   ledger::Position behind = reader_->position();
-  const auto added = store_->add(entries_, position_, behind);
+  const auto added = store_->commit(behind);
   if (!added) {
     // It may have been too much for the time of one operation.
     calls_at_once_ = std::max(calls_at_once_min, count / 2);
@@ -200,13 +212,17 @@ Result<bool> UsageWatch::add_some() {
   }
   const bool is_full = count == calls_at_once_;
   calls_at_once_ = std::min(calls_at_once_max, calls_at_once_ * 2);
-  if (*added) {
-    position_ = std::move(behind);
-    calls_waiting_ -= std::min<std::uint64_t>(calls_waiting_, count);
-  } else {
+  if (*added == usage::Store::Added::none) {
     reader_.reset();  // another instance, or a new beginning: go on where that is
+    return true;
   }
-  return !*added || is_full;
+  if (*added == usage::Store::Added::none_yet) {
+    WEIR_TRY(open_reader());
+    return true;
+  }
+  position_ = std::move(behind);
+  calls_waiting_ -= std::min<std::uint64_t>(calls_waiting_, count);
+  return is_full;
 }
 
 Result<> UsageWatch::forget_old() {

@@ -17,6 +17,7 @@
 
 #include "engine/snapshot.hpp"
 #include "ledger/reader.hpp"
+#include "ledger/spool.hpp"
 #include "pipeline/attempt.hpp"
 #include "server/log.hpp"
 #include "server/usage_store.hpp"
@@ -29,14 +30,20 @@ namespace weir::server {
 /// `set_snapshot` and `stop` are for any thread.
 class UsageWatch {
  public:
-  /// Told from its thread how many calls could not be added up yet, and whether the closed files of
-  /// the ledger that they stand in take more room than they may (section 16).
-  using OnBacklog = std::function<void(std::uint64_t calls, bool is_full)>;
-  UsageWatch(const pipeline::WallClock& wall, Log& log, UsagePlace place, OnBacklog on_backlog)
+  struct Options {
+    UsagePlace place = {};
+    bool closes_while_down = false;  ///< no calls are to come while the sums can't be stored
+    /// Told from its thread how many calls could not be added up yet, and whether more are to come
+    /// (section 16): not when the closed files of the ledger that they stand in take more room than
+    /// they may.
+    std::function<void(std::uint64_t calls, ledger::Intake intake)> on_backlog =
+        [](std::uint64_t, ledger::Intake) {};
+  };
+  UsageWatch(const pipeline::WallClock& wall, Log& log, Options options)
       : wall_(wall),
         log_(log),
-        place_(std::move(place)),
-        on_backlog_(std::move(on_backlog)),
+        options_(std::move(options)),
+        place_(options_.place),
         open_at_(place_) {}
   ~UsageWatch();
   UsageWatch(const UsageWatch&) = delete;
@@ -48,6 +55,7 @@ class UsageWatch {
   Result<> catch_up_alone();
   /// What was taken of windows of quotas and budgets. After `catch_up`, before `start`.
   Result<usage::Store::WindowUses> used(const std::vector<std::string>& windows);
+  /// Where calls are not to come while the sums can't be stored, it is known when this returns.
   void start();
   void set_snapshot(std::shared_ptr<const engine::Snapshot> snapshot);
   /// What was written until now is still added.
@@ -66,10 +74,12 @@ class UsageWatch {
   void close();
   Result<> add_all();
   Result<> open();
+  Result<> open_reader();
   void note(const Result<>& added);
   /// What has come since adding went wrong.
   Result<> count_waiting();
   void measure_backlog();
+  void tell_backlog() const;
   /// True: there is more.
   Result<bool> add_some();
   Result<> forget_old();
@@ -77,9 +87,9 @@ class UsageWatch {
 
   const pipeline::WallClock& wall_;
   Log& log_;
-  const UsagePlace place_;
+  const Options options_;
+  const UsagePlace& place_;
   static constexpr int failures_until_down = 3;
-  const OnBacklog on_backlog_;
   UsagePlace open_at_;
   std::atomic<int> failures_ = 0;         ///< in a row
   std::atomic<bool> is_doubted_ = false;  ///< another could not reach them
@@ -91,8 +101,7 @@ class UsageWatch {
 
   std::unique_ptr<usage::Store> store_;
   std::optional<ledger::Reader> reader_;
-  std::vector<usage::Store::Entry> entries_;  ///< those added last, for their room
-  std::optional<ledger::Reader> counting_;    ///< goes on where adding stopped
+  std::optional<ledger::Reader> counting_;  ///< goes on where adding stopped
   std::uint64_t calls_waiting_ = 0;
   bool is_full_ = false;
   bool is_position_known_ = false;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/webhook.hpp"
 
-#include <array>
 #include <chrono>
 #include <utility>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
+#include "base/sha256.hpp"
+#include "base/thread.hpp"
 #include "net/http/head_writer.hpp"
 #include "server/http_call.hpp"
 
@@ -56,12 +54,9 @@ std::string webhook_signature(std::string_view secret, std::int64_t unix_seconds
                               std::string_view body) {
   const std::string seconds = std::to_string(unix_seconds);
   const std::string text = seconds + "." + std::string(body);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+  const Sha256Digest digest = HmacSha256(secret).of(text);
   return "t=" + seconds +
-         ",v1=" + hex({reinterpret_cast<const char*>(digest.data()), std::size_t{size}});
+         ",v1=" + hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 Webhook::~Webhook() {
@@ -77,7 +72,8 @@ void Webhook::send(Message message) {
   const std::lock_guard lock(mutex_);
   if (waiting_.size() >= waiting_max) waiting_.pop_front();
   waiting_.push_back(std::move(message));
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  // Without a thread it waits for the next message, which tries again.
+  if (!thread_.joinable()) thread_ = try_thread([this] { run(); });
   wakes_.notify_all();
 }
 

@@ -25,7 +25,21 @@ std::int64_t part_of(std::int64_t whole, std::int64_t permille) {
 /// take.
 constexpr Duration until_somebody_leaves = 1s;
 
+/// To what was used of a window, or taken in all.
+template <class Use>
+void add(Use& use, const Demand& demand) {
+  use.requests += demand.requests;
+  use.input_tokens += demand.input_tokens;
+  use.output_tokens += demand.output_tokens;
+}
+
 }  // namespace
+
+Demand Demand::operator-(const Demand& other) const {
+  return {.requests = requests - other.requests,
+          .input_tokens = input_tokens - other.input_tokens,
+          .output_tokens = output_tokens - other.output_tokens};
+}
 
 std::int64_t Demand::of(LimitUnit unit) const {
   switch (unit) {
@@ -45,12 +59,51 @@ std::int64_t Demand::of(LimitUnit unit) const {
 }
 
 void Account::set(const LimitSet& limits, const Moment& now) {
+  set_windows(limits, now);
   set_rates(limits.rates, now);
-  set_budgets(limits.budgets, now);
+  set_budgets(limits.budgets);
   concurrency_.set_limit(limits.concurrency);
-  collect_calendars();
   reserved_permille_ = limits.reserved_permille;
   spill_permille_ = limits.spill_permille;
+}
+
+/// What was used of a window is kept while it lasts, whether there is a rule about it or not.
+void Account::set_windows(const LimitSet& limits, const Moment& now) {
+  advance_windows(now);
+  std::vector<OpenWindow> windows;
+  const auto add = [&](const policy::Calendar& calendar) {
+    const bool is_there = std::any_of(windows.begin(), windows.end(), [&](const OpenWindow& one) {
+      return one.calendar == calendar;
+    });
+    if (is_there) return;
+    OpenWindow* const known = find_window(calendar);
+    OpenWindow& open = windows.emplace_back(known == nullptr ? OpenWindow{calendar} : *known);
+    if (known == nullptr) open.window = calendar.window_at(now.unix_ms);
+    if (!open.is_named) open.since = epoch_ + 1;
+    open.is_named = true;
+  };
+  for (const LimitRule& rule : limits.rates) {
+    if (rule.rate.calendar) add(*rule.rate.calendar);
+  }
+  for (const policy::BudgetRule& rule : limits.budgets) add(rule.calendar);
+  named_windows_ = windows.size();
+  for (OpenWindow& open : windows_) {
+    const bool is_named = std::any_of(windows.begin(), windows.end(), [&](const OpenWindow& one) {
+      return one.calendar == open.calendar;
+    });
+    if (is_named || now.unix_ms >= open.window.end_ms) continue;
+    OpenWindow& past = windows.emplace_back(std::move(open));
+    if (past.is_named) past.until = epoch_;
+    past.is_named = false;
+  }
+  windows_ = std::move(windows);
+  ++epoch_;
+}
+
+Account::OpenWindow* Account::find_window(const policy::Calendar& calendar) {
+  const auto found = std::find_if(windows_.begin(), windows_.end(),
+                                  [&](const OpenWindow& one) { return one.calendar == calendar; });
+  return found == windows_.end() ? nullptr : &*found;
 }
 
 void Account::set_rates(const std::vector<LimitRule>& rates, const Moment& now) {
@@ -74,60 +127,49 @@ void Account::set_rates(const std::vector<LimitRule>& rates, const Moment& now) 
     meters_.erase(its_meter);
     rules_.erase(before);
   }
-  for (Meter& meter : meters_) {
-    const LimitRule& rule = rule_of(meter);
-    if (!rule.rate.calendar) continue;
-    const policy::CalendarWindow window = rule.rate.calendar->window_at(now.unix_ms);
-    past_quotas_.push_back({rule, std::move(meter.limiter), window, now.steady});
-  }
   meters_ = std::move(meters);
   rules_ = rates;
 }
 
-/// A quota that comes back goes on where it was: nothing is zeroed within a window (U-1).
+/// A quota begins with what its window has seen, as it would after a restart.
 Account::Meter Account::new_meter(const LimitRule& rule, const Moment& now) {
   Meter meter{.limiter = policy::Limiter(rule.rate),
               .since = now.steady,
               .in_force = rule.rate.limit,
               .unit = rule.unit,
               .is_short = !rule.rate.calendar.has_value()};
-  const auto past =
-      std::find_if(past_quotas_.begin(), past_quotas_.end(), [&](const PastQuota& one) {
-        return one.rule.unit == rule.unit && one.rule.rate.counts_like(rule.rate);
-      });
-  if (past == past_quotas_.end()) return meter;
-  meter.limiter = std::move(past->limiter);
-  meter.limiter.set_limit(rule.rate.limit, now);
-  past_quotas_.erase(past);
+  if (meter.is_short) return meter;
+  const policy::WindowUse& use = find_window(*rule.rate.calendar)->use;
+  const Demand used{use.requests, use.input_tokens, use.output_tokens};
+  meter.limiter.correct(used.of(rule.unit), now, now);
   return meter;
 }
 
-void Account::set_budgets(const std::vector<policy::BudgetRule>& rules, const Moment& now) {
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
-    purse.ended_ms = now.unix_ms;
-    past_budgets_.push_back(std::move(purse));
-  }
+void Account::set_budgets(const std::vector<policy::BudgetRule>& rules) {
   std::vector<Purse> budgets;
   for (const policy::BudgetRule& rule : rules) {
-    const auto before =
-        std::find_if(past_budgets_.begin(), past_budgets_.end(),
-                     [&](const Purse& purse) { return purse.rule.calendar == rule.calendar; });
-    Purse& purse =
-        budgets.emplace_back(before == past_budgets_.end() ? Purse{.rule = rule} : *before);
-    if (before != past_budgets_.end()) past_budgets_.erase(before);
+    const auto before = std::find_if(budgets_.begin(), budgets_.end(), [&](const Purse& purse) {
+      return purse.rule.calendar == rule.calendar;
+    });
+    const bool is_new = before == budgets_.end();
+    Purse& purse = budgets.emplace_back(is_new ? Purse{.rule = rule} : *before);
     // More or less of the same: its marks are elsewhere now.
     if (purse.rule.nanousd != rule.nanousd) purse.told_permille = 0;
     purse.rule = rule;
-    purse.advance(now.unix_ms);
+    OpenWindow* const open = find_window(rule.calendar);
+    purse.window = static_cast<std::size_t>(open - windows_.data());
+    if (!is_new) continue;
+    // Whoever was told of its marks before it was taken away, or the process ended, is not told
+    // again (U-6).
+    std::vector<BudgetEvent> told_before;
+    tell_marks(purse, told_before);
   }
   budgets_ = std::move(budgets);
 }
 
 bool Account::has_past(const Moment& now) const {
-  const auto goes_on = [&](const auto& past) { return now.unix_ms < past.window.end_ms; };
-  return std::any_of(past_quotas_.begin(), past_quotas_.end(), goes_on) ||
-         std::any_of(past_budgets_.begin(), past_budgets_.end(), goes_on);
+  return std::any_of(windows_.begin(), windows_.end(),
+                     [&](const OpenWindow& open) { return now.unix_ms < open.window.end_ms; });
 }
 
 void Account::prefetch() const {
@@ -185,12 +227,13 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
            .reset = meter.limiter.reset(now),
            .wait = wait});
   }
-  for (const Closed& closed : closed_) {
-    if (closed.until <= now.steady) continue;
-    const Duration wait = closed.until - now.steady;
-    offer({.unit = closed.unit,
-           .limit = closed.limit,
-           .left = 0,
+  for (const Balance& balance : balances_) {
+    const std::int64_t needed = demand.of(balance.unit) + part_of(balance.limit, permille);
+    if (balance.until <= now.steady || needed <= balance.left) continue;
+    const Duration wait = balance.until - now.steady;
+    offer({.unit = balance.unit,
+           .limit = balance.limit,
+           .left = std::max<std::int64_t>(0, balance.left),
            .window = {},
            .reset = wait,
            .wait = wait});
@@ -201,21 +244,30 @@ std::optional<Obstacle> Account::obstacle(const Demand& demand, pipeline::Priori
 void Account::take(const Demand& demand, const Moment& now) {
   if (!demand.is_replay) concurrency_.enter();
   for (Meter& meter : meters_) meter.limiter.take(demand.of(meter.unit), now);
+  for (Balance& balance : balances_) balance.left -= demand.of(balance.unit);
+  add(taken_, demand);
+  advance_windows(now);
+  for (OpenWindow& open : windows_) {
+    if (open.is_named) add(open.use, demand);
+  }
 }
 
-void Account::settle(const Demand& demand, const Demand& actual, const Moment& taken,
+void Account::settle(const Taking& taking, const Demand& actual, std::uint32_t epoch,
                      const Moment& now) {
   concurrency_.leave();
+  const Demand difference = actual - taking.demand;
   for (Meter& meter : meters_) {
-    const std::int64_t difference = actual.of(meter.unit) - demand.of(meter.unit);
+    const std::int64_t of_unit = difference.of(meter.unit);
     // What a meter never took it can't give back.
-    const bool has_taken = meter.since <= taken.steady;
-    if (difference != 0 && has_taken) meter.limiter.correct(difference, taken, now);
+    const bool has_taken = meter.since <= taking.at.steady;
+    if (of_unit != 0 && has_taken) meter.limiter.correct(of_unit, taking.at, now);
   }
-  for (PastQuota& past : past_quotas_) {
-    const LimitUnit unit = past.rule.unit;
-    const std::int64_t difference = actual.of(unit) - demand.of(unit);
-    if (taken.steady <= past.ended) past.limiter.correct(difference, taken, now);
+  for (Balance& balance : balances_) {
+    if (taking.number > balance.since) balance.left -= difference.of(balance.unit);
+  }
+  advance_windows(now);
+  for (OpenWindow& open : windows_) {
+    if (open.holds(epoch)) add(open.use, difference);
   }
 }
 
@@ -245,47 +297,80 @@ void Account::grow(const Moment& now) {
   }
 }
 
-void Account::heed(LimitUnit unit, std::optional<std::int64_t> limit,
-                   std::optional<std::int64_t> left, std::optional<Duration> reset,
+void Account::heed(const ProviderWord& word, const Moment& now) {
+  heed(LimitUnit::requests, word.limits.requests, word, now);
+  heed(LimitUnit::total_tokens, word.limits.tokens, word, now);
+  heed(LimitUnit::input_tokens, word.limits.input_tokens, word, now);
+  heed(LimitUnit::output_tokens, word.limits.output_tokens, word, now);
+}
+
+/// What is told is as it was when the answer began, or its attempt; those that began since are
+/// taken off. Some may have been counted already: until the last of them was answered less is asked
+/// for than there is, not more.
+void Account::heed(LimitUnit unit, const policy::RateLimit& told, const ProviderWord& word,
                    const Moment& now) {
-  // Figures per minute are full again within one; others speak of another limit than ours.
-  const bool is_of_minute = !reset || *reset <= 60s;
-  for (Meter& meter : meters_) {
-    LimitRule& rule = rule_of(meter);
-    const bool is_meant = limit && *limit > 0 && is_of_minute && rule.is_assumed &&
-                          rule.unit == unit && rule.rate.window == 60s;
-    if (!is_meant || rule.rate.limit == *limit) continue;
-    rule.rate.limit = *limit;
-    meter.in_force = *limit;
-    meter.limiter.set_limit(*limit, now);
-  }
-  const auto closed = std::find_if(closed_.begin(), closed_.end(),
-                                   [&](const Closed& one) { return one.unit == unit; });
-  const bool is_used_up = left && *left <= 0 && reset && *reset > Duration::zero();
-  if (!is_used_up) {
-    if (closed != closed_.end()) closed_.erase(closed);
+  const std::int64_t told_ms = word.told_ms;
+  correct_limits(unit, told, now);
+  const auto known = std::find_if(balances_.begin(), balances_.end(),
+                                  [&](const Balance& one) { return one.unit == unit; });
+  const bool has_known = known != balances_.end();
+  const bool is_same = has_known && known->told_ms == told_ms && known->told == told.remaining;
+  // Attempts end in another order than their answers began.
+  const bool is_older = has_known && known->told_ms > told_ms && known->until > now.steady;
+  if (is_same || is_older) return;
+  const Duration age = std::chrono::milliseconds(std::max<std::int64_t>(0, now.unix_ms - told_ms));
+  const bool is_current = told.remaining && told.reset && *told.reset > age;
+  if (!is_current) {
+    if (has_known) balances_.erase(known);
     return;
   }
-  Closed& entry = closed == closed_.end() ? closed_.emplace_back() : *closed;
-  entry = {unit, now.steady + *reset, limit.value_or(0)};
+  Balance& balance = has_known ? *known : balances_.emplace_back();
+  balance = {.unit = unit,
+             .limit = told.limit.value_or(0),
+             .told = *told.remaining,
+             .left = *told.remaining - word.taken_later.of(unit),
+             .told_ms = told_ms,
+             .since = word.heard_by,
+             .until = now.steady + (*told.reset - age)};
+}
+
+/// What is assumed of a rate is as the provider says.
+void Account::correct_limits(LimitUnit unit, const policy::RateLimit& told, const Moment& now) {
+  if (!told.limit || *told.limit <= 0) return;
+  // Figures per minute are full again within one; others speak of another limit than ours.
+  const bool is_of_minute = !told.is_of_day && (!told.reset || *told.reset <= 60s);
+  for (Meter& meter : meters_) {
+    LimitRule& rule = rule_of(meter);
+    if (!rule.is_assumed || rule.unit != unit || rule.rate.limit == *told.limit) continue;
+    const auto& calendar = rule.rate.calendar;
+    const bool is_day = calendar && calendar->period() == policy::Period::day;
+    const bool is_meant = told.is_of_day ? is_day : is_of_minute && rule.rate.window == 60s;
+    if (!is_meant) continue;
+    rule.rate.limit = *told.limit;
+    meter.in_force = *told.limit;
+    meter.limiter.set_limit(*told.limit, now);
+  }
 }
 
 // ---- money --------------------------------------------------------------------------------------
 
-void Account::Purse::advance(std::int64_t unix_ms) {
-  if (unix_ms < window.end_ms) return;
-  window = rule.calendar.window_at(unix_ms);
-  spent = 0;
-  told_permille = 0;
+bool Account::has_passed(const Purse& purse, std::int32_t permille) const {
+  const std::int64_t spent = windows_[purse.window].use.nanousd;
+  return Int128{spent} * 1000 >= Int128{purse.rule.nanousd} * permille;
+}
+
+std::int64_t Account::left_of(const Purse& purse) const {
+  return purse.rule.nanousd - windows_[purse.window].use.nanousd - reserved_nanousd_;
 }
 
 std::optional<Obstacle> Account::money_obstacle(std::int64_t nanousd, const Moment& now) {
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
-    const std::int64_t left = purse.left(reserved_nanousd_);
+  advance_windows(now);
+  for (const Purse& purse : budgets_) {
+    const std::int64_t left = left_of(purse);
     if (!purse.rule.is_hard || nanousd <= left) continue;
+    const std::int64_t end_ms = windows_[purse.window].window.end_ms;
     const std::chrono::milliseconds rest(
-        std::min<std::int64_t>(purse.window.end_ms - now.unix_ms, 31LL * 24 * 3'600'000));
+        std::min<std::int64_t>(end_ms - now.unix_ms, 31LL * 24 * 3'600'000));
     return Obstacle{.unit = LimitUnit::nanousd,
                     .limit = purse.rule.nanousd,
                     .left = std::max<std::int64_t>(0, left),
@@ -297,70 +382,72 @@ std::optional<Obstacle> Account::money_obstacle(std::int64_t nanousd, const Mome
 }
 
 std::optional<std::int64_t> Account::money_left(const Moment& now) {
+  advance_windows(now);
   std::optional<std::int64_t> least;
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
+  for (const Purse& purse : budgets_) {
     if (!purse.rule.is_hard) continue;
-    const std::int64_t left = purse.left(reserved_nanousd_);
+    const std::int64_t left = left_of(purse);
     least = std::min(least.value_or(left), left);
   }
   return least;
 }
 
 std::string_view Account::downgrade(const Moment& now) {
-  for (Purse& purse : budgets_) {
+  advance_windows(now);
+  for (const Purse& purse : budgets_) {
     if (purse.rule.downgrade.empty()) continue;
-    purse.advance(now.unix_ms);
-    if (purse.has_passed(purse.rule.soft_permille)) return purse.rule.downgrade;
+    if (has_passed(purse, purse.rule.soft_permille)) return purse.rule.downgrade;
   }
   return {};
 }
 
-void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms,
+void Account::spend(std::int64_t reserved, std::int64_t nanousd, std::uint32_t epoch,
                     const Moment& now, std::vector<BudgetEvent>& events) {
   reserved_nanousd_ -= reserved;
   WEIR_ASSERT(reserved_nanousd_ >= 0);
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
-    if (since_ms < purse.window.start_ms) continue;  // that window is over
-    purse.spent += nanousd;
-    tell_marks(purse, events);
+  if (nanousd == 0) return;
+  advance_windows(now);
+  for (OpenWindow& open : windows_) {
+    if (open.holds(epoch)) open.use.nanousd += nanousd;
   }
-  for (Purse& past : past_budgets_) {
-    const bool is_of_it = past.window.start_ms <= since_ms && since_ms <= past.ended_ms;
-    if (is_of_it) past.spent += nanousd;
-  }
+  for (Purse& purse : budgets_) tell_marks(purse, events);
 }
 
 void Account::tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const {
+  const OpenWindow& open = windows_[purse.window];
+  if (purse.window_id != open.window.id) purse.told_permille = 0;
+  purse.window_id = open.window.id;
   for (const std::int32_t mark : {purse.rule.soft_permille, 1'000}) {
-    if (!purse.has_passed(mark) || purse.told_permille >= mark) continue;
+    if (!has_passed(purse, mark) || purse.told_permille >= mark) continue;
     purse.told_permille = mark;
-    events.push_back({owner_, purse.rule.calendar.period(), purse.window.id, mark, purse.spent,
+    events.push_back({owner_, purse.rule.calendar.period(), open.window.id, mark, open.use.nanousd,
                       purse.rule.nanousd});
   }
 }
 
 // ---- windows ------------------------------------------------------------------------------------
 
-void Account::collect_calendars() {
-  windows_.clear();
-  const auto add = [this](const policy::Calendar& calendar) {
-    const bool is_known = std::any_of(windows_.begin(), windows_.end(), [&](const OpenWindow& one) {
-      return one.calendar == calendar;
-    });
-    if (!is_known) windows_.push_back({calendar, {}, {}});
-  };
-  for (const LimitRule& rule : rules_) {
-    if (rule.rate.calendar) add(*rule.rate.calendar);
-  }
-  for (const Purse& purse : budgets_) add(purse.rule.calendar);
-}
-
+/// They only go forward (W-2).
 void Account::advance_windows(const Moment& now) {
   for (OpenWindow& open : windows_) {
     if (now.unix_ms < open.window.end_ms) continue;
     open.window = open.calendar.window_at(now.unix_ms);
+    open.id = nullptr;
+    open.use = {};
+    open.since = ++epoch_;
+    open.until.reset();
+  }
+}
+
+std::uint32_t Account::epoch(const Moment& now) {
+  advance_windows(now);
+  return epoch_;
+}
+
+void Account::name_windows(const Moment& now) {
+  advance_windows(now);
+  for (OpenWindow& open : windows_) {
+    if (open.id != nullptr || !open.is_named) continue;
     std::string id(policy::name(owner_.scope));
     if (!owner_.name.empty()) id.append(":").append(owner_.name);
     id.append(":").append(open.calendar.label(open.window));
@@ -369,38 +456,38 @@ void Account::advance_windows(const Moment& now) {
 }
 
 void Account::append_windows(std::vector<SharedText>& out, const Moment& now) {
-  advance_windows(now);
-  for (const OpenWindow& open : windows_) out.push_back(open.id);
+  name_windows(now);
+  for (const OpenWindow& open : windows_) {
+    if (open.is_named) out.push_back(open.id);
+  }
 }
 
 std::optional<std::int64_t> Account::windows_start_ms(const Moment& now) {
   advance_windows(now);
   std::optional<std::int64_t> oldest;
   for (const OpenWindow& open : windows_) {
+    if (!open.is_named) continue;
     oldest = std::min(open.window.start_ms, oldest.value_or(open.window.start_ms));
   }
   return oldest;
 }
 
 void Account::restore(const UsedBefore& used, const Moment& now) {
-  advance_windows(now);
-  for (const OpenWindow& open : windows_) {
-    const auto before = used(*open.id);
+  name_windows(now);
+  for (OpenWindow& open : windows_) {
+    const auto before = open.is_named ? used(*open.id) : std::nullopt;
     if (!before) continue;
     const Demand demand{before->requests, before->input_tokens, before->output_tokens};
+    add(open.use, demand);
+    open.use.nanousd += before->nanousd;
     for (Meter& meter : meters_) {
       if (rule_of(meter).rate.calendar != open.calendar) continue;
       meter.limiter.correct(demand.of(meter.unit), now, now);
     }
-    for (Purse& purse : budgets_) {
-      if (purse.rule.calendar != open.calendar) continue;
-      purse.advance(now.unix_ms);
-      purse.spent += before->nanousd;
-      // Who was told before the start is not told again (U-6).
-      std::vector<BudgetEvent> told_before;
-      tell_marks(purse, told_before);
-    }
   }
+  // Who was told before the start is not told again (U-6).
+  std::vector<BudgetEvent> told_before;
+  for (Purse& purse : budgets_) tell_marks(purse, told_before);
 }
 
 // ---- what there is to see -----------------------------------------------------------------------
@@ -426,9 +513,12 @@ void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
     status.used = meter.limiter.used(now);
     status.reset = meter.limiter.reset(now);
     status.wait = meter.limiter.wait(1, now);
-    for (const Closed& closed : closed_) {
-      const bool is_meant = closed.unit == status.unit && closed.until > now.steady;
-      if (is_meant) status.wait = std::max(status.wait, closed.until - now.steady);
+    for (const Balance& balance : balances_) {
+      if (balance.unit != status.unit || balance.until <= now.steady) continue;
+      if (balance.left <= 0) status.wait = std::max(status.wait, balance.until - now.steady);
+      if (balance.limit == meter.in_force) {
+        status.used = std::max(status.used, balance.limit - balance.left);
+      }
     }
   }
   if (concurrency_.limit() > 0) {
@@ -439,8 +529,9 @@ void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
     status.used = concurrency_.inside();
     if (!concurrency_.may_enter()) status.wait = until_somebody_leaves;
   }
-  for (Purse& purse : budgets_) {
-    purse.advance(now.unix_ms);
+  advance_windows(now);
+  for (const Purse& purse : budgets_) {
+    const OpenWindow& open = windows_[purse.window];
     LimitStatus& status = out.emplace_back();
     status.owner = owner_;
     status.unit = LimitUnit::nanousd;
@@ -448,12 +539,12 @@ void Account::append_status(std::vector<LimitStatus>& out, const Moment& now) {
     status.period = policy::name(purse.rule.calendar.period());
     status.zone = purse.rule.calendar.zone_name();
     status.limit = status.in_force = purse.rule.nanousd;
-    status.used = purse.spent;
+    status.used = open.use.nanousd;
     status.reserved = reserved_nanousd_;
     status.is_hard = purse.rule.is_hard;
     constexpr std::int64_t century_ms = 100LL * 365 * 24 * 3'600'000;
-    const bool ends = purse.window.end_ms - now.unix_ms < century_ms;
-    if (ends) status.reset = std::chrono::milliseconds(purse.window.end_ms - now.unix_ms);
+    const bool ends = open.window.end_ms - now.unix_ms < century_ms;
+    if (ends) status.reset = std::chrono::milliseconds(open.window.end_ms - now.unix_ms);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/shared_text.hpp"
 #include "pipeline/caller.hpp"
 #include "policy/limit_set.hpp"
+#include "policy/rate_headers.hpp"
 
 namespace weir::shared_state {
 
@@ -28,6 +29,22 @@ struct Demand {
   bool is_replay = false;  ///< nothing is under way for it, and nothing but requests matters to it
 
   [[nodiscard]] std::int64_t of(LimitUnit unit) const;
+  Demand operator-(const Demand& other) const;
+};
+
+/// What was taken by one request or attempt.
+struct Taking {
+  Demand demand;
+  Moment at;
+  std::uint64_t number = 0;  ///< the later, the higher, whoever takes
+};
+
+/// What a provider tells of its limits, and who it told.
+struct ProviderWord {
+  policy::RateSnapshot limits;
+  std::int64_t told_ms = 0;    ///< Unix time
+  std::uint64_t heard_by = 0;  ///< number of the taking that was answered with it
+  Demand taken_later;          ///< by others, whom it may not have counted yet
 };
 
 /// Why something does not fit.
@@ -95,8 +112,10 @@ class Account {
   [[nodiscard]] std::optional<Obstacle> obstacle(const Demand& demand, pipeline::Priority priority,
                                                  bool may_use_last, const Moment& now);
   void take(const Demand& demand, const Moment& now);
-  /// What was taken at `taken` was `actual` in the end.
-  void settle(const Demand& demand, const Demand& actual, const Moment& taken, const Moment& now);
+  /// What was taken in `epoch` was `actual` in the end.
+  void settle(const Taking& taking, const Demand& actual, std::uint32_t epoch, const Moment& now);
+  /// All that was ever taken, whatever became of it.
+  [[nodiscard]] const Demand& taken() const { return taken_; }
 
   /// The same of money.
   [[nodiscard]] std::optional<Obstacle> money_obstacle(std::int64_t nanousd, const Moment& now);
@@ -105,11 +124,14 @@ class Account {
   /// The route that calls are to go to, since a budget has passed its soft mark; empty: none.
   [[nodiscard]] std::string_view downgrade(const Moment& now);
   void reserve(std::int64_t nanousd) { reserved_nanousd_ += nanousd; }
-  /// Books what was reserved as `nanousd`, in the windows of `since_ms` (U-4).
-  void spend(std::int64_t reserved, std::int64_t nanousd, std::int64_t since_ms, const Moment& now,
+  /// Books what was reserved as `nanousd`, in the windows of `epoch` (U-4).
+  void spend(std::int64_t reserved, std::int64_t nanousd, std::uint32_t epoch, const Moment& now,
              std::vector<BudgetEvent>& events);
+  /// Which windows are open now: another number whenever one of them is another. Clocks of several
+  /// threads would not tell on which side of midnight a call was admitted.
+  [[nodiscard]] std::uint32_t epoch(const Moment& now);
 
-  [[nodiscard]] bool has_windows() const { return !windows_.empty(); }
+  [[nodiscard]] bool has_windows() const { return named_windows_ > 0; }
   /// When the oldest of them began. Nothing: there are none.
   std::optional<std::int64_t> windows_start_ms(const Moment& now);
   /// Appends the ids of the windows that its quotas and budgets are in (S-11.5).
@@ -121,9 +143,8 @@ class Account {
   void shrink(const Moment& now);
   /// It did not.
   void grow(const Moment& now);
-  /// The provider tells of its limit itself.
-  void heed(LimitUnit unit, std::optional<std::int64_t> limit, std::optional<std::int64_t> left,
-            std::optional<Duration> reset, const Moment& now);
+  /// The provider told of its limits itself.
+  void heed(const ProviderWord& word, const Moment& now);
 
   void append_status(std::vector<LimitStatus>& out, const Moment& now);
 
@@ -136,38 +157,37 @@ class Account {
     LimitUnit unit = LimitUnit::requests;
     bool is_short = true;  ///< no quota
   };
-  struct Purse {
-    policy::BudgetRule rule;
-    policy::CalendarWindow window = {};
-    std::int64_t spent = 0;
-    std::int64_t ended_ms = 0;       ///< of one that was taken away: when
-    std::int32_t told_permille = 0;  ///< the highest mark that was told
-    void advance(std::int64_t unix_ms);
-    [[nodiscard]] bool has_passed(std::int32_t permille) const {
-      return static_cast<Int128>(spent) * 1000 >= static_cast<Int128>(rule.nanousd) * permille;
-    }
-    [[nodiscard]] std::int64_t left(std::int64_t reserved) const {
-      return rule.nanousd - spent - reserved;
-    }
-  };
-  /// A quota that was taken away.
-  struct PastQuota {
-    LimitRule rule;
-    policy::Limiter limiter;
-    policy::CalendarWindow window;
-    policy::TimePoint ended;
-  };
-  /// What its quotas and budgets of one calendar are in.
+  /// What its quotas and budgets of one calendar are in, and what was used in it: what whoever
+  /// adds up the ledger finds under its id.
   struct OpenWindow {
     policy::Calendar calendar;
-    policy::CalendarWindow window;
-    SharedText id;
+    policy::CalendarWindow window = {};
+    SharedText id = {};  ///< null until somebody asks
+    policy::WindowUse use = {};
+    /// One that no rule is about goes on until its end: there may be a rule again (U-1).
+    bool is_named = false;
+    std::uint32_t since = 0;                  ///< epoch in which it began or got its first rule
+    std::optional<std::uint32_t> until = {};  ///< the last before it had no rule
+    /// What was taken in that epoch is of this window, and says so in the ledger.
+    [[nodiscard]] bool holds(std::uint32_t epoch) const {
+      return (is_named && epoch >= since) || (until && epoch <= *until);
+    }
   };
-  /// The provider said that there is nothing left until then.
-  struct Closed {
+  struct Purse {
+    policy::BudgetRule rule;
+    std::size_t window = 0;          ///< place in `windows_`
+    std::int64_t window_id = 0;      ///< which of them the mark is of
+    std::int32_t told_permille = 0;  ///< the highest mark that was told
+  };
+  /// What is left of a unit until then, by the provider's own word and what was taken since.
+  struct Balance {
     LimitUnit unit = LimitUnit::requests;
+    std::int64_t limit = 0;  ///< 0: it didn't say
+    std::int64_t told = 0;
+    std::int64_t left = 0;
+    std::int64_t told_ms = 0;
+    std::uint64_t since = 0;  ///< number of the taking that heard it: it is of those behind it
     policy::TimePoint until;
-    std::int64_t limit = 0;
   };
   [[nodiscard]] LimitRule& rule_of(const Meter& meter) {
     return rules_[static_cast<std::size_t>(&meter - meters_.data())];
@@ -175,24 +195,33 @@ class Account {
   /// The share of every limit that is for requests of a higher priority.
   [[nodiscard]] std::int64_t kept_permille(pipeline::Priority priority) const;
   void set_rates(const std::vector<LimitRule>& rates, const Moment& now);
-  void set_budgets(const std::vector<policy::BudgetRule>& rules, const Moment& now);
+  void set_budgets(const std::vector<policy::BudgetRule>& rules);
   [[nodiscard]] Meter new_meter(const LimitRule& rule, const Moment& now);
-  void collect_calendars();
+  void set_windows(const LimitSet& limits, const Moment& now);
+  [[nodiscard]] OpenWindow* find_window(const policy::Calendar& calendar);
   void advance_windows(const Moment& now);
+  void name_windows(const Moment& now);
+  /// After its window was brought up to now.
+  [[nodiscard]] bool has_passed(const Purse& purse, std::int32_t permille) const;
+  [[nodiscard]] std::int64_t left_of(const Purse& purse) const;
   void tell_marks(Purse& purse, std::vector<BudgetEvent>& events) const;
+  void heed(LimitUnit unit, const policy::RateLimit& told, const ProviderWord& word,
+            const Moment& now);
+  void correct_limits(LimitUnit unit, const policy::RateLimit& told, const Moment& now);
 
   LimitOwner owner_;
   std::vector<Meter> meters_;
   std::vector<LimitRule> rules_;  ///< of the meters
   policy::Concurrency concurrency_;
   std::vector<Purse> budgets_;
-  std::vector<PastQuota> past_quotas_;  // one of each kind
-  std::vector<Purse> past_budgets_;     // one for each calendar
-  std::vector<OpenWindow> windows_;     ///< one for each calendar
+  std::vector<OpenWindow> windows_;  ///< one for each calendar
+  std::size_t named_windows_ = 0;    ///< so many of them, which come first
+  std::uint32_t epoch_ = 1;
   std::int64_t reserved_nanousd_ = 0;
   std::array<std::int32_t, policy::priority_count> reserved_permille_{};
   std::int32_t spill_permille_ = 1'000;
-  std::vector<Closed> closed_;      // by unit
+  std::vector<Balance> balances_;  ///< one for each unit
+  Demand taken_{.requests = 0};
   policy::TimePoint changed_at_{};  ///< when `shrink` or `grow` last did
 };
 

@@ -17,7 +17,8 @@ std::string_view name(FailoverKind kind) noexcept {
   return "failover";
 }
 
-void Failovers::note(std::string_view route, const std::vector<pipeline::AttemptRow>& attempts) {
+void Failovers::note(const pipeline::Route& route, const pipeline::CallResult& result) {
+  const std::vector<pipeline::AttemptRow>& attempts = result.rows;
   for (std::size_t i = 1; i < attempts.size(); ++i) {
     const pipeline::AttemptRow& from = attempts[i - 1];
     const pipeline::AttemptRow& to = attempts[i];
@@ -26,7 +27,13 @@ void Failovers::note(std::string_view route, const std::vector<pipeline::Attempt
     const FailoverKind kind = to.is_hedge             ? FailoverKind::hedge
                               : from.recovered_by > 0 ? FailoverKind::recovery
                                                       : FailoverKind::failover;
-    add({std::string(route), from.target->name, to.target->name, from.failure, kind});
+    add({route.name, from.target->name, to.target->name, from.failure, kind});
+  }
+  if (result.outcome != pipeline::Outcome::completed) return;
+  for (const pipeline::AttemptRow& row : attempts) {
+    if (row.step == 0 || row.failure != policy::FailureClass::ok) continue;
+    std::string lesser = route.degraded_to(row.step);
+    if (!lesser.empty()) add(DegradationKey{route.name, std::move(lesser)});
   }
 }
 
@@ -41,6 +48,25 @@ void Failovers::add(Key key) {
     std::get<0>(key) = std::get<1>(key) = std::get<2>(key) = "other";
   }
   ++counts_[std::move(key)];
+}
+
+void Failovers::add(DegradationKey key) {
+  const std::lock_guard lock(mutex_);
+  const bool is_new = !degradations_.contains(key);
+  if (is_new && degradations_.size() >= rows_max) key.first = key.second = "other";
+  ++degradations_[std::move(key)];
+}
+
+std::vector<DegradationCount> Failovers::degradations() const {
+  std::vector<DegradationCount> rows;
+  {
+    const std::lock_guard lock(mutex_);
+    rows.reserve(degradations_.size());
+    for (const auto& [key, count] : degradations_) rows.push_back({key.first, key.second, count});
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const DegradationCount& a, const DegradationCount& b) { return a.count > b.count; });
+  return rows;
 }
 
 std::vector<FailoverCount> Failovers::list() const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "pipeline/call.hpp"
@@ -30,25 +31,37 @@ struct FailoverCount {
   std::uint64_t count = 0;
 };
 
-/// How often calls went from where to where, and why, since the start.
+struct DegradationCount {
+  std::string route;
+  std::string to;  ///< the lesser route or tier that answered
+  std::uint64_t count = 0;
+};
+
+/// How often calls went from where to where, and why, and which were answered by a lesser tier,
+/// since the start.
 ///
-/// For any thread. Only calls with more than one attempt come here: a short mutex. Memory: at most
-/// `rows_max` rows; what would be a further one is counted under the names `other`.
+/// For any thread. A call that its first target answered costs a comparison, others a short mutex.
+/// Memory: at most `rows_max` rows of each kind; what would be a further one is counted under the
+/// names `other`.
 class Failovers {
  public:
   static constexpr std::size_t rows_max = 1'000;
 
   /// Takes what the attempts of an ended call show.
-  void note(std::string_view route, const std::vector<pipeline::AttemptRow>& attempts);
+  void note(const pipeline::Route& route, const pipeline::CallResult& result);
   /// The most frequent first.
   [[nodiscard]] std::vector<FailoverCount> list() const;
+  [[nodiscard]] std::vector<DegradationCount> degradations() const;
 
  private:
   using Key = std::tuple<std::string, std::string, std::string, policy::FailureClass, FailoverKind>;
+  using DegradationKey = std::pair<std::string, std::string>;
   void add(Key key);
+  void add(DegradationKey key);
 
   mutable std::mutex mutex_;
   std::map<Key, std::uint64_t> counts_;
+  std::map<DegradationKey, std::uint64_t> degradations_;
 };
 
 }  // namespace weir::shared_state

@@ -13,8 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using policy::LimitScope;
 
-/// L-8: what stands for the answer where its length is not limited.
-constexpr std::int64_t output_tokens_default = 1'024;
 /// U-9: the shortest answer that is worth paying for, and the longest of a model that tells none.
 constexpr std::int64_t output_tokens_least = 256;
 constexpr std::int64_t output_tokens_unknown = 4'096;
@@ -28,19 +26,7 @@ pipeline::Priority priority_of(const pipeline::Call& call) {
   return call.caller == nullptr ? pipeline::Priority::normal : call.caller->priority;
 }
 
-Demand demand_of(const pipeline::Operation& operation, const pipeline::Target* target) {
-  Demand demand;
-  demand.input_tokens = operation.input_tokens_estimate();
-  const std::int64_t wanted = operation.output_tokens_wanted();
-  demand.output_tokens = wanted > 0 ? wanted : output_tokens_default;
-  const bool is_bounded = target != nullptr && target->traits.output_tokens_max > 0;
-  if (is_bounded) {
-    demand.output_tokens = std::min(demand.output_tokens, target->traits.output_tokens_max);
-  }
-  return demand;
-}
-
-Demand demand_of(const wire::Usage& usage) {
+Demand used_by(const wire::Usage& usage) {
   return {
       .requests = 1, .input_tokens = usage.input_total(), .output_tokens = usage.output_total()};
 }
@@ -112,6 +98,11 @@ Error describe(const LimitOwner& owner, const Obstacle& obstacle) {
   exceeded.reset = std::chrono::ceil<std::chrono::milliseconds>(obstacle.reset);
   error.exceeded = std::make_shared<const ExceededLimit>(std::move(exceeded));
   return error;
+}
+
+/// One of several keys is an account of its own: what it hears is nothing about the others.
+LimitScope scope_of_all(const pipeline::Upstream& upstream) {
+  return upstream.key_name.empty() ? LimitScope::provider : LimitScope::provider_key;
 }
 
 /// Refused for now because others were there before.
@@ -234,13 +225,24 @@ void Limits::restore(const UsedBefore& used, policy::TimePoint now) {
 }
 
 /// Among 100,000 keys each look-up is three cache misses, so a caller remembers what was found.
-void Limits::refresh(pipeline::CallerMemo& memo, const pipeline::Caller& caller) {
+void Limits::refresh(const pipeline::Caller& caller) {
   const auto find_of = [&](LimitScope scope, const std::string& name) {
     return scope != LimitScope::key && name.empty() ? nullptr : find(scope, name);
   };
-  memo.accounts = {find_of(LimitScope::key, caller.key), find_of(LimitScope::user, caller.user),
-                   find_of(LimitScope::team, caller.team)};
-  memo.as_of = accounts_as_of_;
+  caller.memo.accounts = {find_of(LimitScope::key, caller.key),
+                          find_of(LimitScope::user, caller.user),
+                          find_of(LimitScope::team, caller.team),
+                          find_of(LimitScope::organisation, caller.organisation)};
+  caller.memo.as_of = accounts_as_of_;
+}
+
+void Limits::refresh(const pipeline::Target& target) {
+  const pipeline::Upstream& upstream = *target.upstream;
+  const std::string key = name_of_key(upstream.name, upstream.key_name);
+  target.memo.accounts = {
+      find(LimitScope::model, target.limited_model), find(LimitScope::target, target.limit_pool),
+      find(LimitScope::provider_key, key), find(LimitScope::provider, upstream.name)};
+  target.memo.as_of = accounts_as_of_;
 }
 
 template <class Use>
@@ -249,10 +251,15 @@ void Limits::for_each_client(const pipeline::Caller* caller, std::string_view ro
     if (auto account = find(scope, name)) use(std::move(account));
   };
   if (caller != nullptr) {
-    if (caller->memo.as_of != accounts_as_of_) refresh(caller->memo, *caller);
+    if (caller->memo.as_of != accounts_as_of_) refresh(*caller);
     // All at a time, not one after the other.
+    constexpr std::size_t line_bytes = 64;
     for (const std::shared_ptr<void>& account : caller->memo.accounts) {
-      __builtin_prefetch(account.get(), 1);
+      const char* const begin = static_cast<const char*>(account.get());
+      if (begin == nullptr) continue;
+      for (std::size_t at = 0; at < sizeof(Account); at += line_bytes) {
+        __builtin_prefetch(begin + at, 1);
+      }
     }
     for (const std::shared_ptr<void>& account : caller->memo.accounts) {
       if (account != nullptr) use(std::static_pointer_cast<Account>(account));
@@ -264,7 +271,8 @@ void Limits::for_each_client(const pipeline::Caller* caller, std::string_view ro
 
 void Limits::find_clients(const pipeline::Call& call, bool is_attempt, Shares& shares) {
   for_each_client(call.caller.get(), call.route->name, [&](std::shared_ptr<Account> account) {
-    if (is_attempt && !account->has_budgets()) return;
+    // Money is counted for quotas, too: a budget may come to stand beside them.
+    if (is_attempt && !account->has_windows()) return;
     if (!is_attempt) account->prefetch();
     shares.add(std::move(account), !is_attempt, is_attempt);
   });
@@ -285,13 +293,24 @@ std::optional<Limits::Downgrade> Limits::downgrade(const pipeline::Caller* calle
 }
 
 void Limits::find_providers(const pipeline::Target& target, Shares& shares) {
-  const pipeline::Upstream& upstream = *target.upstream;
-  shares.add(find(LimitScope::target, target.name), true, true);
-  if (!of(LimitScope::provider_key).empty()) {
-    const std::string name = name_of_key(upstream.name, upstream.key_name);
-    shares.add(find(LimitScope::provider_key, name), true, true);
+  if (target.memo.as_of != accounts_as_of_) refresh(target);
+  for (const std::shared_ptr<void>& account : target.memo.accounts) {
+    shares.add(std::static_pointer_cast<Account>(account), true, true);
   }
-  shares.add(find(LimitScope::provider, upstream.name), true, true);
+}
+
+Demand Limits::demand_of(const pipeline::Operation& operation,
+                         const pipeline::Target* target) const {
+  Demand demand;
+  demand.input_tokens = operation.input_tokens_estimate();
+  const std::int64_t wanted = operation.output_tokens_wanted();
+  demand.output_tokens =
+      wanted > 0 ? wanted : output_tokens_default_.load(std::memory_order_relaxed);
+  const bool is_bounded = target != nullptr && target->traits.output_tokens_max > 0;
+  if (is_bounded) {
+    demand.output_tokens = std::min(demand.output_tokens, target->traits.output_tokens_max);
+  }
+  return demand;
 }
 
 // ---- taking -------------------------------------------------------------------------------------
@@ -325,6 +344,7 @@ std::uint64_t Limits::book(Shares&& shares, const Demand& demand, std::int64_t n
   for (Share& share : shares) {
     if (share.has_rates) share.account->take(demand, now);
     if (share.has_money) share.account->reserve(nanousd);
+    share.epoch = share.account->epoch(now);
   }
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(bookings_.size()));
@@ -334,9 +354,7 @@ std::uint64_t Limits::book(Shares&& shares, const Demand& demand, std::int64_t n
   free_.pop_back();
   Booking& booking = bookings_[place];
   booking.shares = std::move(shares);
-  booking.taken = now;
-  booking.admitted_ms = now.unix_ms;
-  booking.demand = demand;
+  booking.taking = {demand, now, ++latest_taking_};
   booking.nanousd = nanousd;
   booking.generation += 1;
   booking.attempts_open = 0;
@@ -391,7 +409,7 @@ Result<> Limits::admit(pipeline::Call& call, const pipeline::Operation& operatio
   return {};
 }
 
-Result<> Limits::admit_replay(const pipeline::Call& call) {
+Result<> Limits::admit_replay(pipeline::Call& call) {
   if (!has_any_.load(std::memory_order_relaxed)) return {};
   const Demand demand{.requests = 1, .input_tokens = 0, .output_tokens = 0, .is_replay = true};
   const Moment now = moment(call);
@@ -401,8 +419,11 @@ Result<> Limits::admit_replay(const pipeline::Call& call) {
     Shares shares;
     find_clients(call, false, shares);
     refused = refusal(shares, demand, 0, call, true, now);
-    for (Share& share : shares) {
-      if (!refused) share.account->take(demand, now);
+    if (!refused) {
+      for (Share& share : shares) {
+        share.account->append_windows(call.windows, now);
+        share.account->take(demand, now);
+      }
     }
   }
   if (refused) return error_of(*refused);
@@ -436,6 +457,10 @@ Result<pipeline::Accounting::Reservation> Limits::reserve(const pipeline::Call& 
         if (share.has_rates) share.account->append_windows(reservation.windows, now);
       }
       reservation.id = book_attempt(std::move(shares), demand, price.nanousd, call, now);
+      Booking& booking = *open_booking(reservation.id);
+      if (const Account* const account = heeding(booking.shares, *target.upstream)) {
+        booking.taken_before = account->taken();
+      }
       return reservation;
     }
   }
@@ -484,7 +509,14 @@ std::uint64_t Limits::book_attempt(Shares&& shares, const Demand& demand, std::i
     of_call->attempts_open += 1;
     Booking* const attempt = open_booking(id);
     attempt->call = call.admission;
-    attempt->admitted_ms = of_call->admitted_ms;
+    // U-4: the client's money is of the windows in which the call was admitted.
+    for (Share& share : attempt->shares) {
+      if (share.has_rates) continue;
+      share.epoch = 0;
+      for (const Share& admitted : of_call->shares) {
+        if (admitted.account == share.account) share.epoch = admitted.epoch;
+      }
+    }
   }
   return id;
 }
@@ -493,7 +525,7 @@ std::uint64_t Limits::book_attempt(Shares&& shares, const Demand& demand, std::i
 
 void Limits::release(const pipeline::Call& call, const pipeline::CallResult& result) {
   if (call.admission == 0) return;
-  Demand actual = demand_of(result.usage.value_or(wire::Usage()));
+  Demand actual = used_by(result.usage.value_or(wire::Usage()));
   // Refused by a budget say: what was never tried has taken nothing (L-7, S-11.2).
   if (result.rows.empty()) actual.requests = 0;
   const Moment now = moment(call);
@@ -501,7 +533,7 @@ void Limits::release(const pipeline::Call& call, const pipeline::CallResult& res
   Booking* booking = open_booking(call.admission);
   if (booking == nullptr) return;
   for (Share& share : booking->shares) {
-    share.account->settle(booking->demand, actual, booking->taken, now);
+    share.account->settle(booking->taking, actual, share.epoch, now);
   }
   if (booking->attempts_open == 0) return close(*booking, call.admission);
   for (Share& share : booking->shares) share.account.reset();
@@ -513,7 +545,7 @@ void Limits::release(const pipeline::Call& call, const pipeline::CallResult& res
 void Limits::settle(Reservation reservation, const pipeline::Call& call,
                     const pipeline::AttemptRow& row) {
   if (reservation.id == 0) return;
-  Demand actual = demand_of(row.usage);
+  Demand actual = used_by(row.usage);
   if (row.failure == policy::FailureClass::local) actual.requests = 0;  // it was never sent
   const Moment now = moment(call);
   std::vector<BudgetEvent> events;
@@ -523,16 +555,13 @@ void Limits::settle(Reservation reservation, const pipeline::Call& call,
     if (booking == nullptr) return;
     for (Share& share : booking->shares) {
       Account& account = *share.account;
-      if (share.has_rates) account.settle(booking->demand, actual, booking->taken, now);
+      if (share.has_rates) account.settle(booking->taking, actual, share.epoch, now);
       if (!share.has_money) continue;
       // S-11.9: what the provider bills without anyone to charge it to is still spent.
       const LimitScope scope = account.owner().scope;
       const bool counts_exposure = !policy::is_of_client(scope) || scope == LimitScope::global;
       const std::int64_t spent = row.cost_nanousd + (counts_exposure ? row.exposure_nanousd : 0);
-      // U-4: the client's money is of the window in which the call was admitted.
-      const std::int64_t since_ms =
-          policy::is_of_client(scope) ? booking->admitted_ms : booking->taken.unix_ms;
-      account.spend(booking->nanousd, spent, since_ms, now, events);
+      account.spend(booking->nanousd, spent, share.epoch, now, events);
     }
     heed_provider(*booking, row, now);
     for (const auto& [provider, line] : lines_) {
@@ -559,34 +588,44 @@ void Limits::end_attempt(Booking& booking, std::uint64_t id) {
   if (of_call->has_ended && of_call->attempts_open == 0) close(*of_call, call);
 }
 
+/// Models that count on their own tell of themselves.
+Account* Limits::heeding(Shares& shares, const pipeline::Upstream& upstream) {
+  const LimitScope of_all = scope_of_all(upstream);
+  Account* found = nullptr;
+  for (Share& share : shares) {
+    const LimitScope scope = share.account->owner().scope;
+    if (scope == LimitScope::target) return share.account.get();
+    if (scope == of_all) found = share.account.get();
+  }
+  return found;
+}
+
 void Limits::heed_provider(Booking& booking, const pipeline::AttemptRow& row, const Moment& now) {
   if (row.target == nullptr) return;
   const pipeline::Upstream& upstream = *row.target->upstream;
-  const auto told = upstream.reported->get();
-  // One of several keys is an account of its own: what it hears is nothing about the others.
-  // A model that has limits of its own tells of those.
-  const bool has_own = of(LimitScope::target).contains(row.target->name);
-  const LimitScope of_one_key = has_own ? LimitScope::target : LimitScope::provider;
-  const LimitScope heeding = upstream.key_name.empty() ? of_one_key : LimitScope::provider_key;
-  const bool is_of_this_attempt = told.unix_ms != 0 && told.unix_ms >= row.started_ms;
+  Account* const account = heeding(booking.shares, upstream);
+  const bool is_pooled = account != nullptr && account->owner().scope == LimitScope::target;
+  const LimitScope outermost = is_pooled ? LimitScope::target : scope_of_all(upstream);
   for (Share& share : booking.shares) {
     const LimitScope scope = share.account->owner().scope;
-    if (policy::is_of_client(scope)) continue;
-    if (scope == LimitScope::provider && heeding != scope) continue;
+    if (policy::is_of_client(scope) || scope > outermost) continue;
+    if (is_pooled && scope != LimitScope::target) continue;
     if (row.failure == policy::FailureClass::rate) {
       share.account->shrink(now);
     } else if (row.failure == policy::FailureClass::ok) {
       share.account->grow(now);
     }
-    if (!is_of_this_attempt || scope != heeding) continue;
-    const auto heed = [&](LimitUnit unit, const policy::RateLimit& limit) {
-      share.account->heed(unit, limit.limit, limit.remaining, limit.reset, now);
-    };
-    heed(LimitUnit::requests, told.limits.requests);
-    heed(LimitUnit::total_tokens, told.limits.tokens);
-    heed(LimitUnit::input_tokens, told.limits.input_tokens);
-    heed(LimitUnit::output_tokens, told.limits.output_tokens);
   }
+  const auto told = row.target->reported->get();
+  const bool is_of_this_attempt = told.unix_ms != 0 && told.unix_ms >= row.started_ms;
+  if (account == nullptr || !is_of_this_attempt) return;
+  // Or of one that began later and is under way: then it is about what was taken behind that one.
+  Booking* const hearer = told.reservation == 0 ? &booking : open_booking(told.reservation);
+  if (hearer == nullptr || heeding(hearer->shares, upstream) != account) return;
+  ProviderWord word{told.limits, told.unix_ms, hearer->taking.number,
+                    account->taken() - hearer->taken_before};
+  word.limits.requests.is_of_day = word.limits.requests.is_of_day || upstream.tells_requests_of_day;
+  account->heed(word, now);
 }
 
 /// L-9: attempts whose call has ended a minute ago are nobody's any more.
@@ -601,10 +640,9 @@ void Limits::release_leaked(const Moment& now) {
       std::vector<BudgetEvent> events;
       for (Share& share : booking.shares) {
         if (share.has_rates) {
-          share.account->settle(booking.demand, booking.demand, booking.taken, now);
+          share.account->settle(booking.taking, booking.taking.demand, share.epoch, now);
         }
-        if (share.has_money)
-          share.account->spend(booking.nanousd, 0, booking.admitted_ms, now, events);
+        if (share.has_money) share.account->spend(booking.nanousd, 0, share.epoch, now, events);
       }
       leaked_.fetch_add(1, std::memory_order_relaxed);
       end_attempt(booking, (std::uint64_t{booking.generation} << 32U) | (place + 1));
@@ -687,8 +725,8 @@ std::vector<LimitStatus> Limits::status(policy::TimePoint now) const {
 }
 
 std::vector<LimitStatus> Limits::provider_status(policy::TimePoint now) const {
-  static_assert(!policy::is_of_client(LimitScope::target));
-  return status_from(LimitScope::target, now);
+  static_assert(!policy::is_of_client(LimitScope::model));
+  return status_from(LimitScope::model, now);
 }
 
 /// There may be as many accounts as keys: calls get their turn in between.

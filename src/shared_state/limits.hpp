@@ -23,9 +23,10 @@ namespace weir::shared_state {
 
 /// All limits and budgets of the gateway, and what is used of them (sections 12 and 13).
 ///
-/// A call takes from its key, user, team, route and from the whole when it is admitted; each
-/// attempt takes from its target, key and provider, and sets aside its money everywhere. All levels
-/// are taken or none (L-7): one short mutex guards them all. What has no limits costs nothing.
+/// A call takes from its key, user, team, organisation, route and from the whole when it is
+/// admitted; each attempt takes from its model, key and provider, and sets aside its money
+/// everywhere. All levels are taken or none (L-7): one short mutex guards them all. What has no
+/// limits costs nothing.
 ///
 /// State belongs to names, so that it outlives configurations (H-3).
 ///
@@ -54,6 +55,12 @@ class Limits final : public pipeline::Accounting {
     return key.empty() ? provider : provider + " " + key;
   }
 
+  /// The same of models that a provider counts together.
+  [[nodiscard]] static std::string name_of_pool(const std::string& provider, const std::string& key,
+                                                std::string_view pool) {
+    return name_of_key(provider + "/" + std::string(pool), key);
+  }
+
   /// Limits of the configuration, all of them: those it had before and does not name now are gone.
   void configure(std::vector<Entry> entries, policy::TimePoint now);
   /// Limits that stand elsewhere, such as those of keys in a store; an empty set ends them. Where
@@ -80,7 +87,7 @@ class Limits final : public pipeline::Accounting {
   void set_budget_status(int status) { budget_status_ = status; }
 
   Result<> admit(pipeline::Call& call, const pipeline::Operation& operation) override;
-  Result<> admit_replay(const pipeline::Call& call) override;
+  Result<> admit_replay(pipeline::Call& call) override;
   void release(const pipeline::Call& call, const pipeline::CallResult& result) override;
   Result<Reservation> reserve(const pipeline::Call& call, const pipeline::Operation& operation,
                               const pipeline::Target& target, bool is_last_resort) override;
@@ -90,6 +97,8 @@ class Limits final : public pipeline::Accounting {
   bool enter_line(pipeline::Call& call, const pipeline::Target& target,
                   std::function<void()> wake) override;
   void leave_line(pipeline::Call& call) override;
+  /// L-8: tokens that stand for an answer whose length is not limited.
+  void set_default_output_reservation(std::int64_t tokens) { output_tokens_default_ = tokens; }
   /// How many calls may wait for one provider.
   void set_line_length(std::int64_t length) { line_length_ = length; }
 
@@ -112,6 +121,7 @@ class Limits final : public pipeline::Accounting {
     std::shared_ptr<Account> account;
     bool has_rates = false;
     bool has_money = false;
+    std::uint32_t epoch = 0;  ///< of the account, when its call was admitted
   };
   static constexpr std::size_t shares_max = policy::limit_scope_count;
   struct Shares {
@@ -124,9 +134,8 @@ class Limits final : public pipeline::Accounting {
   /// What a call or an attempt has set aside. They stand in a list whose places are used again.
   struct Booking {
     Shares shares;
-    Moment taken;
-    std::int64_t admitted_ms = 0;  ///< when its call was; Unix time
-    Demand demand;
+    Taking taking;
+    Demand taken_before;  ///< of an attempt: in all until then, from whom its provider tells of
     std::int64_t nanousd = 0;
     std::uint32_t generation = 0;
     std::uint32_t attempts_open = 0;  ///< of a call
@@ -162,6 +171,9 @@ class Limits final : public pipeline::Accounting {
     std::shared_ptr<Account> account;
     Obstacle obstacle;
   };
+  /// Of a call, or of an attempt at `target`.
+  [[nodiscard]] Demand demand_of(const pipeline::Operation& operation,
+                                 const pipeline::Target* target) const;
   [[nodiscard]] static Rank rank_of(const pipeline::Call& call, policy::TimePoint now);
   [[nodiscard]] bool is_behind(const pipeline::Call& call, std::string_view provider,
                                policy::TimePoint now) const;
@@ -175,7 +187,8 @@ class Limits final : public pipeline::Accounting {
   void set_locked(const LimitOwner& owner, const LimitSet& limits, const Moment& now);
   [[nodiscard]] Error error_of(const Refused& refused) const;
   static std::uint64_t next_as_of();
-  void refresh(pipeline::CallerMemo& memo, const pipeline::Caller& caller);
+  void refresh(const pipeline::Caller& caller);
+  void refresh(const pipeline::Target& target);
   /// Calls `use` with the accounts of a client's side, from inner to outer.
   template <class Use>
   void for_each_client(const pipeline::Caller* caller, std::string_view route, Use use);
@@ -198,6 +211,8 @@ class Limits final : public pipeline::Accounting {
   [[nodiscard]] Booking* open_booking(std::uint64_t id);
   void close(Booking& booking, std::uint64_t id);
   void end_attempt(Booking& booking, std::uint64_t id);
+  /// Whose account is meant by what the provider of `upstream` tells; null: there is none.
+  static Account* heeding(Shares& shares, const pipeline::Upstream& upstream);
   void heed_provider(Booking& booking, const pipeline::AttemptRow& row, const Moment& now);
   void release_leaked(const Moment& now);
   void announce(const std::vector<BudgetEvent>& events) const;
@@ -209,6 +224,7 @@ class Limits final : public pipeline::Accounting {
   std::atomic<int> budget_status_{402};
   std::atomic<std::uint64_t> leaked_{0};
   std::atomic<std::int64_t> line_length_{1'000};
+  std::atomic<std::int64_t> output_tokens_default_{1'024};
 
   mutable std::mutex mutex_;  // of everything below
   mutable std::array<ByName, policy::limit_scope_count> accounts_;
@@ -218,6 +234,7 @@ class Limits final : public pipeline::Accounting {
   std::vector<Booking> bookings_;
   std::vector<std::uint32_t> free_;
   std::size_t open_ = 0;
+  std::uint64_t latest_taking_ = 0;
   std::map<std::string, Line, std::less<>> lines_;  ///< by provider; none is empty
   struct Place {
     std::string provider;

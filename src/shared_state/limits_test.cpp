@@ -11,42 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using policy::LimitScope;
 
-constexpr policy::TimePoint start{1h};  // of the clients' loops
-constexpr std::int64_t day_ms = 86'400'000;
-/// Of a call with 100 tokens of input and 50 of output.
-constexpr std::int64_t price = 100 * 1'000 + 50 * 10'000;
-
-class LimitsTest : public ::testing::Test {
- protected:
-  void limit(LimitScope scope, std::string name, const LimitSet& set) {
-    limits.set({scope, std::move(name)}, set, start);
-  }
-  [[nodiscard]] LimitStatus status_of(LimitScope scope) const {
-    for (const LimitStatus& status : limits.status(client.loop.now())) {
-      if (status.owner.scope == scope) return status;
-    }
-    ADD_FAILURE() << "no such limit";
-    return {};
-  }
-  [[nodiscard]] std::int64_t used(LimitScope scope) const { return status_of(scope).used; }
-  void restore(const std::map<std::string, policy::WindowUse>& before) {
-    const auto find = [&](const std::string& id) -> std::optional<policy::WindowUse> {
-      const auto found = before.find(id);
-      if (found == before.end()) return std::nullopt;
-      return found->second;
-    };
-    limits.restore(find, start);
-  }
-
-  HandClock wall;
-  std::vector<BudgetEvent> events;
-  Limits limits{wall,
-                {.on_budget = [this](const BudgetEvent& event) { events.push_back(event); },
-                 .closes_lines = [this] { return closes_lines; }}};
-  bool closes_lines = false;
-  Client client{limits, "k", "u", "t"};
-};
-
 // ---- rates --------------------------------------------------------------------------------------
 
 TEST_F(LimitsTest, WithoutAnyLimitNothingIsSetAside) {
@@ -59,9 +23,11 @@ TEST_F(LimitsTest, WithoutAnyLimitNothingIsSetAside) {
 
 TEST_F(LimitsTest, L7EveryScopeRefusesWhatIsTooMuchForIt) {
   const std::vector<std::pair<LimitScope, std::string>> owners{
-      {LimitScope::key, "k"},      {LimitScope::user, "u"},        {LimitScope::team, "t"},
-      {LimitScope::route, "r"},    {LimitScope::global, ""},       {LimitScope::target, "p/m"},
-      {LimitScope::provider, "p"}, {LimitScope::provider_key, "p"}};
+      {LimitScope::key, "k"},          {LimitScope::user, "u"},     {LimitScope::team, "t"},
+      {LimitScope::organisation, "o"}, {LimitScope::route, "r"},    {LimitScope::global, ""},
+      {LimitScope::target, "p/m"},     {LimitScope::provider, "p"}, {LimitScope::provider_key, "p"},
+      {LimitScope::model, "p/m"}};
+  client.target.limited_model = "p/m";
   for (const auto& [scope, name] : owners) {
     limit(scope, name, only(rule(LimitUnit::requests, 3)));
     EXPECT_EQ(client.ask_times(5), 3) << policy::name(scope);
@@ -175,6 +141,19 @@ TEST_F(LimitsTest, L8TokensAreReservedByTheirEstimateAndSettledByWhatWasUsed) {
   client.end(std::move(bounded), 80, 400);
   EXPECT_EQ(used(LimitScope::key), 80 + 20 + 80 + 400);
   EXPECT_EQ(used(LimitScope::provider), 20 + 400);
+}
+
+TEST_F(LimitsTest, L8WhatStandsForAnAnswerOfAnyLengthCanBeSet) {
+  limit(LimitScope::key, "k", only(rule(LimitUnit::output_tokens, 5'000)));
+  client.operation.output_wanted = 0;
+  Client::Going usual = client.begin();
+  EXPECT_EQ(used(LimitScope::key), 1'024);
+  limits.set_default_output_reservation(3'000);
+  Client::Going more = client.begin();
+  EXPECT_EQ(used(LimitScope::key), 4'024);
+  client.end(std::move(usual), 100, 50);
+  client.end(std::move(more), 100, 50);
+  EXPECT_EQ(used(LimitScope::key), 100) << "what was taken is what comes back";
 }
 
 TEST_F(LimitsTest, L8AFailedCallReturnsItsTokensAndNotItsRequest) {
@@ -399,92 +378,48 @@ TEST_F(LineTest, ALineBlocksNoOtherProvider) {
   limits.leave_line(*waiting);
 }
 
-// ---- what providers say -------------------------------------------------------------------------
-
-TEST_F(LimitsTest, ARefusalByTheProviderShrinksItsLimitAndTimeBringsItBack) {
-  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
-  client.end(client.begin(), 0, 0, policy::FailureClass::rate);
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 700);
-  client.end(client.begin(), 0, 0, policy::FailureClass::rate);
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 700) << "a burst of them is one sign";
-  for (int i = 0; i < 5; ++i) {
-    client.loop.run_for(11s);
-    EXPECT_TRUE(client.ask());
-  }
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 950);
-  for (int i = 0; i < 5; ++i) {
-    client.loop.run_for(11s);
-    EXPECT_TRUE(client.ask());
-  }
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000);
-}
-
-TEST_F(LimitsTest, AnAssumedLimitIsCorrectedByTheProvidersOwnWord) {
-  LimitRule assumed = rule(LimitUnit::requests, 500);
-  assumed.is_assumed = true;
-  limit(LimitScope::provider, "p", only(assumed));
-  policy::RateSnapshot told;
-  told.requests = {.limit = 15'000, .remaining = 14'999, .reset = 1s};
-  client.target.upstream->reported->set(told, wall.unix_ms());
-  EXPECT_TRUE(client.ask());
-  EXPECT_EQ(status_of(LimitScope::provider).limit, 15'000);
-
-  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 100)));
-  EXPECT_TRUE(client.ask());
-  EXPECT_EQ(status_of(LimitScope::provider).limit, 100) << "what the operator says stands";
-}
-
-TEST_F(LimitsTest, AProviderThatSaysNothingIsLeftIsNotAskedUntilItsReset) {
-  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
-  policy::RateSnapshot told;
-  told.tokens = {.limit = 90'000, .remaining = 0, .reset = 7s};
-  client.target.upstream->reported->set(told, wall.unix_ms());
-  EXPECT_TRUE(client.ask());
-  EXPECT_FALSE(client.ask());
-  EXPECT_EQ(client.refusal.retry_after, 7s);
-  client.loop.run_for(7s);
-  wall.ms += 7'000;
-  EXPECT_TRUE(client.ask());
-}
-
-// Each of several keys is an account: the one that has nothing left says nothing of the others.
-TEST_F(LimitsTest, AModelWithLimitsOfItsOwnHearsOfThoseAndItsProviderDoesNot) {
-  LimitSet assumed = only(rule(LimitUnit::requests, 1'000));
-  assumed.rates[0].is_assumed = true;
-  limit(LimitScope::provider, "p", assumed);
-  limit(LimitScope::target, "p/m", assumed);
-  client.end(client.begin(), 100, 50, policy::FailureClass::rate);
-  EXPECT_EQ(status_of(LimitScope::target).in_force, 700);
-  policy::RateSnapshot told;
-  told.requests = {.limit = 30, .remaining = 29, .reset = 1s};
-  client.target.upstream->reported->set(told, wall.unix_ms());
-  EXPECT_TRUE(client.ask());
-  EXPECT_EQ(status_of(LimitScope::target).in_force, 30);
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000);
-}
-
-TEST_F(LimitsTest, OneOfSeveralKeysThatIsUsedUpLeavesTheOthersAlone) {
-  const auto use_key = [&](const std::string& name) {
-    auto upstream = std::make_shared<pipeline::Upstream>(*client.target.upstream);
-    upstream->key_name = name;
-    upstream->reported = std::make_shared<pipeline::ReportedLimits>();
-    client.target.upstream = std::move(upstream);
-  };
-  limit(LimitScope::provider, "p", only(rule(LimitUnit::requests, 1'000)));
-  limit(LimitScope::provider_key, "p one", only(rule(LimitUnit::requests, 100)));
-  limit(LimitScope::provider_key, "p two", only(rule(LimitUnit::requests, 100)));
-  use_key("one");
-  policy::RateSnapshot told;
-  told.requests = {.limit = 100, .remaining = 0, .reset = 7s};
-  client.target.upstream->reported->set(told, wall.unix_ms());
-  EXPECT_TRUE(client.ask());
-  EXPECT_FALSE(client.ask());
-  ASSERT_NE(client.refusal.exceeded, nullptr);
-  EXPECT_EQ(client.refusal.exceeded->scope, "provider_key");
-  use_key("two");
+// A window's spend is what its calls cost that name it, and those are named by a quota, too. After
+// a restart the ledger would say so.
+TEST_F(LimitsTest, U1ABudgetOfAWindowThatAQuotaHasOpenedBeginsWithWhatThatSpent) {
+  LimitSet quota = daily_quota(LimitUnit::requests, 100);
+  limit(LimitScope::user, "u", quota);
+  limit(LimitScope::provider, "p", quota);
   EXPECT_EQ(client.ask_times(3), 3);
-  client.end(client.begin(), 100, 50, policy::FailureClass::rate);
-  EXPECT_EQ(status_of(LimitScope::provider).in_force, 1'000) << "only the key was refused";
+  Client::Going going = client.begin();
+  quota.budgets = daily_budget(price * 10).budgets;
+  limit(LimitScope::user, "u", quota);
+  limit(LimitScope::provider, "p", quota);
+  const auto money_of = [&](LimitScope scope) {
+    for (const LimitStatus& one : limits.status(client.loop.now())) {
+      if (one.owner.scope == scope && one.unit == LimitUnit::nanousd) return one.used;
+    }
+    return std::int64_t{-1};
+  };
+  EXPECT_EQ(money_of(LimitScope::user), price * 3);
+  EXPECT_EQ(money_of(LimitScope::provider), price * 3);
+  client.end(std::move(going));
+  EXPECT_EQ(money_of(LimitScope::user), price * 4);
+  EXPECT_EQ(money_of(LimitScope::provider), price * 4);
+  EXPECT_EQ(client.ask_times(9), 6);
+}
+
+TEST_F(LimitsTest, L6AQuotaOfAWindowThatABudgetHasOpenedBeginsWithWhatThatSaw) {
+  LimitSet set = daily_budget(price * 100);
+  limit(LimitScope::user, "u", set);
+  EXPECT_EQ(client.ask_times(3), 3);
+  set.rates = daily_quota(LimitUnit::total_tokens, 600).rates;
+  limit(LimitScope::user, "u", set);
+  EXPECT_EQ(client.ask_times(3), 1) << "450 of 600 were used";
+}
+
+// Its window stays the one it is (W-2), and so does the money that is spent in it.
+TEST_F(LimitsTest, W2ACallAfterTheClockWentBackOverMidnightIsBookedWhereItIsNamed) {
+  wall.ms = wall.unix_ms() / day_ms * day_ms + 60'000;
+  limit(LimitScope::user, "u", daily_budget(price * 10));
+  EXPECT_EQ(client.ask_times(2), 2);
+  wall.ms -= 600'000;
+  EXPECT_EQ(client.ask_times(2), 2);
+  EXPECT_EQ(used(LimitScope::user), price * 4);
 }
 
 // ---- budgets ------------------------------------------------------------------------------------
@@ -514,6 +449,19 @@ TEST_F(LimitsTest, U2WhatIsUnderWayIsSetAside) {
   client.end(std::move(second), 10, 5);
   EXPECT_TRUE(client.ask());
   EXPECT_EQ(status_of(LimitScope::team).reserved, 0);
+}
+
+// Two teams, one purse.
+TEST_F(LimitsTest, U2AnOrganisationsBudgetHoldsForAllItsTeams) {
+  Client sister(limits, "k2", "u2", "t2", "o");
+  Client stranger(limits, "k3", "u3", "t3", "o3");
+  limit(LimitScope::organisation, "o", daily_budget(price * 2));
+  EXPECT_TRUE(client.ask());
+  EXPECT_TRUE(sister.ask());
+  EXPECT_FALSE(client.ask());
+  EXPECT_EQ(client.refusal.exceeded->scope, "organisation");
+  EXPECT_FALSE(sister.ask());
+  EXPECT_TRUE(stranger.ask());
 }
 
 TEST_F(LimitsTest, U9AnAnswerOfAnyLengthIsPaidForByTheModelsLongestOrWhatStillFits) {

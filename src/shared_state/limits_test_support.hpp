@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pipeline/loop_test_support.hpp"
 #include "shared_state/limits.hpp"
@@ -21,12 +25,13 @@ class HandClock final : public pipeline::WallClock {
 class Client {
  public:
   explicit Client(Limits& limits, std::string key = "k", std::string user = "",
-                  std::string team = "")
+                  std::string team = "", std::string organisation = "")
       : limits_(limits) {
     pipeline::Caller caller;
     caller.key = std::move(key);
     caller.user = std::move(user);
     caller.team = std::move(team);
+    caller.organisation = std::move(organisation);
     caller_ = std::make_shared<const pipeline::Caller>(std::move(caller));
     auto route = std::make_shared<pipeline::Route>();
     route->name = "r";
@@ -34,7 +39,7 @@ class Client {
     auto upstream = std::make_shared<pipeline::Upstream>();
     upstream->name = "p";
     target.upstream = std::move(upstream);
-    target.name = "p/m";
+    target.name = target.limit_pool = "p/m";
     providers::OwnPrices prices;
     prices.prices.set(providers::PriceKind::input, *TokenPrice::parse_usd_per_million("1"));
     prices.prices.set(providers::PriceKind::output, *TokenPrice::parse_usd_per_million("10"));
@@ -157,5 +162,65 @@ inline LimitSet daily_budget(std::int64_t nanousd, bool is_hard = true) {
                          .is_hard = is_hard});
   return set;
 }
+
+/// Of the clients' loops.
+inline constexpr policy::TimePoint start = policy::TimePoint(std::chrono::hours(1));
+inline constexpr std::int64_t day_ms = 86'400'000;
+/// Of a call with 100 tokens of input and 50 of output.
+inline constexpr std::int64_t price = 100 * 1'000 + 50 * 10'000;
+
+class LimitsTest : public ::testing::Test {
+ protected:
+  void limit(policy::LimitScope scope, std::string name, const LimitSet& set) {
+    limits.set({scope, std::move(name)}, set, start);
+  }
+  [[nodiscard]] LimitStatus status_of(policy::LimitScope scope) const {
+    for (const LimitStatus& status : limits.status(client.loop.now())) {
+      if (status.owner.scope == scope) return status;
+    }
+    ADD_FAILURE() << "no such limit";
+    return {};
+  }
+  [[nodiscard]] std::int64_t used(policy::LimitScope scope) const { return status_of(scope).used; }
+  void restore(const std::map<std::string, policy::WindowUse>& before) {
+    const auto find = [&](const std::string& id) -> std::optional<policy::WindowUse> {
+      const auto found = before.find(id);
+      if (found == before.end()) return std::nullopt;
+      return found->second;
+    };
+    limits.restore(find, start);
+  }
+
+  /// On both clocks.
+  void pass(std::chrono::milliseconds time) {
+    client.loop.run_for(time);
+    wall.ms += time.count();
+  }
+  /// With the head of the answer to `hearer`, or to whoever ends next.
+  void tell_requests(const policy::RateLimit& told, const Client::Going* hearer = nullptr) {
+    policy::RateSnapshot limits_told;
+    limits_told.requests = told;
+    tell(limits_told, hearer);
+  }
+  void tell_tokens(const policy::RateLimit& told, const Client::Going* hearer = nullptr) {
+    policy::RateSnapshot limits_told;
+    limits_told.tokens = told;
+    tell(limits_told, hearer);
+  }
+
+  HandClock wall;
+  std::vector<BudgetEvent> events;
+  Limits limits{wall,
+                {.on_budget = [this](const BudgetEvent& event) { events.push_back(event); },
+                 .closes_lines = [this] { return closes_lines; }}};
+  bool closes_lines = false;
+  Client client{limits, "k", "u", "t", "o"};
+
+ private:
+  void tell(const policy::RateSnapshot& told, const Client::Going* hearer) {
+    const std::uint64_t reservation = hearer == nullptr ? 0 : hearer->attempt.id;
+    client.target.reported->set(told, wall.unix_ms(), reservation);
+  }
+};
 
 }  // namespace weir::shared_state

@@ -73,7 +73,9 @@ std::int64_t Counter::estimate(const TextFeatures& features) const {
   for (std::size_t i = 0; i < row.size(); ++i) {
     tokens += static_cast<double>(row[i]) * static_cast<double>(features[i]);
   }
-  return std::max<std::int64_t>(1, std::llround(tokens));
+  // Half a character that was cut off is not a whole one: no token is less than a byte.
+  const auto most = static_cast<std::int64_t>(features.bytes());
+  return std::clamp<std::int64_t>(std::llround(tokens), 1, most);
 }
 
 void StreamCounter::feed(std::string_view piece) {

@@ -4,19 +4,36 @@
 namespace weir::tokens {
 namespace {
 
-/// The block of characters that a lead byte begins.
+/// The second byte says which block it is: half of Asia's scripts begin with these.
+constexpr bool begins_many_blocks(unsigned char lead) { return lead == 0xE0 || lead == 0xE1; }
+
+constexpr TextFeatures::Feature block_of(unsigned char lead, unsigned char second) {
+  if (lead == 0xE0) return second < 0xB8 ? TextFeatures::indic : TextFeatures::thai;
+  return second < 0xB8 ? TextFeatures::asian : TextFeatures::latin_more;
+}
+
+/// The block of characters that any other lead byte begins.
 constexpr TextFeatures::Feature block_of(unsigned char lead) {
   if (lead < 0xC2) return TextFeatures::stray;
+  if (lead < 0xC3) return TextFeatures::wide_sign;
+  if (lead < 0xC4) return TextFeatures::latin_1;
   if (lead < 0xCC) return TextFeatures::latin;
-  if (lead < 0xD5) return TextFeatures::greek_cyrillic;
-  if (lead < 0xE0) return TextFeatures::semitic;
-  if (lead < 0xE2) return TextFeatures::indic;
+  if (lead < 0xD0) return TextFeatures::greek;
+  if (lead < 0xD5) return TextFeatures::cyrillic;
+  if (lead < 0xD8) return TextFeatures::hebrew;
+  if (lead < 0xE0) return TextFeatures::arabic;
   if (lead == 0xE2) return TextFeatures::wide_sign;
   if (lead == 0xE3) return TextFeatures::kana;
   if (lead < 0xEA) return TextFeatures::han;
   if (lead < 0xEE) return TextFeatures::hangul;
   if (lead < 0xF0) return TextFeatures::full_width;
   return lead < 0xF5 ? TextFeatures::astral : TextFeatures::stray;
+}
+
+/// Letters that words share with those of ASCII.
+constexpr bool is_latin(TextFeatures::Feature block) {
+  return block == TextFeatures::latin_1 || block == TextFeatures::latin ||
+         block == TextFeatures::latin_more;
 }
 
 constexpr bool is_letter(unsigned char byte) {
@@ -34,7 +51,7 @@ void TextFeatures::add(std::string_view piece) {
   for (const char c : piece) {
     const auto byte = static_cast<unsigned char>(c);
     if (is_letter(byte)) {
-      add_letter(byte);
+      add_letter(byte >= 'a' ? Kind::lower : Kind::upper);
     } else if (byte >= 0x80) {
       add_wide(byte);
     } else if (is_space(byte)) {
@@ -48,12 +65,12 @@ void TextFeatures::add(std::string_view piece) {
   }
 }
 
-void TextFeatures::add_letter(unsigned char byte) {
-  const Kind kind = byte >= 'a' ? Kind::lower : Kind::upper;
+void TextFeatures::add_letter(Kind kind) {
   const bool goes_on = kind_ == Kind::upper || (kind_ == Kind::lower && kind == Kind::lower);
   if (!goes_on) {
     ++values_[word];
     if (kind_ != Kind::start && kind_ != Kind::blank && kind_ != Kind::line) ++values_[inner_word];
+    if (kind == Kind::upper) ++values_[title];
     run_ = 0;
   } else if (kind == Kind::upper) {
     ++values_[capital];
@@ -81,12 +98,16 @@ void TextFeatures::add_sign(unsigned char byte) {
     if (byte != last_) ++values_[other_sign];
   } else {
     ++values_[sign];
+    if (kind_ == Kind::blank) ++values_[loose_sign];
   }
   kind_ = Kind::sign;
 }
 
 void TextFeatures::add_space(unsigned char byte) {
   constexpr std::uint32_t long_run = 9;
+  if (kind_ == Kind::lower && (last_ == 'a' || last_ == 'i' || last_ == 'o' || last_ == 'u')) {
+    ++values_[vowel_end];
+  }
   if (byte == '\n') {
     ++values_[kind_ == Kind::line ? more_lines : line];
     kind_ = Kind::line;
@@ -99,13 +120,24 @@ void TextFeatures::add_space(unsigned char byte) {
 }
 
 void TextFeatures::add_wide(unsigned char byte) {
-  if (byte >= 0xC0) {
-    ++values_[block_of(byte)];
-    if (kind_ != Kind::wide) ++values_[wide_word];
-  } else if (kind_ != Kind::wide) {
-    ++values_[stray];
+  const bool is_lead = byte >= 0xC0;
+  if (is_lead) {
+    if (!begins_many_blocks(byte)) add_character(block_of(byte));
+  } else if (begins_many_blocks(last_)) {
+    add_character(block_of(last_, byte));
+  } else if (last_ < 0x80) {
+    add_character(stray);
   }
-  kind_ = Kind::wide;
+}
+
+void TextFeatures::add_character(Feature block) {
+  ++values_[block];
+  if (is_latin(block)) {
+    add_letter(Kind::lower);
+  } else {
+    if (kind_ != Kind::wide) ++values_[wide_word];
+    kind_ = Kind::wide;
+  }
 }
 
 }  // namespace weir::tokens

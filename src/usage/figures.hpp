@@ -15,9 +15,20 @@
 namespace weir::usage {
 
 /// The numbers stand in files.
-enum class Dimension : std::uint8_t { provider, model, key, user, team, tag, task, route, outcome };
-inline constexpr std::array<std::string_view, 9> dimension_names{
-    "provider", "model", "key", "user", "team", "tag", "task", "route", "outcome"};
+enum class Dimension : std::uint8_t {
+  provider,
+  model,
+  key,
+  user,
+  team,
+  tag,
+  task,
+  route,
+  outcome,
+  organisation,
+};
+inline constexpr std::array<std::string_view, 10> dimension_names{
+    "provider", "model", "key", "user", "team", "tag", "task", "route", "outcome", "organisation"};
 inline constexpr std::size_t dimension_count = dimension_names.size();
 std::optional<Dimension> parse_dimension(std::string_view name) noexcept;
 

@@ -90,24 +90,27 @@ CREATE TABLE weir.attempts(
   cost_nanousd bigint NOT NULL,
   exposure_nanousd bigint NOT NULL,
   PRIMARY KEY(request_id, number));
+)sql",
+                                  R"sql(
+ALTER TABLE weir.calls ADD COLUMN organisation text NOT NULL DEFAULT '';
 )sql"};
 
 constexpr const char* insert_calls = R"sql(
 INSERT INTO weir.calls(request_id, ledger, segment, "offset", started_at, ended_at, duration_ms,
   first_content_ms, client_key, user_name, team, tags, task, endpoint, model, route, target,
   provider, outcome, error, attempts, input_tokens, cache_read_tokens, cache_write_tokens,
-  output_tokens, reasoning_tokens, cost_nanousd, exposure_nanousd)
+  output_tokens, reasoning_tokens, cost_nanousd, exposure_nanousd, organisation)
 SELECT request_id, $1, segment, "offset", to_timestamp(started_ms / 1000.0),
   to_timestamp(ended_ms / 1000.0), ended_ms - started_ms, nullif(first_content_ms, 0), client_key,
   user_name, team, tags, task, endpoint, model, route, target, provider, outcome, error, attempts,
   input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-  cost_nanousd, exposure_nanousd
+  cost_nanousd, exposure_nanousd, organisation
 FROM json_to_recordset($2::json) AS row(request_id text, segment bigint, "offset" bigint,
   started_ms bigint, ended_ms bigint, first_content_ms bigint, client_key text, user_name text,
   team text, tags text[], task text, endpoint text, model text, route text, target text,
   provider text, outcome text, error text, attempts bigint, input_tokens bigint,
   cache_read_tokens bigint, cache_write_tokens bigint, output_tokens bigint,
-  reasoning_tokens bigint, cost_nanousd bigint, exposure_nanousd bigint)
+  reasoning_tokens bigint, cost_nanousd bigint, exposure_nanousd bigint, organisation text)
 ON CONFLICT DO NOTHING RETURNING request_id)sql";
 
 constexpr const char* insert_attempts = R"sql(
@@ -217,6 +220,7 @@ void append_call(json::Writer& json, const ledger::CallRecord& call, const ledge
   text("client_key", call.key);
   text("user_name", call.user);
   text("team", call.team);
+  text("organisation", call.organisation);
   json.key("tags").begin_array();
   for (const std::string& tag : call.tags) json.string(clean(tag));
   json.end_array();
@@ -273,8 +277,17 @@ Result<ledger::Position> PostgresStore::position() {
   return *position;
 }
 
-Result<bool> PostgresStore::add(const std::vector<Entry>& entries, const ledger::Position& from,
-                                const ledger::Position& to) {
+void PostgresStore::begin(const ledger::Position& from) {
+  from_ = from;
+  taken_.clear();
+}
+
+void PostgresStore::take(const ledger::CallRecord& call, const ledger::Place& place,
+                         const Alternatives& alternatives) {
+  taken_.push_back({call, place, alternatives});
+}
+
+Result<Store::Added> PostgresStore::commit(const ledger::Position& to) {
   WEIR_TRY_ASSIGN(transaction, store::PostgresTransaction::begin(database_));
   // From here on others that read the same ledger wait.
   WEIR_TRY(
@@ -282,14 +295,16 @@ Result<bool> PostgresStore::add(const std::vector<Entry>& entries, const ledger:
              "ON CONFLICT (ledger) DO UPDATE SET position = positions.position",
              {ledger::Position().text()}));
   WEIR_TRY_ASSIGN(current, position());
-  if (current != from) return false;
-  WEIR_TRY_ASSIGN(added, add_calls(entries));
+  if (current != from_) return Added::none;
+  WEIR_TRY_ASSIGN(added, add_calls());
   Rollup rollup;
   std::vector<const ledger::CallRecord*> calls;
-  for (const Entry& entry : entries) {
-    if (added.erase(clean(entry.call->request_id)) == 0) continue;
-    rollup.add(*entry.call, entry.alternatives);
-    calls.push_back(entry.call.get());
+  std::int64_t ended_ms = 0;
+  for (const TakenCall& one : taken_) {
+    ended_ms = std::max(ended_ms, one.call.ended_ms);
+    if (added.erase(clean(one.call.request_id)) == 0) continue;
+    rollup.add(one.call, one.alternatives);
+    calls.push_back(&one.call);
   }
   WEIR_TRY(add_attempts(calls));
   WEIR_TRY_ASSIGN(series, series_of(rollup));
@@ -301,18 +316,17 @@ Result<bool> PostgresStore::add(const std::vector<Entry>& entries, const ledger:
     sums[{days, key.hour_start_ms - key.hour_start_ms % day_ms, id->second}] += figures;
   }
   WEIR_TRY(merge(std::move(sums)));
-  WEIR_TRY(add_windows(rollup, entries));
+  WEIR_TRY(add_windows(rollup, ended_ms));
   WEIR_TRY(change("UPDATE weir.positions SET position = $2 WHERE ledger = $1", {to.text()}));
   WEIR_TRY(transaction.commit());
-  return true;
+  return Added::all;
 }
 
-Result<std::set<std::string, std::less<>>> PostgresStore::add_calls(
-    const std::vector<Entry>& entries) {
+Result<std::set<std::string, std::less<>>> PostgresStore::add_calls() {
   std::string rows;
   json::Writer json(rows);
   json.begin_array();
-  for (const Entry& entry : entries) append_call(json, *entry.call, entry.place);
+  for (const TakenCall& one : taken_) append_call(json, one.call, one.place);
   json.end_array();
   WEIR_TRY_ASSIGN(inserted, change(insert_calls, {std::move(rows)}));
   std::set<std::string, std::less<>> added;
@@ -384,9 +398,7 @@ Result<> PostgresStore::merge(std::map<SumKey, Figures> sums) {
   return {};
 }
 
-Result<> PostgresStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
-  std::int64_t ended_ms = 0;
-  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call->ended_ms);
+Result<> PostgresStore::add_windows(const Rollup& rollup, std::int64_t ended_ms) {
   std::map<std::string, policy::WindowUse> windows;
   for (const auto& [id, use] : rollup.windows()) {
     policy::WindowUse& sum = windows[clean(id)];

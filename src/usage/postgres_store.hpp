@@ -27,8 +27,11 @@ class PostgresStore final : public Store {
   static Result<std::unique_ptr<Store>> open(const std::string& url, std::string ledger);
 
   Result<ledger::Position> position() override;
-  Result<bool> add(const std::vector<Entry>& entries, const ledger::Position& from,
-                   const ledger::Position& to) override;
+  void begin(const ledger::Position& from) override;
+  void take(const ledger::CallRecord& call, const ledger::Place& place,
+            const Alternatives& alternatives) override;
+  /// Never `none_yet`.
+  Result<Added> commit(const ledger::Position& to) override;
   /// Of a call of this ledger: others stand elsewhere.
   Result<std::optional<ledger::Place>> find(std::string_view request_id) override;
   Result<WindowUses> used(const std::vector<std::string>& windows) override;
@@ -46,20 +49,27 @@ class PostgresStore final : public Store {
     auto operator<=>(const SumKey&) const = default;
   };
   using SeriesIds = std::map<Labels, std::int64_t>;
+  struct TakenCall {
+    ledger::CallRecord call;
+    ledger::Place place;
+    Alternatives alternatives;
+  };
 
   PostgresStore(store::PostgresDatabase database, std::string ledger)
       : database_(std::move(database)), ledger_(std::move(ledger)) {}
-  /// Those of the entries' calls that were not there.
-  Result<std::set<std::string, std::less<>>> add_calls(const std::vector<Entry>& entries);
+  /// Those of the calls that were not there.
+  Result<std::set<std::string, std::less<>>> add_calls();
   Result<> add_attempts(const std::vector<const ledger::CallRecord*>& calls);
   Result<SeriesIds> series_of(const Rollup& rollup);
   Result<> merge(std::map<SumKey, Figures> sums);
-  Result<> add_windows(const Rollup& rollup, const std::vector<Entry>& entries);
+  Result<> add_windows(const Rollup& rollup, std::int64_t ended_ms);
   Result<> learn_series(const store::PostgresRows& sums);
   Result<store::PostgresRows> change(const char* sql, std::vector<std::string> parameters = {});
 
   store::PostgresDatabase database_;
   std::string ledger_;
+  ledger::Position from_;
+  std::vector<TakenCall> taken_;
   std::map<std::int64_t, Labels> series_;  ///< the names of those that were read
 };
 

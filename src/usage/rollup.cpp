@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hash.hpp"
@@ -97,42 +98,42 @@ void take_away(const Figures& attempt, Figures& call) {
 
 void Rollup::set(Dimension dimension, std::string_view value) {
   std::string& label = key_.labels[static_cast<std::size_t>(dimension)];
-  if (label != value) label = value;  // mostly it is that of the call before
+  if (label == value) return;  // mostly it is that of the call before
+  label = value;
+  sum_ = nullptr;
 }
 
 Figures& Rollup::sum_of(std::string_view provider, std::string_view model) {
   set(Dimension::provider, provider);
   set(Dimension::model, model);
-  return sums_[key_];
+  if (sum_ == nullptr) sum_ = &sums_[key_];
+  return *sum_;
 }
 
 void Rollup::add(const ledger::CallRecord& call, const Alternatives& alternatives) {
   ledger::add_windows(call,
                       [this](const std::string& id) -> policy::WindowUse& { return windows_[id]; });
-  key_.hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
+  const std::int64_t hour_start_ms = call.ended_ms - call.ended_ms % hour_ms;
+  if (std::exchange(key_.hour_start_ms, hour_start_ms) != hour_start_ms) sum_ = nullptr;
   set(Dimension::key, call.key);
   set(Dimension::user, call.user);
   set(Dimension::team, call.team);
+  set(Dimension::organisation, call.organisation);
   set(Dimension::tag, joined(call.tags));
   set(Dimension::task, call.task);
   set(Dimension::route, call.route);
   set(Dimension::outcome, ledger::name(call.outcome));
   // What the list of attempts does not explain, since it was cut say, stays with the call.
   Figures rest = figures_of(call, alternatives);
-  Figures* sum = nullptr;
   for (const ledger::AttemptRecord& attempt : call.attempts) {
     const Figures figures = figures_of(attempt);
     take_away(figures, rest);
-    sum = &sum_of(attempt.provider, attempt.model);
-    *sum += figures;
+    sum_of(attempt.provider, attempt.model) += figures;
   }
   // Mostly the last attempt is the one that answered, and its sum is at hand.
-  const std::string_view model = model_of(call);
-  const bool is_at_hand = sum != nullptr && label(key_.labels, Dimension::model) == model &&
-                          label(key_.labels, Dimension::provider) == call.provider;
-  if (!is_at_hand) sum = &sum_of(call.provider, model);
-  *sum += rest;
-  add_times(call, *sum);
+  Figures& sum = sum_of(call.provider, model_of(call));
+  sum += rest;
+  add_times(call, sum);
 }
 
 std::size_t Rollup::KeyHash::operator()(const Key& key) const noexcept {

@@ -55,6 +55,11 @@ class Rollup {
   using Sums = std::unordered_map<Key, Figures, KeyHash>;
   using Windows = std::unordered_map<std::string, policy::WindowUse>;
 
+  Rollup() = default;  // no copies: `sum_` is in `sums_`
+  Rollup(Rollup&&) = default;
+  Rollup& operator=(Rollup&&) = default;
+  ~Rollup() = default;
+
   void add(const ledger::CallRecord& call, const Alternatives& alternatives);
 
   [[nodiscard]] const Sums& sums() const { return sums_; }
@@ -67,7 +72,8 @@ class Rollup {
 
   Sums sums_;
   Windows windows_;
-  Key key_;  ///< of the call that is added; here, so that its texts keep their room
+  Key key_;                 ///< of the call that is added; here, so that its texts keep their room
+  Figures* sum_ = nullptr;  ///< of `key_`; null: to be looked for
 };
 
 }  // namespace weir::usage

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "policy/calendar.hpp"
 #include "providers/provider_table.hpp"
 #include "usage/store.hpp"
 
@@ -15,8 +18,19 @@ namespace weir::usage {
 
 struct FreeTier {
   std::string provider;
+  std::string_view type;  ///< the provider's row, in whose catalog its models are
+  std::string model;      ///< the catalog's id, or its row for a family, that counts on its own;
+                          ///< empty: all of them
   providers::PlanLimits limits;
+  policy::Calendar day;  ///< where the provider's days and months begin
+  policy::Calendar month;
 };
+/// What the catalog knows of the free tier of `type`, the row of a provider's table, under the name
+/// `provider`: one, or one for each of its models or families where those count on their own. The
+/// days are those of `zone`, from `reset_at` on, where that is not empty. Precondition: the zone
+/// exists.
+std::vector<FreeTier> free_tiers(const std::string& provider, const providers::ProviderSpec& type,
+                                 std::string_view zone, std::chrono::minutes reset_at);
 
 struct Allowance {
   std::int64_t limit = 0;  ///< 0 = none known
@@ -27,6 +41,7 @@ struct Allowance {
 struct Runway {
   struct Provider {
     std::string name;
+    std::string model;  ///< empty: all of its models together
     Allowance requests_today;
     Allowance tokens_today;
     Allowance requests_month;
@@ -42,7 +57,7 @@ struct Runway {
   [[nodiscard]] std::optional<std::int64_t> minutes_left() const;
 };
 
-/// Days and months are those of UTC. Errors: `store_unavailable`.
+/// Days begin with an hour, since the sums are by the hour. Errors: `store_unavailable`.
 Result<Runway> runway(Store& store, const std::vector<FreeTier>& tiers, std::int64_t now_ms);
 
 }  // namespace weir::usage

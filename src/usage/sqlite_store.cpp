@@ -126,94 +126,97 @@ Result<ledger::Position> SqliteStore::position() {
   return *position;
 }
 
-Result<bool> SqliteStore::add(const std::vector<Entry>& entries, const ledger::Position& from,
-                              const ledger::Position& to) {
+void SqliteStore::begin(const ledger::Position& from) {
+  if (from != from_) passed_over_.clear();
+  from_ = from;
+  taken_.clear();
+  rollup_ = Rollup();
+  ended_ms_ = 0;
+}
+
+/// Folds it at once: it was read a moment ago, and it isn't kept.
+void SqliteStore::take(const ledger::CallRecord& call, const ledger::Place& place,
+                       const Alternatives& alternatives) {
+  if (!passed_over_.empty() && passed_over_.contains({place.segment, place.offset})) return;
+  const std::string_view id = call.request_id;
+  taken_.push_back({span_of(id), digest_of(id), taken_.size(), place});
+  rollup_.add(call, alternatives);
+  ended_ms_ = std::max(ended_ms_, call.ended_ms);
+}
+
+Result<Store::Added> SqliteStore::commit(const ledger::Position& to) {
   WEIR_TRY_ASSIGN(transaction, store::SqliteTransaction::begin(database_));
   WEIR_TRY_ASSIGN(current, position());
-  if (current != from) return false;
-  WEIR_TRY(load_series());
-  WEIR_TRY_ASSIGN(fresh, add_places(entries));
-  Rollup rollup;
-  for (const FreshCall& call : fresh) rollup.add(*call.entry->call, call.entry->alternatives);
-  std::map<std::pair<std::int64_t, std::int64_t>, Figures> of_days;  // by start and series
-  for (const auto& [key, figures] : rollup.sums()) {
-    WEIR_TRY_ASSIGN(series, series_of(key.labels));
-    WEIR_TRY(merge(hours, key.hour_start_ms, series, figures));
-    of_days[{key.hour_start_ms - key.hour_start_ms % day_ms, series}] += figures;
-  }
-  for (const auto& [key, figures] : of_days) {
-    WEIR_TRY(merge(days, key.first, key.second, figures));
-  }
-  WEIR_TRY(add_windows(rollup, entries));
+  if (current != from_) return Added::none;
+  const std::size_t passed_over = passed_over_.size();
+  WEIR_TRY(add_places());
+  if (passed_over_.size() != passed_over) return Added::none_yet;
+  WEIR_TRY(add_sums());
+  WEIR_TRY(add_windows());
   const std::string text = to.text();
   WEIR_TRY(set_position_.bind(1, std::string_view(text)).run());
   WEIR_TRY(transaction.commit());
-  return true;
+  return Added::all;
 }
 
-/// Notes where they stand, and gives those of them that are new.
-Result<std::vector<SqliteStore::FreshCall>> SqliteStore::add_places(
-    const std::vector<Entry>& entries) {
-  std::vector<FreshCall> calls;
-  calls.reserve(entries.size());
-  for (const Entry& entry : entries) {
-    const std::string_view id = entry.call->request_id;
-    calls.push_back({span_of(id), digest_of(id), &entry});
-  }
-  // Of one that came twice the first stays.
-  std::sort(calls.begin(), calls.end(), [](const FreshCall& a, const FreshCall& b) {
-    return std::tuple(a.span, a.digest, a.entry) < std::tuple(b.span, b.digest, b.entry);
+void SqliteStore::pass_over(const TakenCall& call) {
+  passed_over_.emplace(call.place.segment, call.place.offset);
+}
+
+/// Notes where they stand, or finds out which are to be passed over.
+Result<> SqliteStore::add_places() {
+  std::sort(taken_.begin(), taken_.end(), [](const TakenCall& a, const TakenCall& b) {
+    return std::tuple(a.span, a.digest, a.number) < std::tuple(b.span, b.digest, b.number);
   });
-  const auto repeats = [](const FreshCall& a, const FreshCall& b) {
-    return a.span == b.span && a.digest == b.digest;
-  };
-  calls.erase(std::unique(calls.begin(), calls.end(), repeats), calls.end());
-  auto kept = calls.begin();
-  for (auto first = calls.begin(); first != calls.end();) {
-    const auto last = std::find_if(first, calls.end(), [span = first->span](const FreshCall& call) {
-      return call.span != span;
-    });
-    WEIR_TRY_ASSIGN(count, add_to_span({first, last}));
-    kept = std::move(first, first + static_cast<std::ptrdiff_t>(count), kept);
+  const std::size_t passed_over = passed_over_.size();
+  for (std::size_t i = 1; i < taken_.size(); ++i) {
+    // Of one that came twice the first stays.
+    const TakenCall& before = taken_[i - 1];
+    const bool repeats = taken_[i].span == before.span && taken_[i].digest == before.digest;
+    if (repeats) pass_over(taken_[i]);
+  }
+  if (passed_over_.size() != passed_over) return {};
+  for (auto first = taken_.begin(); first != taken_.end();) {
+    const auto last =
+        std::find_if(first, taken_.end(),
+                     [span = first->span](const TakenCall& call) { return call.span != span; });
+    WEIR_TRY(add_to_span({first, last}));
     first = last;
   }
-  calls.erase(kept, calls.end());
-  return calls;
+  return {};
 }
 
-/// Leaves those in front that were not there yet, and answers how many they are.
-Result<std::size_t> SqliteStore::add_to_span(std::span<FreshCall> calls) {
-  std::vector<bool> is_known(calls.size());
-  WEIR_TRY_ASSIGN(row, mark_known(calls, is_known));
+/// Where some are known, nothing of this stays.
+Result<> SqliteStore::add_to_span(std::span<const TakenCall> calls) {
+  WEIR_TRY_ASSIGN(row, find_known(calls));
   std::vector<CallPlace> places;
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    if (is_known[i]) continue;
-    calls[places.size()] = calls[i];
-    places.push_back({calls[i].digest, calls[i].entry->place});
-  }
-  if (places.empty()) return std::size_t{0};
+  places.reserve(calls.size());
+  for (const TakenCall& call : calls) places.push_back({call.digest, call.place});
   const std::string bytes = encode_places(places);
-  WEIR_TRY(add_places_.bind(1, row).bind_blob(2, bytes).run());
-  return places.size();
+  return add_places_.bind(1, row).bind_blob(2, bytes).run();
 }
 
-/// Marks those that a row of their span has already. The id that the next row gets.
-Result<std::int64_t> SqliteStore::mark_known(std::span<const FreshCall> calls,
-                                             std::vector<bool>& is_known) {
+/// Passes over those that a row of their span has already. The id that the next row gets.
+Result<std::int64_t> SqliteStore::find_known(std::span<const TakenCall> calls) {
   const std::int64_t span = calls.front().span;
   std::int64_t next_row = first_row_of(span);
   bool is_sound = true;
   list_places_.bind(1, next_row).bind(2, last_row_of(span));
-  while (is_sound) {
+  for (;;) {
     WEIR_TRY_ASSIGN(has_row, list_places_.step());
     if (!has_row) break;
     next_row = list_places_.integer(0) + 1;
     const auto row = PlacesRow::read(list_places_.text(1));
     is_sound = row.has_value();
-    for (std::size_t i = 0, j = 0; is_sound && i < calls.size() && j < row->size();) {
+    if (!is_sound) break;
+    // Which of two is less is as good as thrown, so no branch is to depend on it.
+    for (std::size_t i = 0, j = 0; i < calls.size() && j < row->size();) {
       const std::uint64_t known = row->digest(j);
-      if (known == calls[i].digest) is_known[i] = true;
-      ++(known < calls[i].digest ? j : i);
+      const std::uint64_t digest = calls[i].digest;
+      if (known == digest) pass_over(calls[i]);
+      const std::size_t is_less = known < digest ? 1 : 0;
+      j += is_less;
+      i += 1 - is_less;
     }
   }
   list_places_.reset();
@@ -221,12 +224,24 @@ Result<std::int64_t> SqliteStore::mark_known(std::span<const FreshCall> calls,
   return next_row;
 }
 
-Result<> SqliteStore::add_windows(const Rollup& rollup, const std::vector<Entry>& entries) {
-  std::int64_t ended_ms = 0;
-  for (const Entry& entry : entries) ended_ms = std::max(ended_ms, entry.call->ended_ms);
-  for (const auto& [id, use] : rollup.windows()) {
+Result<> SqliteStore::add_sums() {
+  WEIR_TRY(load_series());
+  std::map<std::pair<std::int64_t, std::int64_t>, Figures> of_days;  // by start and series
+  for (const auto& [key, figures] : rollup_.sums()) {
+    WEIR_TRY_ASSIGN(series, series_of(key.labels));
+    WEIR_TRY(merge(hours, key.hour_start_ms, series, figures));
+    of_days[{key.hour_start_ms - key.hour_start_ms % day_ms, series}] += figures;
+  }
+  for (const auto& [key, figures] : of_days) {
+    WEIR_TRY(merge(days, key.first, key.second, figures));
+  }
+  return {};
+}
+
+Result<> SqliteStore::add_windows() {
+  for (const auto& [id, use] : rollup_.windows()) {
     add_window_.bind(1, std::string_view(id)).bind(2, use.requests).bind(3, use.input_tokens);
-    add_window_.bind(4, use.output_tokens).bind(5, use.nanousd).bind(6, ended_ms);
+    add_window_.bind(4, use.output_tokens).bind(5, use.nanousd).bind(6, ended_ms_);
     WEIR_TRY(add_window_.run());
   }
   return {};

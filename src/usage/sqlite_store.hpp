@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +23,10 @@ class SqliteStore final : public Store {
   static Result<std::unique_ptr<Store>> open(const std::string& path);
 
   Result<ledger::Position> position() override;
-  Result<bool> add(const std::vector<Entry>& entries, const ledger::Position& from,
-                   const ledger::Position& to) override;
+  void begin(const ledger::Position& from) override;
+  void take(const ledger::CallRecord& call, const ledger::Place& place,
+            const Alternatives& alternatives) override;
+  Result<Added> commit(const ledger::Position& to) override;
   Result<std::optional<ledger::Place>> find(std::string_view request_id) override;
   Result<WindowUses> used(const std::vector<std::string>& windows) override;
   Result<> read(bool by_day, std::int64_t from_ms, std::int64_t before_ms,
@@ -33,18 +36,22 @@ class SqliteStore final : public Store {
 
  private:
   explicit SqliteStore(store::SqliteDatabase database) : database_(std::move(database)) {}
-  struct FreshCall {
+  struct TakenCall {
     std::int64_t span = 0;
     std::uint64_t digest = 0;
-    const Entry* entry = nullptr;
+    std::uint64_t number = 0;  ///< of those taken
+    ledger::Place place;
   };
+  using Places = std::set<std::pair<std::uint64_t, std::uint64_t>>;
 
   Result<> prepare();
-  Result<std::vector<FreshCall>> add_places(const std::vector<Entry>& entries);
-  Result<std::size_t> add_to_span(std::span<FreshCall> calls);
-  Result<std::int64_t> mark_known(std::span<const FreshCall> calls, std::vector<bool>& is_known);
+  Result<> add_places();
+  Result<> add_to_span(std::span<const TakenCall> calls);
+  Result<std::int64_t> find_known(std::span<const TakenCall> calls);
+  void pass_over(const TakenCall& call);
   Result<std::optional<ledger::Place>> find_call(std::string_view request_id);
-  Result<> add_windows(const Rollup& rollup, const std::vector<Entry>& entries);
+  Result<> add_sums();
+  Result<> add_windows();
   Result<std::int64_t> series_of(const Labels& labels);
   Result<> load_series();
   Result<> merge(std::int64_t slot, std::int64_t start_ms, std::int64_t series,
@@ -68,6 +75,11 @@ class SqliteStore final : public Store {
   store::SqliteStatement forget_windows_;
   store::SqliteStatement forget_calls_;
   store::SqliteStatement forget_places_;
+  ledger::Position from_;
+  std::vector<TakenCall> taken_;
+  Rollup rollup_;              ///< of them
+  std::int64_t ended_ms_ = 0;  ///< of the last of them
+  Places passed_over_;         ///< from `from_` on: their calls are there
   std::map<Labels, std::int64_t> ids_;
   std::map<std::int64_t, Labels> series_;
 };

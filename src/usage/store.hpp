@@ -31,16 +31,23 @@ class Store {
   /// How far the ledger was read.
   virtual Result<ledger::Position> position() = 0;
 
-  struct Entry {
-    std::unique_ptr<ledger::CallRecord> call = std::make_unique<ledger::CallRecord>();
-    ledger::Place place;
-    Alternatives alternatives;
+  /// Calls that a reader gives from `from` on are to be taken; those taken and not committed are
+  /// forgotten.
+  virtual void begin(const ledger::Position& from) = 0;
+  /// Takes the next of them. `call` is not needed any more when this returns.
+  virtual void take(const ledger::CallRecord& call, const ledger::Place& place,
+                    const Alternatives& alternatives) = 0;
+
+  enum class Added {
+    all,
+    /// Nothing, since another has read on from `from` meanwhile.
+    none,
+    /// Nothing yet, since some are there already, which change nothing (S-11.4). It is known now
+    /// which: begun from the same position again, they are passed over.
+    none_yet,
   };
-  /// Adds calls that a reader gave between `from` and `to`, all or none, together with `to`. A call
-  /// that is there already changes nothing (S-11.4). False: another has read on from `from`
-  /// meanwhile, and nothing was added.
-  virtual Result<bool> add(const std::vector<Entry>& entries, const ledger::Position& from,
-                           const ledger::Position& to) = 0;
+  /// Adds what was taken, all or none, together with the reader's position behind it.
+  virtual Result<Added> commit(const ledger::Position& to) = 0;
 
   /// Where a call stands. Nothing when it is not known.
   virtual Result<std::optional<ledger::Place>> find(std::string_view request_id) = 0;

@@ -69,28 +69,31 @@ class StoreTest : public testing::Test {
     at.segments_read = segments;
     return at;
   }
-  static Store::Entry entry(const ledger::CallRecord& record, std::uint64_t segment = 1) {
-    const std::int64_t cost = record.cost_nanousd;
-    return {std::make_unique<ledger::CallRecord>(record),
-            {segment, 16},
-            {cost / 2, cost * 2, cost + 1}};
-  }
-  static std::vector<Store::Entry> entries(const ledger::CallRecord& record,
-                                           std::uint64_t segment = 1) {
-    std::vector<Store::Entry> entries;
-    entries.push_back(entry(record, segment));
-    return entries;
+  /// Has `store` take calls of one segment, one behind the other, and commit them; from the
+  /// beginning again where it says so.
+  static Result<Store::Added> add_to(Store& store, const std::vector<ledger::CallRecord>& calls,
+                                     const ledger::Position& from, std::uint64_t segment) {
+    constexpr std::uint64_t record_bytes = 512;
+    for (;;) {
+      store.begin(from);
+      std::uint64_t offset = 16;
+      for (const auto& record : calls) {
+        const std::int64_t cost = record.cost_nanousd;
+        store.take(record, {segment, offset}, {cost / 2, cost * 2, cost + 1});
+        offset += record_bytes;
+      }
+      const auto added = store.commit(position(segment + 1));
+      if (!added || *added != Store::Added::none_yet) return added;
+    }
   }
   /// Adds behind what is there.
   void add(const std::vector<ledger::CallRecord>& calls) { add_to(*store, calls); }
   static void add_to(Store& store, const std::vector<ledger::CallRecord>& calls) {
-    std::vector<Store::Entry> entries;
-    for (const auto& record : calls) entries.push_back(entry(record));
     const auto from = store.position();
     ASSERT_TRUE(from);
-    const auto added = store.add(entries, *from, position(from->segments_read + 1));
+    const auto added = add_to(store, calls, *from, from->segments_read);
     ASSERT_TRUE(added) << added.error().message;
-    ASSERT_TRUE(*added);
+    ASSERT_EQ(*added, Store::Added::all);
   }
   [[nodiscard]] Report report(Period period, std::vector<Dimension> by) const {
     auto found = ask(*store, {.period = period,
@@ -176,6 +179,11 @@ TEST_P(StoreContract, ACallCountsOnce) {
   add({call("a", noon, 3)});
   EXPECT_EQ(report(Period::all, {}).total.requests, 1);
   EXPECT_EQ(report(Period::all, {}).total.cost, 3);
+  add({call("b", noon, 5), call("a", noon, 3), call("c", noon + 30'000, 7), call("b", noon, 5)});
+  EXPECT_EQ(report(Period::all, {}).total.requests, 3);
+  EXPECT_EQ(report(Period::all, {}).total.cost, 15);
+  EXPECT_EQ(**store->find(call("a", noon, 3).request_id), (ledger::Place{0, 16}));
+  EXPECT_EQ(**store->find(call("b", noon, 5).request_id), (ledger::Place{2, 16}));
 }
 
 // Sums and position change together: whoever comes second with the same records adds nothing.
@@ -184,9 +192,9 @@ TEST_P(StoreContract, OneReaderOfSeveralGoesOn) {
   const auto from = other->position();
   ASSERT_TRUE(from);
   add({call("a", noon, 3)});
-  const auto added = other->add(entries(call("b", noon, 5)), *from, position(9));
+  const auto added = add_to(*other, {call("b", noon, 5)}, *from, 8);
   ASSERT_TRUE(added);
-  EXPECT_FALSE(*added);
+  EXPECT_EQ(*added, Store::Added::none);
   EXPECT_EQ(report(Period::all, {}).total.cost, 3);
   EXPECT_EQ(store->position()->segments_read, 1U);
   EXPECT_EQ(reopened()->position()->segments_read, 1U);
@@ -232,10 +240,10 @@ TEST_P(StoreContract, AddsUpWhatWasTakenOfEachWindow) {
 TEST_P(StoreContract, FindsACallByItsId) {
   const ledger::CallRecord a = call("a", noon, 3);
   const ledger::CallRecord b = call("b", noon, 3);
-  ASSERT_TRUE(store->add(entries(a, 7), {}, position(8)));
+  ASSERT_TRUE(add_to(*store, {a}, {}, 7));
   const auto place = store->find(a.request_id);
   ASSERT_TRUE(place && *place);
-  EXPECT_EQ((*place)->segment, 7U);
+  EXPECT_EQ(**place, (ledger::Place{7, 16}));
   EXPECT_FALSE(*store->find(b.request_id));
 }
 
@@ -243,20 +251,18 @@ TEST_P(StoreContract, FindsACallByItsId) {
 TEST_P(StoreContract, FindsEachOfMany) {
   constexpr int at_once = 300;
   for (int piece = 0; piece < 5; ++piece) {
-    std::vector<Store::Entry> entries;
+    std::vector<ledger::CallRecord> calls;
     for (int i = 0; i < at_once; ++i) {
-      const int number = piece * at_once + i;
-      entries.push_back(entry(call(std::to_string(number), noon + i * 100, 1),
-                              static_cast<std::uint64_t>(number) + 1));
+      calls.push_back(call(std::to_string(piece * at_once + i), noon + i * 100, 1));
     }
-    const auto added = store->add(entries, *store->position(), position(piece + 1));
-    ASSERT_TRUE(added && *added);
+    add(calls);
   }
   for (int number = 0; number < 5 * at_once; ++number) {
     const std::int64_t ended_ms = noon + number % at_once * 100;
     const auto place = store->find(call(std::to_string(number), ended_ms, 1).request_id);
     ASSERT_TRUE(place && *place) << number;
-    EXPECT_EQ((*place)->segment, static_cast<std::uint64_t>(number + 1));
+    EXPECT_EQ((*place)->segment, static_cast<std::uint64_t>(number / at_once));
+    EXPECT_EQ((*place)->offset, static_cast<std::uint64_t>(16 + number % at_once * 512));
   }
   EXPECT_EQ(report(Period::all, {}).total.requests, 5 * at_once);
 }

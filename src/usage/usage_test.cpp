@@ -11,6 +11,7 @@
 #include "usage/call_places.hpp"
 #include "usage/report.hpp"
 #include "usage/runway.hpp"
+#include "usage/series.hpp"
 #include "usage/sqlite_store.hpp"
 #include "usage/store_contract.hpp"
 #include "usage/whatif.hpp"
@@ -106,6 +107,21 @@ TEST_F(Reports, TellsOnlyWhatIsAskedFor) {
   EXPECT_EQ(with(Dimension::user, "eve"), 0);
 }
 
+// Sums that earlier versions made stand under labels without what came later.
+TEST(Series, LabelsWithoutAnOrganisationAreThoseOfBefore) {
+  Labels labels;
+  labels[static_cast<std::size_t>(Dimension::provider)] = "p";
+  labels[static_cast<std::size_t>(Dimension::outcome)] = "failed";
+  const std::string before("\1p\0\0\0\0\0\0\0\6failed", 16);
+  EXPECT_EQ(encode_labels(labels), before);
+  EXPECT_EQ(decode_labels(before), labels);
+  labels[static_cast<std::size_t>(Dimension::organisation)] = "acme";
+  EXPECT_EQ(encode_labels(labels), before + "\4acme");
+  EXPECT_EQ(decode_labels(encode_labels(labels)), labels);
+  EXPECT_FALSE(decode_labels(before.substr(0, 15)));
+  EXPECT_FALSE(decode_labels(before + "\4acm"));
+}
+
 TEST_F(Reports, ComparesWithWhatItCouldHaveCost) {
   add({call("a", noon, 10)});
   const Figures total = report(Period::all, {}).total;
@@ -148,9 +164,17 @@ TEST_F(Reports, TellsHowFarTheFreeTiersGo) {
   before.request_id = "b";
   before.ended_ms = now - day_ms;
   add({used, before, call("c", now, 5)});
+  const auto tier = [](const char* provider, const providers::PlanLimits& limits) {
+    return FreeTier{provider,
+                    provider,
+                    "",
+                    limits,
+                    *policy::Calendar::make(policy::Period::day, ""),
+                    *policy::Calendar::make(policy::Period::month, "")};
+  };
   const providers::PlanLimits daily{.basis = "", .requests_per_day = 10, .tokens_per_day = 5'000};
   const providers::PlanLimits monthly{.basis = "", .requests_per_month = 3};
-  const auto found = runway(*store, {{"groq", daily}, {"cohere", monthly}}, now);
+  const auto found = runway(*store, {tier("groq", daily), tier("cohere", monthly)}, now);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->providers[0].requests_today.left(), 9);
   EXPECT_EQ(found->providers[0].tokens_today.left(), 4'000);
@@ -158,6 +182,54 @@ TEST_F(Reports, TellsHowFarTheFreeTiersGo) {
   EXPECT_EQ(found->tokens_left, 4'000);
   EXPECT_EQ(found->tokens_per_hour, 666) << "1000 in an hour and a half";
   EXPECT_EQ(found->minutes_left(), 360) << "the tokens end first";
+}
+
+TEST_F(Reports, AFreeTierOfSomeModelsCountsThoseTogetherAndNoOthers) {
+  const std::int64_t now = noon + hour_ms / 2;
+  const auto used = [&](const char* id, const char* model) {
+    ledger::CallRecord record = call(id, now - 1, 0);
+    record.provider = record.attempts[0].provider = "or";
+    record.model = record.attempts[0].model = model;
+    return record;
+  };
+  add({used("a", "google/gemma-4-31b-it:free"), used("b", "unknown/model:free"),
+       used("c", "openai/gpt-4o")});
+  const auto tiers = free_tiers("or", *providers::find_provider("openrouter"), "", {});
+  const auto found = runway(*store, tiers, now);
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->providers.size(), 1U);
+  EXPECT_EQ(found->providers[0].model, "*free");
+  EXPECT_EQ(found->providers[0].requests_today.left(), 48);
+}
+
+// Gemini's day begins at midnight in California; each of its models has a day's requests of its
+// own.
+TEST_F(Reports, TheFreeTiersCountByTheirOwnDaysAndModels) {
+  const std::int64_t now = noon + hour_ms / 2;  // half past four in California, or five
+  const auto used = [&](const char* id, const char* model, std::int64_t ended_ms) {
+    ledger::CallRecord record = call(id, ended_ms, 0);
+    record.provider = record.attempts[0].provider = "g";
+    record.model = record.attempts[0].model = model;
+    return record;
+  };
+  add({used("a", "gemini-2.5-flash", now - 1), used("b", "gemini-2.5-flash", now - 3 * hour_ms),
+       used("c", "gemini-2.5-flash", now - 6 * hour_ms),
+       used("d", "gemini-2.5-flash-lite", now - 1)});
+  const auto tiers = free_tiers("g", *providers::find_provider("gemini"), "", {});
+  const auto found = runway(*store, tiers, now);
+  ASSERT_TRUE(found);
+  const auto left = [&](std::string_view model) {
+    for (const Runway::Provider& one : found->providers) {
+      if (one.model == model) return one.requests_today.left();
+    }
+    return std::int64_t{-1};
+  };
+  EXPECT_EQ(left("gemini-2.5-flash"), 18) << "the third was yesterday there";
+  EXPECT_EQ(left("gemini-2.5-flash-lite"), 19);
+  const auto elsewhere =
+      runway(*store, free_tiers("g", *providers::find_provider("gemini"), "UTC", {}), now);
+  ASSERT_TRUE(elsewhere);
+  EXPECT_EQ(elsewhere->requests_left, found->requests_left - 1) << "as its operator says";
 }
 
 // ---- what if ------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ enum class Quirk : std::uint32_t {
   required_is_any = 1u << 19,        ///< Mistral's older word for tool_choice "required"
   reasoning_effort_hint = 1u << 20,  ///< takes `reasoning_effort`
   takes_top_k = 1u << 21,            ///< OpenAI's own does not
+  takes_cache_control = 1u << 22,    ///< Anthropic's `cache_control` on parts, tools, the request
 };
 using Quirks = std::uint32_t;
 constexpr Quirks operator|(Quirk a, Quirk b) {

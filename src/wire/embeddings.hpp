@@ -33,6 +33,7 @@ struct EmbeddingsResponse {
   std::string model;                        ///< empty = not told
   std::vector<std::vector<float>> vectors;  ///< in the order of the inputs
   std::optional<std::int64_t> input_tokens;
+  bool is_impossible = false;  ///< a count was told that none can be (S-11.8)
 };
 
 }  // namespace weir::wire

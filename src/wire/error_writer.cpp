@@ -55,11 +55,18 @@ std::string anthropic_message_of(const Error& error) {
   return error.param.empty() ? error.message : error.param + ": " + error.message;
 }
 
+/// Anthropic's SDKs let the server keep a conversation where it can (`thread`), and send the whole
+/// of it where this says that it can't.
+std::string_view anthropic_code_of(const Error& error) {
+  const bool is_thread = error.code == ErrorCode::unsupported_capability && error.param == "thread";
+  return is_thread ? "thread_unsupported_request" : traits(error.code).name;
+}
+
 void append_anthropic(json::Writer& json, const Error& error, std::string_view request_id) {
   json.begin_object().member("type", "error").key("error").begin_object();
   json.member("type", anthropic_type_of(error));
   json.member("message", anthropic_message_of(error)).key("details").begin_object();
-  json.member("error_code", traits(error.code).name).member("retryable", is_retryable(error));
+  json.member("error_code", anthropic_code_of(error)).member("retryable", is_retryable(error));
   append_limit(json, error);
   json.end_object().end_object().member("request_id", request_id).end_object();
 }

@@ -34,6 +34,15 @@ TEST(ErrorWriter, EachDialectNamesTheFieldInItsOwnPlace) {
             R"("request_id":"req_1"})");
 }
 
+// What its SDKs look for before they send the whole conversation themselves.
+TEST(ErrorWriter, AnthropicsClientsLearnThatNoThreadIsKept) {
+  const Error error(ErrorCode::unsupported_capability, "not here", "thread");
+  const std::string_view code = R"("error_code":"thread_unsupported_request")";
+  EXPECT_NE(body_of(Dialect::anthropic, error).find(code), std::string::npos);
+  const Error other(ErrorCode::unsupported_capability, "not here", "container");
+  EXPECT_EQ(body_of(Dialect::anthropic, other).find(code), std::string::npos);
+}
+
 // What says it already is not said twice, and a provider's words stay its own.
 TEST(ErrorWriter, NoMessageNamesItsFieldTwice) {
   const Error own(ErrorCode::route_unknown, "there is no model or route 'x'", "model");

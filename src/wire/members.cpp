@@ -7,6 +7,15 @@
 #include "json/document.hpp"
 
 namespace weir::wire {
+namespace {
+
+constexpr std::string_view cache_control = "cache_control";
+
+bool is_taken(const Extra::RawMember& member, Taken taken) {
+  return taken == Taken::cache_control && member.key == cache_control;
+}
+
+}  // namespace
 
 void keep_unread(const json::ObjectReader& reader, Extra& extra) {
   reader.for_each_unread([&](std::string key, json::Value value) {
@@ -44,16 +53,31 @@ void write_members_of(json::Writer& json, std::string_view object) {
   }
 }
 
-void drop_extra(EncodeNotes& notes, const Extra& extra) {
-  for (const auto& member : extra.members) notes.drop(member.key);
+const std::string* cache_mark(const Extra& extra, Taken taken) {
+  const std::string* mark = taken == Taken::nothing ? nullptr : extra.find(cache_control);
+  return mark == nullptr || *mark == "null" ? nullptr : mark;
 }
 
-void drop_replayed(EncodeNotes& notes, const Extra& extra) {
+void write_taken(json::Writer& json, const Extra& extra, Taken taken, std::string_view skipped) {
+  if (taken == Taken::everything) return write_extra_except(json, extra, skipped);
+  if (const std::string* mark = cache_mark(extra, taken)) json.key(cache_control).raw(*mark);
+}
+
+void drop_extra(EncodeNotes& notes, const Extra& extra, Taken taken) {
+  if (taken == Taken::everything) return;
+  for (const auto& member : extra.members) {
+    if (!is_taken(member, taken)) notes.drop(member.key);
+  }
+}
+
+void drop_replayed(EncodeNotes& notes, const Extra& extra, Taken taken) {
+  if (taken == Taken::everything) return;
   constexpr std::array<std::string_view, 5> nothing{"null", "[]", "{}", "\"\"", "false"};
   for (const auto& member : extra.members) {
     const bool is_nothing = std::find(nothing.begin(), nothing.end(), member.json) != nothing.end();
-    const bool is_whole = member.key == "status" && member.json == "\"completed\"";
-    if (!is_nothing && !is_whole) notes.drop(member.key);
+    const bool is_usual = (member.key == "status" && member.json == "\"completed\"") ||
+                          (member.key == "type" && member.json == "\"custom\"");
+    if (!is_nothing && !is_usual && !is_taken(member, taken)) notes.drop(member.key);
   }
 }
 
@@ -68,10 +92,9 @@ std::string logprob_entries(std::string_view logprobs) {
 }
 
 std::int64_t told_count(std::optional<json::Value> value, bool& is_impossible) {
-  constexpr std::int64_t tokens_max = 1'000'000'000'000;
-  if (!value || !value->is_number()) return 0;
-  const auto count = value->as_int();
-  if (count && *count >= 0 && *count <= tokens_max) return *count;
+  if (!value || value->is_null()) return 0;
+  const auto count = value->is_number() ? value->as_int() : std::nullopt;
+  if (count && *count >= 0 && *count <= told_tokens_max) return *count;
   is_impossible = true;
   return 0;
 }

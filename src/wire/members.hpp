@@ -35,16 +35,30 @@ void write_extra_except(json::Writer& json, const Extra& extra, std::string_view
 /// empty text, writes nothing.
 void write_members_of(json::Writer& json, std::string_view object);
 
-/// Names every member of `extra` as dropped.
-void drop_extra(EncodeNotes& notes, const Extra& extra);
+/// Which members of an `extra` a target takes: those of its own dialect, or what others share with
+/// it. That is `cache_control`, Anthropic's mark of what a prompt cache is to keep, which means the
+/// same on OpenRouter.
+enum class Taken : std::uint8_t { nothing, cache_control, everything };
+
+/// The mark in `extra`, raw; nothing where `taken` has no place for it or it says nothing.
+[[nodiscard]] const std::string* cache_mark(const Extra& extra, Taken taken);
+/// Writes of `extra` what is taken, without the member called `skipped`.
+void write_taken(json::Writer& json, const Extra& extra, Taken taken,
+                 std::string_view skipped = {});
+
+/// Names every member of `extra` that is not taken as dropped.
+void drop_extra(EncodeNotes& notes, const Extra& extra, Taken taken = Taken::nothing);
 /// The same of a part or an item, where nobody misses what says nothing: SDKs replay answers with
-/// all their empty members (`annotations: []`, `refusal: null`) and that they are whole (`status`).
-void drop_replayed(EncodeNotes& notes, const Extra& extra);
+/// all their empty members (`annotations: []`, `refusal: null`), that they are whole (`status`),
+/// and that a tool is an ordinary one (`type: custom`).
+void drop_replayed(EncodeNotes& notes, const Extra& extra, Taken taken = Taken::nothing);
 
 /// The entries in `content` of log-probabilities in OpenAI's chat shape, as a JSON array in one
 /// line; `[]` when there are none.
 [[nodiscard]] std::string logprob_entries(std::string_view logprobs);
 
+/// More than that nobody counts (S-11.8).
+inline constexpr std::int64_t told_tokens_max = 1'000'000'000'000;
 /// A count of tokens as a provider tells it; 0 where it tells none. One that can't be (negative,
 /// not whole, beyond 10¹²) reads as 0 and sets `is_impossible` (S-11.8).
 [[nodiscard]] std::int64_t told_count(std::optional<json::Value> value, bool& is_impossible);

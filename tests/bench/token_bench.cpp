@@ -2,11 +2,13 @@
 //
 // What token counting costs and how far the estimates are off.
 //
-//   token_bench report TEXTS     throughput, then errors by tokenizer and category
-//   token_bench features TEXTS   the features of every text, for tools/tokens/calibrate.py
-//   token_bench counts           o200k and cl100k counts of each escaped line of standard input
+//   token_bench report TEXTS CUTS     throughput, then errors by tokenizer and category
+//   token_bench features TEXTS CUTS   the features of every text and of every beginning of one, for
+//                                     tools/tokens/calibrate.py
+//   token_bench counts                o200k and cl100k counts of each escaped line of standard
+//   input
 //
-// TEXTS is tests/tokens/estimates.tsv or another file of its kind.
+// TEXTS is tests/tokens/estimates.tsv, CUTS is cuts.tsv beside it, or others of their kind.
 
 #include <algorithm>
 #include <cmath>
@@ -24,6 +26,7 @@
 namespace weir {
 namespace {
 
+using support::RecordedCut;
 using support::RecordedTexts;
 using tokens::Counter;
 using tokens::Method;
@@ -91,18 +94,35 @@ void print_errors(const std::string& tokenizer, const std::string& category,
               errors.size(), sum / count, size_sum / count, sizes[(sizes.size() * 95 - 1) / 100]);
 }
 
-/// Of every other text: those that the weights were not fitted to.
-void report_errors(const RecordedTexts& recorded) {
+/// Languages that have a few texts each stand in one row.
+std::string row_of(const std::string& category) {
+  const std::vector<std::string> own{"English", "code", "Chinese", "JSON", "tables"};
+  const bool has_row = std::find(own.begin(), own.end(), category) != own.end();
+  return has_row ? category : "other languages";
+}
+
+/// Of every other text: those that the weights were not fitted to. Beginnings of them, at which
+/// streams might have ended, have a row of their own.
+void report_errors(const RecordedTexts& recorded, const std::vector<RecordedCut>& cuts) {
   std::puts("\n| tokenizer | texts | number | mean error % | mean size % | 95 % within % |");
   std::puts("| --- | --- | --- | --- | --- | --- |");
   for (std::size_t t = 0; t < recorded.tokenizers.size(); ++t) {
     const Counter counter("", static_cast<Tokenizer>(t), Method::estimated);
     std::map<std::string, std::vector<double>> errors;
+    const auto add = [&](const std::string& category, std::string_view text, std::int64_t count) {
+      if (count == 0) return;  // cut within the first character
+      const auto truth = static_cast<double>(count);
+      const auto guess = static_cast<double>(counter.estimate(text));
+      errors[category].push_back(100 * (guess - truth) / truth);
+    };
     for (std::size_t i = 1; i < recorded.texts.size(); i += 2) {
-      const auto& one = recorded.texts[i];
-      const auto truth = static_cast<double>(one.counts[t]);
-      const auto guess = static_cast<double>(counter.estimate(one.text));
-      errors[one.category].push_back(100 * (guess - truth) / truth);
+      const auto& whole = recorded.texts[i];
+      add(row_of(whole.category), whole.text, whole.counts[t]);
+    }
+    for (const RecordedCut& cut : cuts) {
+      if (cut.text % 2 == 0) continue;
+      const std::string_view whole = recorded.texts[cut.text].text;
+      add("streams that were cut", whole.substr(0, cut.bytes), cut.counts[t]);
     }
     for (const auto& [category, list] : errors) {
       print_errors(recorded.tokenizers[t], category, list);
@@ -110,15 +130,13 @@ void report_errors(const RecordedTexts& recorded) {
   }
 }
 
-void print_features(const RecordedTexts& recorded) {
-  for (const auto& one : recorded.texts) {
-    tokens::TextFeatures features;
-    features.add(one.text);
-    for (std::size_t i = 0; i < tokens::TextFeatures::feature_count; ++i) {
-      std::printf("%s%llu", i == 0 ? "" : "\t", static_cast<unsigned long long>(features[i]));
-    }
-    std::puts("");
+void print_features(std::string_view text) {
+  tokens::TextFeatures features;
+  features.add(text);
+  for (std::size_t i = 0; i < tokens::TextFeatures::feature_count; ++i) {
+    std::printf("%s%llu", i == 0 ? "" : "\t", static_cast<unsigned long long>(features[i]));
   }
+  std::puts("");
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -130,21 +148,25 @@ int run(const std::vector<std::string>& arguments) {
     }
     return 0;
   }
-  if (arguments.size() != 2) {
-    std::fputs("usage: token_bench report|features TEXTS, token_bench counts\n", stderr);
+  if (arguments.size() != 3) {
+    std::fputs("usage: token_bench report|features TEXTS CUTS, token_bench counts\n", stderr);
     return 64;
   }
   const RecordedTexts recorded = support::read_recorded_texts(arguments[1]);
-  if (recorded.texts.empty()) {
-    std::fprintf(stderr, "%s: no texts\n", arguments[1].c_str());
+  const std::vector<RecordedCut> cuts = support::read_recorded_cuts(arguments[2]);
+  if (recorded.texts.empty() || cuts.empty()) {
+    std::fputs("one of the files has nothing in it\n", stderr);
     return 1;
   }
   if (arguments[0] == "features") {
-    print_features(recorded);
+    for (const auto& one : recorded.texts) print_features(one.text);
+    for (const RecordedCut& cut : cuts) {
+      print_features(std::string_view(recorded.texts[cut.text].text).substr(0, cut.bytes));
+    }
     return 0;
   }
   report_throughput(recorded);
-  report_errors(recorded);
+  report_errors(recorded, cuts);
   return 0;
 }
 

@@ -119,20 +119,16 @@ std::int64_t write_ledger(const std::string& folder, const Load& load, bool is_t
 void add_up(const std::string& folder, usage::Store& store) {
   auto reader = checked(ledger::Reader::open(folder));
   ledger::Position position;
-  std::vector<usage::Store::Entry> entries;
   for (bool is_over = false; !is_over;) {
-    std::size_t count = 0;
-    for (; count < calls_at_once; ++count) {
+    store.begin(position);
+    for (std::size_t count = 0; count < calls_at_once; ++count) {
       auto* const next = checked(reader.next());
       is_over = next == nullptr;
       if (is_over) break;
-      if (count == entries.size()) entries.emplace_back();
-      std::swap(entries[count].call, next->call);  // as the gateway does it
-      entries[count].place = next->place;
+      store.take(next->call, next->place, {});
     }
-    entries.resize(count);
     ledger::Position behind = reader.position();
-    checked(store.add(entries, position, behind));
+    checked(store.commit(behind));
     position = std::move(behind);
   }
 }

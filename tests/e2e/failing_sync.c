@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loaded into the gateway before the C library: while the file $FAILING_SYNC/fails is there, the
-// disk can't sync what lies below $FAILING_SYNC/data. What was tried stands in $FAILING_SYNC/syncs,
-// a line each: `ok PATH` or `failed PATH`.
+// disk can't sync what lies below $FAILING_SYNC/data. While there is a pipe $FAILING_SYNC/held,
+// whoever syncs waits for somebody to open it for writing. What was tried stands in
+// $FAILING_SYNC/syncs, a line each: `ok PATH` or `failed PATH`.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,9 +40,13 @@ static void note(const char* folder, const char* what, const char* path) {
 
 static int synced(const char* name, int file) {
   char path[PATH_MAX];
+  char held[PATH_MAX];
   char fails[PATH_MAX];
   const char* const folder = getenv("FAILING_SYNC");
   if (folder != NULL && is_watched(file, folder, path)) {
+    snprintf(held, sizeof held, "%s/held", folder);
+    const int gate = open(held, O_RDONLY | O_CLOEXEC);
+    if (gate >= 0) close(gate);
     snprintf(fails, sizeof fails, "%s/fails", folder);
     const int is_failing = access(fails, F_OK) == 0;
     note(folder, is_failing ? "failed" : "ok", path);

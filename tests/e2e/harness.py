@@ -51,13 +51,14 @@ def free_port() -> int:
             return port
 
 
-def make_certificate(folder: pathlib.Path) -> dict[str, str]:
+def make_certificate(folder: pathlib.Path, *names: str) -> dict[str, str]:
     """A key and a certificate that nobody else has signed, as files: `tls` of a configuration."""
+    more = "".join(f",DNS:{name}" for name in names)
     files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,DNS:models.example.com,IP:127.0.0.1",
+         "subjectAltName=DNS:localhost,DNS:models.example.com,IP:127.0.0.1" + more,
          "-keyout", files["key"], "-out", files["cert"]],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -242,7 +243,8 @@ class Weir:
             config = json.dumps({**places, **config}, indent=1)  # JSON is YAML
         self.config_file.write_text(config)
 
-    def start(self) -> None:
+    def start(self, ready: int = 200) -> None:
+        """Returns when `/readyz` answers so."""
         arguments = ["serve"]
         if self.config is not None:
             self.write_config(self.config)
@@ -255,9 +257,9 @@ class Weir:
             stdout=(self.folder / "log").open("ab"),
             stderr=subprocess.STDOUT,
         )
-        self._wait_until_ready()
+        self._wait_until_ready(ready)
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, ready: int) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -266,7 +268,7 @@ class Weir:
                 )
             try:
                 with Client(self.port) as client:
-                    if client.request("GET", "/readyz").status == 200:
+                    if client.request("GET", "/readyz").status == ready:
                         return
             except OSError:
                 time.sleep(0.005)

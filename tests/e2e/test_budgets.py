@@ -226,7 +226,7 @@ def test_i2_what_is_set_aside_and_written_down_is_in_the_metrics(upstream):
         assert metric(weir, "weir_ledger_lost_total") == 0
 
 
-ALL_SCOPES = ["key", "user", "team", "route", "global", "provider"]
+ALL_SCOPES = ["key", "user", "team", "organisation", "route", "global", "provider"]
 
 
 def spent(weir: Weir) -> dict[tuple[str, str, str], int]:
@@ -265,6 +265,30 @@ def test_u1_a_budget_that_is_taken_away_comes_back_with_what_was_spent(upstream)
         assert spent() == nanousd(asked), "and the ledger says the same"
 
 
+# A window's spend is that of the calls that name it, and those are named by a quota, too.
+def test_u1_a_budget_set_up_beside_a_quota_begins_with_what_their_window_has_spent(upstream):
+    config = {
+        "providers": {"one": {**upstream.provider, "models": PRICED}},
+        "keys": [KEY],
+        "limits": {"requests_per_day": 100},
+    }
+    with Weir(config) as weir:
+        asked = weir.chat("one/m", TEXT, headers={"authorization": "Bearer " + KEY})
+        assert asked.status == 200
+
+        def spent() -> int:
+            shown = weir.admin("GET", "/api/limits", token=True).json["limits"]
+            return next(limit["used_nanousd"] for limit in shown if limit["unit"] == "usd")
+
+        config["budget"] = {"daily": "5"}
+        weir.write_config(config)
+        assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
+        assert spent() == nanousd(asked)
+        weir.stop()
+        weir.start()
+        assert spent() == nanousd(asked), "and the ledger says the same"
+
+
 # U-1: nothing is ever zeroed. What was under way is booked by what is known of it (S-11.2).
 def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
     limits = {
@@ -275,7 +299,8 @@ def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
         "providers": {"one": {**upstream.provider, "models": PRICED, **limits}},
         "keys": [{"key": KEY, "user": "ann", "team": "blue", **limits}],
         "users": {"ann": limits},
-        "teams": {"blue": limits},
+        "teams": {"blue": {"organisation": "acme", **limits}},
+        "organisations": {"acme": limits},
         "models": {"smart": {"targets": ["one/m"], **limits}},
         **limits,
     }
@@ -317,3 +342,49 @@ def test_u1_what_was_spent_before_a_kill_goes_on_to_count(upstream):
         weir.start()
         assert spent(weir) == used_up
         assert ask(weir).status == 402
+
+
+# Two teams, one of the configuration and one made at run time, spend from one purse.
+def test_u2_an_organisations_budget_holds_for_all_its_teams(upstream):
+    config = {
+        "providers": {"one": {**upstream.provider, "models": PRICED}},
+        "keys": [{"key": KEY, "team": "blue"}, {"key": KEY + "-alone"}],
+        "teams": {"blue": {"organisation": "acme"}},
+        "organisations": {"acme": {"limits": {"requests_per_day": 2}, "budget": {"daily": 5}}},
+    }
+    with Weir(config) as weir:
+        assert weir.admin("PUT", "/api/teams/red", {"organisation": "acme"}, token=True).status == 200
+        made = weir.admin("POST", "/api/keys", {"team": "red"}, token=True)
+
+        def ask(key: str):
+            return weir.chat("one/m", TEXT, headers={"authorization": "Bearer " + key})
+
+        answers = [ask(KEY), ask(made.json["key"])]
+        assert [answer.status for answer in answers] == [200, 200]
+        for key in (KEY, made.json["key"]):
+            refused = ask(key)
+            assert refused.status == 429 and refused.exceeded == ("organisation", "requests")
+        assert ask(KEY + "-alone").status == 200
+
+        spent = sum(nanousd(answer) for answer in answers)
+        told = weir.admin("GET", "/api/limits", token=True).json["limits"]
+        used = {limit["unit"]: limit.get("used_nanousd", limit.get("used"))
+                for limit in told if limit["scope"] == "organisation"}  # fmt: skip
+        assert used == {"requests": 2, "usd": spent}
+
+        def rows() -> dict:
+            answer = weir.admin("GET", "/api/usage?by=all,organisation,team", token=True)
+            return {(row["organisation"], row["team"]): row["cost_nanousd"]
+                    for row in answer.json["rows"] if row["cost_nanousd"] > 0}  # fmt: skip
+
+        eventually(lambda: len(rows()) == 3)
+        assert rows()["acme", "blue"] == rows()["acme", "red"] == spent // 2
+        log = run_weir("log", "--json", "--organisation", "acme",
+                       "--config", str(weir.config_file), folder=weir.folder)  # fmt: skip
+        rows_of_log = [json.loads(line) for line in log.stdout.splitlines()]
+        assert sum(row["cost_nanousd"] for row in rows_of_log) == spent
+
+        # A team that leaves spends on its own account.
+        assert weir.admin("PUT", "/api/teams/red", {"organisation": ""}, token=True).status == 200
+        assert ask(made.json["key"]).status == 200
+        assert ask(KEY).status == 429

@@ -10,8 +10,8 @@ import pytest
 
 import answers
 import upstream as faults
-from harness import Client, user
-from upstream import stall
+from harness import Client, Weir, user
+from upstream import Upstream, stall
 
 WEATHER = {
     "type": "function",
@@ -186,6 +186,27 @@ def test_legacy_completions(gateway):
     assert answer.json["choices"][0]["text"] == "echo: Once"
 
 
+@pytest.mark.parametrize("target", ["openai", "anthropic", "gemini"])
+def test_legacy_completions_of_a_chat_echo_the_prompt_where_that_is_asked(target):
+    with Upstream(target) as upstream:
+        # A model that is known to chat: it is asked as a chat also where the endpoint is there.
+        provider = {**upstream.provider, "type": target, "detect": "off"}
+        with Weir({"providers": {"up": provider}}) as gateway:
+            body = {"model": "up/gpt-4o", "prompt": "Once", "echo": True}
+            answer = gateway.post("/v1/completions", body)
+            assert answer.status == 200, answer.body
+            assert answer.json["choices"][0]["text"] == "Onceecho: Once"
+            with Client(gateway.port) as client:
+                stream = client.stream("/v1/completions", {**body, "stream": True})
+            texts = [choice["text"] for event in stream.events for choice in event["choices"]]
+            assert texts[0].startswith("Once") and "".join(texts) == "Onceecho: Once"
+            refused = gateway.post("/v1/completions", {**body, "logprobs": 1})
+            assert refused.status == 400 and refused.error["param"] in ("echo", "logprobs")
+            if target == "anthropic":
+                lacking = gateway.post("/v1/completions", {**body, "echo": False, "logprobs": 1})
+                assert (lacking.status, lacking.error["param"]) == (400, "logprobs")
+
+
 def test_legacy_completions_stream(gateway):
     with Client(gateway.port) as client:
         body = {"model": "openai/m", "prompt": "Once", "stream": True}
@@ -269,3 +290,15 @@ def test_probes_answer_on_both_listeners(gateway):
     for path in ("/livez", "/readyz"):
         assert gateway.get(path).status == 200
         assert gateway.admin("GET", path).status == 200
+
+
+def test_probes_answer_under_any_name(gateway):
+    """A container platform asks for a pod by its own name; nothing else is told under it."""
+    for port in (gateway.port, gateway.admin_port):
+        with Client(port, {"host": "weir.pods.example:9347"}) as client:
+            for path in ("/livez", "/readyz"):
+                assert client.request("GET", path).body == b"ok\n"
+            assert client.request("GET", "/v1/models").status in (403, 404)
+    with Client(gateway.port, {"host": "weir.pods.example:9347"}) as client:
+        refused = client.request("GET", "/v1/models")
+        assert refused.json["error"]["code"] == "not_allowed"

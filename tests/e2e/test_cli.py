@@ -71,6 +71,16 @@ def test_validate_accepts_a_sound_file_and_refuses_another(folder):
     assert "weir.yaml:5" in run.stderr and "listen" in run.stderr
 
 
+def test_validate_tells_every_mistake_in_one_run(folder):
+    (folder / "weir.yaml").write_text(
+        "lisen: a\nproviders: {mock: {}}\nmodels: {smart: [mok/m], fast: {targets: [smrt]}}\n"
+    )
+    run = run_weir("validate", folder=folder)
+    assert run.returncode == EXIT_CONFIG
+    for said in ("lisen", "mok/m", "smrt"):
+        assert said in run.stderr, run.stderr
+
+
 def test_a_misspelt_variable_is_told_of_with_the_nearest_name(folder):
     misspelt = {"WEIR_LISTN": "127.0.0.1:1"}
     said = "no setting is read from WEIR_LISTN (did you mean WEIR_LISTEN?)"
@@ -129,6 +139,26 @@ def test_models_are_those_that_a_running_gateway_was_told_of(tmp_path):
         (tmp_path / "weir.yaml").write_text(json.dumps({**nobody, "providers": {"here": here}}))
         run = run_weir("models", folder=tmp_path)
         assert "own-model" not in run.stdout and hint in run.stdout, run.stdout
+
+
+def test_a_gateway_that_is_named_tells_what_it_has(tmp_path):
+    """Also to someone who has none of its configuration."""
+    with Upstream("openai") as upstream:
+        upstream.models = ["own-model"]
+        here = {"type": "vllm", "base_url": upstream.base_url, "api_key": upstream.key}
+        with Weir({"providers": {"here": here}, "models": {"smart": ["here/own-model"]}}) as weir:
+            eventually(lambda: "own-model" in weir.get("/v1/models").body.decode())
+            there = ("--admin", f"http://127.0.0.1:{weir.admin_port}")
+            run = run_weir("models", *there, folder=tmp_path)
+            row = next(row for row in run.stdout.splitlines() if row.startswith("here/own-model"))
+            assert row.split()[1:] == ["?", "free", "free", "detection"], run.stdout
+            assert ["smart", "here/own-model"] in [row.split() for row in run.stdout.splitlines()]
+            told = json.loads(run_weir("models", "here", "--json", *there, folder=tmp_path).stdout)
+            assert [model["id"] for model in told["models"]] == ["here/own-model"]
+            assert run_weir("models", "nobody", *there, folder=tmp_path).returncode == 1
+            assert "here" in run_weir("providers", *there, folder=tmp_path).stdout
+        gone = run_weir("models", *there, folder=tmp_path)
+        assert gone.returncode == 1 and "nothing answers" in gone.stderr
 
 
 def test_chat_streams_the_answer_and_shows_who_gave_it():
@@ -223,3 +253,110 @@ def test_price_goes_by_the_configuration(folder):
     run = run_weir("price", "mine/big", "--input", "10", "--output", "10", folder=folder)
     assert run.returncode == 0, run.stderr
     assert "$0.0011 " in run.stdout and "own+" in run.stdout
+
+
+def test_price_of_a_model_that_nobody_knows_is_no_success(folder):
+    run = run_weir("price", "openai/gpt-5.6-lunar", "--input", "10", folder=folder)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "no price is known of 'openai/gpt-5.6-lunar' (did you mean openai/gpt-5.6-luna?)\n"
+
+    # What a gateway would book for it is told, as what it is.
+    (folder / "weir.yaml").write_text("providers: { openai: { api_key: sk-x } }\n")
+    run = run_weir("price", "openai/gpt-5.6-lunar", "--input", "10", folder=folder)
+    assert run.returncode == 1 and "~$" in run.stdout
+    assert "did you mean openai/gpt-5.6-luna?); taken for the dearest model of its provider" in run.stderr
+
+    # One line spoils neither the others nor goes by unseen.
+    lines = [{"model": model, "input": 100, "output": 10}
+             for model in ("openai/gpt-4.1", "claude-hiku-4-5", "openai/gpt-4.1", "nonesuch")]
+    (folder / "usages.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    run = run_weir("price", "--file", "usages.jsonl", folder=folder)
+    assert run.returncode == 1
+    assert "2 requests without a known price: not in the cost" in run.stdout
+    shown = {row.split()[0]: row.split()[4] for row in run.stdout.splitlines()[1:5]}
+    assert shown == {"claude-hiku-4-5": "?", "nonesuch": "?",
+                     "openai/gpt-4.1": "$0.00056", "total": "~$0.00056"}  # fmt: skip
+    assert run.stderr.splitlines() == [
+        "no price is known of 'claude-hiku-4-5' (did you mean claude-haiku-4-5?)",
+        "no price is known of 'nonesuch'",
+    ]
+    run = run_weir("price", "--file", "usages.jsonl", "--json", folder=folder)
+    assert run.returncode == 1
+    total = json.loads(run.stdout)["total"]
+    assert total["requests"] == 4 and total["requests_left_out"] == 2 and total["unpriced"]
+    assert total["cost_nanousd"] == 560_000
+
+
+@pytest.fixture(scope="module")
+def used():
+    """A gateway that was asked ten times."""
+    with Weir({"providers": {"mock": {"type": "mock"}}, "keys": []}) as weir:
+        for _ in range(10):
+            assert weir.chat("mock", "hello").status == 200
+        eventually(lambda: total_requests(weir) == 10)
+        yield weir
+
+
+def total_requests(weir) -> int:
+    answer = weir.admin("GET", "/api/usage?by=all", token=True)
+    return answer.json["total"]["requests"] if answer.status == 200 else -1
+
+
+def tell(weir, *arguments):
+    return run_weir(*arguments, "--config", str(weir.config_file), folder=weir.folder)
+
+
+@pytest.mark.parametrize("since", ["1h", "7d", "2026-01-01", "2026-01-01T16:00"])
+def test_commands_that_look_back_take_the_same_times(used, since):
+    (used.folder / "same.yaml").write_text("{}")
+    log = tell(used, "log", "--json", "--since", since)
+    assert len(log.stdout.splitlines()) == 10, log.stderr
+    usage = tell(used, "usage", "--by", "all", "--json", "--since", since)
+    assert json.loads(usage.stdout)["total"]["requests"] == 10, usage.stderr
+    whatif = tell(used, "whatif", "--route", "same.yaml", "--json", "--since", since)
+    assert json.loads(whatif.stdout)["total"]["requests"] == 10, whatif.stderr
+    assert tell(used, "log", "--json", "--until", since).stdout == ""
+
+
+def test_commands_that_look_back_take_another_data_directory(used, folder):
+    (folder / "weir.yaml").write_text("providers: { mock: { type: mock } }\n")
+    (folder / "same.yaml").write_text("{}")
+    for command in (("log",), ("usage",), ("whatif", "--route", "same.yaml")):
+        run = run_weir(*command, "--data-dir", str(used.folder / "data"), folder=folder)
+        assert run.returncode == 0 and "mock" in run.stdout, (command, run.stderr)
+        run = run_weir(*command, "--data-dir", str(folder / "none"), folder=folder)
+        assert run.returncode != 0 and "there is no ledger" in run.stderr, command
+
+
+@pytest.mark.parametrize("command", [("log",), ("usage",), ("whatif", "--route", "same.yaml")])
+def test_what_is_no_time_is_refused_with_what_is_one(used, command):
+    (used.folder / "same.yaml").write_text("{}")
+    run = tell(used, *command, "--since", "yesterday")
+    assert run.returncode == EXIT_USAGE and run.stdout == ""
+    assert "--since: 'yesterday'" in run.stderr and "7d before now" in run.stderr
+
+
+def test_nothing_found_is_said_and_is_no_output(used):
+    run = tell(used, "log", "--id", "req_0000000000000000nosuch00")
+    assert (run.returncode, run.stdout) == (1, "") and "no such call" in run.stderr
+    run = tell(used, "log", "--user", "nobody")
+    assert (run.returncode, run.stdout) == (0, "") and "no such calls" in run.stderr
+    run = tell(used, "log", "--user", "nobody", "--json")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert "No keys were given out" in tell(used, "keys").stdout
+    assert "no users" in tell(used, "users", "list").stdout
+    assert "No provider with a free tier" in tell(used, "usage", "runway").stdout
+
+
+def test_what_is_verified_is_told_as_json_too(used):
+    run = tell(used, "ledger", "verify", "--json")
+    told = json.loads(run.stdout)
+    assert run.returncode == 0 and told["sound"] and told["calls"] == 10
+    assert told["records_missing"] == told["sums_wrong"] == 0
+    run = tell(used, "audit", "verify", "--json")
+    assert run.returncode == 0 and json.loads(run.stdout)["sound"]
+    data = str(used.folder / "data")
+    run = run_weir("audit", "verify", "--data-dir", data, folder=used.folder)
+    assert run.returncode == 0 and "as they were written" in run.stdout
+    assert json.loads(tell(used, "keys", "list", "--json").stdout) == {"keys": []}
+    assert "id is required" in tell(used, "keys", "revoke").stderr

@@ -160,6 +160,29 @@ def test_an_image(gateway, dialect):
     assert answer.json["choices"][0]["message"]["content"] == "echo: what is it [1 images]"
 
 
+def test_a_text_file(gateway, upstreams, dialect):
+    text = "Grüße aus der Datei"
+    data = base64.b64encode(text.encode()).decode()
+    content = [
+        {"type": "text", "text": "what does it say"},
+        {"type": "file", "file": {"filename": "a.txt", "file_data": f"data:text/plain;base64,{data}"}},
+    ]
+    answer = gateway.chat(f"{dialect}/m", content)
+    assert answer.status == 200, answer.body
+    sent = json.dumps(upstreams[dialect].calls[-1].json, ensure_ascii=False)
+    assert text in sent or data in sent
+    if dialect == "ollama":
+        [message] = upstreams[dialect].calls[-1].json["messages"]
+        assert message == {"role": "user", "content": "what does it say\n" + text}
+        assert answer.headers["x-weir-dropped"] == "filename"
+
+
+def test_a_pdf_is_refused_where_messages_are_text(gateway):
+    pdf = {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}
+    answer = gateway.chat("ollama/m", [{"type": "file", "file": pdf}])
+    assert answer.status == 400 and "files that are no text" in answer.json["error"]["message"]
+
+
 def test_an_answer_by_schema(gateway, dialect):
     schema = {
         "type": "object",

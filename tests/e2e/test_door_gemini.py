@@ -101,6 +101,34 @@ def test_errors_are_googles(gateway):
     assert wrong.status == 400 and "contents" in wrong.json["error"]["message"]
 
 
+def test_an_error_before_a_stream_as_one_array_is_an_array(upstreams):
+    """As Google's servers answer: whoever reads an array of chunks finds it in there."""
+    upstreams["gemini"].always(faults.status(400))
+    with own_gateway(upstreams) as gateway:
+        for model, body, code in [("gemini/m", ask("hi"), 400), ("gemini/m", b"{", 400),
+                                  ("gemini/m", {"contents": 5}, 400), ("none", ask("hi"), 404)]:
+            plain = post(gateway, path(model, "generateContent"), body)
+            events = post(gateway, path(model, "streamGenerateContent?alt=sse"), body)
+            array = post(gateway, path(model, "streamGenerateContent"), body)
+            for answer in (plain, events, array):
+                assert answer.status == code, answer.body
+                assert answer.headers["content-type"] == "application/json"
+            assert plain.json["error"]["code"] == events.json["error"]["code"] == code
+            (only,) = array.json
+            assert only["error"]["status"] == plain.json["error"]["status"]
+    with locked(upstreams) as gateway:
+        refused = post(gateway, path("gemini/m", "streamGenerateContent?key=wrong"), ask("hi"))
+        assert refused.status == 401 and refused.json[0]["error"]["status"] == "UNAUTHENTICATED"
+
+
+def test_a_method_that_there_is_not_is_not_found(gateway):
+    for version in ("v1beta", "v1"):
+        answer = post(gateway, path("gemini/m", "fooBar", version), ask("hi"))
+        assert answer.status == 404 and "allow" not in answer.headers
+        assert answer.json["error"]["status"] == "NOT_FOUND"
+    assert post(gateway, "/v1beta/models/m", ask("hi")).status == 404
+
+
 def test_a_key_in_the_query_goes_no_further(upstreams):
     with locked(upstreams) as gateway:
         body = ask("hi")

@@ -31,6 +31,9 @@ def test_durations_are_measured_where_the_target_tells_none(gateway, path):
     assert last["prompt_eval_duration"] + last["eval_duration"] == last["total_duration"]
     whole = post(gateway, f"/api/{path}", {**wish, "stream": False}).json
     assert whole["total_duration"] > 0
+    assert whole["prompt_eval_duration"] + whole["eval_duration"] == whole["total_duration"]
+    assert last["eval_count"] / last["eval_duration"] > 0, "as clients tell tokens per second"
+    assert whole["eval_count"] / whole["eval_duration"] > 0
 
 
 def test_answers_are_streamed_unless_told_otherwise(gateway, dialect):

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import threading
 
 import pytest
 
 import answers
 import upstream as fault
 from doors import own_gateway
-from harness import Answer, Client, Weir
+from harness import Answer, Client, Weir, eventually
 
 WEATHER = {
     "type": "function",
@@ -280,6 +283,25 @@ def test_answers_that_a_target_keeps_are_shown_listed_cancelled_and_removed_ther
         assert (last.method, last.path) == (method, f"/v1/responses/{made['id']}{rest}")
         assert answer.json["asked"] == f"{method} {rest}"
     assert call(gateway, "GET", f"/v1/responses/{made['id']}").status == 404
+
+
+def test_who_is_told_that_an_answer_is_removed_finds_it_no_more(upstreams):
+    with own_gateway(upstreams) as gateway:
+        made = ask(gateway, "responses/m", "hello there").json
+        path = f"/v1/responses/{made['id']}"
+        told: list[Answer] = []
+        asker = threading.Thread(target=lambda: told.append(call(gateway, "DELETE", path)))
+        database = sqlite3.connect(gateway.folder / "data" / "responses.db", isolation_level=None)
+        with contextlib.closing(database):
+            database.execute("BEGIN IMMEDIATE")  # nothing can be removed here
+            asker.start()
+            eventually(lambda: upstreams["responses"].received[-1].method == "DELETE")
+            asker.join(0.3)
+            assert not told, "the client was told before it was so"
+            database.execute("ROLLBACK")
+        asker.join()
+        assert told[0].status == 200, told[0].body
+        assert call(gateway, "GET", path).status == 404
 
 
 @pytest.mark.parametrize("other", KEPT_HERE)

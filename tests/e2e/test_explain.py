@@ -83,7 +83,7 @@ def test_failovers_are_counted_by_where_from_where_to_and_why(pair):
     weir, first, _ = pair
     first.script(fault.status(401))
     assert weir.chat("smart", "hello").status == 200
-    rows = eventually(lambda: weir.admin("GET", "/api/failovers").json["failovers"])
+    rows = weir.admin("GET", "/api/failovers").json["failovers"]
     assert rows == [
         {"route": "smart", "from": "a/m", "to": "b/m", "why": "auth", "kind": "failover", "count": 1}
     ]

@@ -245,6 +245,7 @@ LAST_WORDS = {
     "401": (fault.status(401), 502, "upstream_auth"),
     "403": (fault.status(403), 502, "upstream_auth"),
     "429": (fault.status(429, retry_after="17"), 429, "upstream_rate_limited"),
+    "429 that names no wait": (fault.status(429, retry_after="0"), 429, "upstream_rate_limited"),
     "400": (fault.status(400, "bad temperature"), 400, "invalid_request"),
     "redirect": (fault.status(307, location="http://127.0.0.1:1/"), 502, None),
 }
@@ -597,9 +598,13 @@ def test_b8_every_change_of_a_breaker_is_in_the_log_with_its_cause_and_counted(b
         for _ in range(6):
             assert weir.chat("a/m", TEXT).status in (502, 503)
         assert len(broken.calls) == 5, "it is open"
-        lines = [json.loads(line) for line in weir.log().splitlines() if line.startswith("{")]
-        changes = [line for line in lines if line["event"] == "circuit"]
-        assert len(changes) == 1, lines
+
+        def told():
+            lines = [json.loads(line) for line in weir.log().splitlines() if line.startswith("{")]
+            return [line for line in lines if line["event"] == "circuit"]
+
+        changes = eventually(told)
+        assert len(changes) == 1, changes
     
 
 
@@ -651,3 +656,35 @@ def test_s9_9_an_interrupted_call_is_never_complete(client, target):
         assert not any(WHOLE_CALL[client](event) for event in events), events
         assert "error" in events[-1] and b"[DONE]" not in answer.body, events
         assert len([event for event in events if "error" in event]) == 1
+
+
+# Degradation is said in the answer. The steps of a route come from the routes it names.
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_answer_of_the_next_tier_says_so(is_stream):
+    with Upstream("openai") as good, Upstream("openai") as spare, Upstream("openai") as cheap:
+        config = {
+            "providers": {"a": good.provider, "b": spare.provider, "c": cheap.provider},
+            "models": {
+                "smart": {"targets": ["a/m", "b/m"]},
+                "cheap": {"targets": ["c/m"]},
+                "auto": {"targets": ["reasoning", "fast"]},
+            },
+            "tiers": {"reasoning": "smart", "fast": "cheap"},
+        }
+        with Weir(config) as weir:
+
+            def answer(*headers) -> tuple:
+                told = weir.chat("auto", "hello", *headers, stream=is_stream).headers
+                return told["x-weir-target"], told.get("x-weir-warning")
+
+            assert answer() == ("a/m", None)
+            good.always(fault.status(500))
+            assert answer() == ("b/m", None), "another target of the same tier is as good"
+            spare.always(fault.status(500))
+            assert answer() == ("c/m", "degraded to fast")
+            # Whoever asks for the lesser one has what was asked for.
+            assert weir.chat("fast", "hello").headers.get("x-weir-warning") is None
+            counted = [{"route": "auto", "to": "fast", "count": 1}]
+            assert weir.admin("GET", "/api/failovers").json["degradations"] == counted
+            page = weir.admin("GET", "/metrics").body.decode()
+            assert 'weir_degradations_total{route="auto",to="fast"} 1' in page

@@ -10,7 +10,7 @@ import pytest
 
 import upstream as fault
 from harness import Weir, eventually, free_port, user
-from test_budgets import limits_of
+from test_budgets import kill, limits_of
 from test_ledger import log_of
 from upstream import Upstream
 
@@ -154,7 +154,29 @@ def test_m2_a_replay_costs_nothing_and_is_in_no_book_twice(upstream):
         for _ in range(5):
             assert is_replayed(weir.post(CHAT, BODY, once("k", **bearer("ann"))))
         assert used_by_user(weir) == used
-        assert len(log_of(weir)) == 1
+        made, *again = log_of(weir)
+        assert made["cost_nanousd"] > 0 and not made["cached"]
+        assert len(again) == 5 and all(call["cached"] for call in again)
+        assert {(call["cost_nanousd"], call["outcome"], call["user"]) for call in again} == {
+            (0, "completed", "ann")
+        }
+
+
+# S-11.2: it is in the ledger, with the windows it is taken from; so they go on after a restart.
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_m2_a_day_counts_replays_also_after_a_kill(upstream, is_stream):
+    client = {"key": KEYS["ann"], "limits": {"requests_per_day": 5}}
+    body = {**BODY, "stream": is_stream}
+    with gateway(upstream, keys=[client]) as weir:
+        for _ in range(4):
+            assert weir.post(CHAT, body, once("k", **bearer("ann"))).status == 200
+        assert [limit["used"] for limit in limits_of(weir, "key")] == [4]
+        kill(weir)
+        weir.start()
+        assert [limit["used"] for limit in limits_of(weir, "key")] == [4]
+        answers = [weir.post(CHAT, body, once("k", **bearer("ann"))) for _ in range(2)]
+        assert [answer.status for answer in answers] == [200, 429]
+        assert len(upstream.calls) == 1
 
 
 def used_by_user(weir) -> dict[str, int]:

@@ -24,9 +24,13 @@ KILLS = int(os.environ.get("WEIR_LEDGER_KILLS", "50"))
 CONFIG = {"providers": {"mock": {"type": "mock"}}, "ledger": {"segment_size": "1MiB"}}
 
 
+def run_log(weir, *arguments):
+    return run_weir("log", "--json", "--limit", "0", "--data-dir", str(weir.folder / "data"),
+                    *arguments, folder=weir.folder)
+
+
 def log_of(weir, *arguments) -> list[dict]:
-    run = run_weir("log", "--json", "--limit", "0", "--data-dir", str(weir.folder / "data"),
-                   *arguments, folder=weir.folder)
+    run = run_log(weir, *arguments)
     assert run.returncode == 0, run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]
 
@@ -53,6 +57,32 @@ def test_x1_a_call_is_in_the_ledger_when_its_answer_is(durability):
         verify(weir)
 
 
+# S-11.2, S-10.2: whoever leaves in the middle pays for what had come, and the upstream is told.
+def test_s11_2_a_client_that_leaves_after_the_first_content_pays_what_was_delivered():
+    with Upstream("openai") as up:
+        up.script(fault.stall(5))
+        price = {"price": {"input": 1, "output": 1_000_000}}
+        provider = {**up.provider, "models": {"m": price}}
+        with Weir({"providers": {"up": provider}}) as weir:
+            client = weir.client()
+            body = {"model": "up/m", "stream": True, "messages": user("a b c d e f g h i j")}
+            answer = client.open("POST", "/v1/chat/completions", body)
+            text = b""
+            while text.count(b'"content"') < 5:
+                text += answer.readline()
+            left_at = time.monotonic()
+            answer.close()
+            client.connection.close()
+            call = up.calls[0]
+            assert call.caller_gone.wait(10)
+            row = eventually(lambda: log_of(weir))[0]
+            assert row["outcome"] == "cancelled_client" and row["estimated"]
+            assert 0 < row["usage"]["output"] <= 10
+            assert row["usage"]["input"] > 0 and int(row["cost_nanousd"]) > 0
+            assert call.gone_at - left_at < 1
+            verify(weir)
+
+
 # The index answers; what it does not know is looked for in the ledger itself.
 def test_one_call_is_found_by_its_id_with_the_index_and_without():
     with Weir(CONFIG) as weir:
@@ -63,8 +93,10 @@ def test_one_call_is_found_by_its_id_with_the_index_and_without():
         def assert_found():
             for one in ids:
                 assert [row["request_id"] for row in log_of(weir, "--id", one)] == [one]
-            assert log_of(weir, "--id", "req_nobody") == []
-            assert log_of(weir, "--id", ids[0], "--outcome", "failed") == []
+            for other in (["--id", "req_nobody"], ["--id", ids[0], "--outcome", "failed"]):
+                run = run_log(weir, *other)
+                assert (run.returncode, run.stdout) == (1, ""), other
+                assert run.stderr == "the ledger has no such call\n"
 
         assert_found()
         with contextlib.closing(sqlite3.connect(index)) as database, database:

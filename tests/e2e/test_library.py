@@ -110,7 +110,7 @@ def test_its_usage_is_added_up_without_a_gateway(caller):
     assert tags == {"kind=whole": 20, "kind=stream": 20}
     assert "20" in caller.weir("usage", "--by", "tag")
     assert json.loads(caller.weir("usage", "forecast", "--format", "json"))["spent_nanousd"] > 0
-    assert "requests" in caller.weir("usage", "runway")
+    assert "No provider with a free tier" in caller.weir("usage", "runway")
     for words in (["usage"], ["log"], ["ledger", "verify"]):
         run = run_weir(*words, "--data-dir", str(caller.folder / "none"), folder=caller.folder)
         assert run.returncode != 0 and "no ledger" in run.stderr, words

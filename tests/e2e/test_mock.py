@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from harness import Weir, user
+from harness import Client, Weir, user
 
 SAID = "This is the mock provider. You said: hi there"
 
@@ -55,6 +55,46 @@ def test_it_echoes_and_keeps_to_the_limit(mock):
     assert mock.chat("mock/echo", "hi there").json["choices"][0]["message"]["content"] == "hi there"
     cut = mock.chat("mock", "hi there", max_tokens=3).json["choices"][0]
     assert (cut["message"]["content"], cut["finish_reason"]) == ("This is the ", "length")
+
+
+def test_it_gives_log_probabilities_where_they_are_asked_for(mock):
+    asked = {"logprobs": True, "top_logprobs": 2}
+    choice = mock.chat("mock/hello", "hi there", **asked).json["choices"][0]
+    entries = choice["logprobs"]["content"]
+    assert "".join(entry["token"] for entry in entries) == SAID and len(entries) == 9
+    for entry in entries:
+        assert bytes(entry["bytes"]).decode() == entry["token"] and entry["logprob"] <= 0
+        best, other = entry["top_logprobs"]
+        assert (best["token"], best["logprob"]) == (entry["token"], entry["logprob"])
+        assert other["logprob"] < best["logprob"]
+    again = mock.chat("mock/hello", "hi there", **asked).json["choices"][0]
+    assert again["logprobs"] == choice["logprobs"]
+    chunks = [event["choices"][0] for event in mock.stream("mock/hello", "hi there", **asked).events]
+    told = [chunk["logprobs"]["content"] for chunk in chunks if chunk["logprobs"]]
+    assert [entry for piece in told for entry in piece] == entries
+    plain = mock.chat("mock/hello", "hi there", logprobs=True).json["choices"][0]["logprobs"]
+    assert plain["content"][0]["top_logprobs"] == []
+    assert mock.chat("mock/hello", "hi there").json["choices"][0]["logprobs"] is None
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_legacy_completion_has_its_log_probabilities_in_the_old_shape(mock, is_stream):
+    body = {"model": "mock/hello", "prompt": "hi there", "logprobs": 2, "stream": is_stream}
+    if is_stream:
+        with Client(mock.port) as client:
+            choices = [e["choices"][0] for e in client.stream("/v1/completions", body).events]
+    else:
+        choices = mock.post("/v1/completions", body).json["choices"]
+    told = [choice["logprobs"] for choice in choices if choice["logprobs"]]
+    tokens = [token for piece in told for token in piece["tokens"]]
+    assert "".join(tokens) == SAID == "".join(choice["text"] for choice in choices)
+    offsets = [offset for piece in told for offset in piece["text_offset"]]
+    assert offsets == [len("".join(tokens[:i])) for i in range(len(tokens))]
+    for piece in told:
+        for token, logprob, top in zip(
+            piece["tokens"], piece["token_logprobs"], piece["top_logprobs"], strict=True
+        ):
+            assert top[token] == logprob and len(top) == 2
 
 
 def test_it_gives_as_many_choices_as_are_asked_for(mock):

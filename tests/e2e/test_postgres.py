@@ -243,7 +243,7 @@ def test_d1_hung_it_delays_nobody_and_loses_nothing(server, database, upstream):
         assert weir.get("/readyz").status == 200
         server.resume()
         check_books(server, database, weir, upstream)
-        assert (weir.log().count(STOPPED), weir.log().count(GOES_ON)) == (1, 1)
+        eventually(lambda: (weir.log().count(STOPPED), weir.log().count(GOES_ON)) == (1, 1))
         assert up(weir) == 1
 
 
@@ -331,7 +331,7 @@ def test_u1_a_budget_goes_on_after_a_restart_with_and_without_the_database(
         server.stop()
         weir.start()
         assert used() == 3 * NANO_PER_CALL
-        assert "added up from this ledger alone" in weir.log()
+        eventually(lambda: "added up from this ledger alone" in weir.log())
         ask(weir)
         assert weir.chat("up/m", TEXT, max_tokens=64).status == 402
         server.start()
@@ -339,3 +339,27 @@ def test_u1_a_budget_goes_on_after_a_restart_with_and_without_the_database(
         weir.stop()
         weir.start()
         assert used() == 4 * NANO_PER_CALL
+
+
+def test_closed_it_makes_no_calls_while_the_database_is_away(server, database, upstream):
+    """Nobody then spends what others have spent whose books are there, too."""
+    ledger = {"store": "env:LEDGER_STORE", "on_store_failure": "refuse"}
+
+    def refuses() -> bool:
+        answer = weir.chat("up/m", TEXT, max_tokens=64)
+        return answer.status == 503 and answer.error["code"] == "ledger_unavailable"
+
+    with gateway(upstream, database, ledger=ledger) as weir:
+        ask(weir, 2)
+        server.stop()
+        # Nobody need call for it to be noticed.
+        eventually(lambda: weir.get("/readyz").status == 503, CATCH_UP_SECONDS_MAX)
+        assert refuses()
+        assert len(upstream.calls) == 2
+        weir.stop()
+        weir.start(ready=503)
+        assert refuses(), "from the first call on"
+        server.start()
+        eventually(lambda: weir.get("/readyz").status == 200, CATCH_UP_SECONDS_MAX)
+        ask(weir)
+        check_books(server, database, weir, upstream)

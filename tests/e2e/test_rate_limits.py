@@ -88,6 +88,25 @@ def test_a_key_of_a_provider_that_is_used_up_leaves_the_others_alone(upstreams):
         assert sorted(sent.count("Bearer " + key) for key in (upstream.key, second)) == [1, 6]
 
 
+def test_what_a_provider_says_is_left_is_all_that_it_is_asked_until_its_reset(upstreams):
+    """Others may use the account, too: what they took is not in our own count."""
+    one, two = upstreams
+    providers = {"one": {**one.provider, "limits": {"requests_per_minute": 50}}, "two": two.provider}
+    route = {"both": {"targets": ["one/m", "two/m"]}}
+    with Weir({"providers": providers, "models": route}) as weir:
+        one.headers = {"x-ratelimit-limit-requests": "50",
+                       "x-ratelimit-remaining-requests": "2",
+                       "x-ratelimit-reset-requests": "40s"}  # fmt: skip
+        targets = [weir.chat("both", "hi").headers["x-weir-target"]]
+        one.headers = {}
+        targets += [weir.chat("both", "hi").headers["x-weir-target"] for _ in range(4)]
+        assert targets == ["one/m"] * 3 + ["two/m"] * 2
+        shown = weir.admin("GET", "/api/limits").json["limits"]
+        (limit,) = [one for one in shown if one["unit"] == "requests"]
+        assert (limit["used"], limit["left"]) == (50, 0)
+        assert 30_000 < limit["wait_ms"] <= 40_000
+
+
 def test_l10_a_refusal_names_the_limit_and_the_wait(upstreams):
     upstream, _ = upstreams
     provider = {**upstream.provider, "limits": {"requests_per_minute": 1}}
@@ -289,18 +308,43 @@ def test_what_is_known_of_plans_and_models_holds_unless_it_is_set():
                 for one in shown}  # fmt: skip
 
     with Weir({"providers": providers}) as weir:
+        where = "--config", str(weir.config_file)
         found = limits(weir)
-        assert found["openai", "total_tokens", ""]["limit"] == 500_000
+        assert found["openai/gpt-6-sol", "total_tokens", ""]["limit"] == 500_000
         assert found["openai/gpt-4o", "total_tokens", ""]["limit"] == 30_000
+        assert ("openai", "total_tokens", "") not in found, "each model is counted on its own"
         assert found["mistral", "requests", 1]["limit"] == 60, "one a second"
         assert found["mistral", "total_tokens", "month"]["limit"] == 1_000_000_000
-        assert found["gemini", "requests", "day"]["time_zone"] == "America/Los_Angeles"
+        assert found["gemini/gemma-4-31b-it", "requests", "day"]["limit"] == 14_400
+        assert found["gemini/*", "requests", "day"]["limit"] == 20
+        assert found["gemini/*", "requests", "day"]["time_zone"] == "America/Los_Angeles"
+        assert "gpt-4o" not in run_weir("limits", *where, folder=weir.folder).stdout
+        run = run_weir("limits", "--scope", "target", *where, folder=weir.folder)
+        assert "openai/gpt-4o " in run.stdout and "mistral" not in run.stdout
         providers["openai"]["limits"] = {"tokens_per_minute": 9_000_000}
         weir.write_config({"providers": providers})
         assert weir.admin("POST", "/api/reload", {}, token=True).status == 200
         found = limits(weir)
         assert found["openai", "total_tokens", ""]["limit"] == 9_000_000
         assert ("openai/gpt-4o", "total_tokens", "") not in found
+
+
+def test_a_model_has_limits_of_its_own_beside_its_providers(upstreams):
+    upstream, _ = upstreams
+    models = {"big": {"limits": {"requests_per_minute": 2}}, "other": {"context": 1000}}
+    entry = {**upstream.provider, "models": models, "limits": {"requests_per_minute": 8}}
+    with Weir({"providers": {"one": entry}}) as weir:
+        assert statuses_of(weir, 5, "one/big").count(200) == 2
+        assert weir.chat("one/big", "hi").exceeded == ("model", "requests")
+        assert statuses_of(weir, 9, "one/other").count(200) == 6, "the rest of the provider's eight"
+        where = "--config", str(weir.config_file)
+        run = run_weir("limits", "--scope", "model", *where, folder=weir.folder)
+        assert "one/big" in run.stdout and "one/other" not in run.stdout, run.stdout
+        models["big"]["limits"] = {"requests_per_minute": "many"}
+        weir.write_config({"providers": {"one": entry}})
+        run = run_weir("validate", *where, folder=weir.folder)
+        assert run.returncode == 78
+        assert "providers.one.models.big.limits.requests_per_minute" in run.stderr + run.stdout
 
 
 # L-14: whoever may change the limits is held to them, too.

@@ -3,9 +3,12 @@
 prompt caching, load that a server tells of itself; and prompts trimmed to the window."""
 
 import contextlib
+import json
+import threading
 
 import pytest
 
+import upstream as fault
 from doors import get, lines, post
 from harness import Client, Weir, eventually, run_weir, user
 from upstream import Upstream
@@ -42,8 +45,32 @@ def test_a_pull_reaches_the_server_and_its_progress_the_client(name):
         # What the server has now is listed without waiting for the next regular look.
         upstream.models.append("new:1b")
         assert post(gateway, "/api/pull", {"name": name, "stream": False}).json == steps[-1]
-        listed = eventually(lambda: "local/new:1b" in tags(gateway))
-        assert listed
+        assert "local/new:1b" in tags(gateway)
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/api/pull"), ("DELETE", "/api/delete")])
+def test_who_is_told_that_a_servers_models_have_changed_finds_them_so(method, path):
+    with ollama_gateway() as (gateway, upstream), fault.Gate() as gate:
+        eventually(lambda: "local/big:1b" in tags(gateway))
+        told = []
+
+        def ask():
+            token = {"authorization": f"Bearer {gateway.admin_token()}"}
+            with Client(gateway.port) as client:
+                told.append(client.request(method, path, {"model": "local/new:1b"}, token))
+
+        upstream.list_gate = gate
+        upstream.models = ["big:1b", "new:1b", "small:1b"]
+        before = len(upstream.received)
+        asker = threading.Thread(target=ask)
+        asker.start()
+        eventually(lambda: "/api/tags" in [one.path for one in upstream.received[before:]])
+        asker.join(0.3)
+        assert not told, "the client was told before it was so"
+        gate.open()
+        asker.join()
+        assert told[0].status == 200, told[0].body
+        assert "local/new:1b" in tags(gateway)
 
 
 def tags(gateway):
@@ -64,6 +91,30 @@ def test_ps_tells_what_the_servers_run(gateway, upstreams):
     assert [(model["name"], model["model"], model["size_vram"]) for model in running] == [
         ("ollama/m", "ollama/m", 7), ("ollama/n", "ollama/n", 7),
     ]  # fmt: skip
+
+
+def test_the_memory_that_an_ollamas_models_take_is_shown(tmp_path):
+    with ollama_gateway(detection={"load_interval": "1s"}) as (gateway, upstream):
+        def told():
+            providers = gateway.admin("GET", "/api/llm-providers").json["providers"]
+            return next(one for one in providers if one["name"] == "local")["memory"]
+
+        assert told() is None and "weir_models_loaded" not in metrics(gateway)
+        assert gateway.chat("local/big:1b", "hello").status == 200
+        both = {"models_loaded": 2, "bytes": 14, "vram_bytes": 14}
+        eventually(lambda: told() == both)
+        page = metrics(gateway)
+        assert 'weir_models_loaded{provider="local"} 2' in page
+        assert 'weir_model_memory_bytes{provider="local",memory="vram"} 14' in page
+        url = f"http://127.0.0.1:{gateway.admin_port}"
+        table = run_weir("providers", "--admin", url, folder=tmp_path).stdout
+        assert "local holds 2 models in memory" in table, table
+        upstream.models = []
+        eventually(lambda: told() == {"models_loaded": 0, "bytes": 0, "vram_bytes": 0})
+
+
+def metrics(gateway):
+    return gateway.admin("GET", "/metrics").body.decode()
 
 
 def test_a_server_that_is_down_runs_nothing_and_hides_no_other():
@@ -184,6 +235,30 @@ def test_long_prompts_are_marked_to_be_cached_where_the_provider_says_so(upstrea
         short = {**own, "system": "short"}
         assert post(gateway, "/v1/messages", short).status == 200
         assert upstream.calls[-1].json == {**short, "model": "m"}
+
+
+def test_marks_of_a_prompt_cache_reach_every_target_that_knows_them():
+    """Anthropic's clients set them for OpenRouter's targets, OpenRouter's clients for Anthropic."""
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    marked = [{"type": "text", "text": "Be brief.", "cache_control": mark}]
+    own = {"max_tokens": 9, "system": marked, "messages": user("hi")}
+    foreign = {"messages": [{"role": "system", "content": marked}, *user("hi")]}
+    with Upstream("openai") as open_router, Upstream("anthropic") as anthropic:
+        providers = {
+            "router": {**open_router.provider, "type": "openrouter", "detect": "off"},
+            "plain": {**open_router.provider, "type": "openai", "detect": "off"},
+            "claude": anthropic.provider,
+        }
+        with Weir({"providers": providers}) as gateway:
+            answer = post(gateway, "/v1/messages", {"model": "router/m", **own})
+            assert answer.status == 200 and "x-weir-dropped" not in answer.headers, answer.headers
+            assert open_router.calls[-1].json["messages"] == foreign["messages"]
+            answer = post(gateway, "/v1/chat/completions", {"model": "claude/m", **foreign})
+            assert answer.status == 200 and "x-weir-dropped" not in answer.headers, answer.headers
+            assert anthropic.calls[-1].json["system"] == marked
+            answer = post(gateway, "/v1/messages", {"model": "plain/m", **own})
+            assert answer.headers["x-weir-dropped"] == "cache_control"
+            assert "cache_control" not in json.dumps(open_router.calls[-1].json)
 
 
 def test_prompts_are_trimmed_to_the_window_where_the_route_says_so(upstreams):

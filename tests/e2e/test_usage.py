@@ -16,7 +16,7 @@ from upstream import Upstream
 PRICES = {"input": 1, "cache_read": 0.1, "output": 2}
 # What the scripted upstream says of each answer, by hand: 48 plain and 10 cached tokens in, 42 out.
 NANO_PER_CALL = 48 * 1_000 + 10 * 100 + 42 * 2_000
-DIMENSIONS = ("provider", "model", "key", "user", "team", "task", "route", "outcome")
+DIMENSIONS = ("provider", "model", "key", "user", "team", "organisation", "task", "route", "outcome")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def gateway(first: Upstream, second: Upstream) -> Weir:
 def usage(weir: Weir, by: str = "day,model", **only: str) -> dict:
     query = "&".join([f"by={by}", *(f"{name}={value}" for name, value in only.items())])
     answer = weir.admin("GET", f"/api/usage?{query}", token=True)
-    assert answer.status == 200, answer.text
+    assert answer.status == 200, answer.body
     return answer.json
 
 
@@ -179,3 +179,13 @@ def test_whatif_replays_the_ledger_against_other_routes(first, second):
             total = json.loads(run.stdout)["total"]
             assert total["projected_cost_nanousd"] == total["requests"] * (58 + 42 * 2) * 20_000
             assert weir.chat("first/dear", "hello").status == 200
+
+
+# S-11.4: what asks several servers is written down more than once under one id.
+def test_a_request_to_several_servers_does_not_hold_up_what_comes_behind_it():
+    with Upstream("ollama") as one, Upstream("ollama") as other:
+        with Weir({"providers": {"one": one.provider, "other": other.provider}}) as weir:
+            assert weir.get("/api/ps").status == 200
+            for count in (2, 3):
+                assert weir.chat("mock", "hello").status == 200
+                settled(weir, count)

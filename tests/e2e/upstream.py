@@ -454,7 +454,9 @@ class Upstream:
         self.tls = tls
         self.port = 0
         self.models = ["m", "n"]
+        self.below = ""  # what its paths stand below, beside those of its dialect
         self.list_body: bytes | None = None  # in place of the list of models
+        self.list_gate: Gate | None = None  # holds it back
         self.absent: set[str] = set()  # models that an Ollama has to pull first
         self.waiting = 0  # requests that a vLLM says are waiting
         self.health = 200  # status of a vLLM's /health
@@ -575,6 +577,8 @@ class Upstream:
         fault = self.next_fault(request)
         if not fault.before_body:
             request.body = await read_body(reader, request)
+            if self.list_gate is not None and request.path in LISTINGS:
+                await self.list_gate.is_open.wait()
             exchange.answer = self._answer(request)
         self.at_once += request.is_model_call
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -627,7 +631,7 @@ class Upstream:
 def route(upstream: Upstream, request: Received) -> Any:
     """What the dialect's server answers to a request: an object, or the events of a stream."""
     post = request.method == "POST"
-    path, body = request.path, request.json
+    path, body = request.path.removeprefix(upstream.below), request.json
     gemini = re.fullmatch(r"/v1beta/models/([^/:]+):(\w+)", path)
     chat_paths = {"openai": "/v1/chat/completions", "responses": "/v1/responses",
                   "anthropic": "/v1/messages", "ollama": "/api/chat"}  # fmt: skip

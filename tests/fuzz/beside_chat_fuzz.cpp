@@ -78,20 +78,22 @@ void answer(json::Value root) {
 }
 
 void complete(json::Value root) {
-  const auto requests = wire::openai::decode_completion_request(root);
-  if (!requests) return;
-  for (const wire::ChatRequest& request : *requests) {
+  for (const std::size_t place : {std::size_t{0}, std::size_t{1}}) {
+    const auto request = wire::openai::decode_completion_request(root, place);
     std::string body;
-    if (wire::anthropic::encode_request(request, {.model = "m"}, body)) expect_json(body);
+    if (!request || !wire::anthropic::encode_request(*request, {.model = "m"}, body)) return;
+    expect_json(body);
   }
 }
 
 void complete_answer(json::Value root) {
   const auto response = wire::openai::decode_response(root, 0);
   if (!response) return;
-  const std::array responses{*response, *response};
+  std::array<std::string, 2> answers;
+  wire::openai::encode_completion_response(*response, {.echo = "echo "}, answers[0]);
+  wire::openai::encode_completion_response(*response, {.first_choice = 1}, answers[1]);
   std::string body;
-  wire::openai::encode_completion_response(responses, body);
+  wire::openai::join_completions(answers, body);
   expect_json(body);
 }
 

@@ -98,7 +98,7 @@ TEST_F(PostgresUsage, AnAddThatFailsInTheMiddleLeavesEverythingAsItWas) {
   add({call("a", noon, 3)});
   auto database = test::open_database();
   ASSERT_TRUE(database.run_all("ALTER TABLE weir.windows RENAME TO away"));
-  EXPECT_FALSE(store->add(entries(call("b", noon, 5)), position(1), position(2)));
+  EXPECT_FALSE(add_to(*store, {call("b", noon, 5)}, position(1), 1));
   EXPECT_EQ(report(Period::all, {}).total.cost, 3);
   EXPECT_EQ(number("SELECT count(*) FROM weir.calls"), 1);
   ASSERT_TRUE(database.run_all("ALTER TABLE weir.away RENAME TO windows"));

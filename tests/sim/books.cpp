@@ -125,6 +125,7 @@ void Ledger::book(const Call& call, const AttemptRow& row) {
   add(LimitScope::key, call.caller->key);
   add(LimitScope::user, call.caller->user);
   add(LimitScope::team, call.caller->team);
+  add(LimitScope::organisation, call.caller->organisation);
 }
 
 net::Task<bool> Ledger::kept(net::Loop& loop) {

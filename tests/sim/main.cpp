@@ -20,6 +20,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/recycled.hpp"
 #include "sim/world.hpp"
 
 namespace {
@@ -104,6 +105,7 @@ int main(int count, char** values) {
         stderr);
     return 64;
   }
+  weir::keep_memory_of_this_thread();
   if (arguments->fails_each_call) return fail_each_call(*arguments);
   std::map<std::string, std::uint64_t, std::less<>> outcomes;
   double virtual_seconds = 0;

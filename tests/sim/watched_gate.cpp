@@ -18,9 +18,15 @@ pipeline::TargetGate::Permit WatchedGate::permit(const pipeline::Target& target,
                                                  net::TimePoint now) {
   now_ = now;
   Permit permit = gate_.permit(target, now);
-  if (!permit.is_granted) return permit;
-  lent_ += 1;
   Expected& expected = targets_[target.name];
+  if (!permit.is_granted) {
+    // Only whoever holds a place on probation keeps others out.
+    const bool is_full = permit.reason == "the target is coming back slowly";
+    if (is_full && expected.lent < expected.places) fail_(target.name + " has places left (K-3)");
+    return permit;
+  }
+  lent_ += 1;
+  expected.lent += 1;
   if (expected.state == State::open) fail_(target.name + " is asked while it is open (B-2)");
   if (expected.state == State::half_open && ++expected.probes > 1) {
     fail_(target.name + " gets more than one probe (B-4)");
@@ -41,7 +47,7 @@ void WatchedGate::note_first_content(const pipeline::Target& target, Permit& per
   Expected& expected = targets_[target.name];
   check_breaker(target.name, expected, permit, BreakerEffect::success, true);
   if (permit.tickets.target_cooldown.generation == expected.cooling_generation) {
-    expected.is_on_probation = false;
+    note_success(expected);
   }
 }
 
@@ -51,11 +57,12 @@ void WatchedGate::report(const pipeline::Target& target, const Permit& permit,
   if (--lent_ < 0) fail_(target.name + ": a permit comes back twice (I-1)");
   gate_.report(target, permit, verdict, now);
   Expected& expected = targets_[target.name];
+  expected.lent -= 1;
   const BreakerEffect effect = policy::traits(verdict.failure).breaker;
   const bool is_told = permit.has_content && effect == BreakerEffect::success;
   if (!is_told) check_breaker(target.name, expected, permit, effect, !permit.has_content);
   if (permit.tickets.target_cooldown.generation != expected.cooling_generation) return;
-  if (verdict.failure == policy::FailureClass::ok) expected.is_on_probation = false;
+  if (verdict.failure == policy::FailureClass::ok && !permit.has_content) note_success(expected);
   if (expected.is_on_probation) expected.tried -= 1;
   note_cooldown(expected, verdict, now);
 }
@@ -75,6 +82,12 @@ void WatchedGate::check_breaker(const std::string& name, Expected& target, const
   }
 }
 
+void WatchedGate::note_success(Expected& target) {
+  constexpr std::int64_t places_max = 64;
+  target.is_on_probation = false;
+  target.places = std::min(2 * target.places, places_max);
+}
+
 void WatchedGate::note_cooldown(Expected& target, const policy::Classified& verdict,
                                 net::TimePoint now) {
   const bool cools =
@@ -87,6 +100,7 @@ void WatchedGate::note_cooldown(Expected& target, const policy::Classified& verd
   target.cool_until = std::max(target.cool_until, now + length);
   target.is_on_probation = true;
   target.tried = 0;
+  target.places = 1;
   target.cooling_generation.reset();  // nothing lent before it counts
 }
 

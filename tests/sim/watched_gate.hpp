@@ -60,11 +60,14 @@ class WatchedGate final : public pipeline::TargetGate {
     net::TimePoint cool_until{};
     bool is_on_probation = false;
     std::int64_t tried = 0;                           ///< lent on probation
+    std::int64_t lent = 0;                            ///< of all, and not given back
+    std::int64_t places = 1;                          ///< at once, at least, after a cooldown
     std::optional<std::uint64_t> cooling_generation;  ///< the same of the cooldown
   };
 
   void check_breaker(const std::string& name, Expected& target, const Permit& permit,
                      policy::BreakerEffect effect, bool is_first_word);
+  static void note_success(Expected& target);
   void note_cooldown(Expected& target, const policy::Classified& verdict, net::TimePoint now);
 
   shared_state::Gate& gate_;

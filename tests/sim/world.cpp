@@ -41,7 +41,9 @@ keys:
 users:
   ann: { budget: { total: 1000 }, limits: { tokens_per_hour: 100000000 } }
 teams:
-  red: { budget: { monthly: 1000, total: 1000 } }
+  red: { organisation: acme, budget: { monthly: 1000, total: 1000 } }
+organisations:
+  acme: { budget: { total: 1000 }, limits: { tokens_per_hour: 100000000 } }
 providers:
   alpha:
     type: custom
@@ -182,6 +184,9 @@ void World::make_snapshot() {
     caller.key = name_of_key(key.key);
     caller.user = key.user;
     caller.team = key.team;
+    for (const auto& team : loaded.config.teams) {
+      if (team.name == key.team) caller.organisation = team.organisation;
+    }
     caller.priority = static_cast<pipeline::Priority>(key.priority);
     callers_.push_back(std::make_shared<const pipeline::Caller>(std::move(caller)));
   }
@@ -319,7 +324,8 @@ net::Task<void> World::serve(Serving& serving) {
                       .route = serving.route,
                       .options = {},
                       .caller = serving.caller};
-  const CallResult result = co_await attempts_.run(call, operation, delivery);
+  CallResult result;
+  co_await attempts_.run(call, operation, delivery, result);
   leaving.disarm();
   check_call(serving, result);
 }

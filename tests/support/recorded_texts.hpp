@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ascii.hpp"
@@ -28,6 +29,14 @@ struct RecordedText {
 struct RecordedTexts {
   std::vector<std::string> tokenizers;
   std::vector<RecordedText> texts;
+};
+
+/// The first `bytes` of a text, as a stream that was cut delivered them. Counted are its whole
+/// characters.
+struct RecordedCut {
+  std::size_t text;  ///< in `RecordedTexts::texts`
+  std::size_t bytes;
+  std::vector<std::int64_t> counts;
 };
 
 inline std::string unescaped(std::string_view field) {
@@ -69,6 +78,22 @@ inline RecordedTexts read_recorded_texts(const std::string& path) {
     }
   }
   return all;
+}
+
+/// Of a file with the columns text, bytes, count, count ...
+inline std::vector<RecordedCut> read_recorded_cuts(const std::string& path) {
+  std::vector<RecordedCut> cuts;
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    RecordedCut cut{};
+    fields >> cut.text >> cut.bytes;
+    for (std::int64_t count = 0; fields >> count;) cut.counts.push_back(count);
+    cuts.push_back(std::move(cut));
+  }
+  return cuts;
 }
 
 }  // namespace weir::support

@@ -38,6 +38,7 @@ constexpr std::array quirk_names{
     QuirkName{"required_is_any", Quirk::required_is_any},
     QuirkName{"reasoning_effort_hint", Quirk::reasoning_effort_hint},
     QuirkName{"takes_top_k", Quirk::takes_top_k},
+    QuirkName{"takes_cache_control", Quirk::takes_cache_control},
 };
 
 constexpr std::array<std::string_view, 12> event_names{"start",

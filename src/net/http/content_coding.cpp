@@ -193,6 +193,20 @@ Result<> BodyInflater::account(std::size_t packed_bytes, std::size_t unpacked_by
   return {};
 }
 
+namespace {
+
+/// False: there is no memory. How much a body unpacks to is said by others.
+bool append(std::string& out, std::string_view bytes) {
+  try {
+    out.append(bytes);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<> BodyInflater::feed(std::string_view packed, std::string& out) {
   std::array<char, 16 * 1024> buffer;
   bool may_hold_more = false;  // a full buffer: the codec may have output left
@@ -202,7 +216,9 @@ Result<> BodyInflater::feed(std::string_view packed, std::string& out) {
     packed.remove_prefix(step.consumed);
     if (step.progress == Progress::broken) return broken_body();
     WEIR_TRY(account(step.consumed, step.produced));
-    out.append(buffer.data(), step.produced);
+    if (!append(out, {buffer.data(), step.produced})) {
+      return Error(ErrorCode::overloaded, "no memory to unpack the body");
+    }
     is_between_parts_ = step.progress == Progress::ended;
     may_hold_more = !is_between_parts_ && step.produced == buffer.size();
     const bool is_stuck = step.consumed == 0 && step.produced == 0 && !is_between_parts_;

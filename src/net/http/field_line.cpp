@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+
+#include "base/word_bytes.hpp"
 
 namespace weir::net::http {
 
@@ -16,13 +17,8 @@ namespace {
 
 /// True where one of 8 bytes may be a control byte; a tab is taken for one.
 bool may_hold_control(const char* bytes) noexcept {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101;
-  constexpr std::uint64_t tops = ones * 0x80;
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes, 8);
-  const std::uint64_t deleted = word ^ (ones * 0x7F);
-  // Sets a top bit where one is below 0x20, or where `deleted` is 0, if and only if there is such.
-  return ((((word - ones * 0x20) & ~word) | ((deleted - ones) & ~deleted)) & tops) != 0;
+  const std::uint64_t word = word_bytes::load(bytes);
+  return word_bytes::has_below(word, 0x20) || word_bytes::has(word, '\x7F');
 }
 
 bool is_field_char(char c) noexcept {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "net/http/scanner.hpp"
 #include "weir/result.hpp"
 
@@ -30,8 +31,9 @@ class Query {
 
 /// Views into the target it was read from. Reusable: the memory of `segments` stays.
 struct Target {
-  std::string_view path;                   ///< raw, with its leading slash; `*` for a whole server
-  std::vector<std::string_view> segments;  ///< raw and never empty: double slashes are folded
+  std::string_view path;  ///< raw, with its leading slash; `*` for a whole server
+  using Segments = std::vector<std::string_view, RecyclingAllocator<std::string_view>>;
+  Segments segments;  ///< raw and never empty: double slashes are folded
   bool ends_in_slash = false;
   Query query;
 };

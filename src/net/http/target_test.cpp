@@ -9,7 +9,7 @@
 namespace weir::net::http {
 namespace {
 
-using Segments = std::vector<std::string_view>;
+using Segments = Target::Segments;
 
 RequestHead head_of(std::string_view target, std::string_view method = "GET") {
   RequestHead head;

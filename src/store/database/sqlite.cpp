@@ -105,11 +105,23 @@ Result<SqliteDatabase> SqliteDatabase::open_at(const std::string& place) {
     return Error(ErrorCode::store_unavailable, place + ": " + sqlite3_errstr(code));
   }
   sqlite3_busy_timeout(opened, lock_wait_ms);
-  WEIR_TRY(
-      database.run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-                   "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
-                   "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;"));
+  WEIR_TRY(database.set_up());
   return database;
+}
+
+/// Of several who open a new file at once one makes it a WAL; the others are told that it is
+/// locked, without the wait that SQLite has for everything else.
+Result<> SqliteDatabase::set_up() {
+  constexpr int look_every_ms = 2;
+  for (int waited_ms = 0;; waited_ms += look_every_ms) {
+    auto is_set =
+        run("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+            "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;"
+            "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=ON;");
+    const bool is_locked = !is_set && sqlite3_errcode(database_.get()) == SQLITE_BUSY;
+    if (!is_locked || waited_ms >= lock_wait_ms) return is_set;
+    sqlite3_sleep(look_every_ms);
+  }
 }
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, SqliteSchema schema) {

@@ -93,6 +93,7 @@ class SqliteDatabase {
   };
   Result<> migrate(const std::string& path, SqliteSchema schema);
   static Result<SqliteDatabase> open_at(const std::string& place);
+  Result<> set_up();
   [[nodiscard]] Error failed() const;
   std::unique_ptr<sqlite3, Closer> database_;
 };

@@ -4,6 +4,10 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <latch>
+#include <optional>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -22,6 +26,11 @@ class SqliteSchemaTest : public ::testing::Test {
 
   [[nodiscard]] Result<SqliteDatabase> open(SqliteSchema schema) const {
     return SqliteDatabase::open(folder_ + "/file.db", schema);
+  }
+  /// Forgets the file.
+  void clear() const {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directory(folder_);
   }
   static std::int64_t number(Result<SqliteDatabase>& database, std::string_view sql) {
     if (!database) return -1;
@@ -132,6 +141,25 @@ TEST_F(SqliteSchemaTest, AFileOfALaterVersionIsRefused) {
   const auto refused = open(one);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("later version"), std::string::npos);
+}
+
+// What asks and what writes open a new database at the same time.
+TEST_F(SqliteSchemaTest, SeveralMayBeTheFirstToOpenIt) {
+  constexpr std::array one = {first};
+  for (int round = 0; round < 30; ++round) {
+    clear();
+    std::latch together(4);
+    std::array<std::optional<Error>, 4> errors;
+    std::vector<std::thread> threads;
+    for (std::optional<Error>& error : errors) {
+      threads.emplace_back([&] {
+        together.arrive_and_wait();
+        if (auto opened = open(one); !opened) error = opened.error();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const auto& error : errors) EXPECT_FALSE(error) << error->message;
+  }
 }
 
 }  // namespace

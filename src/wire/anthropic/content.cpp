@@ -258,7 +258,7 @@ void TurnReader::keep_members(const json::ObjectReader& reader) {
   message().extra = std::move(extra);
 }
 
-void write_part(json::Writer& json, const Part& part, bool keeps_extra) {
+void write_part(json::Writer& json, const Part& part, Taken taken) {
   json.begin_object();
   if (part.kind == PartKind::image) {
     json.member("type", "image");
@@ -270,7 +270,7 @@ void write_part(json::Writer& json, const Part& part, bool keeps_extra) {
   } else {
     json.member("type", "text").member("text", part.text);
   }
-  if (keeps_extra) write_extra(json, part.extra);
+  write_taken(json, part.extra, taken);
   json.end_object();
 }
 

@@ -9,6 +9,7 @@
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
 #include "wire/canonical.hpp"
+#include "wire/members.hpp"
 
 /// Content blocks, both directions: what requests and answers have in common.
 namespace weir::wire::anthropic {
@@ -41,9 +42,9 @@ class TurnReader {
 /// Text, images and documents become parts of their kind, other blocks opaque ones.
 Part read_part(json::Value block, const json::Path& path, json::Problem& problem);
 
-/// Writes a text, refusal, image or file part as a block. Members that came along are written when
-/// `keeps_extra`. Precondition: the part is of these kinds and has data, a link or an id.
-void write_part(json::Writer& json, const Part& part, bool keeps_extra);
+/// Writes a text, refusal, image or file part as a block, with the members that came along as far
+/// as `taken` has them. Precondition: the part is of these kinds and has data, a link or an id.
+void write_part(json::Writer& json, const Part& part, Taken taken);
 
 /// Writes a thinking or redacted_thinking block.
 void write_reasoning(json::Writer& json, const Reasoning& reasoning, bool keeps_extra);

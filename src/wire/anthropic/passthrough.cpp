@@ -62,6 +62,15 @@ void peek_messages(json::ObjectReader& root, RequestPeek& peek) {
   }
 }
 
+/// A conversation that one provider keeps could not go on at another, nor be masked, counted or
+/// made shorter. Anthropic's SDKs send the whole of it when they are told so.
+void refuse_thread(json::ObjectReader& root) {
+  const auto thread = root.value("thread");
+  if (!thread || thread->is_null()) return;
+  root.problem().set(ErrorCode::unsupported_capability, root.path("thread"),
+                     "no conversation is kept: send the whole of it each time");
+}
+
 void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   peek.stream = root.boolean("stream").value_or(false);
   peek.output_tokens_max = root.integer("max_tokens", 0, tokens_asked_max);
@@ -82,6 +91,7 @@ void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
     const auto user = metadata->find("user_id");
     if (user && user->is_string()) peek.user = user->as_string();
   }
+  refuse_thread(root);
 }
 
 bool has_text(json::Value block, std::string_view key) { return string_bytes(block.find(key)) > 0; }

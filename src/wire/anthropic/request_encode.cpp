@@ -46,6 +46,7 @@ class RequestEncoder {
         options_(options),
         fields_(field_names(request.origin)),
         is_native_(request.origin == Dialect::anthropic),
+        taken_(is_native_ ? Taken::everything : Taken::cache_control),
         json_(out) {}
 
   Result<EncodeNotes> encode();
@@ -88,6 +89,7 @@ class RequestEncoder {
   const EncodeOptions& options_;
   const FieldNames fields_;
   bool is_native_;
+  Taken taken_;
   json::Writer json_;
   EncodeNotes notes_;
 };
@@ -113,11 +115,8 @@ Result<EncodeNotes> RequestEncoder::encode() {
   write_metadata();
   write_service_tier();
   if (request_.stream) json_.member("stream", true);
-  if (is_native_) {
-    write_extra_except(json_, request_.extra, "output_config");
-  } else {
-    drop_extra(notes_, request_.extra);
-  }
+  write_taken(json_, request_.extra, taken_, "output_config");
+  drop_extra(notes_, request_.extra, taken_);
   drop_hints();
   json_.end_object();
   return std::move(notes_);
@@ -163,7 +162,7 @@ Result<> RequestEncoder::write_system(const Conversation& conversation) {
     }
     WEIR_TRY(write_content_part(*part));
   }
-  if (wants_json) write_part(json_, Part::text_of(std::string(json_instruction)), false);
+  if (wants_json) write_part(json_, Part::text_of(std::string(json_instruction)), Taken::nothing);
   json_.end_array();
   return {};
 }
@@ -205,7 +204,7 @@ Result<> RequestEncoder::write_block(const Block& block) {
   } else if (const auto* opaque = std::get_if<const OpaqueItem*>(&block)) {
     json_.raw((*opaque)->json);
   } else {
-    write_part(json_, Part::text_of(std::get<std::string>(block)), false);
+    write_part(json_, Part::text_of(std::get<std::string>(block)), Taken::nothing);
   }
   return {};
 }
@@ -237,8 +236,8 @@ Result<> RequestEncoder::write_content_part(const Part& part) {
       break;
   }
   if (!part.detail.empty() && part.detail != "auto") notes_.drop("detail");
-  if (!is_native_) drop_replayed(notes_, part.extra);
-  write_part(json_, part, is_native_);
+  drop_replayed(notes_, part.extra, taken_);
+  write_part(json_, part, taken_);
   return {};
 }
 
@@ -253,11 +252,8 @@ Result<> RequestEncoder::write_call(const ToolCall& call) {
   json_.begin_object();
   json_.member("type", "tool_use").member("id", safe_id(call.id)).member("name", call.name);
   json_.key("input").raw(is_blank ? std::string_view("{}") : std::string_view(call.arguments));
-  if (is_native_) {
-    write_extra(json_, call.extra);
-  } else {
-    drop_replayed(notes_, call.extra);
-  }
+  write_taken(json_, call.extra, taken_);
+  drop_replayed(notes_, call.extra, taken_);
   json_.end_object();
   return {};
 }
@@ -282,11 +278,8 @@ Result<> RequestEncoder::write_result(const ToolResult& result) {
     }
   }
   if (result.is_error) json_.member("is_error", true);
-  if (is_native_) {
-    write_extra(json_, result.extra);
-  } else {
-    drop_replayed(notes_, result.extra);
-  }
+  write_taken(json_, result.extra, taken_);
+  drop_replayed(notes_, result.extra, taken_);
   json_.end_object();
   return {};
 }
@@ -332,11 +325,8 @@ Result<> RequestEncoder::write_tool(const Tool& tool) {
   write_schema(tool);
   // False is the default here; it is written only where the client did so.
   if (tool.strict && (is_native_ || *tool.strict)) json_.member("strict", *tool.strict);
-  if (is_native_) {
-    write_extra(json_, tool.extra);
-  } else {
-    drop_replayed(notes_, tool.extra);
-  }
+  write_taken(json_, tool.extra, taken_);
+  drop_replayed(notes_, tool.extra, taken_);
   json_.end_object();
   return {};
 }

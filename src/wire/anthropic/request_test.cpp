@@ -7,6 +7,7 @@
 
 #include "json/document.hpp"
 #include "wire/anthropic/codec.hpp"
+#include "wire/anthropic/passthrough.hpp"
 
 namespace weir::wire::anthropic {
 namespace {
@@ -306,13 +307,17 @@ TEST(AnthropicRequest, LeavesATemperatureOfOneAlone) {
   EXPECT_TRUE(encoded.dropped.empty());
 }
 
-TEST(AnthropicRequest, CarriesForeignMembersOfPartsOnlyForItsOwnClients) {
+TEST(AnthropicRequest, TakesOfForeignPartsTheMarksOfThePromptCacheAlone) {
   ChatRequest request = openai_request({user("Hi.")});
   auto& part = std::get<Message>(request.items[0]).parts[0];
   part.extra.members.push_back({"cache_control", R"({"type":"ephemeral"})"});
-  part.extra.members.push_back({"annotations", "[]"});
+  part.extra.members.push_back({"annotations", "[1]"});
+  std::get<Message>(request.items[0]).is_plain_string = false;
   const Encoded encoded = encode(request);
-  EXPECT_EQ(encoded.body.find("cache_control"), std::string::npos);
+  EXPECT_NE(encoded.body.find(R"("text":"Hi.","cache_control":{"type":"ephemeral"}})"),
+            std::string::npos)
+      << encoded.body;
+  EXPECT_EQ(encoded.dropped, std::vector<std::string>{"annotations"});
 }
 
 TEST(AnthropicRequest, SaysToolChoiceAndSerialCalls) {
@@ -517,6 +522,19 @@ TEST(AnthropicRequest, NamesThePathOfWhatIsWrong) {
     EXPECT_EQ(request.error().code, ErrorCode::invalid_request);
     EXPECT_EQ(request.error().param, path) << text;
   }
+}
+
+// What goes on from there would be half a conversation to anybody else.
+TEST(AnthropicRequest, LeavesNoConversationToAServer) {
+  json::Document document;
+  ASSERT_TRUE(
+      document.parse(R"({"model":"m","max_tokens":9,"thread":{"type":"create"},"messages":[]})"));
+  const auto peek = peek_request(document.root());
+  ASSERT_FALSE(peek);
+  EXPECT_EQ(peek.error().code, ErrorCode::unsupported_capability);
+  EXPECT_EQ(peek.error().param, "thread");
+  ASSERT_TRUE(document.parse(R"({"model":"m","max_tokens":9,"thread":null,"messages":[]})"));
+  EXPECT_TRUE(peek_request(document.root()));
 }
 
 }  // namespace

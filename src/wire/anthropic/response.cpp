@@ -59,7 +59,7 @@ void write_message(json::Writer& json, const Message& message, bool is_native) {
       if (is_native) json.raw(part.text);
     } else if (is_native || part.kind == PartKind::image || !part.text.empty()) {
       // No client's types know an image in an answer, but all skip a block they don't know.
-      write_part(json, part, is_native);
+      write_part(json, part, is_native ? Taken::everything : Taken::nothing);
     }
   }
 }

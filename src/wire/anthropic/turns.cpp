@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "wire/field_names.hpp"
+#include "wire/members.hpp"
 
 namespace weir::wire::anthropic {
 namespace {
@@ -113,6 +114,7 @@ Result<> Builder::add_message(const Message& message) {
     if (turn->blocks.empty()) turn->starts_as_plain_string = message.is_plain_string && !is_marked;
     if (is_marked && part.kind == PartKind::text) {
       turn->blocks.emplace_back("<system>\n" + part.text + "\n</system>");
+      drop_replayed(notes_, part.extra);
     } else {
       turn->blocks.emplace_back(&part);
     }

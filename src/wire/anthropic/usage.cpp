@@ -24,7 +24,7 @@ constexpr std::array<std::pair<std::string_view, Finish>, 7> stop_reasons{{
 
 void UsageCounters::take(json::Value object, std::string_view key, std::int64_t& count) {
   const auto value = object.find(key);
-  if (!value || !value->is_number()) return;
+  if (!value || value->is_null()) return;
   bool is_nonsense = false;
   const std::int64_t told = told_count(value, is_nonsense);
   is_impossible_ = is_impossible_ || is_nonsense;

@@ -47,12 +47,6 @@ std::int64_t tokens_of(std::optional<json::Value> details, std::string_view moda
   return tokens;
 }
 
-std::int64_t count_of(ProtoReader& reader, std::string_view key, bool& is_impossible) {
-  const std::int64_t count = reader.integer(key).value_or(0);
-  is_impossible = is_impossible || count < 0;
-  return std::clamp<std::int64_t>(count, 0, std::int64_t{1} << 40);
-}
-
 void write_bytes(json::Writer& json, std::string_view token) {
   json.key("bytes").begin_array();
   for (const char c : token) json.integer(static_cast<unsigned char>(c));
@@ -163,14 +157,14 @@ Usage decode_usage(json::Value metadata, const json::Path& path, json::Problem& 
   ProtoReader reader(metadata, path, problem);
   Usage usage;
   const auto count = [&](std::string_view key) {
-    return count_of(reader, key, usage.is_impossible);
+    return reader.told_count(key, usage.is_impossible);
   };
   const std::int64_t prompt = count("promptTokenCount");
   const std::int64_t cached = count("cachedContentTokenCount");
   usage.input_cache_read = cached;
   usage.output = count("candidatesTokenCount");
   usage.output_reasoning = count("thoughtsTokenCount");
-  static_cast<void>(reader.integer("totalTokenCount"));
+  static_cast<void>(count("totalTokenCount"));
   if (extra != nullptr) reader.keep_unread_as("usageMetadata", *extra);
   // Read behind that, so that it is kept as well: the canonical counts tell no longer how much of
   // the input it was.

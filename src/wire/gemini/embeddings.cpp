@@ -7,6 +7,7 @@
 #include "json/writer.hpp"
 #include "wire/gemini/path.hpp"
 #include "wire/gemini/proto.hpp"
+#include "wire/members.hpp"
 #include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
@@ -161,7 +162,9 @@ Result<EmbeddingsResponse> decode_embeddings_response(json::Value root) {
   }
   const auto usage = root.find("usageMetadata");
   const auto tokens = usage ? usage->find("promptTokenCount") : std::nullopt;
-  if (tokens) response.input_tokens = tokens->as_int();
+  if (tokens && !tokens->is_null()) {
+    response.input_tokens = told_count(tokens, response.is_impossible);
+  }
   return response;
 }
 

@@ -53,6 +53,22 @@ TEST(GeminiEmbeddings, ReadsManyVectorsOrOne) {
   EXPECT_EQ(one->input_tokens, std::nullopt);
 }
 
+// S-11.8: a negative count would be a negative price.
+TEST(GeminiEmbeddings, S118BelievesNoCountThatCantBe) {
+  const auto read = [](const std::string& count) {
+    const auto response = decode(
+        R"({"embeddings":[{"values":[1]}],"usageMetadata":{"promptTokenCount":)" + count + "}}");
+    EXPECT_TRUE(response) << count;
+    return response ? *response : EmbeddingsResponse();
+  };
+  for (const char* count : {"-3", "1.5", "1000000000001", "1e30"}) {
+    EXPECT_TRUE(read(count).is_impossible) << count;
+  }
+  EXPECT_EQ(read("4").input_tokens, 4);
+  EXPECT_FALSE(read("4").is_impossible);
+  EXPECT_FALSE(read("null").input_tokens);
+}
+
 TEST(GeminiEmbeddings, RefusesWhatIsNoVectorAndBoundsWhatNoFloatHolds) {
   EXPECT_FALSE(decode(R"({"embeddings":[{}]})"));
   EXPECT_FALSE(decode(R"({"embeddings":[{"values":["1"]}]})"));

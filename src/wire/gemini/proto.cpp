@@ -35,6 +35,20 @@ std::string_view ProtoReader::used_of_both(std::string_view key) {
   return value_.find(snake_) ? std::string_view(snake_) : key;
 }
 
+std::int64_t ProtoReader::told_count(std::string_view key, bool& is_impossible) {
+  const std::string_view name = used_name(key);
+  if (!reader_.may_hold(name)) return 0;
+  const auto value = reader_.value(name);
+  if (!value || !value->is_string()) return wire::told_count(value, is_impossible);
+  const std::string text = value->as_string();
+  std::int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  if (is_number && count >= 0 && count <= told_tokens_max) return count;
+  is_impossible = true;
+  return 0;
+}
+
 std::optional<std::int64_t> ProtoReader::integer(std::string_view key, std::int64_t min,
                                                  std::int64_t max) {
   const std::string_view name = used_name(key);

@@ -33,6 +33,8 @@ class ProtoReader {
   std::optional<std::int64_t> integer(std::string_view key,
                                       std::int64_t min = std::numeric_limits<std::int64_t>::min(),
                                       std::int64_t max = std::numeric_limits<std::int64_t>::max());
+  /// As `wire::told_count`.
+  std::int64_t told_count(std::string_view key, bool& is_impossible);
   std::string required_string(std::string_view key) {
     return reader_.required_string(used_name(key));
   }

@@ -138,6 +138,29 @@ TEST(GeminiResponse, RefusesWhatIsNoAnswer) {
   }
 }
 
+// S-11.8: the answer is good, whatever is told of its tokens.
+TEST(GeminiResponse, S118CountsThatCantBeAreNotBelievedAndSpoilNoAnswer) {
+  const auto usage_of = [](const std::string& count) {
+    const std::string text =
+        R"({"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],)"
+        R"("usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":)" +
+        count + "}}";
+    json::Document document;
+    EXPECT_TRUE(document.parse(text));
+    const auto response = decode_response(document.root(), 0);
+    EXPECT_TRUE(response) << count;
+    return response ? response->usage.value_or(Usage()) : Usage();
+  };
+  for (const char* count : {"-1", "2.5", "1000000000001", "1e30", R"("x")", R"("-1")", "[]"}) {
+    EXPECT_TRUE(usage_of(count).is_impossible) << count;
+    EXPECT_EQ(usage_of(count).output, 0) << count;
+  }
+  for (const char* count : {"7", R"("7")"}) {
+    EXPECT_FALSE(usage_of(count).is_impossible) << count;
+    EXPECT_EQ(usage_of(count).output, 7) << count;
+  }
+}
+
 TEST(GeminiResponse, GivesAChoiceThatFailedWhereCandidatesAreMissing) {
   json::Document document;
   ASSERT_TRUE(document.parse(R"({"usageMetadata":{"promptTokenCount":5},"responseId":"x"})"));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "json/document.hpp"
@@ -37,8 +38,9 @@ Result<ChatResponse> decode_response(json::Value root, Quirks quirks);
 
 /// Only the first choice is written. Durations are left out unless the answer came from Ollama.
 void encode_response(const ChatResponse& response, std::string& out);
-/// The same with `elapsed_ns` as the whole duration, unless the answer came from Ollama.
-void encode_response(const ChatResponse& response, std::int64_t elapsed_ns, std::string& out);
+/// The same with durations of an answer that took `elapsed_ns`, unless it came from Ollama.
+void encode_response(const ChatResponse& response, std::optional<std::int64_t> elapsed_ns,
+                     std::string& out);
 
 std::unique_ptr<StreamDecoder> make_stream_decoder(
     Quirks quirks, std::size_t event_bytes_max = event_bytes_max_default);

@@ -251,19 +251,49 @@ TEST(OllamaStream, ACallThatNeverEndedIsNotWritten) {
   EXPECT_TRUE(has(out, R"("done":true)"));
 }
 
+struct FixedStopwatch final : Stopwatch {
+  std::int64_t now = 0;
+  [[nodiscard]] std::int64_t elapsed_ns() const override { return now; }
+};
+
 // Clients divide the counters by them.
 TEST(OllamaStream, TellsHowLongTheAnswerTookWhereThatIsMeasured) {
-  struct Fixed final : Stopwatch {
-    std::int64_t now = 0;
-    [[nodiscard]] std::int64_t elapsed_ns() const override { return now; }
-  } stopwatch;
+  FixedStopwatch stopwatch;
   const auto encoder = make_stream_encoder({.model = "m"}, stopwatch);
   std::string out;
   stopwatch.now = 30;
   encoder->encode({.text = "a"}, out);
   stopwatch.now = 100;
   encoder->finish(out);
-  EXPECT_TRUE(has(out, R"("total_duration":100,"prompt_eval_duration":30,"eval_duration":70)"));
+  EXPECT_TRUE(has(out, R"("total_duration":100,"load_duration":0,)"
+                       R"("prompt_eval_duration":30,"eval_duration":70)"));
+}
+
+// Words per second would be none, or as many as there are.
+TEST(OllamaStream, GivesAllTheTimeToAnAnswerThatCameAtOnce) {
+  FixedStopwatch stopwatch;
+  const auto encoder = make_stream_encoder({.model = "m"}, stopwatch);
+  std::string out;
+  stopwatch.now = 100;
+  encoder->encode({.text = "a"}, out);
+  encoder->finish(out);
+  EXPECT_TRUE(has(out, R"("prompt_eval_duration":0,"eval_duration":100)"));
+}
+
+TEST(OllamaResponse, TellsHowLongAWholeAnswerOfAnotherDialectTook) {
+  ChatResponse response;
+  response.choices.emplace_back().finish = Finish::stop;
+  std::string out;
+  encode_response(response, 100, out);
+  EXPECT_TRUE(has(out, R"("total_duration":100,"load_duration":0,)"
+                       R"("prompt_eval_duration":0,"eval_duration":100)"));
+  out.clear();
+  encode_response(response, 0, out);  // the clock had not moved on
+  EXPECT_TRUE(has(out, R"("eval_duration":1)"));
+  out.clear();
+  response.origin = Dialect::ollama;
+  encode_response(response, 100, out);
+  EXPECT_FALSE(has(out, "_duration"));
 }
 
 // A line break between the tokens of the arguments would end the line early.

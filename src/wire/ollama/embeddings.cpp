@@ -7,6 +7,7 @@
 
 #include "json/object_reader.hpp"
 #include "json/writer.hpp"
+#include "wire/members.hpp"
 #include "wire/quantities.hpp"
 #include "wire/routing_members.hpp"
 
@@ -116,7 +117,9 @@ Result<EmbeddingsResponse> decode_embeddings_response(json::Value root) {
   json::ObjectReader reader(root, path, problem);
   EmbeddingsResponse response;
   response.model = reader.string("model").value_or("");
-  response.input_tokens = reader.integer("prompt_eval_count", 0);
+  if (const auto tokens = reader.value("prompt_eval_count"); tokens && !tokens->is_null()) {
+    response.input_tokens = told_count(tokens, response.is_impossible);
+  }
   const auto list = reader.array("embeddings");
   if (!list) reader.fail("embeddings", "is required");
   if (problem.is_set()) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/ollama/message.hpp"
 
+#include <algorithm>
+
 #include "json/document.hpp"
 #include "wire/members.hpp"
 #include "wire/ollama/timestamp.hpp"
@@ -128,6 +130,13 @@ std::string_view done_reason_of(Finish finish) noexcept {
 void write_counters(json::Writer& json, const Usage& usage) {
   if (usage.input_total() != 0) json.member("prompt_eval_count", usage.input_total());
   if (usage.output_total() != 0) json.member("eval_count", usage.output_total());
+}
+
+void write_durations(json::Writer& json, std::int64_t total_ns, std::int64_t first_ns) {
+  const std::int64_t total = std::max<std::int64_t>(1, total_ns);  // clients divide by it
+  const std::int64_t prompt = first_ns < total ? first_ns : 0;
+  json.member("total_duration", total).member("load_duration", 0);
+  json.member("prompt_eval_duration", prompt).member("eval_duration", total - prompt);
 }
 
 void write_logprobs(json::Writer& json, std::string_view logprobs) {

@@ -55,6 +55,10 @@ std::string_view done_reason_of(Finish finish) noexcept;
 /// Writes `prompt_eval_count` and `eval_count`; zeros are left out, as Ollama does.
 void write_counters(json::Writer& json, const Usage& usage);
 
+/// Writes how long an answer took whose first piece came after `first_ns`. What came all at once
+/// doesn't tell how long the prompt took: all the time is the answer's then.
+void write_durations(json::Writer& json, std::int64_t total_ns, std::int64_t first_ns);
+
 /// Writes the entries of `logprobs`, which is in OpenAI's shape, if there are any.
 void write_logprobs(json::Writer& json, std::string_view logprobs);
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/base64.hpp"
+#include "base/utf8.hpp"
 #include "json/writer.hpp"
 #include "wire/field_names.hpp"
 #include "wire/members.hpp"
@@ -29,6 +32,15 @@ std::string_view role_name(Role role) {
       return "assistant";
   }
   return "user";
+}
+
+/// What a document says, where it is text that came with the request.
+std::optional<std::string> text_of_file(const Part& part) {
+  const bool is_text = part.mime.starts_with("text/") || part.mime.starts_with("application/json");
+  if (!is_text || part.data.empty()) return std::nullopt;
+  auto text = base64_decode(part.data);
+  if (text && valid_utf8_prefix(*text) != text->size()) text.reset();
+  return text;
 }
 
 /// Writes items as messages: gathers what belongs to one, and writes it when the next begins.
@@ -128,8 +140,7 @@ class HistoryWriter {
       switch (part.kind) {
         case PartKind::text:
         case PartKind::refusal:
-          if (!std::exchange(is_first, false) || is_continued()) open_.content.push_back('\n');
-          open_.content += part.text;
+          add_text(part.text, is_first);
           break;
         case PartKind::image:
           if (part.data.empty()) return refuse("images by link or file id", part.place);
@@ -138,14 +149,24 @@ class HistoryWriter {
           break;
         case PartKind::audio:
           return refuse("audio", part.place);
-        case PartKind::file:
-          return refuse("files", part.place);
+        case PartKind::file: {
+          const auto text = text_of_file(part);
+          if (!text) return refuse("files that are no text", part.place);
+          if (!part.name.empty()) notes_.drop("filename");
+          add_text(*text, is_first);
+          break;
+        }
         case PartKind::opaque:
           return refuse("content of this type", part.place);
       }
       keep_part(part.extra, is_of_model);
     }
     return {};
+  }
+
+  void add_text(std::string_view text, bool& is_first) {
+    if (!std::exchange(is_first, false) || is_continued()) open_.content.push_back('\n');
+    open_.content += text;
   }
 
   /// Text of an earlier item of the same message stands before.

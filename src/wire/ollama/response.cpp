@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
 #include <utility>
 
 #include "json/object_reader.hpp"
@@ -120,10 +121,11 @@ Result<ChatResponse> decode_response(json::Value root, Quirks /*quirks*/) {
 }
 
 void encode_response(const ChatResponse& response, std::string& out) {
-  encode_response(response, 0, out);
+  encode_response(response, std::nullopt, out);
 }
 
-void encode_response(const ChatResponse& response, std::int64_t elapsed_ns, std::string& out) {
+void encode_response(const ChatResponse& response, std::optional<std::int64_t> elapsed_ns,
+                     std::string& out) {
   const bool is_own = response.origin == Dialect::ollama;
   const Choice none;
   const Choice& choice = response.choices.empty() ? none : response.choices.front();
@@ -139,7 +141,7 @@ void encode_response(const ChatResponse& response, std::int64_t elapsed_ns, std:
   if (choice.finish != Finish::none && !has_own_reason) {
     json.member("done_reason", done_reason_of(choice.finish));
   }
-  if (!is_own && elapsed_ns > 0) json.member("total_duration", elapsed_ns);
+  if (!is_own && elapsed_ns) write_durations(json, *elapsed_ns, 0);
   if (response.usage) write_counters(json, *response.usage);
   write_logprobs(json, choice.logprobs);
   if (is_own) write_extra(json, extra);

@@ -59,7 +59,10 @@ class Encoder final : public StreamEncoder {
     begin_line(json);
     json.key("message").begin_object().member("role", "assistant").member("content", "");
     json.end_object().member("done", true).member("done_reason", done_reason_of(finish_));
-    write_durations(json);
+    if (stopwatch_ != nullptr) {
+      const std::int64_t total = stopwatch_->elapsed_ns();
+      write_durations(json, total, first_ns_.value_or(total));
+    }
     write_counters(json, usage_);
     json.end_object();
     out.push_back('\n');
@@ -71,13 +74,6 @@ class Encoder final : public StreamEncoder {
   }
 
  private:
-  void write_durations(json::Writer& json) const {
-    if (stopwatch_ == nullptr || !first_ns_) return;
-    const std::int64_t total = stopwatch_->elapsed_ns();
-    json.member("total_duration", total).member("prompt_eval_duration", *first_ns_);
-    json.member("eval_duration", total - *first_ns_);
-  }
-
   void begin_line(json::Writer& json) {
     if (!first_ns_ && stopwatch_ != nullptr) first_ns_ = stopwatch_->elapsed_ns();
     json.begin_object().member("model", model_).member("created_at", created_at_);

@@ -151,6 +151,18 @@ TEST(EncodeRequest, WritesNoExtraMemberOfAnotherDialect) {
             (std::vector<std::string>{"message_member", "cache_control", "top_member"}));
 }
 
+// Anthropic's clients mark with it what is to be cached, and OpenRouter hands that on.
+TEST(EncodeRequest, KeepsTheMarksOfAPromptCacheWhereTheyAreKnown) {
+  Message user = message_of(Role::user, "q");
+  user.parts[0].extra.members.push_back({"cache_control", R"({"type":"ephemeral"})"});
+  user.parts[0].extra.members.push_back({"citations", "[1]"});
+  ChatRequest request = from_anthropic({user});
+  const auto encoded = encode(request, with(Quirk::takes_cache_control));
+  EXPECT_EQ(encoded.messages, R"([{"role":"user","content":[{"type":"text","text":"q",)"
+                              R"("cache_control":{"type":"ephemeral"}}]}]})");
+  EXPECT_EQ(encoded.dropped, std::vector<std::string>{"citations"});
+}
+
 TEST(EncodeRequest, TurnsThinkingBudgetsIntoEffortsWhereThatIsKnown) {
   ChatRequest request = from_anthropic({message_of(Role::user, "q")});
   request.reasoning.enabled = true;
@@ -258,6 +270,9 @@ TEST(ReadUsage, ReadsPricesAndSurvivesNonsense) {
   EXPECT_EQ(nonsense.input, 0);
   EXPECT_EQ(nonsense.output_total(), 0);
   EXPECT_TRUE(nonsense.is_impossible);
+  // Taken for nothing it would be free of charge.
+  EXPECT_TRUE(usage_of(R"({"prompt_tokens":"7","completion_tokens":"3"})").is_impossible);
+  EXPECT_FALSE(usage_of(R"({"prompt_tokens":7,"completion_tokens":null})").is_impossible);
 }
 
 TEST(FinishOf, ReadsTheWordsOfOthers) {

@@ -201,7 +201,9 @@ Result<EmbeddingsResponse> decode_embeddings_response(json::Value root) {
     reader.fail("data", "is required");
   }
   if (const auto usage = reader.object("usage")) {
-    response.input_tokens = read_usage(*usage, 0).input_total();
+    const Usage told = read_usage(*usage, 0);
+    response.input_tokens = told.input_total();
+    response.is_impossible = told.is_impossible;
   }
   if (problem.is_set()) {
     return Error(ErrorCode::upstream_malformed, problem.error().message, problem.error().param);

@@ -205,11 +205,17 @@ Result<> check_part(const Part& part, bool is_native, std::string_view conversat
   return {};
 }
 
-void write_part(json::Writer& json, const Part& part, bool keeps_extra) {
+Taken taken_of(const ChatRequest& request, Quirks quirks) {
+  if (request.origin == Dialect::openai_chat) return Taken::everything;
+  return has(quirks, Quirk::takes_cache_control) ? Taken::cache_control : Taken::nothing;
+}
+
+void write_part(json::Writer& json, const Part& part, Taken taken) {
   if (part.kind == PartKind::opaque) {
     json.raw(part.text);
     return;
   }
+  const bool keeps_extra = taken == Taken::everything;
   json.begin_object();
   switch (part.kind) {
     case PartKind::text:
@@ -230,7 +236,7 @@ void write_part(json::Writer& json, const Part& part, bool keeps_extra) {
     case PartKind::opaque:
       break;
   }
-  if (keeps_extra) write_extra_except(json, part.extra, nested_key(part.kind));
+  write_taken(json, part.extra, taken, nested_key(part.kind));
   json.end_object();
 }
 

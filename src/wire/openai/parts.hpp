@@ -9,6 +9,7 @@
 #include "weir/result.hpp"
 #include "wire/canonical.hpp"
 #include "wire/codec.hpp"
+#include "wire/members.hpp"
 
 /// Content parts, both directions.
 namespace weir::wire::openai {
@@ -26,8 +27,11 @@ bool read_content(json::ObjectReader& message, std::vector<Part>& parts);
 Result<> check_part(const Part& part, bool is_native, std::string_view conversation,
                     const EncodeOptions& options);
 
+/// Which of a request's members that we do not know a server with `quirks` takes.
+Taken taken_of(const ChatRequest& request, Quirks quirks);
+
 /// Precondition: `check_part` took it.
-void write_part(json::Writer& json, const Part& part, bool keeps_extra);
+void write_part(json::Writer& json, const Part& part, Taken taken);
 
 /// The text of the text parts, joined by `separator`.
 std::string joined_text(const std::vector<const Part*>& parts, std::string_view separator);

@@ -26,6 +26,7 @@ class RequestWriter {
         options_(options),
         names_(field_names(request.origin)),
         is_native_(request.origin == Dialect::openai_chat),
+        taken_(taken_of(request, options.quirks)),
         json_(out) {}
 
   Result<EncodeNotes> write() {
@@ -45,7 +46,8 @@ class RequestWriter {
     if (is_native_) {
       write_kept_members();
     } else {
-      drop_extra(notes_, request_.extra);
+      write_taken(json_, request_.extra, taken_);
+      drop_extra(notes_, request_.extra, taken_);
     }
     json_.end_object();
     return std::move(notes_);
@@ -173,7 +175,7 @@ class RequestWriter {
   }
 
   void drop_part_extras(const std::vector<Part>& parts) {
-    for (const Part& part : parts) drop_replayed(notes_, part.extra);
+    for (const Part& part : parts) drop_replayed(notes_, part.extra, taken_);
   }
 
   void write_name(const Turn& turn) {
@@ -199,7 +201,7 @@ class RequestWriter {
       json_.null();
     } else {
       json_.begin_array();
-      for (const Part* part : parts) write_part(json_, *part, is_native_);
+      for (const Part* part : parts) write_part(json_, *part, taken_);
       json_.end_array();
     }
   }
@@ -211,6 +213,10 @@ class RequestWriter {
                     [](const Message* message) { return message->is_plain_string; });
     if (parts.empty()) return all_plain && !has_refusal(turn);
     if (is_native_) return all_plain && turn.moved.empty();
+    const bool is_marked = std::any_of(parts.begin(), parts.end(), [this](const Part* part) {
+      return cache_mark(part->extra, taken_) != nullptr;
+    });
+    if (is_marked) return false;
     return turn.side != Side::user || parts.size() == 1;
   }
 
@@ -280,17 +286,31 @@ class RequestWriter {
     json_.key("content");
     if (is_native_ && !result.is_plain_string) {
       json_.begin_array();
-      for (const Part& part : result.parts) write_part(json_, part, true);
+      for (const Part& part : result.parts) write_part(json_, part, taken_);
       json_.end_array();
+    } else if (const std::string* mark = mark_of(result)) {
+      json_.begin_array().begin_object().member("type", "text");
+      json_.member("text", result_text(result)).key("cache_control").raw(*mark);
+      json_.end_object().end_array();
     } else {
       json_.string(result_text(result));
     }
     if (is_native_) {
       write_extra(json_, result.extra);
     } else {
-      drop_replayed(notes_, result.extra);
+      drop_replayed(notes_, result.extra, taken_);
       drop_part_extras(result.parts);
     }
+  }
+
+  /// Anthropic's stands on the result itself or on its parts; here it must be on a part.
+  [[nodiscard]] const std::string* mark_of(const ToolResult& result) const {
+    const std::string* mark = cache_mark(result.extra, taken_);
+    for (const Part& part : result.parts) {
+      const bool stays = part.kind == PartKind::text;
+      if (stays && mark == nullptr) mark = cache_mark(part.extra, taken_);
+    }
+    return mark;
   }
 
   static std::string result_text(const ToolResult& result) {
@@ -514,6 +534,7 @@ class RequestWriter {
   const EncodeOptions& options_;
   FieldNames names_;
   bool is_native_;
+  Taken taken_;
   json::Writer json_;
   EncodeNotes notes_;
 };

@@ -207,7 +207,8 @@ void write_message(json::Writer& json, const Choice& choice, bool is_native) {
   if (!flat.images.empty()) {
     // OpenRouter's member; OpenAI has none for images in an answer.
     json.key("images").begin_array();
-    for (const Part* image : flat.images) write_part(json, *image, is_native);
+    const Taken taken = is_native ? Taken::everything : Taken::nothing;
+    for (const Part* image : flat.images) write_part(json, *image, taken);
     json.end_array();
   }
   if (is_native && flat.message != nullptr) write_extra(json, flat.message->extra);

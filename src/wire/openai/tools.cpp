@@ -6,6 +6,7 @@
 
 #include "wire/field_names.hpp"
 #include "wire/members.hpp"
+#include "wire/openai/parts.hpp"
 #include "wire/openai/reasoning.hpp"
 
 namespace weir::wire::openai {
@@ -161,7 +162,8 @@ void write_nested_extra(json::Writer& json, const Tool& tool, std::string_view k
   if (others != nullptr) write_members_of(json, *others);
 }
 
-void write_tool(json::Writer& json, const Tool& tool, bool is_native) {
+void write_tool(json::Writer& json, const Tool& tool, Taken taken) {
+  const bool is_native = taken == Taken::everything;
   if (is_native && !tool.hosted.empty()) {
     json.raw(tool.hosted);
     return;
@@ -177,7 +179,7 @@ void write_tool(json::Writer& json, const Tool& tool, bool is_native) {
   }
   write_nested_extra(json, tool, type, is_native);
   json.end_object();
-  if (is_native) write_extra_except(json, tool.extra, type);
+  write_taken(json, tool.extra, taken, type);
   json.end_object();
 }
 
@@ -320,6 +322,7 @@ void write_tool_call(json::Writer& json, const ToolCall& call, std::string_view 
 Result<> write_tools(json::Writer& json, const ChatRequest& request, const EncodeOptions& options,
                      EncodeNotes& notes) {
   const bool is_native = request.origin == Dialect::openai_chat;
+  const Taken taken = taken_of(request, options.quirks);
   WEIR_TRY(check_tools(request, options, is_native));
   if (has(options.quirks, Quirk::no_tool_choice) && request.tool_choice.mode != Mode::unset) {
     EncodeOptions without_choice = options;
@@ -329,8 +332,8 @@ Result<> write_tools(json::Writer& json, const ChatRequest& request, const Encod
   if (!request.tools.empty()) {
     json.key("tools").begin_array();
     for (const Tool& tool : request.tools) {
-      write_tool(json, tool, is_native);
-      if (!is_native) drop_extra(notes, tool.extra);
+      write_tool(json, tool, taken);
+      drop_replayed(notes, tool.extra, taken);
     }
     json.end_array();
   }

@@ -41,16 +41,33 @@ void add_own_items(json::Value request, ListText& list) {
   list.add(message.append(input->raw()).append("}"));
 }
 
-/// Changes the member's value, or adds the member.
-Splice member_splice(json::Value request, std::string_view key, std::string_view json) {
-  if (const auto found = request.find(key)) {
-    return {found->offset(), found->raw().size(), std::string(json)};
+struct Setting {
+  std::string_view key;
+  std::string_view json;
+};
+
+/// The text of `request`, an object, with these members changed, or added where they are missing.
+std::string with_members(json::Value request, std::span<const Setting> settings) {
+  std::vector<Splice> splices;
+  std::string added;
+  for (const Setting& setting : settings) {
+    if (const auto found = request.find(setting.key)) {
+      splices.push_back({found->offset(), found->raw().size(), std::string(setting.json)});
+      continue;
+    }
+    if (!added.empty()) added.push_back(',');
+    json::append_string(added, setting.key);
+    added.append(":").append(setting.json);
   }
-  std::string text;
-  json::append_string(text, key);
-  text.append(":").append(json);
-  if (request.size() > 0) text.push_back(',');
-  return {request.offset() + 1, 0, std::move(text)};
+  if (!added.empty()) {
+    if (request.size() > 0) added.push_back(',');
+    splices.push_back({request.offset() + 1, 0, std::move(added)});
+  }
+  std::sort(splices.begin(), splices.end(),
+            [](const Splice& a, const Splice& b) { return a.offset < b.offset; });
+  std::string out;
+  append_spliced(request, splices, out);
+  return out;
 }
 
 /// Lists show content as parts, whichever way it came in.
@@ -147,13 +164,8 @@ std::string with_turns(json::Value request, std::span<const Turn> turns) {
   }
   add_own_items(request, list);
   const std::string input = std::move(list).text();
-
-  std::array splices{member_splice(request, "input", input),
-                     member_splice(request, "previous_response_id", "null")};
-  if (splices[1].offset < splices[0].offset) std::swap(splices[0], splices[1]);
-  std::string out;
-  append_spliced(request, splices, out);
-  return out;
+  return with_members(request,
+                      std::array{Setting{"input", input}, Setting{"previous_response_id", "null"}});
 }
 
 std::size_t items_before(json::Value request, json::Value expanded) {

@@ -56,6 +56,10 @@ TEST(ResponsesConversation, ARequestWithoutItemsOfItsOwnGoesOnAllTheSame) {
 }
 
 // A refusal must not name an item that the client did not send.
+TEST(ResponsesConversation, AnEmptyRequestGetsItsMembersAllTheSame) {
+  EXPECT_EQ(with_turns(Parsed("{}").root(), {}), R"({"input":[],"previous_response_id":null})");
+}
+
 TEST(ResponsesConversation, APathIsToldAsTheClientCounts) {
   const Parsed request(R"({"input":[{"role":"user","content":"d"}]})");
   const Parsed expanded(with_turns(request.root(), turns));
