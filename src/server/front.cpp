@@ -64,15 +64,17 @@ Front::Front(engine::Engine& engine, const Shared& shared, Surface surface,
       surface_(surface),
       random_(engine.random()),
       journal_(journal),
-      started_at_(wall_.unix_ms() / 1000) {}
+      started_at_(wall_.unix_ms() / 1000),
+      snapshot_(shared.snapshots) {}
 
-void Front::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
-  snapshot_ = std::move(snapshot);
-  proxies_ = proxies_of(snapshot_->config());
-  callers_ = callers_of(snapshot_->config());
+void Front::catch_up() {
+  if (!snapshot_.catch_up()) return;
+  proxies_ = proxies_of(snapshot().config());
+  callers_ = callers_of(snapshot().config());
 }
 
 void Front::end_revoked() {
+  catch_up();
   model_calls_.end_where([this](const pipeline::Call& call) -> std::optional<Error> {
     if (!is_in_force(call.caller.get())) {
       return Error(ErrorCode::invalid_api_key, "the API key was revoked");
@@ -94,7 +96,7 @@ bool Front::is_in_force(const pipeline::Caller* caller) const {
 bool Front::has_target(const pipeline::Call& call) const {
   if (call.asked == nullptr) return true;
   const auto leads_there = [&](const std::string& name) {
-    const auto route = snapshot_->route(name);
+    const auto route = snapshot().route(name);
     if (!route) return false;
     return std::any_of((*route)->steps.begin(), (*route)->steps.end(), [&](const auto& step) {
       return std::any_of(step.targets.begin(), step.targets.end(),
@@ -116,7 +118,7 @@ void Front::describe(const Error& error, std::string& fields, std::string& body)
 // V-2 and E-6: on a listener that asks for no key, a page in the user's browser must not be able to
 // call us under a name of its own.
 Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* route) const {
-  const config::Config& config = snapshot_->config();
+  const config::Config& config = snapshot().config();
   const bool is_admin = surface_ == Surface::admin || !is_for_pages(route);
   if (!is_admin && !is_keyless()) return {};
   if (is_probe(route)) return {};
@@ -136,13 +138,13 @@ Result<> Front::may_enter(const net::http::RequestHead& head, const RouteSpec* r
 
 bool Front::is_keyless() const {
   const bool has_users_keys = shared_.directory != nullptr && shared_.directory->has_client_keys();
-  return snapshot_->config().keys.empty() && !has_users_keys;
+  return snapshot().config().keys.empty() && !has_users_keys;
 }
 
 /// Compares with every key, so that the time tells nothing about which one was near.
 std::shared_ptr<const pipeline::Caller> Front::find_caller(std::string_view credential) const {
   if (is_keyless()) return callers_.front();
-  const std::vector<config::Secret>& keys = snapshot_->config().keys;
+  const std::vector<config::Secret>& keys = snapshot().config().keys;
   std::shared_ptr<const pipeline::Caller> found;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const std::string_view text = keys[i].reveal();
@@ -201,7 +203,7 @@ Result<> Front::authorize(ClientRequest& request) const {
 Result<> Front::admit(ClientRequest& request) {
   const RouteSpec& route = *request.route;
   if (route.permission != Permission::call_models || route.method != "POST") return {};
-  const config::Config& config = snapshot_->config();
+  const config::Config& config = snapshot().config();
   const bool counts_keys = config.limits.max_inflight_per_key > 0;
   const std::string key = counts_keys ? request.caller->key : std::string();
   WEIR_TRY_ASSIGN(place, shared_.occupancy.admit_call(key, loop_.now(), random_));
@@ -211,12 +213,13 @@ Result<> Front::admit(ClientRequest& request) {
 
 net::Task<void> Front::handle(net::ServerExchange& exchange) {
   ++in_flight_;
-  ClientRequest request(exchange, snapshot_, proxies_);
+  catch_up();
+  ClientRequest request(exchange, snapshot_.get(), proxies_);
   request.id = make_request_id(wall_.unix_ms(), random_);
   const net::http::RequestHead& head = exchange.head();
   Result<> allowed = net::http::parse_target(head, request.target);
   RouteMatch match;
-  const auto planned_method = preflight_method(snapshot_->config(), head);
+  const auto planned_method = preflight_method(snapshot().config(), head);
   if (allowed) {
     match = match_route(planned_method.value_or(head.method), request.target, surface_);
     request.route = match.route;
@@ -224,7 +227,7 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
     request.door = door_of(match.door, head, request.target);
     allowed = may_enter(head, match.route);
     if (is_for_pages(match.route)) {
-      exchange.set_common_fields(cors_fields(snapshot_->config(), head));
+      exchange.set_common_fields(cors_fields(snapshot().config(), head));
     }
   }
   if (allowed && planned_method && match.route != nullptr && is_for_pages(match.route)) {

@@ -9,7 +9,7 @@
 
 #include "base/ip_range.hpp"
 #include "base/random.hpp"
-#include "engine/snapshot.hpp"
+#include "engine/current_snapshot.hpp"
 #include "identity/directory.hpp"
 #include "ledger/journal.hpp"
 #include "net/server.hpp"
@@ -38,6 +38,7 @@ class Log;
 
 /// What every thread's front shares and none changes on the hot path.
 struct Shared {
+  const engine::CurrentSnapshot& snapshots;
   shared_state::Occupancy& occupancy;
   /// Requests to the administration; null while there is none.
   Admin* admin = nullptr;
@@ -65,8 +66,13 @@ class Front final : public net::RequestHandler {
   Front(engine::Engine& engine, const Shared& shared, Surface surface,
         const ledger::LaneJournal& journal);
 
-  /// The configuration for requests from now on.
-  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// Goes by the configuration in force, which each request asks for by itself. Lets the one before
+  /// go where no request comes.
+  void catch_up();
+  /// Of the configuration in force.
+  [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_.get(); }
+  /// Whose word on a client's address counts.
+  [[nodiscard]] const std::vector<IpRange>& proxies() const { return proxies_; }
   void set_draining() { is_draining_ = true; }
   /// Ends the model calls under way; their clients get an error.
   void end_calls() { model_calls_.end_all(); }
@@ -112,7 +118,7 @@ class Front final : public net::RequestHandler {
   Random& random_;
   const ledger::LaneJournal& journal_;  ///< of the thread
   std::int64_t started_at_;             ///< Unix seconds; models have no better birthday
-  std::shared_ptr<const Snapshot> snapshot_;
+  engine::SnapshotFollower snapshot_;
   std::vector<IpRange> proxies_;  ///< of the snapshot's configuration
   /// Of the keys in the configuration, in their order; where there are none, of everyone.
   std::vector<std::shared_ptr<const pipeline::Caller>> callers_;

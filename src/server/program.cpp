@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <random>
 #include <set>
@@ -112,25 +111,6 @@ config::DetectedModels detected_models(const std::vector<FoundServer>& servers) 
   return models;
 }
 
-/// Waits until everyone has answered.
-class RollCall {
- public:
-  explicit RollCall(std::size_t missing) : missing_(missing) {}
-  void answer() {
-    const std::lock_guard lock(mutex_);
-    if (--missing_ == 0) complete_.notify_all();
-  }
-  void wait(std::chrono::milliseconds at_most) {
-    std::unique_lock lock(mutex_);
-    complete_.wait_for(lock, at_most, [this] { return missing_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable complete_;
-  std::size_t missing_;
-};
-
 }  // namespace
 
 Program::Program(Options options, config::Loaded loaded)
@@ -173,7 +153,8 @@ Program::Program(Options options, config::Loaded loaded)
           removal_teller("logged content"), log_),
       occupancy_({.resident_bytes = resident_bytes,
                   .on_pressure = [this](std::int64_t resident) { relieve(resident); }}),
-      shared_{occupancy_,
+      shared_{snapshots_,
+              occupancy_,
               nullptr,
               &background_,
               &log_,
@@ -257,7 +238,6 @@ Result<> Program::start() {
               {{"host", admin_address_->host}, {"port", admin_address_->port}});
   }
   for (auto& worker : workers_) worker->start();
-  are_workers_running_ = true;
   return {};
 }
 
@@ -467,11 +447,6 @@ Result<> Program::open_secrets(config::Config& config) {
   return {};
 }
 
-std::shared_ptr<const engine::Snapshot> Program::snapshot() const {
-  const std::lock_guard lock(snapshot_mutex_);
-  return snapshot_;
-}
-
 void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   forget_secrets(snapshot->config());
   occupancy_.set_limits(occupancy_limits(snapshot->config().limits));
@@ -481,20 +456,11 @@ void Program::publish(const std::shared_ptr<const engine::Snapshot>& snapshot) {
   limits_.set_default_output_reservation(snapshot->config().limits.default_output_reservation);
   limits_.configure(engine::limit_entries(snapshot->config(), name_of_key),
                     std::chrono::steady_clock::now());
-  const auto roll_call = std::make_shared<RollCall>(workers_.size());
-  for (auto& worker : workers_) {
-    worker->set_snapshot(snapshot, [roll_call] { roll_call->answer(); });
-  }
-  // Who is told of a change may rely on it, whichever worker serves the next request, also where a
-  // busy machine lets one of them wait. One that has stopped doesn't answer any more.
-  if (are_workers_running_) roll_call->wait(std::chrono::seconds(5));
+  snapshots_.set(snapshot);
+  for (auto& worker : workers_) worker->look_at_snapshot();
   std::set<std::string, std::less<>> providers;
   for (const auto& upstream : snapshot->upstreams()) providers.insert(upstream->name);
   gate_.keep_only(providers);
-  {
-    const std::lock_guard lock(snapshot_mutex_);
-    snapshot_ = snapshot;
-  }
   detection_.set_snapshot(snapshot);
   health_.set_snapshot(snapshot);
   usage_.set_snapshot(snapshot);
@@ -671,7 +637,6 @@ void Program::stop() {
 
 void Program::join() {
   for (auto& worker : workers_) worker->join();
-  are_workers_running_ = false;
   if (ledger_) ledger_->stop();
   detection_.stop();
   detection_.join();

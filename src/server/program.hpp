@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -96,7 +95,9 @@ class Program {
 
   // ---- what there is to tell
 
-  [[nodiscard]] std::shared_ptr<const engine::Snapshot> snapshot() const;
+  [[nodiscard]] std::shared_ptr<const engine::Snapshot> snapshot() const {
+    return snapshots_.get();
+  }
   /// Calls `look` with this moment of `snapshot`.
   template <class Look>
   auto look_at(const engine::Snapshot& snapshot, Look look) {
@@ -186,6 +187,7 @@ class Program {
   std::unique_ptr<identity::Directory> directory_;  ///< null: there is no place to keep one
   std::unique_ptr<Administration> admin_;
   Background background_;
+  engine::CurrentSnapshot snapshots_;
   ResponseArchive responses_;
   Idempotency idempotency_;
   ContentLog contents_;
@@ -206,11 +208,8 @@ class Program {
   std::vector<std::string> files_;   ///< that the configuration in force was read from
   std::mutex day_mutex_;
   admin::DayStart day_;
-  mutable std::mutex snapshot_mutex_;
-  std::shared_ptr<const engine::Snapshot> snapshot_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::atomic<bool> are_workers_running_ = false;  ///< detection publishes while `start` goes on
 };
 
 }  // namespace weir::server

@@ -81,21 +81,19 @@ net::Task<void> Worker::serve(net::Socket socket, Surface surface,
   finish_if_idle();
 }
 
-std::optional<shared_state::Occupancy::Place> Worker::admit_address(
-    const net::Stream& stream) const {
-  const std::string address = counted_address(stream.peer_address(), proxies_);
+std::optional<shared_state::Occupancy::Place> Worker::admit_address(const net::Stream& stream) {
+  client_front_.catch_up();
+  const std::string address = counted_address(stream.peer_address(), client_front_.proxies());
   if (address.empty()) return shared_state::Occupancy::Place();
   return context_.shared.occupancy.admit_address(address);
 }
 
-void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken) {
-  loop_.post([this, snapshot = std::move(snapshot), taken = std::move(taken)] {
-    proxies_ = proxies_of(snapshot->config());
+void Worker::look_at_snapshot() {
+  loop_.post([this] {
+    client_front_.catch_up();
+    admin_front_.catch_up();
     revocations_.disarm();
-    if (snapshot->config().kill_on_revoke) look_for_revocations();
-    client_front_.set_snapshot(snapshot);
-    admin_front_.set_snapshot(snapshot);
-    taken();
+    if (client_front_.snapshot().config().kill_on_revoke) look_for_revocations();
   });
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -42,8 +41,8 @@ class Worker {
   void join();
 
   // For any thread.
-  /// Calls `taken` on its own thread once requests go by it.
-  void set_snapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void()> taken);
+  /// Another configuration is in force: lets the one before go, also where no request comes.
+  void look_at_snapshot();
   /// Says on /readyz that the end is near; everything else goes on.
   void announce_drain();
   /// Takes no new connection, but for those that were just being made where another gateway listens
@@ -58,7 +57,7 @@ class Worker {
   net::Task<void> serve(net::Socket socket, Surface surface, shared_state::Occupancy::Place place);
   /// Nothing: there are too many connections from there.
   [[nodiscard]] std::optional<shared_state::Occupancy::Place> admit_address(
-      const net::Stream& stream) const;
+      const net::Stream& stream);
   void accept(net::Socket socket, Surface surface);
   void drain_connections();
   void close_listeners();
@@ -76,7 +75,6 @@ class Worker {
   Front admin_front_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::set<net::ServerConnection*> connections_;
-  std::vector<IpRange> proxies_;
   net::TaskSet tasks_;
   net::CallbackAlarm handshakes_over_;
   net::CallbackAlarm last_call_;
