@@ -13,6 +13,10 @@ namespace {
 /// What is not synced may be so much, however short a time it takes to come together.
 constexpr std::size_t unsynced_bytes_max = std::size_t{1} << 20;
 
+/// For how much of a segment room in memory is made at once, where so much comes together between
+/// two syncs: less would be synced before it was written.
+constexpr std::size_t prepared_bytes = std::size_t{64} << 10;
+
 /// One to begin, and the one that is left to settlements.
 constexpr std::size_t segments_for_intent = 2;
 
@@ -51,9 +55,16 @@ void Lane::advance(Need need, std::size_t size) {
   written_->end.store(end, std::memory_order_release);
   figures_.bytes.fetch_add(size, std::memory_order_relaxed);
   const std::size_t unsynced = end - written_->synced.load(std::memory_order_relaxed);
+  if (unsynced >= prepared_bytes && end + record_bytes_max > written_->prepared) prepare(end);
   const bool is_much = unsynced >= unsynced_bytes_max && unsynced - size < unsynced_bytes_max;
   const bool was_dirty = is_dirty_.exchange(true, std::memory_order_acq_rel);
   if (is_much || !was_dirty) options_.wake(is_much ? Urgency::at_once : Urgency::can_wait);
+}
+
+void Lane::prepare(std::size_t end) {
+  const std::size_t from = std::max(end, written_->prepared);
+  written_->prepared = from + prepared_bytes;
+  written_->file->prepare(from, prepared_bytes);
 }
 
 bool Lane::change_segment(Need need) {

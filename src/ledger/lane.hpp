@@ -22,8 +22,9 @@ namespace weir::ledger {
 struct WritableSegment {
   SegmentName name;
   std::unique_ptr<store::MappedFile> file;
-  std::span<char> bytes;               ///< of the file
-  std::atomic<std::size_t> end{0};     ///< what was written; moved by the lane's thread
+  std::span<char> bytes;            ///< of the file
+  std::size_t prepared = 0;         ///< how far the file was told to prepare; the lane's thread's
+  std::atomic<std::size_t> end{0};  ///< what was written; moved by the lane's thread
   std::atomic<std::size_t> synced{0};  ///< what would survive a loss of power; moved by the keeper
   std::atomic<bool> is_broken{false};  ///< a sync failed: it is to be left and copied (X-6)
 };
@@ -113,6 +114,7 @@ class Lane {
   [[nodiscard]] bool change_segment(Need need);
   void begin(WritableSegment& segment);
   void advance(Need need, std::size_t size);
+  void prepare(std::size_t end);
   template <class Write>
   void keep(Write write) {
     if (late_bytes_ + record_bytes_max > late_bytes_max) {

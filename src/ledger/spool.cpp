@@ -173,6 +173,8 @@ Result<> Spool::sync(Lane& lane) {
   const std::shared_ptr<WritableSegment> segment = lane.to_sync();
   if (!segment || segment->is_broken.load(std::memory_order_relaxed)) return {};
   const std::size_t end = segment->end.load(std::memory_order_acquire);
+  const std::size_t begin = segment->synced.load(std::memory_order_relaxed);
+  segment->file->let_go(begin, end - begin);
   Result<> synced = segment->file->sync();
   figures_.syncs.fetch_add(1, std::memory_order_relaxed);
   if (synced) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/spool_files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "store/descriptor.hpp"
 #include "store/files.hpp"
@@ -20,6 +22,12 @@ namespace {
 Error failed(std::string_view what, const std::string& path, int error) {
   return {ErrorCode::store_unavailable, "can't " + std::string(what) + " " + path + ": " +
                                             std::generic_category().message(error)};
+}
+
+/// Where the page begins that `offset` lies in.
+std::size_t page_at(std::size_t offset) {
+  static const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return offset - offset % page_bytes;
 }
 
 class SystemMappedFile final : public MappedFile {
@@ -42,6 +50,21 @@ class SystemMappedFile final : public MappedFile {
   Result<> sync() override {
     if (::fdatasync(file_.get()) != 0) return failed("sync", path_, errno);
     return {};
+  }
+
+  // A page at a time costs an interrupt for each.
+  void prepare(std::size_t offset, std::size_t size) override {
+    const std::size_t from = page_at(offset);
+    const std::size_t end = std::min(bytes_.size(), offset + size);
+    if (end > from) ::madvise(bytes_.data() + from, end - from, MADV_POPULATE_WRITE);
+  }
+
+  // The pages stay dirty in the system's memory. A sync of those that are mapped would take them
+  // away one by one, and interrupt the other cores for each.
+  void let_go(std::size_t offset, std::size_t size) override {
+    const std::size_t from = page_at(offset);
+    const std::size_t end = page_at(std::min(bytes_.size(), offset + size));
+    if (end > from) ::madvise(bytes_.data() + from, end - from, MADV_DONTNEED);
   }
 
   // A hole could not be filled any more once the disk is full, and the write would be a signal.
