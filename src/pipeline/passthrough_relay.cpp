@@ -176,7 +176,7 @@ class PassthroughRelay final : public Relay {
     write_frame(event.type, event.data, out);
     // The first frame tells more than its text: the stream's id, model and time.
     if (memory_ && watch.text && frames_ > 1) {
-      memory_->keep_text(*watch.text);
+      memory_->keep_text(*watch.text, watch.usage);
     } else if (memory_) {
       memory_->keep(std::string_view(out).substr(begin));
     }

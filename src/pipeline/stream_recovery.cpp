@@ -213,7 +213,10 @@ void StreamMemory::keep(std::string_view frame) {
   if (frames_.size() > kept_bytes_max) read_frames();
 }
 
-void StreamMemory::keep_text(json::Value piece) { piece.append_string_to(text_); }
+void StreamMemory::keep_text(json::Value piece, const std::optional<wire::Usage>& usage) {
+  piece.append_string_to(text_);
+  if (usage) usage_ = usage;
+}
 
 const StreamSoFar& StreamMemory::so_far() {
   read_frames();
@@ -241,6 +244,12 @@ void StreamMemory::read_text() {
   event.text = text_;
   on_event(event);
   text_.clear();
+  if (!usage_) return;
+  wire::StreamEvent counts;
+  counts.type = Type::usage;
+  counts.usage = &*usage_;
+  on_event(counts);
+  usage_.reset();
 }
 
 void StreamMemory::read_frames() {

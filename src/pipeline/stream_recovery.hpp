@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,8 @@ class StreamMemory final : private wire::EventSink {
   ~StreamMemory() override;
 
   void keep(std::string_view frame);
-  /// Instead of the frame, where that brought a piece of plain text and nothing else.
-  void keep_text(json::Value piece);
+  /// Instead of the frame, where that brought a piece of plain text and nothing else but counts.
+  void keep_text(json::Value piece, const std::optional<wire::Usage>& usage);
   [[nodiscard]] const StreamSoFar& so_far();
   void join(const wire::StreamEvent& event, std::string& out);
   void join_unseen(std::string_view thoughts);
@@ -62,8 +63,9 @@ class StreamMemory final : private wire::EventSink {
   wire::Dialect dialect_;
   wire::Quirks quirks_;
   wire::StreamOptions options_;
-  std::string frames_;  ///< not yet read
-  std::string text_;    ///< not yet read, and behind `frames_`
+  std::string frames_;                ///< not yet read
+  std::string text_;                  ///< not yet read, and behind `frames_`
+  std::optional<wire::Usage> usage_;  ///< the newest told with that
   StreamSoFar so_far_;
   bool is_joined_ = false;
   std::unique_ptr<wire::StreamDecoder> decoder_;

@@ -276,15 +276,37 @@ TEST(StreamMemory, KeepsTheOrderOfFramesAndPiecesOfText) {
   ASSERT_TRUE(pieces.parse(R"(["b\n","d"])"));
   auto piece = pieces.root().elements().begin();
   memory.keep(said("a"));
-  memory.keep_text(*piece);
+  memory.keep_text(*piece, std::nullopt);
   memory.keep(said("c"));
-  memory.keep_text(*++piece);
+  memory.keep_text(*++piece, std::nullopt);
   EXPECT_EQ(memory.so_far().text, "ab\ncd");
   EXPECT_TRUE(memory.so_far().is_plain);
   memory.keep(
       "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"x\","
       "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n");
   EXPECT_FALSE(memory.so_far().is_plain);
+}
+
+TEST(StreamMemory, TellsTheNewestCountsThatCameWithText) {
+  StreamMemory memory(wire::Dialect::gemini, 0, {});
+  json::Document pieces;
+  ASSERT_TRUE(pieces.parse(R"(["a","b"])"));
+  auto piece = pieces.root().elements().begin();
+  wire::Usage usage;
+  usage.input = 3;
+  usage.output = 1;
+  memory.keep_text(*piece, usage);
+  usage.output = 2;
+  memory.keep_text(*++piece, usage);
+  EXPECT_EQ(memory.so_far().text, "ab");
+
+  wire::StreamEvent end;
+  end.type = wire::StreamEvent::Type::finish;
+  end.finish = wire::Finish::stop;
+  std::string out;
+  memory.join(end, out);
+  memory.finish(out);
+  EXPECT_NE(out.find(R"("candidatesTokenCount":2)"), std::string::npos) << out;
 }
 
 }  // namespace

@@ -121,6 +121,30 @@ CandidateWatch watch_candidate(json::Value candidate) {
   return watch;
 }
 
+/// The only member of an object that has no other but those named `beside`.
+std::optional<json::Value> only_member(json::Value object, std::string_view key,
+                                       std::string_view beside) {
+  std::optional<json::Value> found;
+  if (!object.is_object()) return found;
+  for (const json::Member member : object.members()) {
+    if (member.key.equals(key)) {
+      found = member.value;
+    } else if (!member.key.equals(beside)) {
+      return std::nullopt;
+    }
+  }
+  return found;
+}
+
+/// Of a candidate as `{"content":{"role":"model","parts":[{"text":"..."}]},"index":0}`.
+std::optional<json::Value> plain_text(json::Value candidate) {
+  const auto content = only_member(candidate, "content", "index");
+  const auto parts = content ? only_member(*content, "parts", "role") : std::nullopt;
+  if (!parts || !parts->is_array() || parts->size() != 1) return std::nullopt;
+  const auto text = only_member(*parts->elements().begin(), "text", {});
+  return text && text->is_string() ? text : std::nullopt;
+}
+
 std::optional<Usage> usage_of(json::Value root) {
   const auto metadata = root.find("usageMetadata");
   if (!metadata || !metadata->is_object()) return std::nullopt;
@@ -142,6 +166,10 @@ class AnswerWatcher final : public StreamWatcher {
     const auto candidates = root.find("candidates");
     if (candidates && candidates->is_array()) {
       for (const json::Value candidate : candidates->elements()) take(candidate, watch);
+    }
+    const bool is_alone = candidates && candidates->is_array() && candidates->size() == 1;
+    if (watch.is_content && is_alone && choices_.size() == 1 && choices_.front().index == 0) {
+      watch.text = plain_text(*candidates->elements().begin());
     }
     if (is_prompt_blocked(root)) {
       is_blocked_ = watch.is_content = true;
