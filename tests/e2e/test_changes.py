@@ -2,11 +2,10 @@
 """Names and strategies change while the gateway runs, and are written back to where they stand."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import Weir, eventually
+from harness import Weir
 from upstream import Upstream
 
 PROVIDERS = {"mock": {}, "second": {"type": "mock"}}
@@ -142,17 +141,3 @@ def test_a_change_to_what_two_files_say_is_refused_and_writes_nothing(overlaid):
     assert "weir.production.yaml" in answer.error["message"]
     assert files_of(overlaid) == before
     assert overlaid.chat("low", "x").headers["x-weir-target"] == "mock/c"  # still in force
-
-
-def test_what_one_thread_has_told_the_others_know():
-    """A change is in force for all threads at once: who has met it anywhere meets it everywhere."""
-    config = {"threads": 8, "providers": {"mock": {}}, "models": {"a": ["mock/a"]}}
-    with Weir(config) as weir, ThreadPoolExecutor(1) as another:
-        for i in range(40):
-            path = f"/api/tiers/tier{i}"
-            told = another.submit(change, weir, "PUT", path, {"model": "mock/a"})
-            eventually(lambda: f"tier{i}" in weir.get("/v1/models").body.decode())
-            assert f"tier{i}" in routes(weir), i
-            for _ in range(8):  # each on a connection, and mostly a thread, of its own
-                assert f"tier{i}" in weir.get("/v1/models").body.decode(), i
-            told.result()

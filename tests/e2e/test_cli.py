@@ -7,6 +7,7 @@ import re
 import pytest
 
 from harness import Weir, eventually, free_port, run_weir
+from shims import make_shim
 from upstream import Upstream, status
 
 EXIT_USAGE = 64
@@ -125,11 +126,13 @@ def chat(weir: Weir, *arguments: str):
 
 
 def test_models_are_those_that_a_running_gateway_was_told_of(tmp_path):
+    """Who meets them on one thread meets them on all, also where those come late."""
+    late = {"LD_PRELOAD": str(make_shim("late_threads", tmp_path)), "LATE_PERCENT": "400"}
     hint = "weir models --online"
     with Upstream("openai") as upstream:
         upstream.models = ["own-model"]
         here = {"type": "vllm", "base_url": upstream.base_url, "api_key": upstream.key}
-        with Weir({"providers": {"here": here}}) as weir:
+        with Weir({"providers": {"here": here}}, late) as weir:
             look = ("models", "-c", str(weir.config_file))
             eventually(lambda: "own-model" in weir.get("/v1/models").body.decode())
             run = run_weir(*look, folder=weir.folder)
