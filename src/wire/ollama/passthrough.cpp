@@ -73,6 +73,21 @@ bool has_content(json::Value root) {
          (calls && calls->is_array() && calls->size() > 0);
 }
 
+/// Of a line as `{"message":{"role":"assistant","content":"..."},"done":false}`.
+std::optional<json::Value> plain_text(json::Value root) {
+  const auto message = root.find("message");
+  if (!message || !message->is_object() || root.find("logprobs")) return std::nullopt;
+  std::optional<json::Value> text;
+  for (const json::Member member : message->members()) {
+    if (member.key.equals("content")) {
+      text = member.value;
+    } else if (!member.key.equals("role")) {
+      return std::nullopt;
+    }
+  }
+  return string_bytes(text) > 0 ? text : std::nullopt;
+}
+
 bool has_calls(json::Value root) {
   const auto message = root.find("message");
   const auto calls = message ? message->find("tool_calls") : std::nullopt;
@@ -98,7 +113,10 @@ class LineWatcher final : public StreamWatcher {
     const json::Value root = document_.root();
     has_calls_ = has_calls_ || has_calls(root);
     watch.is_content = has_content(root);
-    if (!is_done(root)) return watch;
+    if (!is_done(root)) {
+      watch.text = plain_text(root);
+      return watch;
+    }
     is_done_ = watch.is_terminator = watch.is_content = true;
     watch.finish = finish_in(root, has_calls_);
     watch.finishes = 1;
