@@ -43,6 +43,20 @@ void patch_model(json::Value root, const RequestPatch& patch, std::string& out) 
   append_spliced(root, {&splice, 1}, out);
 }
 
+std::optional<json::Value> only_member(json::Value object, std::string_view key,
+                                       std::string_view beside) {
+  std::optional<json::Value> found;
+  if (!object.is_object()) return found;
+  for (const json::Member member : object.members()) {
+    if (member.key.equals(key)) {
+      found = member.value;
+    } else if (!member.key.equals(beside)) {
+      return std::nullopt;
+    }
+  }
+  return found;
+}
+
 bool read_frame(std::string_view data, json::Document& scratch, FrameWatch& watch) {
   if (!scratch.parse(data) || !scratch.root().is_object()) {
     watch.fault.emplace();

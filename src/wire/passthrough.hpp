@@ -119,6 +119,10 @@ void append_spliced(json::Value root, std::span<const Splice> splices, std::stri
 /// Appends the text of `root` with `patch.model` in its place.
 void patch_model(json::Value root, const RequestPatch& patch, std::string& out);
 
+/// The member `key` of an object that has no other but, perhaps, `beside`; else nothing.
+[[nodiscard]] std::optional<json::Value> only_member(json::Value object, std::string_view key,
+                                                     std::string_view beside);
+
 /// Parses a frame. False, with `watch.fault` set, when it is no JSON object or tells of a failure.
 bool read_frame(std::string_view data, json::Document& scratch, FrameWatch& watch);
 

@@ -121,21 +121,6 @@ CandidateWatch watch_candidate(json::Value candidate) {
   return watch;
 }
 
-/// The only member of an object that has no other but those named `beside`.
-std::optional<json::Value> only_member(json::Value object, std::string_view key,
-                                       std::string_view beside) {
-  std::optional<json::Value> found;
-  if (!object.is_object()) return found;
-  for (const json::Member member : object.members()) {
-    if (member.key.equals(key)) {
-      found = member.value;
-    } else if (!member.key.equals(beside)) {
-      return std::nullopt;
-    }
-  }
-  return found;
-}
-
 /// Of a candidate as `{"content":{"role":"model","parts":[{"text":"..."}]},"index":0}`.
 std::optional<json::Value> plain_text(json::Value candidate) {
   const auto content = only_member(candidate, "content", "index");

@@ -76,15 +76,8 @@ bool has_content(json::Value root) {
 /// Of a line as `{"message":{"role":"assistant","content":"..."},"done":false}`.
 std::optional<json::Value> plain_text(json::Value root) {
   const auto message = root.find("message");
-  if (!message || !message->is_object() || root.find("logprobs")) return std::nullopt;
-  std::optional<json::Value> text;
-  for (const json::Member member : message->members()) {
-    if (member.key.equals("content")) {
-      text = member.value;
-    } else if (!member.key.equals("role")) {
-      return std::nullopt;
-    }
-  }
+  if (!message || root.find("logprobs")) return std::nullopt;
+  const auto text = only_member(*message, "content", "role");
   return string_bytes(text) > 0 ? text : std::nullopt;
 }
 
