@@ -44,9 +44,13 @@ class SnapshotFollower {
   /// True: it is another one than at the last call.
   [[nodiscard]] bool catch_up() {
     if (current_.version_.load(std::memory_order_acquire) == version_) return false;
-    const std::lock_guard lock(current_.mutex_);
-    snapshot_ = current_.snapshot_;
-    version_ = current_.version_.load(std::memory_order_relaxed);
+    std::shared_ptr<const Snapshot> newest;
+    {
+      const std::lock_guard lock(current_.mutex_);
+      newest = current_.snapshot_;
+      version_ = current_.version_.load(std::memory_order_relaxed);
+    }
+    snapshot_ = std::move(newest);  // the last to hold the one before takes it apart: not locked
     return true;
   }
 
