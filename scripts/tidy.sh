@@ -10,6 +10,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+if [[ -n ${1:-} && $1 != --changed ]]; then
+  sed -n '3,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2
+  exit 64
+fi
+
 scripts/setup.sh build lint
 source scripts/lib/build.sh
 

@@ -52,7 +52,7 @@ class SystemMappedFile final : public MappedFile {
     return {};
   }
 
-  // A page at a time costs an interrupt for each.
+  // Written first, each page would cost a fault of its own.
   void prepare(std::size_t offset, std::size_t size) override {
     const std::size_t from = page_at(offset);
     const std::size_t end = std::min(bytes_.size(), offset + size);

@@ -29,10 +29,10 @@ class MappedFile {
   /// not to be synced again.
   virtual Result<> sync() = 0;
   // What a file is told of its use only saves the system work; it may pass over it.
-  /// Bytes at `offset` are written soon, all `size` of them.
-  virtual void prepare(std::size_t offset, std::size_t size) { static_cast<void>(offset + size); }
-  /// Bytes at `offset` are neither written nor read again, so that they need no place in memory.
-  virtual void let_go(std::size_t offset, std::size_t size) { static_cast<void>(offset + size); }
+  /// All `size` bytes at `offset` are written soon.
+  virtual void prepare(std::size_t /*offset*/, std::size_t /*size*/) {}
+  /// Those at `offset` stay as they are, and are hardly looked at again.
+  virtual void let_go(std::size_t /*offset*/, std::size_t /*size*/) {}
   /// Makes it larger; `bytes` moves.
   virtual Result<> grow(std::size_t size) = 0;
   /// Cuts it to its first `size` bytes and syncs it. Nothing may be written any more.
