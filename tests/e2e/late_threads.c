@@ -49,7 +49,8 @@ static void come_late_without(pthread_mutex_t* mutex) {
   pthread_mutex_lock(mutex);
 }
 
-/// The C library's own. `version`: of several of that name, the one that programs are linked with.
+/// The next one's, another such library's or the C library's. `version`: of several of that name,
+/// the one that programs are linked with.
 static void* find(const char* name, const char* version) {
   void* const found = version == NULL ? NULL : dlvsym(RTLD_NEXT, name, version);
   return found != NULL ? found : dlsym(RTLD_NEXT, name);
@@ -91,12 +92,16 @@ int epoll_wait(int epoll, struct epoll_event* events, int count, int ms) {
 
 int fsync(int file) {
   come_late(1);
-  return (int)syscall(SYS_fsync, file);
+  static int (*sync)(int);
+  if (sync == NULL) *(void**)&sync = find("fsync", NULL);
+  return sync(file);
 }
 
 int fdatasync(int file) {
   come_late(1);
-  return (int)syscall(SYS_fdatasync, file);
+  static int (*sync)(int);
+  if (sync == NULL) *(void**)&sync = find("fdatasync", NULL);
+  return sync(file);
 }
 
 int rename(const char* from, const char* to) {
