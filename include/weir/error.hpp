@@ -42,6 +42,7 @@ enum class ErrorCode : std::uint8_t {
   request_exceeds_limit,
   invalid_api_key,
   expired_api_key,
+  invalid_login,
   budget_exceeded,
   not_allowed,
   model_not_allowed,

@@ -21,6 +21,7 @@ constexpr std::array error_table{
     ErrorTraits{C::request_exceeds_limit, "request_exceeds_limit", invalid_request, 400, "invalid_request_error", 400, "invalid_request_error", "INVALID_ARGUMENT", false},
     ErrorTraits{C::invalid_api_key, "invalid_api_key", unauthenticated, 401, "invalid_request_error", 401, "authentication_error", "UNAUTHENTICATED", false},
     ErrorTraits{C::expired_api_key, "expired_api_key", unauthenticated, 401, "invalid_request_error", 401, "authentication_error", "UNAUTHENTICATED", false},
+    ErrorTraits{C::invalid_login, "invalid_login", unauthenticated, 401, "invalid_request_error", 401, "authentication_error", "UNAUTHENTICATED", false},
     ErrorTraits{C::budget_exceeded, "budget_exceeded", budget_exhausted, 402, "insufficient_quota", 402, "billing_error", "RESOURCE_EXHAUSTED", false},
     ErrorTraits{C::not_allowed, "not_allowed", forbidden, 403, "request_forbidden", 403, "permission_error", "PERMISSION_DENIED", false},
     ErrorTraits{C::model_not_allowed, "model_not_allowed", forbidden, 403, "request_forbidden", 403, "permission_error", "PERMISSION_DENIED", false},

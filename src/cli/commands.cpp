@@ -91,6 +91,7 @@ int run(int argc, char** argv) {
   add_limits(app, context);
   add_keys(app, context);
   add_users(app, context);
+  add_login(app, context);
   add_teams(app, context);
   add_secrets(app, context);
   add_audit(app, context);

@@ -36,6 +36,7 @@ void add_health(Command& app, Context& context);
 void add_limits(Command& app, Context& context);
 void add_keys(Command& app, Context& context);
 void add_users(Command& app, Context& context);
+void add_login(Command& app, Context& context);
 void add_teams(Command& app, Context& context);
 void add_secrets(Command& app, Context& context);
 void add_audit(Command& app, Context& context);

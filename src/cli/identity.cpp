@@ -36,6 +36,7 @@ constexpr const char* user_examples =
     "  weir users add ann role=member team=red\n"
     "  weir users set ann role=operator\n"
     "  weir users token ann                         a token for the admin API, shown once\n"
+    "  weir users password ann                      lets her log in; asks for it, or reads a line\n"
     "  weir users remove ann                        her keys and tokens are revoked with her\n"
     "\n"
     "Roles: admin (everything), operator (providers, routes, configuration), viewer (looks at\n"
@@ -100,8 +101,13 @@ Row key_row(json::Value key) {
 }
 Row user_row(json::Value user) {
   const auto is_disabled = user.find("disabled");
-  return {shown(user, "name"), shown(user, "role"), shown(user, "team"),
-          is_disabled && is_disabled->as_bool() ? "disabled" : "active", shown(user, "models")};
+  const auto has_password = user.find("has_password");
+  return {shown(user, "name"),
+          shown(user, "role"),
+          shown(user, "team"),
+          is_disabled && is_disabled->as_bool() ? "disabled" : "active",
+          has_password && has_password->as_bool() ? "yes" : "no",
+          shown(user, "models")};
 }
 Row team_row(json::Value team) {
   return {shown(team, "name"), shown(team, "organisation"), shown(team, "routes"),
@@ -133,7 +139,7 @@ const Kind& users_kind() {
   static const Kind kind{"/api/users",
                          "users",
                          "There are no users.",
-                         {"NAME", "ROLE", "TEAM", "STATE", "MODELS"},
+                         {"NAME", "ROLE", "TEAM", "STATE", "PASSWORD", "MODELS"},
                          user_row};
   return kind;
 }
@@ -199,6 +205,17 @@ void change(Context& context, const Options& options, std::string_view method,
 
 std::string path_of(const Kind& kind, const std::string& name, std::string_view rest = {}) {
   return std::string(kind.path) + "/" + net::http::percent_encode(name) + std::string(rest);
+}
+
+/// A secret among the arguments would be in the history and in the list of processes (Y-9).
+void send_secret(Context& context, const Options& options, const std::string& path,
+                 std::string_view member, std::string_view prompt) {
+  std::string body;
+  json::Writer(body).begin_object().member(member, read_secret(prompt)).end_object();
+  const auto answer =
+      ask_admin(admin_access(context, options.admin_url), "PUT", path, std::move(body));
+  if (!answer) return fail(context, answer.error().message);
+  print(options.name + " set\n");
 }
 
 /// What all these commands take.
@@ -279,7 +296,50 @@ void add_users(Command& app, Context& context) {
   add_changes(command, context, options, kind, "name", "The user",
               {{"set", "Change a user", "PUT", "", "changed", true},
                {"token", "Make a token for the admin API", "POST", "/token", "made", false},
-               {"remove", "Remove a user and revoke his keys", "DELETE", "", "removed", false}});
+               {"remove", "Remove a user and revoke his keys", "DELETE", "", "removed", false},
+               {"remove-password", "Let a user log in no more", "DELETE", "/password",
+                "can't log in any more", false}});
+  Command password = command.add_subcommand("password", "Let a user log in with a password");
+  password.add_option("name", options->name, "The user").required();
+  password.callback([&context, options, &kind] {
+    send_secret(context, *options, path_of(kind, options->name, "/password"), "password",
+                "New password: ");
+  });
+}
+
+namespace {
+
+constexpr const char* login_examples =
+    "Examples:\n"
+    "  export WEIR_ADMIN_TOKEN=$(weir login ann)    asks for the password; for this shell\n"
+    "  weir login ann < password.txt\n"
+    "\n"
+    "The session ends after admin.session (12h), with DELETE /api/session, or with the password.";
+
+void log_in(Context& context, const Options& options) {
+  std::string body;
+  json::Writer json(body);
+  json.begin_object().member("user", options.name);
+  json.member("password", read_secret("Password: ")).end_object();
+  const auto answer =
+      ask_admin(admin_access(context, options.admin_url), "POST", "/api/login", std::move(body));
+  if (!answer) return fail(context, answer.error().message);
+  if (options.is_json) return print(*answer + "\n");
+  json::Document document;
+  const bool is_read = document.parse(*answer).has_value();
+  print((is_read ? shown(document.root(), "token") : std::string()) + "\n");
+}
+
+}  // namespace
+
+void add_login(Command& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  Command command = app.add_subcommand("login", "Log in to the admin API; prints a token");
+  command.footer(login_examples);
+  add_admin_options(command, context, options->admin_url);
+  command.add_flag("--json", options->is_json, "As the admin API gives it");
+  command.add_option("user", options->name, "The user").required();
+  command.callback([&context, options] { log_in(context, *options); });
 }
 
 void add_teams(Command& app, Context& context) {
@@ -317,16 +377,6 @@ const Kind& secrets_kind() {
   return kind;
 }
 
-/// A secret among the arguments would be in the history and in the list of processes (Y-9).
-void set_secret(Context& context, const Options& options) {
-  std::string body;
-  json::Writer(body).begin_object().member("value", read_line()).end_object();
-  const auto answer = ask_admin(admin_access(context, options.admin_url), "PUT",
-                                path_of(secrets_kind(), options.name), std::move(body));
-  if (!answer) return fail(context, answer.error().message);
-  print(options.name + " set\n");
-}
-
 }  // namespace
 
 void add_secrets(Command& app, Context& context) {
@@ -337,7 +387,9 @@ void add_secrets(Command& app, Context& context) {
   command.footer(secret_examples);
   Command set = command.add_subcommand("set", "Set a secret to a line of standard input");
   set.add_option("name", options->name, "The secret").required();
-  set.callback([&context, options] { set_secret(context, *options); });
+  set.callback([&context, options, &kind] {
+    send_secret(context, *options, path_of(kind, options->name), "value", "The secret: ");
+  });
   add_changes(command, context, options, kind, "name", "The secret",
               {{"remove", "Remove a secret", "DELETE", "", "removed", false}});
   command.add_subcommand("rotate-master", "Put a new master key in the place of the old one")

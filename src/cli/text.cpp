@@ -6,6 +6,7 @@
 #include <map>
 
 #include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/money.hpp"
@@ -192,6 +193,20 @@ std::string read_line() {
     line.push_back(static_cast<char>(c));
   }
   if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+std::string read_secret(std::string_view prompt) {
+  termios shown{};
+  if (::tcgetattr(STDIN_FILENO, &shown) != 0) return read_line();
+  termios hidden = shown;
+  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  // First: what is typed before that is thrown away.
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  print_error(prompt);
+  std::string line = read_line();
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+  print_error("\n");
   return line;
 }
 

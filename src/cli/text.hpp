@@ -46,5 +46,7 @@ std::string assignments_json(const std::vector<std::string>& assignments);
 
 /// A line of standard input, without its end.
 std::string read_line();
+/// The same for a secret: a person at a terminal is asked for it by `prompt`, and it is not shown.
+std::string read_secret(std::string_view prompt);
 
 }  // namespace weir::cli

@@ -447,8 +447,9 @@ struct AlertSettings {
 struct Config {
   std::string listen = "127.0.0.1:9347";
   std::string admin_listen = "127.0.0.1:9348";  ///< `same`: on the client listener; `off`: none
-  std::int64_t threads = 0;                     ///< 0 = one per core
-  std::string data_dir;                         ///< empty: the user's data directory
+  milliseconds admin_session{12 * 3'600'000};
+  std::int64_t threads = 0;  ///< 0 = one per core
+  std::string data_dir;      ///< empty: the user's data directory
   std::vector<Secret> keys;
   std::vector<std::string> hosts;
   std::vector<std::string> cors_origins;

@@ -14,7 +14,8 @@ constexpr std::int64_t kib = 1 << 10;
 constexpr std::int64_t mib = 1 << 20;
 constexpr std::int64_t gib = 1 << 30;
 constexpr std::int64_t second = 1'000;
-constexpr std::int64_t hour = 3'600'000;
+constexpr std::int64_t minute = 60'000;
+constexpr std::int64_t hour = 60 * minute;
 constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t tokens_max = std::int64_t{1} << 40;
 
@@ -93,6 +94,7 @@ constexpr auto joined(const std::array<Row, sizes>&... tables) {
 constexpr std::array root_own{
     field<&Config::listen>("listen", "Where applications connect: host:port"),
     field<&Config::admin_listen>("admin.listen", "Where the dashboard, the admin API and the metrics are: host:port, `same` or `off`"),
+    field<&Config::admin_session>("admin.session", "How long a user who logs in stays so", {minute, 30 * 24 * hour}),
     field<&Config::threads>("threads", "Event loops; 0 is one per core", {0, 1'024}),
     field<&Config::data_dir>("data_dir", "Ledger, keys and history; empty is the user's data directory"),
     field<&Config::keys>("keys", "Keys that clients may use; needed unless only loopback is listened on"),

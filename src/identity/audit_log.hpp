@@ -18,7 +18,8 @@ struct Actor {
   std::string user = {};     ///< empty: none of the users
   std::string address = {};  ///< it came from
   std::string request_id = {};
-  bool is_refused = false;  ///< his role lacks the permission
+  bool is_refused = false;   ///< his role lacks the permission
+  std::string session = {};  ///< id of the one that he came with; empty: with another credential
 };
 
 /// One thing that was done. `before` and `after` are JSON without secrets; empty where there was

@@ -24,7 +24,8 @@ struct Form {
   std::string_view prefix;
 };
 constexpr std::array forms{Form{CredentialKind::client_key, "sk-weir-"},
-                           Form{CredentialKind::user_token, token_prefix}};
+                           Form{CredentialKind::user_token, "weir-admin-"},
+                           Form{CredentialKind::session, "weir-session-"}};
 
 /// Without letters that are read as others (i, l, o, u): people read keys to each other.
 constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -78,6 +79,17 @@ std::string make_client_key(const KeyEntropy& entropy) {
 
 std::string make_user_token(const KeyEntropy& entropy) {
   return make_credential(CredentialKind::user_token, base32(entropy, id_chars), entropy);
+}
+
+std::string make_session(const KeyEntropy& entropy) {
+  return make_credential(CredentialKind::session, base32(entropy, id_chars), entropy);
+}
+
+std::optional<CredentialKind> kind_of(std::string_view text) {
+  for (const Form& form : forms) {
+    if (text.starts_with(form.prefix)) return form.kind;
+  }
+  return std::nullopt;
 }
 
 std::optional<CredentialParts> parse_credential(std::string_view text) {

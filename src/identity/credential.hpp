@@ -21,16 +21,19 @@ KeyEntropy key_entropy();
 enum class CredentialKind : std::uint8_t {
   client_key,  ///< `sk-weir-…`: calls models
   user_token,  ///< `weir-admin-…`: a user's own, for the administration
+  session,     ///< `weir-session-…`: the same, for as long as he is logged in
 };
 
-/// How the tokens of users begin.
-inline constexpr std::string_view token_prefix = "weir-admin-";
+/// What kind of credential begins like this; nothing: none of ours.
+std::optional<CredentialKind> kind_of(std::string_view text);
 
 /// `sk-weir-<id>-<secret><check>`: a public id of 12 characters, a secret of 160 bits in 32, and a
 /// checksum of 6, which tells a mistyped key from an unknown one without a look-up (rule Y-1).
 std::string make_client_key(const KeyEntropy& entropy);
 /// The same for a user, as `weir-admin-…`.
 std::string make_user_token(const KeyEntropy& entropy);
+/// The same for one who has logged in, as `weir-session-…`.
+std::string make_session(const KeyEntropy& entropy);
 /// The same as either with the id given, for a new secret in the place of an old one. Precondition:
 /// `id` is one of a credential of ours.
 std::string make_credential(CredentialKind kind, std::string_view id, const KeyEntropy& entropy);

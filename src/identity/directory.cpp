@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "identity/password.hpp"
 #include "store/files.hpp"
 
 namespace weir::identity {
@@ -31,6 +32,10 @@ Result<> check_content_log(const Actor& actor, const Settings& before, const Set
 Error bad_name(std::string_view member) {
   return {ErrorCode::invalid_request, "expected up to 128 letters, digits and characters of ._@+-",
           std::string(member)};
+}
+
+Error no_change_of_sessions() {
+  return {ErrorCode::invalid_request, "a session can be ended, not changed"};
 }
 
 Result<> check_name(std::string_view name) {
@@ -298,16 +303,25 @@ Result<> Directory::complete_owner(const Actor& actor, KeyRecord& key) {
 Result<NewCredential> Directory::add_credential(const Actor& actor, KeyRecord key,
                                                 std::int64_t now_ms) {
   const bool is_client = key.kind == CredentialKind::client_key;
+  const bool is_session = key.kind == CredentialKind::session;
   NewCredential made;
-  made.text = is_client ? make_client_key(key_entropy()) : make_user_token(key_entropy());
+  made.text = is_client    ? make_client_key(key_entropy())
+              : is_session ? make_session(key_entropy())
+                           : make_user_token(key_entropy());
   const auto parts = parse_credential(made.text);
   key.id = parts->id;
   key.digest = pepper_.digest(parts->unchecked);
   key.last4 = made.text.substr(made.text.size() - 4);
   key.creator = actor.name;
   key.created_ms = now_ms;
-  const AuditEntry entry{is_client ? "key.create" : "token.create", key.id, {}, json_of(key)};
-  WEIR_TRY(commit(actor, entry, now_ms, [&] { return store_->put(key); }));
+  const std::string_view action = is_client    ? "key.create"
+                                  : is_session ? "session.create"
+                                               : "token.create";
+  const auto write = [&]() -> Result<> {
+    if (is_session) WEIR_TRY(store_->remove_ended_sessions(key.user, now_ms));
+    return store_->put(key);
+  };
+  WEIR_TRY(commit(actor, {action, key.id, {}, json_of(key)}, now_ms, write));
   publish(key);
   if (is_client) has_client_keys_ = true;
   made.record = std::move(key);
@@ -354,6 +368,7 @@ Result<NewCredential> Directory::rotate_key(const Actor& actor, std::string_view
   const std::lock_guard lock(mutex_);
   WEIR_TRY_ASSIGN(key, own_key(actor, id));
   if (key.revoked_ms != 0) return Error(ErrorCode::invalid_request, "the key was revoked");
+  if (key.kind == CredentialKind::session) return no_change_of_sessions();
   const std::string before = json_of(key);
   NewCredential made;
   made.text = make_credential(key.kind, key.id, key_entropy());
@@ -372,6 +387,7 @@ Result<KeyRecord> Directory::change_key(const Actor& actor, std::string_view id,
                                         std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   WEIR_TRY_ASSIGN(key, own_key(actor, id));
+  if (key.kind == CredentialKind::session) return no_change_of_sessions();
   const std::string before = json_of(key);
   if (change.name) key.name = *std::move(change.name);
   if (change.expires_ms) key.expires_ms = *change.expires_ms;
@@ -408,6 +424,7 @@ Result<KeyRecord> Directory::key(const Actor& actor, std::string_view id) {
 Result<std::vector<KeyRecord>> Directory::keys(const Actor& actor, Store::KeyFilter filter) {
   const std::lock_guard lock(mutex_);
   std::vector<KeyRecord> found;
+  filter.is_without_sessions = true;
   if (is_confined(actor.role)) {
     if (!filter.user.empty() && filter.user != actor.user) return found;
     filter.user = actor.user;
@@ -495,6 +512,97 @@ Result<std::size_t> Directory::erase_user(const Actor& actor, std::string_view n
   tell_settings(Holder::user, std::string(name), nullptr);
   WEIR_TRY(store_->database().purge());
   return keys.size();
+}
+
+// ---- passwords ------------------------------------------------------------------------------
+
+Result<> Directory::end_sessions(const Actor& actor, std::string_view user, const AuditEntry& entry,
+                                 std::int64_t now_ms, const std::function<Result<>()>& write) {
+  std::vector<KeyRecord> sessions;
+  Store::KeyFilter filter{.user = user, .is_in_force_only = true};
+  filter.count_max = std::numeric_limits<std::int64_t>::max();
+  WEIR_TRY(store_->for_each_key(filter, [&](KeyRecord key) {
+    const bool ends = key.kind == CredentialKind::session && key.id != actor.session;
+    if (ends) sessions.push_back(std::move(key));
+  }));
+  const auto write_all = [&]() -> Result<> {
+    WEIR_TRY(write());
+    for (KeyRecord& session : sessions) {
+      session.revoked_ms = now_ms;
+      WEIR_TRY(store_->put(session));
+    }
+    return {};
+  };
+  WEIR_TRY(commit(actor, entry, now_ms, write_all));
+  for (const KeyRecord& session : sessions) publish(session);
+  return {};
+}
+
+Result<> Directory::set_password(const Actor& actor, std::string_view user,
+                                 std::string_view password, std::int64_t now_ms) {
+  if (password.size() < password_bytes_min || password.size() > password_bytes_max) {
+    return Error(ErrorCode::invalid_request,
+                 "must have " + std::to_string(password_bytes_min) + " to " +
+                     std::to_string(password_bytes_max) + " bytes",
+                 "password");
+  }
+  WEIR_TRY(this->user(user));
+  WEIR_TRY_ASSIGN(hash, hash_password(password));
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(store_->user(user));  // he may have gone meanwhile
+  return end_sessions(actor, user, {"password.set", std::string(user)}, now_ms,
+                      [&] { return store_->put_password(user, hash, now_ms); });
+}
+
+Result<> Directory::remove_password(const Actor& actor, std::string_view user,
+                                    std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY(store_->user(user));
+  return end_sessions(actor, user, {"password.remove", std::string(user)}, now_ms,
+                      [&] { return store_->remove_password(user); });
+}
+
+Result<> Directory::check_password(std::string_view user, std::string_view password) {
+  std::string hash;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = store_->user(user);
+    if (!found && found.error().code != ErrorCode::route_unknown) return found.error();
+    if (found && !found->is_disabled) {
+      WEIR_TRY_ASSIGN(kept, store_->password_hash(user));
+      hash = std::move(kept);
+    }
+  }
+  WEIR_TRY_ASSIGN(is_right, is_password(password, hash));
+  if (is_right) return {};
+  return Error(ErrorCode::invalid_login, "no user of this name has this password");
+}
+
+Result<NewCredential> Directory::create_session(Actor actor, std::string_view user,
+                                                std::int64_t life_ms, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(owner, store_->user(user));
+  actor.name = "user:" + owner.name;
+  KeyRecord key;
+  key.kind = CredentialKind::session;
+  key.name = "session";
+  key.user = owner.name;
+  key.team = owner.team;
+  key.expires_ms = now_ms + life_ms;
+  return add_credential(actor, std::move(key), now_ms);
+}
+
+Result<> Directory::end_session(const Actor& actor, std::int64_t now_ms) {
+  if (actor.session.empty()) {
+    return Error(ErrorCode::invalid_request, "this credential is no session's");
+  }
+  const std::lock_guard lock(mutex_);
+  WEIR_TRY_ASSIGN(session, store_->key(actor.session));
+  session.revoked_ms = now_ms;
+  WEIR_TRY(
+      commit(actor, {"session.end", session.id}, now_ms, [&] { return store_->put(session); }));
+  publish(session);
+  return {};
 }
 
 Result<UserRecord> Directory::user(std::string_view name) {

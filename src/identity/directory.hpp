@@ -107,6 +107,24 @@ class Directory {
   Result<std::size_t> erase_user(const Actor& actor, std::string_view name, std::int64_t now_ms);
   Result<NewCredential> create_token(const Actor& actor, std::string_view user,
                                      std::int64_t now_ms);
+  // Passwords are looked at without holding up others.
+
+  /// Lets a user log in with this password from now on. His sessions end but the one that the actor
+  /// came with. Errors also: `invalid_request` for one that is too short or too long.
+  Result<> set_password(const Actor& actor, std::string_view user, std::string_view password,
+                        std::int64_t now_ms);
+  /// He can't log in any more, and his sessions end.
+  Result<> remove_password(const Actor& actor, std::string_view user, std::int64_t now_ms);
+  /// That this is the user's password. Answers the same, and as late, for a name that nobody has,
+  /// for one who is disabled and for one who has no password (Y-7). Errors also: `invalid_login`.
+  Result<> check_password(std::string_view user, std::string_view password);
+  /// A session of `life_ms` for a user whose password was checked, in whose name it is written
+  /// down.
+  Result<NewCredential> create_session(Actor actor, std::string_view user, std::int64_t life_ms,
+                                       std::int64_t now_ms);
+  /// Ends the session that the actor came with.
+  Result<> end_session(const Actor& actor, std::int64_t now_ms);
+
   Result<UserRecord> user(std::string_view name);
   Result<std::vector<UserRecord>> users();
 
@@ -190,6 +208,9 @@ class Directory {
   Result<> check_bounds(const Actor& actor, const KeyRecord& key);
   Result<> complete_owner(const Actor& actor, KeyRecord& key);
   Result<NewCredential> add_credential(const Actor& actor, KeyRecord key, std::int64_t now_ms);
+  /// Runs `write` and ends the sessions of a user with it, but the one that the actor came with.
+  Result<> end_sessions(const Actor& actor, std::string_view user, const AuditEntry& entry,
+                        std::int64_t now_ms, const std::function<Result<>()>& write);
   Result<> write_user(const Actor& actor, const UserRecord* before, const UserRecord& user,
                       std::int64_t now_ms);
   /// Some of them; none when there are no more.

@@ -25,9 +25,9 @@ void Directory::Changed::add(std::string_view record) {
   const std::string_view what = std::string_view(action).substr(0, action.find('.'));
   if (action == "user.erase" || action == "content_keys.remove") {
     is_everything = true;  // his name is off his keys
-  } else if (what == "key" || what == "token") {
+  } else if (what == "key" || what == "token" || what == "session") {
     keys.insert(std::move(object));
-  } else if (what == "user") {
+  } else if (what == "user" || what == "password") {
     users.insert(std::move(object));
   } else if (what == "team") {
     teams.insert(std::move(object));

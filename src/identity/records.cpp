@@ -198,7 +198,8 @@ void write_record(json::Writer& json, const UserRecord& user) {
   json.member("team", user.team);
   write_settings(json, user.settings);
   write_time(json, "created_ms", user.created_ms);
-  json.member("disabled", user.is_disabled).end_object();
+  json.member("disabled", user.is_disabled);
+  json.member("has_password", user.has_password).end_object();
 }
 
 void write_record(json::Writer& json, const TeamRecord& team) {

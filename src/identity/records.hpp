@@ -65,6 +65,7 @@ struct UserRecord {
   Settings settings;
   std::int64_t created_ms = 0;
   bool is_disabled = false;
+  bool has_password = false;  ///< and so can log in; told, never set
 };
 
 struct TeamRecord {

@@ -24,6 +24,7 @@ constexpr std::array holders{
     Holders{Permission::call_models, false, false,   false, false},
     Holders{Permission::read_own,    true,  true,    true,  true},
     Holders{Permission::write_own,   true,  false,   false, true},
+    Holders{Permission::own_account, true,  true,    true,  true},
     Holders{Permission::read_admin,  true,  true,    true,  false},
     Holders{Permission::write_admin, true,  true,    false, false},
     Holders{Permission::read_users,  true,  true,    true,  false},

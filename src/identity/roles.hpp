@@ -25,6 +25,7 @@ enum class Permission : std::uint8_t {
   call_models,   ///< client keys, where there are any
   read_own,      ///< any user; a member what is his own, the others everything
   write_own,     ///< a member what is his own, admins everything
+  own_account,   ///< any user: his own session and password
   read_admin,    ///< operation: providers, routes, configuration, metrics; on loopback anyone,
                  ///< until there are users or keys
   write_admin,   ///< changes of them
@@ -33,7 +34,7 @@ enum class Permission : std::uint8_t {
   read_audit,    ///< the audit log
   read_content,  ///< what was asked and answered, of those whose content is logged
 };
-inline constexpr std::size_t permission_count = 10;
+inline constexpr std::size_t permission_count = 11;
 
 /// True when users of `role` have `permission`. Never for those that no user needs.
 bool has(Role role, Permission permission) noexcept;

@@ -38,12 +38,22 @@ CREATE TABLE IF NOT EXISTS keys(
 CREATE INDEX IF NOT EXISTS keys_by_user ON keys(user);
 CREATE INDEX IF NOT EXISTS keys_by_team ON keys(team);
 )sql",
-                                  "ALTER TABLE teams ADD COLUMN organisation TEXT NOT NULL "
-                                  "DEFAULT ''"};
+                                  ("ALTER TABLE teams ADD COLUMN organisation TEXT NOT NULL "
+                                   "DEFAULT ''"),
+                                  R"sql(
+CREATE TABLE passwords(
+  user TEXT PRIMARY KEY,
+  hash TEXT NOT NULL,
+  changed_ms INTEGER NOT NULL) WITHOUT ROWID;
+)sql"};
 
 #define WEIR_KEY_COLUMNS                                                                       \
   "id, kind, name, user, team, last4, settings, creator, created_ms, expires_ms, revoked_ms, " \
   "digest, old_digest, old_until_ms"
+
+#define WEIR_USER_COLUMNS                                 \
+  "name, role, team, settings, created_ms, is_disabled, " \
+  "EXISTS(SELECT 1 FROM passwords WHERE user = users.name)"
 
 std::string settings_text(const Settings& settings) {
   std::string text;
@@ -64,10 +74,22 @@ Digest digest_of(std::string_view bytes) {
   return digest;
 }
 
+/// Kinds are kept as numbers, in their order.
+CredentialKind kind_at(const SqliteStatement& row, int column) {
+  switch (row.integer(column)) {
+    case 0:
+      return CredentialKind::client_key;
+    case 1:
+      return CredentialKind::user_token;
+    default:
+      return CredentialKind::session;
+  }
+}
+
 Result<KeyRecord> key_at(const SqliteStatement& row) {
   KeyRecord key;
   key.id = row.text(0);
-  key.kind = row.integer(1) == 0 ? CredentialKind::client_key : CredentialKind::user_token;
+  key.kind = kind_at(row, 1);
   key.name = row.text(2);
   key.user = row.text(3);
   key.team = row.text(4);
@@ -95,6 +117,7 @@ Result<UserRecord> user_at(const SqliteStatement& row) {
   user.settings = std::move(settings);
   user.created_ms = row.integer(4);
   user.is_disabled = row.integer(5) != 0;
+  user.has_password = row.integer(6) != 0;
   return user;
 }
 
@@ -160,12 +183,11 @@ Result<> Store::prepare() {
       {remove_team_, "DELETE FROM teams WHERE name = ?"},
       {select_keys_, "SELECT " WEIR_KEY_COLUMNS
                      " FROM keys WHERE (?1 = '' OR user = ?1) AND (?2 = '' OR team = ?2) "
-                     "AND id > ?3 AND (?4 = 0 OR revoked_ms = 0) ORDER BY id LIMIT ?5"},
+                     "AND id > ?3 AND (?4 = 0 OR revoked_ms = 0) AND (?6 = 0 OR kind < 2) "
+                     "ORDER BY id LIMIT ?5"},
       {select_key_, "SELECT " WEIR_KEY_COLUMNS " FROM keys WHERE id = ?"},
-      {select_users_,
-       "SELECT name, role, team, settings, created_ms, is_disabled FROM users ORDER BY name"},
-      {select_user_,
-       "SELECT name, role, team, settings, created_ms, is_disabled FROM users WHERE name = ?"},
+      {select_users_, "SELECT " WEIR_USER_COLUMNS " FROM users ORDER BY name"},
+      {select_user_, "SELECT " WEIR_USER_COLUMNS " FROM users WHERE name = ?"},
       {select_teams_, "SELECT name, settings, created_ms, organisation FROM teams ORDER BY name"},
       {select_team_, "SELECT name, settings, created_ms, organisation FROM teams WHERE name = ?"},
       {select_any_key_, "SELECT 1 FROM keys WHERE kind = 0 LIMIT 1"},
@@ -174,13 +196,18 @@ Result<> Store::prepare() {
        "?1 - 1) AND id IS NOT (SELECT id FROM keys WHERE kind = 0 ORDER BY created_ms DESC, id "
        "LIMIT 1) LIMIT ?2"},
       {remove_key_, "DELETE FROM keys WHERE id = ?"},
+      {select_password_, "SELECT hash FROM passwords WHERE user = ?"},
+      {put_password_, "INSERT OR REPLACE INTO passwords(user, hash, changed_ms) VALUES(?, ?, ?)"},
+      {remove_password_, "DELETE FROM passwords WHERE user = ?"},
+      {remove_ended_sessions_,
+       "DELETE FROM keys WHERE kind = 2 AND user = ? AND (revoked_ms != 0 OR expires_ms <= ?)"},
   });
 }
 
 Result<> Store::put(const KeyRecord& key) {
   const std::string settings = settings_text(key.settings);
   return put_key_.bind(1, key.id)
-      .bind(2, key.kind == CredentialKind::client_key ? std::int64_t{0} : std::int64_t{1})
+      .bind(2, static_cast<std::int64_t>(key.kind))
       .bind(3, key.name)
       .bind(4, key.user)
       .bind(5, key.team)
@@ -216,7 +243,10 @@ Result<> Store::put(const TeamRecord& team) {
       .run();
 }
 
-Result<> Store::remove_user(std::string_view name) { return remove_user_.bind(1, name).run(); }
+Result<> Store::remove_user(std::string_view name) {
+  WEIR_TRY(remove_password(name));
+  return remove_user_.bind(1, name).run();
+}
 Result<> Store::remove_team(std::string_view name) { return remove_team_.bind(1, name).run(); }
 
 Result<KeyRecord> Store::key(std::string_view id) {
@@ -234,7 +264,8 @@ Result<> Store::for_each_key(const KeyFilter& filter, const Visit<KeyRecord>& vi
       .bind(2, filter.team)
       .bind(3, filter.after)
       .bind(4, std::int64_t{filter.is_in_force_only ? 1 : 0})
-      .bind(5, static_cast<std::int64_t>(filter.count_max));
+      .bind(5, static_cast<std::int64_t>(filter.count_max))
+      .bind(6, std::int64_t{filter.is_without_sessions ? 1 : 0});
   return for_each_row(select_keys_, key_at, visit);
 }
 
@@ -257,6 +288,26 @@ Result<std::vector<std::string>> Store::ended_keys(std::int64_t before_ms, std::
 }
 
 Result<> Store::remove_key(std::string_view id) { return remove_key_.bind(1, id).run(); }
+
+Result<std::string> Store::password_hash(std::string_view user) {
+  WEIR_TRY_ASSIGN(has_row, select_password_.bind(1, user).step());
+  std::string hash;
+  if (has_row) hash = select_password_.text(0);
+  select_password_.reset();
+  return hash;
+}
+
+Result<> Store::put_password(std::string_view user, std::string_view hash, std::int64_t now_ms) {
+  return put_password_.bind(1, user).bind(2, hash).bind(3, now_ms).run();
+}
+
+Result<> Store::remove_password(std::string_view user) {
+  return remove_password_.bind(1, user).run();
+}
+
+Result<> Store::remove_ended_sessions(std::string_view user, std::int64_t now_ms) {
+  return remove_ended_sessions_.bind(1, user).bind(2, now_ms).run();
+}
 
 Result<bool> Store::has_client_keys() {
   WEIR_TRY_ASSIGN(has_row, select_any_key_.step());

@@ -26,6 +26,7 @@ class Store {
   Result<> put(const KeyRecord& key);
   Result<> put(const UserRecord& user);
   Result<> put(const TeamRecord& team);
+  /// His password, too.
   Result<> remove_user(std::string_view name);
   Result<> remove_team(std::string_view name);
 
@@ -34,6 +35,13 @@ class Store {
   Result<UserRecord> user(std::string_view name);
   Result<TeamRecord> team(std::string_view name);
 
+  /// What is kept of a user's password; empty: he has none, or there is no such user.
+  Result<std::string> password_hash(std::string_view user);
+  Result<> put_password(std::string_view user, std::string_view hash, std::int64_t now_ms);
+  Result<> remove_password(std::string_view user);
+  /// The sessions of a user that have ended.
+  Result<> remove_ended_sessions(std::string_view user, std::int64_t now_ms);
+
   /// Which keys; what is empty means all.
   struct KeyFilter {
     std::string_view user = {};
@@ -41,6 +49,7 @@ class Store {
     std::string_view after = {};  ///< ids behind this one
     std::size_t count_max = 1'000;
     bool is_in_force_only = false;  ///< without those that were revoked
+    bool is_without_sessions = false;
   };
   template <class Record>
   using Visit = std::function<void(Record)>;
@@ -75,6 +84,10 @@ class Store {
   store::SqliteStatement select_any_key_;
   store::SqliteStatement select_ended_;
   store::SqliteStatement remove_key_;
+  store::SqliteStatement select_password_;
+  store::SqliteStatement put_password_;
+  store::SqliteStatement remove_password_;
+  store::SqliteStatement remove_ended_sessions_;
 };
 
 }  // namespace weir::identity

@@ -38,7 +38,12 @@ void rebase(http::RequestHead& head, std::string_view from, const std::string& t
 
 ServerExchange::ServerExchange(Loop& loop, Stream& stream, BufferedReader& reader,
                                const ServerTimeouts& timeouts, const ServerLimits& limits)
-    : loop_(loop), stream_(stream), reader_(reader), timeouts_(timeouts), limits_(limits) {}
+    : loop_(loop),
+      stream_(stream),
+      reader_(reader),
+      timeouts_(timeouts),
+      limits_(limits),
+      body_bytes_max_(limits.body_bytes_max) {}
 
 void ServerExchange::on_input(BufferedReader& reader) {
   if (reader.error() != NetError::none) {
@@ -112,8 +117,8 @@ void ServerExchange::note_body_end() {
 Task<Result<>> ServerExchange::read_body() {
   Result<> result;
   if (is_body_read_) co_return result;
-  if (head_.framing == http::Framing::length && head_.content_length > limits_.body_bytes_max) {
-    result = too_large_error(limits_.body_bytes_max);
+  if (head_.framing == http::Framing::length && head_.content_length > body_bytes_max_) {
+    result = too_large_error(body_bytes_max_);
     keeps_alive_ = false;
     co_return result;
   }
@@ -132,7 +137,7 @@ bool ServerExchange::take_body_at_hand() {
   if (is_body_read_) return true;
   const bool is_at_hand = head_.framing == http::Framing::length &&
                           head_.content_length <= reader_.data().size() &&
-                          head_.content_length <= limits_.body_bytes_max;
+                          head_.content_length <= body_bytes_max_;
   if (!is_at_hand || head_.fields.find("content-encoding")) return false;
   const auto length = static_cast<std::size_t>(head_.content_length);
   if (!claim(length) || !body_.reserve(length)) return false;
@@ -318,8 +323,8 @@ Task<Result<>> ServerExchange::read_chunked_body(TimePoint late) {
       result = *step.error;
       co_return result;
     }
-    if (body_.size() > limits_.body_bytes_max) {
-      result = too_large_error(limits_.body_bytes_max);
+    if (body_.size() > body_bytes_max_) {
+      result = too_large_error(body_bytes_max_);
       co_return result;
     }
     if (step.is_done) co_return result;
@@ -436,7 +441,7 @@ Result<> ServerExchange::decode_body() {
   WEIR_TRY_ASSIGN(coding, coding_of(head_));
   if (!coding) return {};
   std::string plain;
-  http::BodyInflater inflater(*coding, {.bytes_max = limits_.body_bytes_max});
+  http::BodyInflater inflater(*coding, {.bytes_max = body_bytes_max_});
   WEIR_TRY(inflater.feed(body_.view(), plain));
   WEIR_TRY(inflater.finish());
   WEIR_TRY(claim(plain.size()));

@@ -55,6 +55,8 @@ class ServerExchange : private BufferedReader::Observer {
   [[nodiscard]] const http::RequestHead& head() const { return head_; }
   [[nodiscard]] std::string peer_address() const { return stream_.peer_address(); }
 
+  /// No body longer than this is read, in the place of what holds for all.
+  void limit_body(std::uint64_t bytes_max) noexcept { body_bytes_max_ = bytes_max; }
   /// Reads the body, decoded, into `body()`. Errors: `too_large`, `client_timeout`,
   /// `invalid_request` (framing or content coding), `client_closed`, `overloaded` (no memory left
   /// for it). From then on a client's leaving cancels the exchange.
@@ -116,6 +118,7 @@ class ServerExchange : private BufferedReader::Observer {
   BufferedReader& reader_;
   const ServerTimeouts& timeouts_;
   const ServerLimits& limits_;
+  std::uint64_t body_bytes_max_;
   http::RequestHead head_;
   std::string head_text_;  ///< what the views in `head_` point into
   Cancellation cancellation_;

@@ -104,11 +104,13 @@ Result<identity::Actor> Administration::authorize(Permission permission,
   if (!token_.empty() && identity::is_equal_secret(credential, token_)) {
     return identity::Actor{"admin-token", Role::admin};
   }
-  const bool is_users = directory_ != nullptr && credential.starts_with(identity::token_prefix);
-  if (is_users) {
-    WEIR_TRY_ASSIGN(grant, directory_->find(credential, identity::CredentialKind::user_token,
-                                            program_.wall().unix_ms()));
+  using Kind = identity::CredentialKind;
+  const auto kind = identity::kind_of(credential);
+  const bool is_users = kind == Kind::user_token || kind == Kind::session;
+  if (directory_ != nullptr && is_users) {
+    WEIR_TRY_ASSIGN(grant, directory_->find(credential, *kind, program_.wall().unix_ms()));
     identity::Actor actor{"user:" + grant->caller.user, grant->role, grant->caller.user};
+    if (kind == Kind::session) actor.session = grant->caller.key;
     actor.is_refused = !identity::has(grant->role, permission);
     return actor;
   }
@@ -183,9 +185,19 @@ Result<std::string> Administration::show_content(const AdminRequest& request) {
   return out;
 }
 
+Result<std::string> Administration::ask_identity_pages(const AdminRequest& request) {
+  auto body = identity_pages_->answer(request, program_.snapshot()->config());
+  if (!body && body.error().code == ErrorCode::invalid_login) {
+    // Without the name: people type their password there.
+    program_.log().warn("login_failed", "somebody gave a wrong name or password",
+                        {{"address", request.actor.address}});
+  }
+  return body;
+}
+
 Result<std::string> Administration::respond(const AdminRequest& request, std::string& media_type) {
   if (IdentityPages::has(request.endpoint)) {
-    if (identity_pages_) return identity_pages_->answer(request);
+    if (identity_pages_) return ask_identity_pages(request);
     return Error(ErrorCode::store_unavailable, "the data directory can't be used");
   }
   const auto snapshot = program_.snapshot();

@@ -27,6 +27,7 @@ class Administration final : public Admin {
 
  private:
   Result<std::string> respond(const AdminRequest& request, std::string& media_type);
+  Result<std::string> ask_identity_pages(const AdminRequest& request);
   Result<std::string> personal_data(const AdminRequest& request, const config::Config& config);
   Result<std::string> show_content(const AdminRequest& request);
   Result<std::string> add_provider(const AdminRequest& request);

@@ -38,9 +38,12 @@ std::string_view host_name(std::string_view host) {
 
 /// Pages of other origins may come as far as the client API; null is a path that leads nowhere.
 bool is_for_pages(const RouteSpec* route) {
-  return route == nullptr || route->permission == Permission::open ||
-         route->permission == Permission::call_models;
+  if (route == nullptr || route->permission == Permission::call_models) return true;
+  return route->permission == Permission::open && route->surface != Surface::admin;
 }
+
+/// The most that is read of somebody who has not said who he is (O-1).
+constexpr std::uint64_t strangers_body_max = std::uint64_t{64} * 1024;
 
 /// Whatever watches over us asks under any name, a pod's or a container's, and learns nothing
 /// (Z-1).
@@ -175,13 +178,17 @@ Result<> Front::authorize_client(ClientRequest& request, std::string_view creden
   return {};
 }
 
-Result<> Front::authorize_administrator(ClientRequest& request, std::string_view credential) const {
-  if (shared_.admin == nullptr) return Error(ErrorCode::not_allowed, "not allowed");
-  WEIR_TRY_ASSIGN(actor, shared_.admin->authorize(request.route->permission, credential));
+void Front::ask_as(identity::Actor actor, ClientRequest& request) {
   actor.address =
       client_address(request.exchange.peer_address(), request.exchange.head(), request.proxies);
   actor.request_id = request.id;
   request.actor = std::move(actor);
+}
+
+Result<> Front::authorize_administrator(ClientRequest& request, std::string_view credential) const {
+  if (shared_.admin == nullptr) return Error(ErrorCode::not_allowed, "not allowed");
+  WEIR_TRY_ASSIGN(actor, shared_.admin->authorize(request.route->permission, credential));
+  ask_as(std::move(actor), request);
   if (!request.actor->is_refused) return {};
   shared_.background->submit(
       [admin = shared_.admin, refused = *request.actor, endpoint = request.route->endpoint,
@@ -192,7 +199,10 @@ Result<> Front::authorize_administrator(ClientRequest& request, std::string_view
 
 Result<> Front::authorize(ClientRequest& request) const {
   const Permission permission = request.route->permission;
-  if (permission == Permission::open) return {};
+  if (permission == Permission::open) {
+    if (request.route->surface == Surface::admin) ask_as({.name = "anyone"}, request);
+    return {};
+  }
   const std::string credential =
       credential_of(request.door, request.exchange.head(), request.target);
   return permission == Permission::call_models ? authorize_client(request, credential)
@@ -246,6 +256,9 @@ net::Task<void> Front::handle(net::ServerExchange& exchange) {
   }
   if (allowed) allowed = authorize(request);
   if (allowed) allowed = admit(request);
+  if (allowed && request.route->permission == Permission::open) {
+    exchange.limit_body(strangers_body_max);
+  }
   const bool reads_its_body = allowed && reads_body_itself(request.route->endpoint);
   const bool is_to_be_read = allowed && !reads_its_body && !exchange.take_body_at_hand();
   if (is_to_be_read) allowed = co_await exchange.read_body();

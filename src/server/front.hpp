@@ -89,6 +89,8 @@ class Front final : public net::RequestHandler {
   [[nodiscard]] Result<> authorize(ClientRequest& request) const;
   [[nodiscard]] Result<> authorize_client(ClientRequest& request,
                                           std::string_view credential) const;
+  /// Notes who asks the administration, and from where.
+  static void ask_as(identity::Actor actor, ClientRequest& request);
   [[nodiscard]] Result<> authorize_administrator(ClientRequest& request,
                                                  std::string_view credential) const;
   /// Of the configuration's keys, or where no key is asked for; null: none of them.

@@ -2,6 +2,7 @@
 #include "server/identity_pages.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "config/limit_sets.hpp"
@@ -136,15 +137,94 @@ Result<std::int64_t> number_in(const net::http::Query& query, std::string_view n
 }  // namespace
 
 bool IdentityPages::has(Endpoint endpoint) noexcept {
-  return endpoint >= Endpoint::list_keys && endpoint <= Endpoint::list_audit;
+  return endpoint >= Endpoint::log_in && endpoint <= Endpoint::list_audit;
 }
 
-Result<std::string> IdentityPages::answer(const AdminRequest& request) {
+Result<std::string> IdentityPages::answer(const AdminRequest& request,
+                                          const config::Config& config) {
   if (request.endpoint == Endpoint::list_audit) return list_audit(request);
   if (request.endpoint >= Endpoint::list_secrets) return answer_about_secrets(request);
   if (request.endpoint >= Endpoint::list_teams) return answer_about_teams(request);
   if (request.endpoint >= Endpoint::list_users) return answer_about_users(request);
-  return answer_about_keys(request);
+  if (request.endpoint >= Endpoint::list_keys) return answer_about_keys(request);
+  return answer_about_sessions(request, config);
+}
+
+// ---- sessions -------------------------------------------------------------------------------
+
+Result<std::string> IdentityPages::answer_about_sessions(const AdminRequest& request,
+                                                         const config::Config& config) {
+  switch (request.endpoint) {
+    case Endpoint::log_in:
+      return log_in(request, config);
+    case Endpoint::change_password:
+      return change_own_password(request);
+    case Endpoint::end_session:
+      WEIR_TRY(directory_.end_session(request.actor, wall_.unix_ms()));
+      return done_json("ended", "session");
+    default: {
+      std::string out;
+      json::Writer json(out);
+      json.begin_object().member("actor", request.actor.name);
+      json.member("role", identity::name(request.actor.role));
+      if (!request.actor.user.empty()) json.member("user", request.actor.user);
+      json.end_object();
+      return out;
+    }
+  }
+}
+
+/// What is refused for too many failures is not looked at, and counts as none.
+Result<> IdentityPages::check_password(const AdminRequest& request, std::string_view user,
+                                       std::string_view password) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto wait = logins_.wait(user, request.actor.address, now);
+  if (wait > wait.zero()) {
+    Error refused(ErrorCode::rate_limited, "too many wrong passwords");
+    refused.retry_after = std::chrono::ceil<std::chrono::milliseconds>(wait);
+    return refused;
+  }
+  auto checked = directory_.check_password(user, password);
+  if (checked) {
+    logins_.note_success(user);
+  } else if (checked.error().code == ErrorCode::invalid_login) {
+    logins_.note_failure(user, request.actor.address, now);
+  }
+  return checked;
+}
+
+Result<std::string> IdentityPages::log_in(const AdminRequest& request,
+                                          const config::Config& config) {
+  std::string user;
+  std::string password;
+  WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
+    user = reader.required_string("user");
+    password = reader.required_string("password");
+    if (user.size() > name_bytes_max) reader.fail("user", "is longer than 128 bytes");
+  }));
+  WEIR_TRY(check_password(request, user, password));
+  const std::int64_t life_ms = config.admin_session.count();
+  WEIR_TRY_ASSIGN(made, directory_.create_session(request.actor, user, life_ms, wall_.unix_ms()));
+  std::string out;
+  json::Writer json(out);
+  json.begin_object().member("token", made.text).member("user", user);
+  json.member("expires_ms", made.record.expires_ms).end_object();
+  return out;
+}
+
+/// Whoever found a session open can't lock its owner out with it.
+Result<std::string> IdentityPages::change_own_password(const AdminRequest& request) {
+  std::string current;
+  std::string password;
+  WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
+    current = reader.required_string("current");
+    password = reader.required_string("password");
+  }));
+  const std::string& user = request.actor.user;
+  if (user.empty()) return Error(ErrorCode::invalid_request, "only users have passwords");
+  WEIR_TRY(check_password(request, user, current));
+  WEIR_TRY(directory_.set_password(request.actor, user, password, wall_.unix_ms()));
+  return done_json("password", user);
 }
 
 // ---- keys -----------------------------------------------------------------------------------
@@ -237,6 +317,17 @@ Result<std::string> IdentityPages::answer_about_users(const AdminRequest& reques
       return set_user(request);
     case Endpoint::remove_user:
       WEIR_TRY(directory_.remove_user(request.actor, request.argument, wall_.unix_ms()));
+      return done_json("removed", request.argument);
+    case Endpoint::set_password: {
+      std::string password;
+      WEIR_TRY(read_body(request.body, [&](json::ObjectReader& reader) {
+        password = reader.required_string("password");
+      }));
+      WEIR_TRY(directory_.set_password(request.actor, request.argument, password, wall_.unix_ms()));
+      return done_json("password", request.argument);
+    }
+    case Endpoint::remove_password:
+      WEIR_TRY(directory_.remove_password(request.actor, request.argument, wall_.unix_ms()));
       return done_json("removed", request.argument);
     case Endpoint::create_token: {
       WEIR_TRY_ASSIGN(made,

@@ -13,6 +13,8 @@ from harness import Client, Weir, eventually, run_weir
 from upstream import Upstream
 
 ROLES = ("admin", "operator", "viewer", "member")
+# What is everybody's own.
+OWN_PATHS = ("/api/session", "/api/password")
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +65,9 @@ def test_v1_the_table_is_of_all_paths_and_no_role_has_what_it_should_not(table):
     assert all("admin" in roles for roles in table.values())
     # A question may have a body.
     assert not any("viewer" in roles for (method, path), roles in table.items()
-                   if method != "GET" and path != "/api/explain")
+                   if method != "GET" and path not in ("/api/explain", *OWN_PATHS))
     assert not any("member" in roles for (_, path), roles in table.items()
-                   if not path.startswith(("/api/keys", "/api/usage", "/api/limits")))
+                   if not path.startswith(("/api/keys", "/api/usage", "/api/limits", *OWN_PATHS)))
     assert not any("operator" in roles for (method, path), roles in table.items()
                    if path.startswith(("/api/users", "/api/teams", "/api/audit", "/api/secrets"))
                    and (method != "GET" or "audit" in path))
@@ -185,12 +187,19 @@ CHANGES = {
     ("PUT", "/api/users/{}"): ("ann", {"disabled": True}),
     ("DELETE", "/api/users/{}"): ("ann", None),
     ("POST", "/api/users/{}/token"): ("ann", None),
+    ("PUT", "/api/users/{}/password"): ("ann", {"password": "correct horse battery"}),
+    ("DELETE", "/api/users/{}/password"): ("ann", None),
     ("DELETE", "/api/users/{}/data"): ("ann", None),
     ("PUT", "/api/teams/{}"): ("late", {}),
     ("DELETE", "/api/teams/{}"): ("red", None),
     ("POST", "/api/secrets/rotate-master"): ("", None),
     ("PUT", "/api/secrets/{}"): ("late", {"value": "sk-late-secret"}),
     ("DELETE", "/api/secrets/{}"): ("sealed", None),
+}
+# The same for those that need a session.
+OWN_CHANGES = {
+    ("PUT", "/api/password"): {"current": "ann's own words", "password": "correct horse battery"},
+    ("DELETE", "/api/session"): None,
 }
 # These change nothing that is the gateway's: a look, a question, a model on an upstream's disk.
 NO_CHANGES = {
@@ -214,7 +223,7 @@ def state_of(weir):
 
 def test_i11_what_can_not_be_written_down_is_not_done(table):
     paths = {row for row in table if row[0] != "GET"}
-    assert paths == set(CHANGES) | NO_CHANGES  # a new path is to be tried here, too
+    assert paths == set(CHANGES) | set(OWN_CHANGES) | NO_CHANGES  # a new path is to be tried here, too
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(Upstream("openai"))
         providers = {"up": upstream.provider, "spare": upstream.provider}
@@ -226,11 +235,14 @@ def test_i11_what_can_not_be_written_down_is_not_done(table):
             ("PUT", "/api/tasks/sort", {"model": "smart"}),
             ("PUT", "/api/teams/red", {}),
             ("POST", "/api/users", {"name": "ann"}),
+            ("PUT", "/api/users/ann/password", {"password": "ann's own words"}),
             ("PUT", "/api/secrets/sealed", {"value": "sk-sealed-secret"}),
         ):
             answer = weir.admin(method, path, body, token=True)
             assert answer.status == 200, (path, answer)
         made = weir.admin("POST", "/api/keys", {"user": "ann"}, token=True).json
+        login = {"user": "ann", "password": "ann's own words"}
+        session = weir.admin("POST", "/api/login", login).json["token"]
         before = state_of(weir)
         with sqlite3.connect(weir.folder / "data" / "identity.db") as database:
             database.execute(
@@ -241,6 +253,10 @@ def test_i11_what_can_not_be_written_down_is_not_done(table):
             answer = weir.admin(method, path, body, token=True)
             assert answer.status == 503, (method, path, answer)
             assert state_of(weir) == before, (method, path)
+        for (method, path), body in OWN_CHANGES.items():
+            assert ask(weir, session, method, path, body).status == 503, path
+            assert ask(weir, session, "GET", "/api/session").status == 200
+        assert weir.admin("POST", "/api/login", login).status == 503
         headers = {"authorization": "Bearer " + made["key"]}
         assert weir.chat("smart", "hello", headers).status == 200
 
