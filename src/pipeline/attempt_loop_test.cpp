@@ -261,6 +261,14 @@ TEST_F(AttemptLoopTest, S95SendsACommentAfterEachQuarterMinuteOfSilence) {
   EXPECT_EQ(beats, (std::vector<net::Duration>{15s, 30s}));
 }
 
+// A connection takes one write at a time, and who reads nothing needs no sign of life.
+TEST_F(AttemptLoopTest, S95NothingIsSentByTheClockWhileTheClientTakesNothing) {
+  rig.channel.write_takes = 50s;
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}, {1s, said("b")}, {1s, stopped(), true}}}});
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(rig.channel.text.find(": \n\n"), std::string::npos);
+}
+
 TEST(Heartbeat, S95IsInTheClientsOwnWords) {
   using wire::Dialect;
   EXPECT_EQ(heartbeat_of(Dialect::openai_responses, "text/event-stream"), ": \n\n");

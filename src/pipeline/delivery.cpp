@@ -111,6 +111,7 @@ net::Task<bool> Delivery::commit(std::string_view media_type, const AnswerNotes&
     co_return is_more_taken;
   }
   WEIR_ASSERT(may_fail_over());
+  const Writing writing(*this);
   const bool is_early = state_ == State::early;
   state_ = State::streaming;
   is_holding_ = false;
@@ -130,6 +131,7 @@ net::Task<bool> Delivery::more(std::string_view bytes) {
   WEIR_ASSERT(state_ == State::streaming);
   if (is_sending_) co_await Turn{*this};
   if (is_gone_) co_return false;
+  const Writing writing(*this);
   const bool is_taken = co_await channel_.write(bytes);
   if (loop_ != nullptr) sent_at_ = loop_->now();
   co_return is_taken;
@@ -218,6 +220,8 @@ void Delivery::arm() {
 void Delivery::on_alarm() {
   const net::TimePoint now = loop_->now();
   if (is_sending_ || state_ == State::done) return;
+  // A connection takes one write at a time, and who takes nothing needs no sign of life.
+  if (is_writing_) sent_at_ = now;
   if (is_holding_ && now >= hold_until_) return static_cast<void>(send_by_clock(send_held()));
   if (state_ == State::open && pacing_.early_commit && now >= sent_at_ + *pacing_.early_commit) {
     return static_cast<void>(send_by_clock(send_early()));

@@ -158,6 +158,14 @@ class Delivery final : private net::Alarm {
 
   void start_fields(std::string_view media_type, const AnswerNotes& notes);
   net::Task<bool> begin(std::string_view media_type, const AnswerNotes& notes, int status = 200);
+  /// While one lives, the stream itself is being written.
+  struct Writing {
+    explicit Writing(Delivery& owner) : delivery(owner) { delivery.is_writing_ = true; }
+    ~Writing() { delivery.is_writing_ = false; }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+    Delivery& delivery;
+  };
   void on_alarm() override;
   void arm();
   Background send_by_clock(net::Task<bool> sending);
@@ -179,6 +187,7 @@ class Delivery final : private net::Alarm {
   AnswerNotes held_notes_;
   std::string held_;
   bool is_holding_ = false;
+  bool is_writing_ = false;  ///< the stream itself
   bool is_sending_ = false;  ///< by the clock
   bool is_gone_ = false;     ///< the client, as a sending by the clock found out
   std::coroutine_handle<> waiting_;

@@ -197,10 +197,13 @@ class RecordingChannel final : public ClientChannel {
     co_return !is_gone;
   }
   net::Task<bool> write(std::string_view bytes) override {
+    EXPECT_FALSE(is_writing_) << "two write at the same time";
     if (write_takes > net::Duration::zero()) {
+      is_writing_ = true;
       net::Cancellation never;
       net::Sleep pause(loop_, loop_.now() + write_takes, never);
       static_cast<void>(co_await pause);
+      is_writing_ = false;
     }
     text.append(bytes);
     writes.emplace_back(loop_.now(), bytes);
@@ -235,6 +238,7 @@ class RecordingChannel final : public ClientChannel {
   VirtualLoop& loop_;
   int status_ = 0;
   std::string fields_;
+  bool is_writing_ = false;
 };
 
 /// A chat of OpenAI's dialect to targets of any.

@@ -51,6 +51,12 @@ def connect(weir: Weir) -> socket.socket:
     return socket.create_connection(("127.0.0.1", weir.port), timeout=ANSWER_SECONDS_MAX)
 
 
+def some_of(wire: socket.socket) -> bytes:
+    bytes_ = wire.recv(1 << 20)
+    assert bytes_, "the connection was closed"
+    return bytes_
+
+
 def post(size: int) -> bytes:
     return b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % size
 
@@ -166,6 +172,31 @@ def test_t6_a_client_that_takes_nothing_is_given_up(up):
             wire.sendall(post(len(body)) + body)
             call = eventually(lambda: up.calls[0] if up.calls else None)
             assert call.caller_gone.wait(20)
+        assert weir.chat("up/m", "still here").status == 200
+
+
+def test_s95_who_takes_nothing_for_a_while_gets_no_sign_of_life_and_then_the_rest(up):
+    """A connection takes one write at a time: the clock may not come between."""
+    words = "word " * 100_000
+    config = {"threads": 1, "stream": {"early_commit": "off", "heartbeat": "1s"}}
+    with Weir({"providers": {"up": up.provider}, **config}) as weir:
+        up.script(fault.watched(), fault.stall(1))
+        with connect(weir) as wire:
+            body = json.dumps({"model": "up/m", "stream": True, "messages": user(words)}).encode()
+            wire.sendall(post(len(body)) + body)
+            call = eventually(lambda: up.calls[0] if up.calls else None)
+            eventually(lambda: call.taken_bytes > 0)
+            # That time goes by is seen from another stream, in which nothing comes.
+            with connect(weir) as other:
+                body = json.dumps({"model": "up/m", "stream": True, "messages": user("hi")}).encode()
+                other.sendall(post(len(body)) + body)
+                told = b""
+                while told.count(b": \n\n") < 4:
+                    told += some_of(other)
+            taken = b""
+            while not taken.endswith(b"\r\n0\r\n\r\n"):
+                taken += some_of(wire)
+        assert b": \n\n" not in taken and b"data: [DONE]" in taken
         assert weir.chat("up/m", "still here").status == 200
 
 
