@@ -5,25 +5,42 @@
 
 namespace weir::net {
 
-void DeadlineWheel::add(Alarm& alarm, TimePoint when) {
-  Alarm*& head = slot_of(when);
-  alarm.when_ = when;
+void DeadlineWheel::link(Alarm& alarm) noexcept {
+  alarm.slot_ = slot_of(alarm.when_);
+  Alarm*& head = slots_[alarm.slot_];
   alarm.previous_ = nullptr;
   alarm.next_ = head;
   if (head != nullptr) head->previous_ = &alarm;
   head = &alarm;
-  ++count_;
 }
 
-void DeadlineWheel::remove(Alarm& alarm) noexcept {
+void DeadlineWheel::unlink(Alarm& alarm) noexcept {
   if (visiting_ == &alarm) visiting_ = alarm.next_;
   if (alarm.previous_ != nullptr) {
     alarm.previous_->next_ = alarm.next_;
   } else {
-    slot_of(alarm.when_) = alarm.next_;
+    slots_[alarm.slot_] = alarm.next_;
   }
   if (alarm.next_ != nullptr) alarm.next_->previous_ = alarm.previous_;
   alarm.next_ = alarm.previous_ = nullptr;
+}
+
+void DeadlineWheel::add(Alarm& alarm, TimePoint when) {
+  alarm.when_ = when;
+  link(alarm);
+  ++count_;
+}
+
+void DeadlineWheel::move(Alarm& alarm, TimePoint when) {
+  const bool is_put_off = when >= alarm.when_;
+  alarm.when_ = when;
+  if (is_put_off) return;
+  unlink(alarm);
+  link(alarm);
+}
+
+void DeadlineWheel::remove(Alarm& alarm) noexcept {
+  unlink(alarm);
   --count_;
 }
 
@@ -37,7 +54,14 @@ void DeadlineWheel::advance(TimePoint now) {
     while (visiting_ != nullptr) {
       Alarm& alarm = *visiting_;
       visiting_ = alarm.next_;
-      if (alarm.when_ > now) continue;  // a later turn, or later in this tick: see below
+      if (alarm.when_ > now) {
+        // It was put off; or it is for a later turn, or later in this tick: see below.
+        if (slot_of(alarm.when_) != alarm.slot_) {
+          unlink(alarm);
+          link(alarm);
+        }
+        continue;
+      }
       remove(alarm);
       alarm.loop_ = nullptr;
       alarm.fire();

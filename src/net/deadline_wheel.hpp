@@ -17,6 +17,9 @@ class DeadlineWheel {
   static constexpr std::chrono::milliseconds tick{20};
 
   void add(Alarm& alarm, TimePoint when);
+  /// Has it fire at another time. Precondition: it was added. One that is put off stays where it is
+  /// until its old time: what is put off again and again touches no other alarm.
+  void move(Alarm& alarm, TimePoint when);
   void remove(Alarm& alarm) noexcept;
   /// Fires everything due at `now`.
   void advance(TimePoint now);
@@ -28,9 +31,11 @@ class DeadlineWheel {
   [[nodiscard]] static std::int64_t tick_of(TimePoint when) {
     return when.time_since_epoch() / tick;
   }
-  [[nodiscard]] Alarm*& slot_of(TimePoint when) {
-    return slots_[static_cast<std::size_t>(tick_of(when)) % slot_count];
+  [[nodiscard]] static std::uint32_t slot_of(TimePoint when) {
+    return static_cast<std::uint32_t>(static_cast<std::size_t>(tick_of(when)) % slot_count);
   }
+  void link(Alarm& alarm) noexcept;
+  void unlink(Alarm& alarm) noexcept;
 
   std::array<Alarm*, slot_count> slots_{};
   std::size_t count_ = 0;

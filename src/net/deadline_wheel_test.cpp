@@ -61,6 +61,57 @@ TEST(DeadlineWheel, T20FiresOnceNeverEarlyAndSoonAfter) {
   }
 }
 
+// What is put off, or brought forward, any number of times fires once, when it was last said.
+TEST(DeadlineWheel, T20FiresWhenItWasLastToldTo) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  const TimePoint begin = now;
+  std::mt19937_64 random(2);
+  struct Moved {
+    TimePoint due;
+    std::vector<TimePoint> fired;
+    std::unique_ptr<CallbackAlarm> alarm;
+  };
+  std::vector<Moved> all(500);
+  for (Moved& one : all) {
+    one.alarm = std::make_unique<CallbackAlarm>([&] { one.fired.push_back(now); });
+    one.due = begin + Duration(random() % Duration(5min).count());
+    wheel.add(*one.alarm, one.due);
+  }
+  for (int round = 0; round < 3'000; ++round) {
+    now += DeadlineWheel::tick;
+    wheel.advance(now);
+    Moved& one = all[random() % all.size()];
+    if (!one.fired.empty()) continue;
+    one.due = now + Duration(random() % Duration(5min).count());
+    wheel.move(*one.alarm, one.due);
+  }
+  run(wheel, now);
+  for (const Moved& one : all) {
+    ASSERT_EQ(one.fired.size(), 1U);
+    EXPECT_GE(one.fired.front(), one.due);
+    EXPECT_LE(one.fired.front(), one.due + 50ms);
+  }
+}
+
+TEST(DeadlineWheel, ForgetsWhatWasPutOffAndRemoved) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  int fired = 0;
+  CallbackAlarm kept([&] { ++fired; });
+  CallbackAlarm removed([&] { ++fired; });
+  for (CallbackAlarm* alarm : {&kept, &removed}) {
+    wheel.add(*alarm, now + 30ms);
+    wheel.move(*alarm, now + 10s);
+  }
+  wheel.remove(removed);
+  run(wheel, now);
+  EXPECT_EQ(fired, 1);
+  EXPECT_TRUE(wheel.empty());
+}
+
 // A thread that was held up, by a suspended machine say, finds everything that became due.
 TEST(DeadlineWheel, FiresAllThatIsDueAfterAStandstill) {
   TimePoint now{1h};

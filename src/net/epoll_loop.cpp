@@ -167,6 +167,7 @@ bool EpollLoop::Earlier::operator()(const Alarm* a, const Alarm* b) const {
 }
 
 void EpollLoop::arm_coarse(Alarm& alarm, TimePoint when) {
+  if (alarm.loop_ == this && !alarm.is_exact_) return wheel_.move(alarm, when);
   alarm.disarm();
   alarm.loop_ = this;
   alarm.when_ = when;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <coroutine>
+#include <cstdint>
 #include <functional>
 
 #include "base/assert.hpp"
@@ -37,6 +38,7 @@ class Alarm {
   Alarm* next_ = nullptr;
   Alarm* previous_ = nullptr;
   TimePoint when_{};
+  std::uint32_t slot_ = 0;  ///< of the wheel
   bool is_exact_ = false;
 };
 
@@ -49,7 +51,8 @@ class Loop {
   virtual ~Loop() = default;
   [[nodiscard]] virtual TimePoint now() const = 0;
 
-  /// For timeouts: fires at `when` or up to 20 ms later. Arming anew moves it.
+  /// For timeouts: fires at `when` or up to 20 ms later. Arming anew moves it, and costs next to
+  /// nothing where that is later.
   virtual void arm_coarse(Alarm& alarm, TimePoint when) = 0;
   /// For waits whose length matters (back-off, pacing).
   virtual void arm_exact(Alarm& alarm, TimePoint when) = 0;

@@ -52,12 +52,16 @@ void BufferedReader::wait(std::coroutine_handle<> awaiting, Duration timeout) {
   WEIR_ASSERT(!awaiting_);
   awaiting_ = awaiting;
   is_late_ = false;
-  if (timeout > Duration::zero()) loop_.arm_coarse(*this, loop_.now() + timeout);
+  if (timeout > Duration::zero()) {
+    loop_.arm_coarse(*this, loop_.now() + timeout);
+  } else {
+    disarm();
+  }
   if (!is_reading_) start();
 }
 
+/// The alarm stays: the next wait puts it off, which costs less than taking it out.
 void BufferedReader::on_io(IoResult result) {
-  disarm();
   is_reading_ = false;
   end_ += result.bytes;
   error_ = !result && is_late_ ? NetError::timed_out : result.error;
@@ -69,6 +73,7 @@ void BufferedReader::on_io(IoResult result) {
 }
 
 void BufferedReader::on_alarm() {
+  if (!awaiting_) return;  // that of a wait which has ended
   is_late_ = true;
   stream_.cancel();
 }

@@ -33,25 +33,17 @@ class Guard final : public net::Alarm {
   /// Zero or less: no limit.
   void restart(net::Duration time) {
     if (time <= net::Duration::zero()) return disarm();
-    end_ = loop_.now() + time;
-    if (!is_armed() || end_ < armed_for_) arm();
+    loop_.arm_coarse(*this, loop_.now() + time);
   }
 
  private:
-  void arm() {
-    armed_for_ = end_;
-    loop_.arm_coarse(*this, end_);
-  }
   void on_alarm() override {
-    if (loop_.now() < end_) return arm();
     is_late_ = true;
     exchange_.close();
   }
   net::Loop& loop_;
   net::Exchange& exchange_;
   bool& is_late_;
-  net::TimePoint end_;
-  net::TimePoint armed_for_;
 };
 
 FailureClass class_of(net::ExchangeError error) {
