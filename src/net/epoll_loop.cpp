@@ -36,7 +36,16 @@ void Pollable::defer() {
   loop_.deferred_.push_back(this);
 }
 
+void Pollable::stand_in_line() {
+  if (number_ != 0) return;
+  number_ = loop_.first_number_ + loop_.line_.size();
+  loop_.line_.push_back(this);
+}
+
 void EpollLoop::forget(Pollable& pollable) noexcept {
+  if (pollable.number_ != 0) {
+    line_[std::exchange(pollable.number_, 0) - first_number_] = nullptr;
+  }
   if (pollable.place_ != Pollable::not_deferred) {
     deferred_[std::exchange(pollable.place_, Pollable::not_deferred)] = nullptr;
   }
@@ -76,7 +85,7 @@ void EpollLoop::stop() {
 }
 
 bool EpollLoop::has_work() {
-  if (operations_ > 0 || !deferred_.empty()) return true;
+  if (operations_ > 0 || !deferred_.empty() || !line_.empty()) return true;
   const std::lock_guard lock(posted_mutex_);
   return !posted_.empty();
 }
@@ -87,12 +96,13 @@ void EpollLoop::turn() {
   WEIR_ASSERT(count >= 0 || errno == EINTR);
   now_ = std::chrono::steady_clock::now();
   tell_events(static_cast<std::size_t>(std::max(count, 0)));
+  run_first_in_line();
   run_deferred();
   fire_alarms();
 }
 
 int EpollLoop::wait_max_ms() const {
-  if (!deferred_.empty()) return 0;
+  if (!deferred_.empty() || !line_.empty()) return 0;
   TimePoint until = TimePoint::max();
   if (!wheel_.empty()) until = next_tick_;
   TimePoint now = now_;
@@ -141,6 +151,17 @@ void EpollLoop::run_posted() {
     work.swap(posted_);
   }
   for (auto& piece : work) piece();
+}
+
+void EpollLoop::run_first_in_line() {
+  for (int i = 0; i < begun_at_once_max && !line_.empty(); ++i) {
+    Pollable* const first = line_.front();
+    line_.pop_front();
+    ++first_number_;
+    if (first == nullptr) continue;
+    first->number_ = 0;
+    first->on_events(0);
+  }
 }
 
 void EpollLoop::run_deferred() {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -39,6 +40,10 @@ class Pollable {
   void unwatch(int fd) noexcept;
   /// Asks for one call of `on_events` in the loop's next turn.
   void defer();
+  /// The same for what may begin something new: so many in a turn, in the order in which they
+  /// asked. What has begun goes first, so that the work under way stays little and its memory warm
+  /// however many want to begin.
+  void stand_in_line();
   [[nodiscard]] EpollLoop& loop() const noexcept { return loop_; }
 
  private:
@@ -47,6 +52,7 @@ class Pollable {
 
   EpollLoop& loop_;
   std::size_t place_ = not_deferred;  ///< in the loop's list
+  std::uint64_t number_ = 0;          ///< in its line; 0: does not stand there
 };
 
 /// The real loop, run by one thread: one `epoll_wait` per turn, which tells of everything that
@@ -82,6 +88,7 @@ class EpollLoop final : public Loop {
     bool operator()(const Alarm* a, const Alarm* b) const;
   };
   static constexpr std::size_t events_max = 256;
+  static constexpr int begun_at_once_max = 32;
 
   [[nodiscard]] bool has_work();
   void turn();
@@ -89,6 +96,7 @@ class EpollLoop final : public Loop {
   void tell_events(std::size_t count);
   void run_posted();
   void run_deferred();
+  void run_first_in_line();
   void fire_alarms();
   void forget(Pollable& pollable) noexcept;
 
@@ -98,6 +106,8 @@ class EpollLoop final : public Loop {
   std::size_t event_next_ = 0;  ///< of those, the ones not told yet
   std::size_t event_end_ = 0;
   std::vector<Pollable*> deferred_;  ///< null: gone since
+  std::deque<Pollable*> line_;       ///< the same
+  std::uint64_t first_number_ = 1;   ///< of the first in line
   std::size_t operations_ = 0;
   bool is_stopping_ = false;
 

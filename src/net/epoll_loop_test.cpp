@@ -76,6 +76,55 @@ TEST_F(EpollLoopTest, ReadsWhatComesLater) {
   EXPECT_EQ(results, std::vector<std::string>{"late"});
 }
 
+/// A connection whose next message begins something.
+struct Beginner {
+  explicit Beginner(EpollLoop& loop) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    stream = make_tcp_stream(loop, Socket(ends[0]));
+    peer = Socket(ends[1]);
+    reader = std::make_unique<BufferedReader>(loop, *stream);
+  }
+  Task<void> begin(const std::function<void(NetError)>& on_begin) const {
+    const NetError error = co_await reader->next(10s);
+    on_begin(error);
+  }
+
+  std::unique_ptr<Stream> stream;
+  Socket peer;
+  std::unique_ptr<BufferedReader> reader;
+};
+
+// However many want to begin at once, what has begun goes on first (O-3).
+TEST_F(EpollLoopTest, BeginsSoManyInATurnAndGoesOnWithWhatHasBegunFirst) {
+  constexpr std::size_t count = 100;
+  constexpr std::size_t in_a_turn = 32;
+  std::vector<std::unique_ptr<Beginner>> all;
+  std::size_t begun = 0;
+  std::size_t ended = 0;
+  std::size_t begun_before = 0;  // the other could go on
+  const std::function<void(NetError)> on_begin = [&](NetError error) {
+    ++(error == NetError::none ? begun : ended);
+    if (begun == 1) say("go on");
+    if (begun == in_a_turn) all.back()->stream->close();  // that one stands in line
+    if (begun + ended == count) loop.stop();
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    all.push_back(std::make_unique<Beginner>(loop));
+    ASSERT_EQ(::send(all.back()->peer.fd(), "hello", 5, MSG_NOSIGNAL), 5);
+    tasks.spawn(all.back()->begin(on_begin));
+  }
+  const auto go_on = [&]() -> Task<void> {
+    co_await read(16, 10s);
+    begun_before = begun;
+  };
+  tasks.spawn(go_on());
+  loop.run();
+  EXPECT_EQ(begun_before, in_a_turn);
+  EXPECT_EQ(begun, count - 1);
+  EXPECT_EQ(ended, 1U);
+}
+
 // Edge-triggered: the kernel says once that there are bytes, so the loop must remember the rest.
 TEST_F(EpollLoopTest, GoesOnReadingWhatDidNotFitIntoTheRoom) {
   say("abcdef");

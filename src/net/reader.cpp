@@ -63,6 +63,7 @@ void BufferedReader::wait(std::coroutine_handle<> awaiting, Duration timeout) {
 /// The alarm stays: the next wait puts it off, which costs less than taking it out.
 void BufferedReader::on_io(IoResult result) {
   is_reading_ = false;
+  begins_ = false;
   end_ += result.bytes;
   error_ = !result && is_late_ ? NetError::timed_out : result.error;
   if (awaiting_) {

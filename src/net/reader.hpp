@@ -48,21 +48,29 @@ class BufferedReader final : private ReadWaiter, private Alarm {
   /// means no limit; when it is over, nothing more is read here.
   class More {
    public:
-    More(BufferedReader& reader, Duration timeout) : reader_(reader), timeout_(timeout) {}
+    More(BufferedReader& reader, Duration timeout, bool begins)
+        : reader_(reader), timeout_(timeout), begins_(begins) {}
     [[nodiscard]] bool await_ready() const noexcept { return reader_.error_ != NetError::none; }
-    void await_suspend(std::coroutine_handle<> awaiting) { reader_.wait(awaiting, timeout_); }
+    void await_suspend(std::coroutine_handle<> awaiting) {
+      reader_.begins_ = begins_;
+      reader_.wait(awaiting, timeout_);
+    }
     /// `none` when there is more.
     [[nodiscard]] NetError await_resume() const noexcept { return reader_.error_; }
 
    private:
     BufferedReader& reader_;
     Duration timeout_;
+    bool begins_;
   };
-  [[nodiscard]] More more(Duration timeout) { return {*this, timeout}; }
+  [[nodiscard]] More more(Duration timeout) { return {*this, timeout, false}; }
+  /// The same for the beginning of a message that nothing under way waits for.
+  [[nodiscard]] More next(Duration timeout) { return {*this, timeout, true}; }
 
  private:
   void wait(std::coroutine_handle<> awaiting, Duration timeout);
   std::span<char> room() override;
+  [[nodiscard]] bool begins() const override { return begins_; }
   void start();
   void on_io(IoResult result) override;
   void on_alarm() override;
@@ -74,6 +82,7 @@ class BufferedReader final : private ReadWaiter, private Alarm {
   std::size_t end_ = 0;
   bool is_reading_ = false;
   bool is_late_ = false;
+  bool begins_ = false;
   NetError error_ = NetError::none;
   std::coroutine_handle<> awaiting_;
   Observer* observer_ = nullptr;

@@ -476,7 +476,7 @@ Task<ServerConnection::HeadOutcome> ServerConnection::read_head(ServerExchange& 
   TimePoint late = loop_.now() + timeouts_.headers;
   if (reader_.data().empty()) {
     const NetError error =
-        co_await reader_.more(is_first_ ? timeouts_.headers : timeouts_.keepalive_idle);
+        co_await reader_.next(is_first_ ? timeouts_.headers : timeouts_.keepalive_idle);
     if (error != NetError::none) co_return HeadOutcome::closed;
     late = loop_.now() + timeouts_.headers;
   }
@@ -553,7 +553,7 @@ void ServerConnection::drain() {
   is_draining_ = true;
   if (exchange_ != nullptr) {
     exchange_->close_after();
-  } else if (!is_first_ && reader_.data().empty()) {
+  } else if (!is_first_ && reader_.data().empty() && !stream_->is_readable()) {
     stream_->close();
   }
 }

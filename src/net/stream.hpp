@@ -48,6 +48,8 @@ class ReadWaiter : public IoWaiter {
   /// Where to read to; asked only when bytes are there, so that a read that waits needs no memory.
   /// Not empty; stays until the waiter is told of the end.
   virtual std::span<char> room() = 0;
+  /// What comes begins something new: where there is much to do, what has begun goes first.
+  [[nodiscard]] virtual bool begins() const { return false; }
 };
 
 /// Up to three pieces written one after another in one system call.
@@ -72,6 +74,8 @@ class Stream {
   virtual void close() = 0;
   /// Ends the operations under way; the connection stays.
   virtual void cancel() = 0;
+  /// There is something to read that nobody has read yet, as far as is known.
+  [[nodiscard]] virtual bool is_readable() const { return false; }
   /// The peer's address as text, without port; empty when there is none.
   [[nodiscard]] virtual std::string peer_address() const = 0;
 };

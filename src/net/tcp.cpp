@@ -139,6 +139,9 @@ void SocketStream::note(std::uint32_t events) {
 
 void SocketStream::on_events(std::uint32_t events) {
   note(events);
+  if (events != 0 && writer_ == nullptr && reader_ != nullptr && reader_->begins()) {
+    return stand_in_line();
+  }
   // Whoever is told of one operation's end may destroy this, unless the other is under way.
   const bool is_reading = reader_ != nullptr;
   if (writer_ != nullptr) advance_write();

@@ -28,6 +28,7 @@ class SocketStream : public Stream, protected Pollable {
   IoResult try_write(const WritePieces& pieces) override;
   void close() override;
   void cancel() override;
+  [[nodiscard]] bool is_readable() const override { return may_read_now(); }
   [[nodiscard]] std::string peer_address() const override;
 
  protected:
