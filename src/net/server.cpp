@@ -382,6 +382,19 @@ bool ServerExchange::note(const IoResult& written) {
   return false;
 }
 
+/// What the socket takes at once, as it nearly always does, needs no coroutine.
+Task<bool> ServerExchange::send(const WritePieces& pieces) {
+  Write write(loop_, stream_, pieces, timeouts_.write_stall);
+  if (write.await_ready()) return Task<bool>::ready(note(write.await_resume()));
+  return send_rest(write.rest());
+}
+
+Task<bool> ServerExchange::send_rest(WritePieces pieces) {
+  Write write(loop_, stream_, pieces, timeouts_.write_stall);
+  const IoResult written = co_await write;
+  co_return note(written);
+}
+
 Task<bool> ServerExchange::respond(int status, std::string_view fields, std::string_view body) {
   WEIR_ASSERT(!is_begun_);
   is_begun_ = is_ended_ = true;
@@ -393,9 +406,7 @@ Task<bool> ServerExchange::respond(int status, std::string_view fields, std::str
     out_.append("content-length: ").append(std::to_string(body.size())).append("\r\n");
   out_.append("\r\n");
   if (is_head_request_) body = {};
-  Write write(loop_, stream_, {out_, body, {}}, timeouts_.write_stall);
-  const IoResult written = co_await write;
-  co_return note(written);
+  return send({out_, body, {}});
 }
 
 Task<bool> ServerExchange::begin(int status, std::string_view fields) {
@@ -408,32 +419,23 @@ Task<bool> ServerExchange::begin(int status, std::string_view fields) {
   append_head(status, fields);
   if (is_chunked_) out_.append("transfer-encoding: chunked\r\n");
   out_.append("\r\n");
-  Write write(loop_, stream_, {out_, {}, {}}, timeouts_.write_stall);
-  const IoResult written = co_await write;
-  co_return note(written);
+  return send({out_, {}, {}});
 }
 
 Task<bool> ServerExchange::write(std::string_view bytes) {
   WEIR_ASSERT(is_begun_ && !is_ended_ && !bytes.empty());
-  WritePieces pieces{bytes, {}, {}};
-  if (is_chunked_) {
-    std::array<char, 20> digits;
-    const auto end =
-        std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
-    out_.assign(digits.data(), end).append("\r\n");
-    pieces = {out_, bytes, "\r\n"};
-  }
-  Write write(loop_, stream_, pieces, timeouts_.write_stall);
-  const IoResult written = co_await write;
-  co_return note(written);
+  if (!is_chunked_) return send({bytes, {}, {}});
+  std::array<char, 20> digits;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
+  out_.assign(digits.data(), end).append("\r\n");
+  return send({out_, bytes, "\r\n"});
 }
 
 Task<bool> ServerExchange::end() {
   WEIR_ASSERT(is_begun_);
-  if (std::exchange(is_ended_, true) || !is_chunked_) co_return true;
-  Write write(loop_, stream_, {"0\r\n\r\n", {}, {}}, timeouts_.write_stall);
-  const IoResult written = co_await write;
-  co_return note(written);
+  if (std::exchange(is_ended_, true) || !is_chunked_) return Task<bool>::ready(true);
+  return send({"0\r\n\r\n", {}, {}});
 }
 
 Result<> ServerExchange::decode_body() {

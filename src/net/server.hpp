@@ -79,7 +79,8 @@ class ServerExchange : private BufferedReader::Observer {
   /// Header lines that go with the answer, whatever it is; each ended by CRLF. Before it begins.
   void set_common_fields(std::string fields) { common_fields_ = std::move(fields); }
   /// Sends a whole answer. `fields`: header lines, each ended by CRLF, without framing fields. This
-  /// and what follows answers whether the bytes were taken; false means that the client is gone.
+  /// and what follows begins at once, and answers whether the bytes were taken; false means that
+  /// the client is gone.
   Task<bool> respond(int status, std::string_view fields, std::string_view body);
   /// Sends the head of an answer whose body comes in pieces.
   Task<bool> begin(int status, std::string_view fields);
@@ -111,6 +112,8 @@ class ServerExchange : private BufferedReader::Observer {
   Task<void> skip_body();
   Result<> claim(std::size_t bytes);
   void append_head(int status, std::string_view fields);
+  Task<bool> send(const WritePieces& pieces);
+  Task<bool> send_rest(WritePieces pieces);
   bool note(const IoResult& written);
 
   Loop& loop_;

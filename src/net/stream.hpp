@@ -150,6 +150,8 @@ class Write final : private IoWaiter, private Alarm {
   }
   /// `bytes`: written in all, also when it failed.
   [[nodiscard]] IoResult await_resume() const { return result_; }
+  /// What is not written yet.
+  [[nodiscard]] const WritePieces& rest() const noexcept { return pieces_; }
 
  private:
   [[nodiscard]] bool is_empty() const {

@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -54,6 +55,12 @@ struct Promise : PromiseBase {
   T take() { return *std::move(value); }
 };
 
+/// So little is kept beside a task's handle.
+template <class T>
+concept Small = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(void*);
+
+struct Nothing {};
+
 template <>
 struct Promise<void> : PromiseBase {
   Task<void> get_return_object() noexcept;
@@ -66,18 +73,26 @@ struct Promise<void> : PromiseBase {
 /// A coroutine that starts when it is awaited and resumes its awaiter when it ends. It stays on the
 /// thread of the loop that runs it. Destroying a task that has not ended destroys its frame: only
 /// allowed while it waits for nothing (asserted by what it waits for).
+///
+/// Where nothing has to be waited for, as when a socket takes all at once, a task of a small result
+/// needs no coroutine: see `ready`. Functions that do so begin their work when they are called.
 template <class T>
 class [[nodiscard]] Task {
+  static constexpr bool may_be_ready = detail::Small<T>;
+  using Kept = std::conditional_t<may_be_ready, std::optional<T>, detail::Nothing>;
+
  public:
   using promise_type = detail::Promise<T>;
 
   Task() = default;
   explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
-  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task(Task&& other) noexcept
+      : handle_(std::exchange(other.handle_, nullptr)), kept_(std::exchange(other.kept_, {})) {}
   Task& operator=(Task&& other) noexcept {
     if (this != &other) {
       if (handle_) detail::destroy_frame(handle_);
       handle_ = std::exchange(other.handle_, nullptr);
+      kept_ = std::exchange(other.kept_, {});
     }
     return *this;
   }
@@ -85,22 +100,42 @@ class [[nodiscard]] Task {
     if (handle_) detail::destroy_frame(handle_);
   }
 
+  /// One that has ended.
+  template <detail::Small U = T>
+  static Task ready(U result) noexcept {
+    Task task;
+    task.kept_ = result;
+    return task;
+  }
+  /// The result is there without a wait.
+  [[nodiscard]] bool is_ready() const noexcept {
+    if constexpr (may_be_ready) return kept_.has_value();
+    return false;
+  }
+
   auto operator co_await() && noexcept {
     struct Awaiter {
       std::coroutine_handle<promise_type> handle;
-      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      [[no_unique_address]] Kept kept;
+      [[nodiscard]] bool await_ready() const noexcept { return !handle; }
       std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
         handle.promise().continuation = awaiting;
         return handle;
       }
-      T await_resume() { return handle.promise().take(); }
+      T await_resume() {
+        if constexpr (may_be_ready) {
+          if (kept) return *kept;
+        }
+        return handle.promise().take();
+      }
     };
-    WEIR_ASSERT(handle_);
-    return Awaiter{handle_};
+    WEIR_ASSERT(handle_ || is_ready());
+    return Awaiter{handle_, kept_};
   }
 
  private:
   std::coroutine_handle<promise_type> handle_;
+  [[no_unique_address]] Kept kept_;
 };
 
 template <class T>

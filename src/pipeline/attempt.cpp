@@ -46,6 +46,29 @@ class Guard final : public net::Alarm {
   bool& is_late_;
 };
 
+/// When it is time to tell how far a stream has come.
+class Milestones {
+ public:
+  explicit Milestones(const net::Loop& loop) : loop_(loop) {}
+  void begin() { told_at_ = loop_.now(); }
+  [[nodiscard]] bool is_due(const RelayFacts& facts) {
+    constexpr std::chrono::seconds interval{5};
+    constexpr std::uint64_t bytes_between = 4'000;  // 1,000 tokens
+    const net::TimePoint now = loop_.now();
+    if (facts.content_bytes < told_bytes_ + bytes_between && now < told_at_ + interval) {
+      return false;
+    }
+    told_bytes_ = facts.content_bytes;
+    told_at_ = now;
+    return true;
+  }
+
+ private:
+  const net::Loop& loop_;
+  std::uint64_t told_bytes_ = 0;  ///< of content
+  net::TimePoint told_at_;
+};
+
 FailureClass class_of(net::ExchangeError error) {
   switch (error) {
     case net::ExchangeError::none:
@@ -603,6 +626,8 @@ net::Task<AttemptEnd> Attempt::read_whole_as_stream(AttemptListener& listener) {
   }
   if (!note_content(end, listener)) co_return end;
   bool is_taken = co_await hand_over(out);
+  if (is_draining_) is_taken = true;
+  out.clear();
   relay_->finish(out);
   if (is_taken && listener.on_whole(end)) co_await listener.kept();
   if (is_taken) is_taken = co_await delivery_.finish(out);
@@ -661,19 +686,15 @@ bool Attempt::is_to_hold() const {
                                    static_cast<std::uint64_t>(policy.hold_back_tokens);
 }
 
-net::Task<bool> Attempt::hand_over(std::string& out) {
-  bool is_taken = true;
-  if (is_draining_) {
-    // Read for its usage alone.
-  } else if (is_to_hold()) {
+net::Task<bool> Attempt::hand_over(std::string_view out) {
+  constexpr bool is_taken = true;
+  if (is_draining_) return net::Task<bool>::ready(is_taken);  // read for its usage alone
+  if (is_to_hold()) {
     delivery_.hold(notes_, out, call_.route->stream.hold_back_max);
-  } else if (delivery_.may_fail_over()) {
-    is_taken = co_await delivery_.commit(operation_.media_type(), notes_, out);
-  } else if (!out.empty()) {
-    is_taken = co_await delivery_.more(out);
+    return net::Task<bool>::ready(is_taken);
   }
-  out.clear();
-  co_return is_taken || is_draining_;
+  if (delivery_.may_fail_over()) return delivery_.commit(operation_.media_type(), notes_, out);
+  return out.empty() ? net::Task<bool>::ready(is_taken) : delivery_.more(out);
 }
 
 net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
@@ -683,6 +704,7 @@ net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
     co_return end;
   }
   Guards guards(*this);
+  Milestones milestones(call_.loop);
   std::string out;
   bool is_over = false;
   while (!is_over) {
@@ -699,11 +721,13 @@ net::Task<AttemptEnd> Attempt::read_stream(AttemptListener& listener) {
         // came well before the failure is the client's: recovery goes on behind it.
         if (!end.is_ok() || !note_content(end, listener)) break;
         guards.begin_content(continuation_, *end.first_content_at);
+        milestones.begin();
       }
       if (end.is_ok() || !delivery_.may_fail_over()) {
         const bool is_taken = co_await hand_over(out);
-        if (!is_taken) end.set(FailureClass::client);
-        listener.on_progress(facts);
+        out.clear();
+        if (!is_taken && !is_draining_) end.set(FailureClass::client);
+        if (milestones.is_due(facts)) listener.on_progress(facts);
       }
     }
     if (!end.is_ok()) break;

@@ -58,7 +58,7 @@ class AttemptListener {
   virtual bool may_answer() = 0;
   /// The first content of a stream has come.
   virtual void on_first_content(net::TimePoint now) = 0;
-  /// More of a stream has come.
+  /// More of a stream has come: a thousand tokens or so, or what came in five seconds.
   virtual void on_progress(const RelayFacts& facts) = 0;
   /// The answer is whole, and all but its end was handed over. True: `kept` is to be awaited before
   /// that is.
@@ -98,7 +98,8 @@ class Attempt {
   net::Task<AttemptEnd> read_whole(AttemptListener& listener);
   net::Task<AttemptEnd> read_stream(AttemptListener& listener);
   void judge(const net::Exchange::Piece& piece, std::string& out, AttemptEnd& end);
-  net::Task<bool> hand_over(std::string& out);
+  /// `out` stays until the task has ended.
+  net::Task<bool> hand_over(std::string_view out);
   net::Task<void> end_stream(AttemptEnd& end, bool is_body_over, AttemptListener& listener);
   /// False: another attempt was faster.
   bool note_content(AttemptEnd& end, AttemptListener& listener);

@@ -29,6 +29,8 @@ class AttemptLoop {
 
   /// Who brings the models that targets do not have yet; outlives this.
   void set_pulls(ModelPulls& pulls) { tools_.pulls = &pulls; }
+  /// Null: nobody is told.
+  void set_watch(CallWatch* watch) { tools_.watch = watch; }
   /// Ends what is only read for its usage, its client having left (S-10.5).
   void end_drains();
 

@@ -288,6 +288,14 @@ struct CallResult {
   std::string explanation;       ///< how its target was chosen, where that is kept
 };
 
+/// Told of calls as they end. For any thread.
+class CallWatch {
+ public:
+  virtual ~CallWatch() = default;
+  /// Once for each call, before its client has the end of the answer, which says so.
+  virtual void on_ended(const Route& route, const CallResult& result) = 0;
+};
+
 /// Where calls are written down, so that none is lost with the process: the ledger. One for each
 /// thread.
 class Journal {

@@ -129,10 +129,23 @@ net::Task<bool> Delivery::commit(std::string_view media_type, const AnswerNotes&
 
 net::Task<bool> Delivery::more(std::string_view bytes) {
   WEIR_ASSERT(state_ == State::streaming);
-  if (is_sending_) co_await Turn{*this};
-  if (is_gone_) co_return false;
+  if (is_sending_) return more_in_turn(bytes);
+  if (is_gone_) return net::Task<bool>::ready(false);
+  net::Task<bool> sending = channel_.write(bytes);
+  if (!sending.is_ready()) return more_later(std::move(sending));
+  if (loop_ != nullptr) sent_at_ = loop_->now();
+  return sending;
+}
+
+net::Task<bool> Delivery::more_in_turn(std::string_view bytes) {
+  co_await Turn{*this};
+  const bool is_taken = co_await more(bytes);
+  co_return is_taken;
+}
+
+net::Task<bool> Delivery::more_later(net::Task<bool> sending) {
   const Writing writing(*this);
-  const bool is_taken = co_await channel_.write(bytes);
+  const bool is_taken = co_await std::move(sending);
   if (loop_ != nullptr) sent_at_ = loop_->now();
   co_return is_taken;
 }

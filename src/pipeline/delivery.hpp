@@ -27,6 +27,7 @@ class ClientChannel {
   /// A whole answer. `fields`: header lines, each ended by CRLF.
   virtual net::Task<bool> respond(int status, std::string_view fields, std::string_view body) = 0;
   virtual net::Task<bool> begin(int status, std::string_view fields) = 0;
+  /// May write before the task is awaited.
   virtual net::Task<bool> write(std::string_view bytes) = 0;
   virtual net::Task<bool> end() = 0;
   /// Silence tells something to whoever stands between: bytes that mean nothing are welcome.
@@ -168,6 +169,8 @@ class Delivery final : private net::Alarm {
   };
   void on_alarm() override;
   void arm();
+  net::Task<bool> more_in_turn(std::string_view bytes);
+  net::Task<bool> more_later(net::Task<bool> sending);
   Background send_by_clock(net::Task<bool> sending);
   net::Task<bool> send_early();
   net::Task<bool> send_held();

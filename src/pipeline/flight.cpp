@@ -47,6 +47,7 @@ bool settle(FlightTools& tools, Journey& journey) {
   if (journey.is_settled) return false;
   journey.is_settled = true;
   add_up(journey.result);
+  if (tools.watch != nullptr) tools.watch->on_ended(*journey.call.route, journey.result);
   journey.delivery.tell_settled(journey.result);
   if (tools.accounting != nullptr && journey.is_admitted) {
     tools.accounting->release(journey.call, journey.result);
@@ -163,7 +164,6 @@ bool Flight::may_answer() { return plan_.referee == nullptr || plan_.referee->ma
 
 void Flight::on_first_content(net::TimePoint now) {
   tools_.gate.note_first_content(target(), *plan_.next.permit, now - started_, now);
-  noted_at_ = now;
   if (plan_.continuation == nullptr) return;
   for (AttemptRow& before : journey_.result.rows) {
     const bool is_joined = before.is_charged && before.number != number_;
@@ -172,14 +172,7 @@ void Flight::on_first_content(net::TimePoint now) {
 }
 
 void Flight::on_progress(const RelayFacts& facts) {
-  constexpr std::chrono::seconds interval{5};
-  constexpr std::uint64_t bytes_between = 4'000;  // 1,000 tokens
-  if (tools_.journal == nullptr || journey_.is_settled) return;
-  const net::TimePoint now = journey_.call.loop.now();
-  if (facts.content_bytes < noted_bytes_ + bytes_between && now < noted_at_ + interval) return;
-  noted_bytes_ = facts.content_bytes;
-  noted_at_ = now;
-  note(facts);
+  if (tools_.journal != nullptr && !journey_.is_settled) note(facts);
 }
 
 /// Tells the journal what would be charged if the process ended now.

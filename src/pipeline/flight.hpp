@@ -24,6 +24,7 @@ struct FlightTools {
   Journal* journal = nullptr;        ///< null: nothing is written down
   std::vector<Flight*> draining;     ///< whose clients have left (S-10.5)
   ModelPulls* pulls = nullptr;       ///< null: models come from elsewhere
+  CallWatch* watch = nullptr;        ///< null: nobody else is told
 };
 
 /// One request on its way through its attempts.
@@ -115,8 +116,6 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   bool has_landed_ = false;
   net::TimePoint started_;
   int number_ = 0;
-  std::uint64_t noted_bytes_ = 0;  ///< of content, when it was noted last
-  net::TimePoint noted_at_;
 };
 
 }  // namespace weir::pipeline

@@ -178,12 +178,9 @@ net::Task<bool> ContentChannel::begin(int status, std::string_view fields) {
 
 net::Task<bool> ContentChannel::write(std::string_view bytes) {
   answer_.append(bytes, bytes_max_);
-  if (is_settled_) {
-    held_.append(bytes);
-    co_return true;
-  }
-  const bool is_taken = co_await inner().write(bytes);
-  co_return is_taken;
+  if (!is_settled_) return inner().write(bytes);
+  held_.append(bytes);
+  return net::Task<bool>::ready(true);
 }
 
 net::Task<bool> ContentChannel::end() {

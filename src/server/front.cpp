@@ -58,8 +58,8 @@ Front::Front(engine::Engine& engine, const Shared& shared, Surface surface,
              const ledger::LaneJournal& journal)
     : loop_(engine.loop()),
       wall_(engine.wall()),
-      model_calls_(loop_, engine.attempts(), wall_, shared.log, shared.failovers,
-                   shared.idempotency, shared.limits, shared.contents),
+      model_calls_(loop_, engine.attempts(), wall_, shared.log, shared.idempotency, shared.limits,
+                   shared.contents),
       responses_(loop_, model_calls_, wall_, *shared.responses, shared.log),
       service_calls_(loop_, model_calls_, shared.background, shared.uploads_directory),
       ollama_calls_(loop_, model_calls_, shared.on_models_changed),
@@ -68,7 +68,9 @@ Front::Front(engine::Engine& engine, const Shared& shared, Surface surface,
       random_(engine.random()),
       journal_(journal),
       started_at_(wall_.unix_ms() / 1000),
-      snapshot_(shared.snapshots) {}
+      snapshot_(shared.snapshots) {
+  engine.attempts().set_watch(shared.failovers);
+}
 
 void Front::catch_up() {
   if (!snapshot_.catch_up()) return;

@@ -177,12 +177,9 @@ net::Task<bool> OnceChannel::begin(int status, std::string_view fields) {
 
 net::Task<bool> OnceChannel::write(std::string_view bytes) {
   record(bytes, limits_.stream_bytes_max);
-  if (outcome_) {
-    held_.append(bytes);
-    co_return true;
-  }
-  const bool is_taken = co_await inner().write(bytes);
-  co_return is_taken;
+  if (!outcome_) return inner().write(bytes);
+  held_.append(bytes);
+  return net::Task<bool>::ready(true);
 }
 
 net::Task<bool> OnceChannel::end() {

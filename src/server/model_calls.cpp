@@ -237,25 +237,6 @@ class CountChannel final : public pipeline::PassingChannel {
   bool is_silent_ = false;
 };
 
-/// Sees to it that what went elsewhere is counted before the client has the end of its answer,
-/// which says so.
-class NotingChannel final : public pipeline::PassingChannel {
- public:
-  /// `failovers` null: they are not counted. `route` outlives this.
-  NotingChannel(pipeline::ClientChannel& inner, shared_state::Failovers* failovers,
-                const pipeline::Route& route)
-      : PassingChannel(inner), failovers_(failovers), route_(route) {}
-
-  void on_settled(const pipeline::CallResult& result) override {
-    if (failovers_ != nullptr) failovers_->note(route_, result);
-    PassingChannel::on_settled(result);
-  }
-
- private:
-  shared_state::Failovers* failovers_;
-  const pipeline::Route& route_;
-};
-
 }  // namespace
 
 Result<std::shared_ptr<const pipeline::Route>> ModelCalls::choose_route(
@@ -561,8 +542,7 @@ net::Task<pipeline::Outcome> ModelCalls::make(ClientRequest& request,
     const auto outcome = co_await make_each(request, hops, *options, std::move(route), channel);
     co_return outcome;
   }
-  NotingChannel noting(channel, failovers_, *route);
-  pipeline::Delivery delivery(noting, dialect_of(request.door), request.id, request.error_body());
+  pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
   const Own own{request.id, request.exchange.cancellation()};
   pipeline::Call call = call_for(request, own, hops, *std::move(options), std::move(route));
   const ActiveCall active(active_calls_, call);
@@ -591,8 +571,7 @@ net::Task<pipeline::Outcome> ModelCalls::make_each(ClientRequest& request, int h
 net::Task<void> ModelCalls::make_part(ClientRequest& request, int hops,
                                       pipeline::CallOptions options, Route route,
                                       pipeline::PromptFan::Part part) {
-  NotingChannel noting(part.channel, failovers_, *route);
-  pipeline::Delivery delivery(noting, dialect_of(request.door), part.request_id);
+  pipeline::Delivery delivery(part.channel, dialect_of(request.door), part.request_id);
   const Own own{part.request_id, part.cancellation};
   pipeline::Call call = call_for(request, own, hops, std::move(options), std::move(route));
   const ActiveCall active(active_calls_, call);

@@ -13,7 +13,6 @@
 #include "pipeline/prompt_fan.hpp"
 #include "server/client_request.hpp"
 #include "server/idempotency.hpp"
-#include "shared_state/failovers.hpp"
 #include "shared_state/limits.hpp"
 
 namespace weir::server {
@@ -26,17 +25,14 @@ class Log;
 /// loop answer it.
 class ModelCalls {
  public:
-  /// `log` null: nothing is written down. `failovers` null: they are not counted. `idempotency`
-  /// null: no request is made once only. `limits` null: no budget sends a call elsewhere.
-  /// `contents` null: no content is logged.
+  /// `log` null: nothing is written down. `idempotency` null: no request is made once only.
+  /// `limits` null: no budget sends a call elsewhere. `contents` null: no content is logged.
   ModelCalls(net::Loop& loop, pipeline::AttemptLoop& attempts, const pipeline::WallClock& wall,
-             Log* log, shared_state::Failovers* failovers, Idempotency* idempotency,
-             shared_state::Limits* limits, ContentLog* contents)
+             Log* log, Idempotency* idempotency, shared_state::Limits* limits, ContentLog* contents)
       : loop_(loop),
         attempts_(attempts),
         wall_(wall),
         log_(log),
-        failovers_(failovers),
         idempotency_(idempotency),
         limits_(limits),
         contents_(contents) {}
@@ -122,7 +118,6 @@ class ModelCalls {
   pipeline::AttemptLoop& attempts_;
   const pipeline::WallClock& wall_;
   Log* log_;
-  shared_state::Failovers* failovers_;
   Idempotency* idempotency_;
   shared_state::Limits* limits_;
   ContentLog* contents_;

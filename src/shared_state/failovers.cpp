@@ -17,7 +17,7 @@ std::string_view name(FailoverKind kind) noexcept {
   return "failover";
 }
 
-void Failovers::note(const pipeline::Route& route, const pipeline::CallResult& result) {
+void Failovers::on_ended(const pipeline::Route& route, const pipeline::CallResult& result) {
   const std::vector<pipeline::AttemptRow>& attempts = result.rows;
   for (std::size_t i = 1; i < attempts.size(); ++i) {
     const pipeline::AttemptRow& from = attempts[i - 1];

@@ -43,12 +43,11 @@ struct DegradationCount {
 /// For any thread. A call that its first target answered costs a comparison, others a short mutex.
 /// Memory: at most `rows_max` rows of each kind; what would be a further one is counted under the
 /// names `other`.
-class Failovers {
+class Failovers final : public pipeline::CallWatch {
  public:
   static constexpr std::size_t rows_max = 1'000;
 
-  /// Takes what the attempts of an ended call show.
-  void note(const pipeline::Route& route, const pipeline::CallResult& result);
+  void on_ended(const pipeline::Route& route, const pipeline::CallResult& result) override;
   /// The most frequent first.
   [[nodiscard]] std::vector<FailoverCount> list() const;
   [[nodiscard]] std::vector<DegradationCount> degradations() const;

@@ -34,7 +34,7 @@ class FailoversTest : public testing::Test {
     pipeline::CallResult result;
     result.outcome = outcome;
     result.rows = std::move(attempts);
-    failovers_.note(asked, result);
+    failovers_.on_ended(asked, result);
   }
   const pipeline::Target a_ = target("a/m");
   const pipeline::Target b_ = target("b/m");
