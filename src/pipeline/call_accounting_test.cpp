@@ -179,8 +179,8 @@ TEST(Charging, S118OddUsageIsChargedAsToldAndImpossibleUsageAtTheEstimate) {
     target.prices = one_dollar();
     const CallResult& result = own.finish();
     ASSERT_EQ(result.rows.size(), 1U);
-    const std::int64_t estimate =
-        100'000 + 1'000 * tokens_estimate(answer_with_usage(row.usage).size());
+    constexpr std::string_view said = "12345678";
+    const std::int64_t estimate = 100'000 + 1'000 * tokens_estimate(said.size());
     const std::int64_t expected = row.nanousd == estimated ? estimate : row.nanousd;
     EXPECT_EQ(result.rows[0].cost_nanousd, expected) << row.usage;
     EXPECT_EQ(result.rows[0].flags.odd, row.is_odd) << row.usage;

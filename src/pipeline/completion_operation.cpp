@@ -73,18 +73,21 @@ void CompletionOperation::read_prompt(json::Value prompt) {
   if (wants_echo_) form_.style.echo = text_of(prompt);
 }
 
-bool CompletionOperation::is_to_be_parted(const Route& route) const {
-  if (prompts_ == 1) return false;
+Parting CompletionOperation::parting_on(const Route& route) const {
+  if (prompts_ == 1) return Parting::none;
   const bool is_held =
       route.content_rules != nullptr && route.content_rules->has(guard::Side::output);
+  bool takes_all = false;
   bool has_chat = false;
   for (const Step& step : route.steps) {
     for (const auto& target : step.targets) {
-      if (!is_held && has_way_through(*target)) return false;
-      has_chat = has_chat || !target->chat_path.empty();
+      const bool passes = !is_held && has_way_through(*target);
+      takes_all = takes_all || passes;
+      has_chat = has_chat || (!passes && !target->chat_path.empty());
     }
   }
-  return has_chat;
+  if (!has_chat) return Parting::none;
+  return takes_all ? Parting::after_failure : Parting::at_once;
 }
 
 std::unique_ptr<CompletionOperation> CompletionOperation::part(std::size_t place,

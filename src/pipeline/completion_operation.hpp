@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -19,6 +20,13 @@ struct TextCompletions final : AnswerForm {
   wire::openai::CompletionStyle style;  ///< its echo is the prompt, where that is asked for
 };
 
+/// Whether several prompts are asked one by one.
+enum class Parting : std::uint8_t {
+  none,           ///< all targets that may answer take them together, or there is one only
+  at_once,        ///< no target takes them together, and some may take them so
+  after_failure,  ///< some do and some do not: where none of the former answers
+};
+
 /// A legacy completion (`POST /v1/completions`): as it is for targets that have the endpoint, as a
 /// chat of one user message for those that only chat.
 class CompletionOperation final : public Operation {
@@ -30,9 +38,7 @@ class CompletionOperation final : public Operation {
 
   [[nodiscard]] const std::string& model() const { return model_; }
   [[nodiscard]] std::size_t prompts() const { return prompts_; }
-  /// True where it has several prompts, which no target of `route` takes together and some may take
-  /// one by one.
-  [[nodiscard]] bool is_to_be_parted(const Route& route) const;
+  [[nodiscard]] Parting parting_on(const Route& route) const;
   /// The prompt at `place` as an operation of its own, that asks for a chat: its choices are
   /// numbered as they are in the joint answer, whose id they bear. `request_id` outlives it.
   /// Precondition: place < prompts(), and there are several.

@@ -42,24 +42,26 @@ Route route_of(std::initializer_list<std::string_view> completion_paths) {
   return route;
 }
 
-bool is_parted(std::string_view text, const Route& route) {
+Parting parting(std::string_view text, const Route& route) {
   json::Document document;
   EXPECT_TRUE(document.parse(text));
   const auto made = CompletionOperation::make(document.root(), "req_1", 0);
-  return made && (*made)->is_to_be_parted(route);
+  return made ? (*made)->parting_on(route) : Parting::none;
 }
 
 TEST(CompletionOperation, IsPartedWhereNoTargetTakesSeveralPromptsTogether) {
   constexpr std::string_view two = R"({"model":"m","prompt":["a","b"]})";
-  EXPECT_TRUE(is_parted(two, route_of({"", ""})));
-  EXPECT_FALSE(is_parted(two, route_of({"", "/completions"})));
-  EXPECT_FALSE(is_parted(R"({"model":"m","prompt":["a"]})", route_of({""})));
-  EXPECT_FALSE(is_parted(R"({"model":"m","prompt":[1,2]})", route_of({""}))) << "one, as tokens";
+  EXPECT_EQ(parting(two, route_of({"", ""})), Parting::at_once);
+  EXPECT_EQ(parting(two, route_of({"", "/completions"})), Parting::after_failure);
+  EXPECT_EQ(parting(two, route_of({"/completions"})), Parting::none);
+  EXPECT_EQ(parting(R"({"model":"m","prompt":["a"]})", route_of({""})), Parting::none);
+  EXPECT_EQ(parting(R"({"model":"m","prompt":[1,2]})", route_of({""})), Parting::none)
+      << "one, as tokens";
   Route voiceless = route_of({""});
   auto target = std::make_shared<Target>(*voiceless.steps.front().targets.front());
   target->chat_path.clear();
   voiceless.steps.front().targets.front() = target;
-  EXPECT_FALSE(is_parted(two, voiceless)) << "it would be refused one by one, too";
+  EXPECT_EQ(parting(two, voiceless), Parting::none) << "it would be refused one by one, too";
 }
 
 }  // namespace

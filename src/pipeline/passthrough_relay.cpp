@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "json/document.hpp"
 #include "pipeline/codecs.hpp"
 #include "pipeline/relay.hpp"
@@ -48,7 +50,7 @@ class PassthroughRelay final : public Relay {
     }
     facts_.usage = watch.usage;
     facts_.finish = watch.finish;
-    facts_.content_bytes = body.size();
+    facts_.content_bytes = watch.content_bytes;
     facts_.has_content = facts_.is_complete = facts_.is_terminated = true;
     if (watch.id) answer_id_ = body.substr(watch.id->offset + 1, watch.id->size - 2);
     tell_answer_id();
@@ -158,7 +160,7 @@ class PassthroughRelay final : public Relay {
       facts_.fault = watch.fault;
       return {};
     }
-    learn(watch, data.size());
+    learn(watch);
     const bool ends_text =
         watch.ends_text || watch.is_terminator || watch.finish != wire::Finish::none;
     if (waiting_) settle_waiting(ends_text, out);
@@ -260,11 +262,12 @@ class PassthroughRelay final : public Relay {
     waiting_.reset();
   }
 
-  void learn(const wire::FrameWatch& watch, std::size_t bytes) {
+  void learn(const wire::FrameWatch& watch) {
     if (watch.usage) facts_.usage = watch.usage;
     if (watch.is_content) {
       facts_.has_content = true;
-      facts_.content_bytes += bytes;
+      // Of what we don't know the size, it is news all the same.
+      facts_.content_bytes += std::max<std::size_t>(1, watch.content_bytes);
     }
     ++frames_;
     if (!watch.answer_id.empty()) answer_id_ = watch.answer_id;

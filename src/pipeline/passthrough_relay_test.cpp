@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -171,6 +173,100 @@ TEST(PassthroughRelay, RefusesAFrameThatIsNoJson) {
     std::string out;
     const std::string_view frame = dialect == Dialect::ollama ? "{\n" : "data: {\n\n";
     EXPECT_FALSE(relay->feed(frame, out));
+  }
+}
+
+/// An answer that tells no usage, and how much is said in it.
+struct Untold {
+  Dialect dialect;
+  std::string_view body;
+  std::uint64_t bytes;
+};
+
+// What is charged for where a provider tells nothing, or its stream breaks off: what was said, and
+// not the JSON around it (S-11.1).
+TEST(PassthroughRelay, S11_1CountsWhatIsSaidInAWholeAnswer) {
+  constexpr std::array answers{
+      Untold{Dialect::openai_chat,
+             R"({"id":"c","model":"a-long-name","choices":[
+               {"index":0,"message":{"role":"assistant","content":"12345","reasoning":"678",
+                 "reasoning_details":[{"type":"reasoning.text","text":"678"}],
+                 "tool_calls":[{"id":"call_1","type":"function",
+                                "function":{"name":"f","arguments":"{}"}}]},
+                "logprobs":{"content":[{"token":"12345","logprob":-0.1}]},"finish_reason":"stop"},
+               {"index":1,"message":{"role":"assistant","content":[
+                 {"type":"thinking","thinking":[{"type":"text","text":"1"}]},
+                 {"type":"text","text":"23"}]},"finish_reason":"stop"}]})",
+             5 + 3 + 1 + 2 + 1 + 2},
+      Untold{Dialect::openai_chat,
+             R"({"choices":[{"text":"1234","index":0,"finish_reason":"stop"}]})", 4},
+      Untold{Dialect::anthropic,
+             R"({"id":"m","content":[{"type":"thinking","thinking":"12","signature":"abcdef"},
+               {"type":"text","text":"345"},
+               {"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"tool_use"})",
+             2 + 3 + 1 + 7},
+      Untold{Dialect::gemini,
+             R"({"candidates":[{"content":{"parts":[{"text":"123","thoughtSignature":"abc"},
+               {"functionCall":{"name":"f","args":{"a":1}}}]},"finishReason":"STOP"},
+               {"content":{"parts":[{"text":"4"}]},"finishReason":"STOP","index":1}]})",
+             3 + 1 + 7 + 1},
+      Untold{Dialect::ollama,
+             R"({"model":"m","message":{"role":"assistant","content":"123","thinking":"45"},
+               "done":true})",
+             5},
+      Untold{Dialect::openai_responses,
+             R"({"id":"r","status":"completed","output":[
+               {"type":"reasoning","summary":[{"type":"summary_text","text":"12"}]},
+               {"type":"message","content":[{"type":"output_text","text":"345","logprobs":[]}]},
+               {"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]})",
+             2 + 3 + 1 + 2}};
+  for (const Untold& answer : answers) {
+    const auto relay = make_passthrough_relay({.client = answer.dialect,
+                                               .upstream = answer.dialect,
+                                               .request_id = "req_1",
+                                               .model = "m"});
+    std::string out;
+    ASSERT_TRUE(relay->whole(answer.body, out)) << answer.body;
+    EXPECT_EQ(relay->facts().content_bytes, answer.bytes) << answer.body;
+  }
+}
+
+TEST(PassthroughRelay, S11_1CountsWhatIsSaidInAStream) {
+  // An event of content that says nothing counts for one, so that it is seen to have come.
+  constexpr std::array streams{
+      Untold{Dialect::openai_chat,
+             "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+             "\"finish_reason\":null}]}\n\n"
+             "data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"123\"},\"logprobs\":"
+             "{\"content\":[{\"token\":\"123\",\"logprob\":-0.1,\"top_logprobs\":[]}]}}]}\n\n"
+             "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+             "\"function\":{\"arguments\":\"45\"}}]}}]}\n\n"
+             "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+             3 + 2 + 1},
+      Untold{Dialect::anthropic,
+             "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
+             "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"fn\",\"input\":{}}}\n\n"
+             "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+             "{\"type\":\"input_json_delta\",\"partial_json\":\"123\"}}\n\n"
+             "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+             "{\"type\":\"text_delta\",\"text\":\"45\"}}\n\n",
+             2 + 3 + 2},
+      Untold{Dialect::gemini,
+             "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"1\"},{\"text\":\"23\"}],"
+             "\"role\":\"model\"},\"index\":0}],\"modelVersion\":\"a-long-name\"}\n\n",
+             3},
+      Untold{Dialect::ollama,
+             "{\"model\":\"a-long-name\",\"message\":{\"content\":\"12\"},\"done\":false}\n"
+             "{\"model\":\"a-long-name\",\"response\":\"3\",\"done\":false}\n",
+             3},
+      Untold{Dialect::openai_responses,
+             "data: {\"type\":\"response.output_text.delta\",\"item_id\":\"i\",\"delta\":\"123\","
+             "\"logprobs\":[]}\n\n",
+             3}};
+  for (const Untold& stream : streams) {
+    EXPECT_EQ(pass(stream.dialect, stream.body, stream.body.size()).facts.content_bytes,
+              stream.bytes)
+        << stream.body;
   }
 }
 

@@ -72,7 +72,8 @@ class PromptFan::Channel final : public ClientChannel {
 struct PromptFan::Asked {
   Asked(PromptFan& fan, std::size_t place)
       : request_id(std::string(fan.delivery_.request_id())), channel(fan, *this) {
-    if (place > 0) request_id = request_id_of_call(request_id, place + 1);
+    const std::size_t number = fan.calls_before_ + place + 1;
+    if (number > 1) request_id = request_id_of_call(request_id, number);
     operation = fan.operation_.part(place, request_id);
   }
 
@@ -118,12 +119,14 @@ net::Task<bool> PromptFan::Channel::write(std::string_view bytes) {
 }
 
 PromptFan::PromptFan(net::Loop& loop, net::Cancellation& cancellation,
-                     const CompletionOperation& operation, Delivery& delivery, Ask ask)
+                     const CompletionOperation& operation, Delivery& delivery, Ask ask,
+                     std::size_t calls_before)
     : loop_(loop),
       cancellation_(cancellation),
       operation_(operation),
       delivery_(delivery),
       ask_(std::move(ask)),
+      calls_before_(calls_before),
       started_(loop.now()),
       under_way_max_(under_way_at_most) {}
 
@@ -190,9 +193,8 @@ Background PromptFan::ask(Asked& asked) {
   asked.result = {};  // where it is asked again, all is as if it never was
   asked.settled.reset();
   asked.fields.clear();
-  const auto elapsed = std::chrono::duration_cast<milliseconds>(loop_.now() - started_);
-  const Part part{asked.request_id, *asked.operation, asked.cancellation,
-                  asked.channel,    elapsed,          asked.result};
+  const Part part{asked.request_id, *asked.operation, asked.cancellation, asked.channel,
+                  asked.result};
   net::Task<void> asking = ask_(part);
   co_await std::move(asking);
   asking = {};

@@ -32,18 +32,17 @@ class PromptFan {
  public:
   /// One prompt as a call. What it refers to lives until the call has ended.
   struct Part {
-    const std::string& request_id;  ///< the first one's is that of the request
+    const std::string& request_id;  ///< that of the request for its first call
     Operation& operation;
     net::Cancellation& cancellation;
     ClientChannel& channel;
-    milliseconds elapsed;  ///< since the request began
-    CallResult& result;    ///< to be set before the task ends
+    CallResult& result;  ///< to be set before the task ends
   };
   using Ask = std::function<net::Task<void>(Part part)>;
 
-  /// All outlive this. Nothing was delivered yet.
+  /// All outlive this. Nothing was delivered yet. `calls_before`: that the request has made.
   PromptFan(net::Loop& loop, net::Cancellation& cancellation, const CompletionOperation& operation,
-            Delivery& delivery, Ask ask);
+            Delivery& delivery, Ask ask, std::size_t calls_before = 0);
   ~PromptFan();
   PromptFan(const PromptFan&) = delete;
   PromptFan& operator=(const PromptFan&) = delete;
@@ -87,6 +86,7 @@ class PromptFan {
   const CompletionOperation& operation_;
   Delivery& delivery_;
   const Ask ask_;
+  const std::size_t calls_before_;
   const net::TimePoint started_;
   std::vector<std::unique_ptr<Asked>> asked_;  ///< in the order of the prompts
   std::deque<Asked*> crowded_out_;             ///< to be asked again once another has ended

@@ -214,16 +214,21 @@ class ModelCalls::ActiveCall {
 
 namespace {
 
+/// Of an error's status: the same request might be answered elsewhere.
+bool is_fault_of_targets(int status) {
+  constexpr int too_many = 429;
+  constexpr int not_found = 404;
+  constexpr int server_errors = 500;
+  return status >= server_errors || status == too_many || status == not_found;
+}
+
 /// Keeps from the client that the targets could not count: there is another who can.
 class CountChannel final : public pipeline::PassingChannel {
  public:
   using PassingChannel::PassingChannel;
 
   net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
-    constexpr int too_many = 429;
-    constexpr int not_found = 404;
-    constexpr int server_errors = 500;
-    is_silent_ = status >= server_errors || status == too_many || status == not_found;
+    is_silent_ = is_fault_of_targets(status);
     if (is_silent_) co_return true;
     const bool is_taken = co_await inner().respond(status, fields, body);
     co_return is_taken;
@@ -235,6 +240,29 @@ class CountChannel final : public pipeline::PassingChannel {
 
  private:
   bool is_silent_ = false;
+};
+
+/// Keeps from the client that no target took several prompts together: they are asked one by one
+/// then.
+class TogetherChannel final : public pipeline::PassingChannel {
+ public:
+  using PassingChannel::PassingChannel;
+
+  net::Task<bool> respond(int status, std::string_view fields, std::string_view body) override {
+    return has_failed_ ? net::Task<bool>::ready(true) : inner().respond(status, fields, body);
+  }
+  void on_settled(const pipeline::CallResult& result) override {
+    const bool is_theirs = is_fault_of_targets(traits(result.error.code).status);
+    has_failed_ = (result.outcome == pipeline::Outcome::failed && is_theirs) ||
+                  result.error.code == ErrorCode::all_targets_unavailable;
+    if (!has_failed_) PassingChannel::on_settled(result);
+  }
+  /// What comes may not be the end.
+  [[nodiscard]] bool takes_heartbeats() const override { return false; }
+  [[nodiscard]] bool has_failed() const { return has_failed_; }
+
+ private:
+  bool has_failed_ = false;
 };
 
 }  // namespace
@@ -336,9 +364,8 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_return;
   }
   const pipeline::CompletionOperation* const completion = ready.call.completion;
-  if (completion != nullptr && completion->is_to_be_parted(*ready.route)) {
-    request.parted = completion;
-  }
+  if (completion != nullptr) request.parting = completion->parting_on(*ready.route);
+  if (request.parting != pipeline::Parting::none) request.parted = completion;
   HttpChannel channel(request.exchange);
   static_cast<void>(co_await run(request, *ready.call.operation, ready.route, channel));
 }
@@ -534,17 +561,26 @@ net::Task<pipeline::Outcome> ModelCalls::make(ClientRequest& request,
                                               pipeline::ClientChannel& channel) {
   const int hops = hops_of(request.exchange.head());
   auto options = options_of(request, hops);
-  if (!options) {
-    co_await refuse_through(request, std::move(options).error(), channel);
-    co_return pipeline::Outcome::rejected;
-  }
+  if (!options) return reject(request, std::move(options).error(), channel);
   if (request.parted != nullptr) {
-    const auto outcome = co_await make_each(request, hops, *options, std::move(route), channel);
-    co_return outcome;
+    return make_each(request, hops, *std::move(options), operation, std::move(route), channel);
   }
+  return make_one(request, hops, *std::move(options), operation, std::move(route), channel);
+}
+
+net::Task<pipeline::Outcome> ModelCalls::reject(ClientRequest& request, Error error,
+                                                pipeline::ClientChannel& channel) {
+  co_await refuse_through(request, std::move(error), channel);
+  co_return pipeline::Outcome::rejected;
+}
+
+net::Task<pipeline::Outcome> ModelCalls::make_one(ClientRequest& request, int hops,
+                                                  pipeline::CallOptions options,
+                                                  pipeline::Operation& operation, Route route,
+                                                  pipeline::ClientChannel& channel) {
   pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
   const Own own{request.id, request.exchange.cancellation()};
-  pipeline::Call call = call_for(request, own, hops, *std::move(options), std::move(route));
+  pipeline::Call call = call_for(request, own, hops, std::move(options), std::move(route));
   const ActiveCall active(active_calls_, call);
   pipeline::CallResult result;
   co_await attempts_.run(call, operation, delivery, result);
@@ -553,17 +589,27 @@ net::Task<pipeline::Outcome> ModelCalls::make(ClientRequest& request,
 }
 
 net::Task<pipeline::Outcome> ModelCalls::make_each(ClientRequest& request, int hops,
-                                                   const pipeline::CallOptions& options,
-                                                   Route route, pipeline::ClientChannel& channel) {
+                                                   pipeline::CallOptions options,
+                                                   pipeline::Operation& operation, Route route,
+                                                   pipeline::ClientChannel& channel) {
+  const net::TimePoint started = loop_.now();
+  const bool is_tried = request.parting == pipeline::Parting::after_failure;
+  if (is_tried) {
+    TogetherChannel together(channel);
+    const auto outcome = co_await make_one(request, hops, options, operation, route, together);
+    if (!together.has_failed() || request.exchange.is_client_gone()) co_return outcome;
+  }
   const pipeline::milliseconds time =
       std::min(options.timeout.value_or(route->request_total), route->request_total);
   const auto ask = [&](pipeline::PromptFan::Part part) {
+    const auto elapsed = std::chrono::ceil<pipeline::milliseconds>(loop_.now() - started);
     pipeline::CallOptions own = options;
-    own.timeout = std::max(time - part.elapsed, pipeline::milliseconds(1));
+    own.timeout = std::max(time - elapsed, pipeline::milliseconds(1));
     return make_part(request, hops, std::move(own), route, part);
   };
   pipeline::Delivery delivery(channel, dialect_of(request.door), request.id, request.error_body());
-  pipeline::PromptFan fan(loop_, request.exchange.cancellation(), *request.parted, delivery, ask);
+  pipeline::PromptFan fan(loop_, request.exchange.cancellation(), *request.parted, delivery, ask,
+                          is_tried ? 1 : 0);
   const pipeline::CallResult result = co_await fan.run();
   co_return result.outcome;
 }

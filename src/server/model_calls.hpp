@@ -83,9 +83,17 @@ class ModelCalls {
                                     Route route, pipeline::ClientChannel& channel);
   net::Task<pipeline::Outcome> make(ClientRequest& request, pipeline::Operation& operation,
                                     Route route, pipeline::ClientChannel& channel);
-  /// As a call for each prompt of `request.parted`. `options` outlive the task.
+  net::Task<pipeline::Outcome> reject(ClientRequest& request, Error error,
+                                      pipeline::ClientChannel& channel);
+  /// As one call.
+  net::Task<pipeline::Outcome> make_one(ClientRequest& request, int hops,
+                                        pipeline::CallOptions options,
+                                        pipeline::Operation& operation, Route route,
+                                        pipeline::ClientChannel& channel);
+  /// As a call for each prompt of `request.parted`, which may be tried as one before.
   net::Task<pipeline::Outcome> make_each(ClientRequest& request, int hops,
-                                         const pipeline::CallOptions& options, Route route,
+                                         pipeline::CallOptions options,
+                                         pipeline::Operation& operation, Route route,
                                          pipeline::ClientChannel& channel);
   net::Task<void> make_part(ClientRequest& request, int hops, pipeline::CallOptions options,
                             Route route, pipeline::PromptFan::Part part);

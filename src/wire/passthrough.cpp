@@ -10,6 +10,14 @@ std::size_t string_bytes(std::optional<json::Value> value) {
   return value && value->is_string() ? value->raw().size() - 2 : 0;
 }
 
+std::size_t member_bytes(json::Value value, std::initializer_list<std::string_view> keys) {
+  if (!value.is_object()) return 0;
+  for (const std::string_view key : keys) {
+    if (const std::size_t bytes = string_bytes(value.find(key)); bytes > 0) return bytes;
+  }
+  return 0;
+}
+
 Splice model_splice(json::Value root, std::string_view model) {
   Splice splice{root.offset() + 1, 0, {}};
   if (const auto member = root.find("model")) {

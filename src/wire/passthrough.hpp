@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,6 +56,8 @@ struct RequestPatch {
 /// What one frame of a passed-through stream (one SSE event, one NDJSON line) held.
 struct FrameWatch {
   bool is_content = false;  ///< commits the stream
+  /// Of what is said: text, thoughts and arguments, escapes as they stand.
+  std::size_t content_bytes = 0;
   /// Where the frame brings a piece of the first choice's text and nothing else that matters: that
   /// piece, a string. It stands in the watcher until the next frame.
   std::optional<json::Value> text;
@@ -79,7 +82,8 @@ struct ValueSpan {
 struct ResponseWatch {
   bool has_answer = false;  ///< it has the members that make an answer
   std::optional<Usage> usage;
-  Finish finish = Finish::none;  ///< of the first choice
+  std::size_t content_bytes = 0;  ///< as of a frame
+  Finish finish = Finish::none;   ///< of the first choice
   std::optional<ValueSpan> id;
   std::optional<ValueSpan> model;
   std::optional<ValueSpan> created;
@@ -105,6 +109,10 @@ enum class Framing : std::uint8_t { sse, lines };
 /// Bytes of a string between its quotes, escapes as they stand; near enough for an estimate. 0 for
 /// anything else.
 [[nodiscard]] std::size_t string_bytes(std::optional<json::Value> value);
+
+/// The same of the first of `keys` that the object `value` has, where it has one.
+[[nodiscard]] std::size_t member_bytes(json::Value value,
+                                       std::initializer_list<std::string_view> keys);
 
 /// One change of a text.
 struct Splice {

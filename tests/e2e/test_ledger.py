@@ -58,7 +58,12 @@ def test_x1_a_call_is_in_the_ledger_when_its_answer_is(durability):
 
 
 # S-11.2, S-10.2: whoever leaves in the middle pays for what had come, and the upstream is told.
-def test_s11_2_a_client_that_leaves_after_the_first_content_pays_what_was_delivered():
+@pytest.mark.parametrize(
+    "wishes",
+    [{}, {"response_format": {"type": "json_object"}}, {"logprobs": True}, {"n": 2}],
+    ids=["plain", "json", "logprobs", "choices"],
+)
+def test_s11_2_a_client_that_leaves_after_the_first_content_pays_what_was_delivered(wishes):
     with Upstream("openai") as up:
         up.script(fault.stall(5))
         price = {"price": {"input": 1, "output": 1_000_000}}
@@ -66,6 +71,7 @@ def test_s11_2_a_client_that_leaves_after_the_first_content_pays_what_was_delive
         with Weir({"providers": {"up": provider}}) as weir:
             client = weir.client()
             body = {"model": "up/m", "stream": True, "messages": user("a b c d e f g h i j")}
+            body.update(wishes)
             answer = client.open("POST", "/v1/chat/completions", body)
             text = b""
             while text.count(b'"content"') < 5:

@@ -227,3 +227,51 @@ def test_those_under_way_are_ended_when_one_fails(weir, chatting):
     rows = logged(weir, 3)
     outcomes = sorted(row["outcome"] for row in rows)
     assert outcomes == ["cancelled_client", "cancelled_client", "failed"]
+
+
+# Two targets that take prompts together, and one that only chats: it stands in for them all the
+# same, where both are broken.
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("config_of", [{}, {"breaker": {"consecutive_failures": 1}}])
+def test_where_none_that_takes_them_together_answers_they_are_asked_one_by_one(
+    chatting, stream, config_of
+):
+    with Upstream("openai") as together:
+        together.always(status(500))
+        config = {
+            "providers": {
+                "all": {**together.provider, **config_of},
+                "up": {**chatting.provider, "models": {"m": {"price": {"input": 10, "output": 10}}}},
+            },
+            "models": {"r": {"targets": ["all/a", "all/b", "up/m"]}},
+        }
+        with Weir(config) as weir:
+            for round_ in range(2):  # the second time breakers may be open
+                body = {"model": "r", "prompt": PROMPTS, "stream": stream}
+                with Client(weir.port) as client:
+                    answer = client.stream(PATH, body) if stream else weir.post(PATH, body)
+                assert answer.status == 200, answer
+                frames = answer.events if stream else [answer.json]
+                seen = {choice["index"] for frame in frames for choice in frame["choices"]}
+                assert seen == {0, 1, 2}
+                assert asked(chatting) == sorted(PROMPTS * (round_ + 1))
+                if round_ == 0:
+                    own = answer.headers["x-weir-request-id"]
+            # In the second round nobody was asked for all: only what was sent anywhere is a row.
+            ends = {row["request_id"]: row["outcome"] for row in logged(weir, 7)}
+            assert ends[own] == "failed"
+            assert [ends[f"{own}-{number}"] for number in (2, 3, 4)] == ["completed"] * 3
+
+
+def test_a_target_that_takes_them_together_is_asked_once(chatting):
+    with Upstream("openai") as together:
+        config = {
+            "providers": {"all": together.provider, "up": chatting.provider},
+            "models": {"r": {"targets": ["all/a", "up/m"]}},
+        }
+        with Weir(config) as weir:
+            assert weir.post(PATH, {"model": "r", "prompt": PROMPTS}).status == 200
+            together.always(status(400, "no such wish"))
+            refused = weir.post(PATH, {"model": "r", "prompt": PROMPTS})
+            assert (refused.status, len(together.calls)) == (400, 2), refused.body
+            assert chatting.calls == []

@@ -106,6 +106,15 @@ bool begins_with_content(json::Value block) {
   return true;
 }
 
+/// What is said in a block, or in a piece of one. A call's input comes empty with its beginning.
+std::size_t said_in(json::Value block) {
+  if (!block.is_object()) return 0;
+  std::size_t bytes = member_bytes(block, {"text", "thinking", "partial_json", "name"});
+  const auto input = block.find("input");
+  if (input && input->is_object() && input->size() > 0) bytes += input->raw().size();
+  return bytes;
+}
+
 class MessagesWatcher final : public StreamWatcher {
  public:
   FrameWatch watch(std::string_view type, std::string_view data) override {
@@ -122,8 +131,10 @@ class MessagesWatcher final : public StreamWatcher {
     } else if (type == "content_block_start") {
       const auto block = root.find("content_block");
       watch.is_content = block && begins_with_content(*block);
+      if (watch.is_content) watch.content_bytes = said_in(*block);
     } else if (type == "content_block_delta") {
       watch.is_content = true;
+      if (const auto delta = root.find("delta")) watch.content_bytes = said_in(*delta);
     } else if (type == "content_block_stop") {
       watch.ends_text = true;
     } else if (type == "message_delta") {
@@ -188,6 +199,9 @@ ResponseWatch watch_response(json::Value root, Quirks /*quirks*/) {
     UsageCounters counters;
     counters.update(*usage);
     watch.usage = counters.canonical();
+  }
+  if (watch.has_answer) {
+    for (const json::Value block : content->elements()) watch.content_bytes += said_in(block);
   }
   const auto reason = root.find("stop_reason");
   if (reason && reason->is_string()) watch.finish = finish_of(reason->as_string());

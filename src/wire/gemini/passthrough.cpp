@@ -99,9 +99,22 @@ bool is_part_content(json::Value part) {
   return false;
 }
 
+std::size_t said_in(json::Value part) {
+  if (!part.is_object()) return 0;
+  std::size_t bytes = member_bytes(part, {"text"});
+  const auto call = part.find("functionCall");
+  if (call && call->is_object()) {
+    const auto arguments = call->find("args");
+    bytes += member_bytes(*call, {"name"}) + (arguments ? arguments->raw().size() : 0);
+  }
+  if (const auto code = part.find("executableCode")) bytes += member_bytes(*code, {"code"});
+  return bytes;
+}
+
 /// What one candidate brings: of a whole answer or of one frame.
 struct CandidateWatch {
   bool is_content = false;
+  std::size_t content_bytes = 0;
   bool has_calls = false;
   std::string reason;  ///< finishReason; empty = not finished
 };
@@ -113,6 +126,7 @@ CandidateWatch watch_candidate(json::Value candidate) {
   if (parts && parts->is_array()) {
     for (const json::Value part : parts->elements()) {
       watch.is_content = watch.is_content || is_part_content(part);
+      watch.content_bytes += said_in(part);
       watch.has_calls = watch.has_calls || part.find("functionCall").has_value();
     }
   }
@@ -186,6 +200,7 @@ class AnswerWatcher final : public StreamWatcher {
     const CandidateWatch seen = watch_candidate(candidate);
     found->has_calls = found->has_calls || seen.has_calls;
     watch.is_content = watch.is_content || seen.is_content || !seen.reason.empty();
+    watch.content_bytes += seen.content_bytes;
     if (seen.reason.empty()) return;
     found->is_finished = true;
     ++watch.finishes;
@@ -232,6 +247,9 @@ ResponseWatch watch_response(json::Value root, Quirks /*quirks*/) {
     watch.has_answer = true;
     const CandidateWatch first = watch_candidate(*candidates->elements().begin());
     if (!first.reason.empty()) watch.finish = finish_of(first.reason, first.has_calls);
+    for (const json::Value candidate : candidates->elements()) {
+      watch.content_bytes += watch_candidate(candidate).content_bytes;
+    }
   } else if (is_prompt_blocked(root)) {
     watch.has_answer = true;
     watch.finish = Finish::content_filter;

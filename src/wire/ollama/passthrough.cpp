@@ -60,17 +60,15 @@ void peek_settings(json::ObjectReader& root, RequestPeek& peek) {
   }
 }
 
-/// Text of one answer object: `/api/chat` has it in a message, `/api/generate` beside it.
-bool has_content(json::Value root) {
-  if (string_bytes(root.find("response")) > 0 || string_bytes(root.find("thinking")) > 0) {
-    return true;
-  }
+/// What is said in one answer object: `/api/chat` has it in a message, `/api/generate` beside it.
+std::size_t said_in(json::Value root) {
+  std::size_t bytes = member_bytes(root, {"response"}) + member_bytes(root, {"thinking"});
   const auto message = root.find("message");
-  if (!message) return false;
+  if (!message || !message->is_object()) return bytes;
+  bytes += member_bytes(*message, {"content"}) + member_bytes(*message, {"thinking"});
   const auto calls = message->find("tool_calls");
-  return string_bytes(message->find("content")) > 0 ||
-         string_bytes(message->find("thinking")) > 0 ||
-         (calls && calls->is_array() && calls->size() > 0);
+  if (calls && calls->is_array() && calls->size() > 0) bytes += calls->raw().size();
+  return bytes;
 }
 
 /// Of a line as `{"message":{"role":"assistant","content":"..."},"done":false}`.
@@ -105,7 +103,8 @@ class LineWatcher final : public StreamWatcher {
     if (!read_frame(data, document_, watch)) return watch;
     const json::Value root = document_.root();
     has_calls_ = has_calls_ || has_calls(root);
-    watch.is_content = has_content(root);
+    watch.content_bytes = said_in(root);
+    watch.is_content = watch.content_bytes > 0;
     if (!is_done(root)) {
       watch.text = plain_text(root);
       return watch;
@@ -153,6 +152,7 @@ void patch_request(json::Value root, const RequestPatch& patch, std::string& out
 ResponseWatch watch_response(json::Value root, Quirks /*quirks*/) {
   ResponseWatch watch;
   watch.has_answer = root.find("message") || root.find("response");
+  watch.content_bytes = said_in(root);
   if (!is_done(root)) return watch;
   watch.finish = finish_in(root, has_calls(root));
   watch.usage = read_counters(root);

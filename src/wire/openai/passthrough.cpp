@@ -149,10 +149,48 @@ bool is_filled(json::Value value) {
   return (value.is_object() || value.is_array()) && value.size() > 0;
 }
 
+std::size_t call_bytes(json::Value function) {
+  return member_bytes(function, {"name"}) + member_bytes(function, {"arguments"});
+}
+
+std::size_t calls_bytes(json::Value calls) {
+  std::size_t bytes = 0;
+  if (!calls.is_array()) return bytes;
+  for (const json::Value call : calls.elements()) {
+    const auto function = call.is_object() ? call.find("function") : std::nullopt;
+    if (function) bytes += call_bytes(*function);
+  }
+  return bytes;
+}
+
+/// Of text, or of parts of it; Mistral's thoughts are parts in parts.
+std::size_t parts_bytes(json::Value content) {
+  if (!content.is_array()) return string_bytes(content);
+  std::size_t bytes = 0;
+  for (const json::Value part : content.elements()) {
+    if (!part.is_object()) continue;
+    const auto thinking = part.find("thinking");
+    bytes += thinking ? parts_bytes(*thinking) : member_bytes(part, {"text", "refusal"});
+  }
+  return bytes;
+}
+
+/// What is said in a member of a message or delta. `reasoning_details` says again what is in
+/// `reasoning`.
+std::size_t said_in(const json::Member& member) {
+  if (member.key.equals("content")) return parts_bytes(member.value);
+  if (member.key.equals("tool_calls")) return calls_bytes(member.value);
+  if (member.key.equals("function_call")) return call_bytes(member.value);
+  const bool is_said = member.key.equals("reasoning_content") || member.key.equals("reasoning") ||
+                       member.key.equals("refusal");
+  return is_said ? string_bytes(member.value) : 0;
+}
+
 /// What a delta brings. One of nothing but a role, or of empty members, is not yet content.
 struct DeltaWatch {
   std::optional<json::Value> text;
   bool has_more = false;
+  std::size_t bytes = 0;
 };
 
 DeltaWatch watch_delta(json::Value delta) {
@@ -162,8 +200,10 @@ DeltaWatch watch_delta(json::Value delta) {
     if (!is_filled(member.value) || member.key.equals("role")) continue;
     if (member.key.equals("content") && member.value.is_string()) {
       watch.text = member.value;
+      watch.bytes += string_bytes(member.value);
     } else {
       watch.has_more = true;
+      watch.bytes += said_in(member);
     }
   }
   return watch;
@@ -186,6 +226,7 @@ void watch_choices(json::Value choices, FrameWatch& watch) {
     const auto text = choice.find("text");  // of legacy completions
     watch.is_content =
         watch.is_content || brought.text || brought.has_more || (text && is_filled(*text));
+    watch.content_bytes += brought.bytes + string_bytes(text);
     if (brought.text && !brought.has_more && choices.size() == 1 && is_plain(choice)) {
       watch.text = brought.text;
     }
@@ -206,6 +247,19 @@ void watch_choices(json::Value choices, FrameWatch& watch) {
 
 void watch_usage(std::optional<json::Value> usage, Quirks quirks, FrameWatch& watch) {
   if (usage && usage->is_object()) watch.usage = read_usage(*usage, quirks);
+}
+
+/// What is said in the choices of a whole answer.
+std::size_t choices_bytes(json::Value choices) {
+  std::size_t bytes = 0;
+  for (const json::Value choice : choices.elements()) {
+    if (!choice.is_object()) continue;
+    bytes += member_bytes(choice, {"text"});  // of legacy completions
+    const auto message = choice.find("message");
+    if (!message || !message->is_object()) continue;
+    for (const json::Member member : message->members()) bytes += said_in(member);
+  }
+  return bytes;
 }
 
 std::optional<ValueSpan> span_of(json::Value root, std::string_view key) {
@@ -358,6 +412,7 @@ ResponseWatch watch_response(json::Value root, Quirks quirks) {
     if (reason && reason->is_string()) {
       watch.finish = finish_of(reason->as_string(), calls && calls->size() > 0);
     }
+    watch.content_bytes = choices_bytes(*choices);
   }
   watch.id = span_of(root, "id");
   watch.model = span_of(root, "model");

@@ -186,6 +186,20 @@ std::optional<Usage> usage_of(json::Value response) {
   return counted;
 }
 
+std::size_t parts_bytes(std::optional<json::Value> parts) {
+  std::size_t bytes = 0;
+  if (!parts || !parts->is_array()) return bytes;
+  for (const json::Value part : parts->elements()) bytes += member_bytes(part, {"text", "refusal"});
+  return bytes;
+}
+
+/// What is said in an item of the output: a message, thoughts, a call.
+std::size_t said_in(json::Value item) {
+  if (!item.is_object()) return 0;
+  return parts_bytes(item.find("content")) + parts_bytes(item.find("summary")) +
+         member_bytes(item, {"name"}) + member_bytes(item, {"arguments", "input", "code"});
+}
+
 bool is_true(std::optional<json::Value> value) {
   return value && value->is_boolean() && value->as_bool();
 }
@@ -216,6 +230,7 @@ class ResponseWatcher final : public StreamWatcher {
         break;
       case Meaning::content:
         watch.is_content = true;
+        watch.content_bytes = member_bytes(root, {"delta"});
         break;
       case Meaning::ended:
         take_end(response, watch);
@@ -275,6 +290,9 @@ ResponseWatch watch_response(json::Value root, Quirks /*quirks*/) {
   const auto output = root.find("output");
   watch.has_answer = output && output->is_array();
   watch.usage = usage_of(root);
+  if (watch.has_answer) {
+    for (const json::Value item : output->elements()) watch.content_bytes += said_in(item);
+  }
   watch.finish = finish_of_response(root);
   if (const auto id = root.find("id"); id && id->is_string()) {
     watch.id = ValueSpan{id->offset(), id->raw().size()};
