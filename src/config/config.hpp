@@ -473,6 +473,7 @@ struct Config {
   bool access_log = false;
   bool expose_target = true;
   bool reuse_port = false;
+  bool share_breakers = false;
   bool allow_half_close = false;
   bool kill_on_revoke = false;
   milliseconds drain_grace{0};

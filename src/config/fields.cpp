@@ -124,6 +124,7 @@ constexpr std::array root_own{
     field<&Config::access_log>("access_log", "Log a line per request; the ledger has them anyway"),
     field<&Config::expose_target>("expose_target", "Tell clients the target in x-weir-target"),
     field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
+    field<&Config::share_breakers>("share_breakers", "Heed circuits that open in gateways that share the data directory (`reuse_port`): for 30 s a breaker of that name judges by three calls already"),
     field<&Config::allow_half_close>("allow_half_close", "Answer clients that shut their sending side behind a request; who leaves is then noticed only when written to"),
     field<&Config::kill_on_revoke>("kill_on_revoke", "End calls under way within a second, with an error, where their key or their target is removed; otherwise they may end"),
     field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),

@@ -126,6 +126,7 @@ Program::Program(Options options, config::Loaded loaded)
                               {"from", policy::name(change.from)},
                               {"to", policy::name(change.to)},
                               {"cause", policy::name(change.cause)}});
+                   if (change.to == policy::CircuitBreaker::State::open) peers_.tell(change.name);
                  }}),
       limits_(wall_, {.on_budget =
                           [this](const shared_state::BudgetEvent& event) {
@@ -169,6 +170,12 @@ Program::Program(Options options, config::Loaded loaded)
       detection_({wall_, gate_, tls_}, random_seed(),
                  [this](config::DetectedModels detected) { adopt(std::move(detected)); }),
       identity_(log_),
+      peers_(log_,
+             [this](std::string_view name) {
+               if (!gate_.heed_peer(name, std::chrono::steady_clock::now())) return;
+               log_.info("circuit_peer", "a circuit has opened in another gateway",
+                         {{"name", name}});
+             }),
       health_(wall_, gate_, log_),
       usage_(wall_, log_,
              {.place = {data_directory_, loaded_.config.ledger.store},
@@ -225,7 +232,10 @@ Result<> Program::start() {
   begin_day();
   health_.start(instance_.folder());
   if (!instance_.folder().empty()) usage_.start();
-  if (config.reuse_port && directory_ != nullptr) identity_.start(*directory_);
+  if (config.reuse_port && directory_ != nullptr) {
+    identity_.start(*directory_);
+    if (config.share_breakers) peers_.start(data_directory_, instance_.folder());
+  }
   log_.info("start", "weir starts",
             {{"version", version()},
              {"pid", static_cast<std::int64_t>(::getpid())},
@@ -587,6 +597,7 @@ void Program::warn_of_restart(const config::Config& next) {
   warn("admin.listen", next.admin_listen != now.admin_listen);
   warn("threads", next.threads != now.threads);
   warn("reuse_port", next.reuse_port != now.reuse_port);
+  warn("share_breakers", next.share_breakers != now.share_breakers);
   warn("allow_half_close", next.allow_half_close != now.allow_half_close);
   warn("data_dir", next.data_dir != now.data_dir);
   warn("ledger.store", next.ledger.store != now.ledger.store);
@@ -646,6 +657,7 @@ void Program::join() {
   usage_.stop();
   usage_.join();
   identity_.stop();
+  peers_.stop();
   if (directory_ != nullptr) {
     static_cast<void>(directory_->check_point(wall_.unix_ms(), true));  // the next start signs it
   }

@@ -20,6 +20,7 @@
 #include "server/content_log.hpp"
 #include "server/health_watch.hpp"
 #include "server/idempotency.hpp"
+#include "server/circuit_peers.hpp"
 #include "server/identity_watch.hpp"
 #include "server/usage_watch.hpp"
 #include "server/local_servers.hpp"
@@ -198,6 +199,7 @@ class Program {
   WorkerContext context_;
   engine::Detection detection_;
   IdentityWatch identity_;
+  CircuitPeers peers_;
   HealthWatch health_;
   UsageWatch usage_;
   net::ListenAddress client_address_;

@@ -448,14 +448,15 @@ std::optional<Gate::Named> Gate::find(std::string_view name) {
   return named;
 }
 
-bool Gate::set_breaker(std::string_view name, net::TimePoint now, void (CircuitBreaker::*order)()) {
+template <class Order>
+bool Gate::tell_breaker(std::string_view name, net::TimePoint now, Order order) {
   const auto named = find(name);
   if (!named) return false;
   Transitions transitions;
   {
     const std::lock_guard lock(named->provider->mutex);
     const auto tell = [&](Circuit& circuit, const std::string& whose) {
-      (circuit.breaker.*order)();
+      order(circuit.breaker);
       book(circuit, whose, now, transitions);
     };
     if (named->is_provider) {
@@ -474,11 +475,15 @@ void Gate::note_model_came(const pipeline::Target& target, net::TimePoint now) {
 }
 
 bool Gate::force_open(std::string_view name, net::TimePoint now) {
-  return set_breaker(name, now, &CircuitBreaker::force_open);
+  return tell_breaker(name, now, [](CircuitBreaker& breaker) { breaker.force_open(); });
 }
 
 bool Gate::disable(std::string_view name, net::TimePoint now) {
-  return set_breaker(name, now, &CircuitBreaker::disable);
+  return tell_breaker(name, now, [](CircuitBreaker& breaker) { breaker.disable(); });
+}
+
+bool Gate::heed_peer(std::string_view name, net::TimePoint now) {
+  return tell_breaker(name, now, [now](CircuitBreaker& breaker) { breaker.heed_peer(now); });
 }
 
 bool Gate::reset(std::string_view name, net::TimePoint now) {

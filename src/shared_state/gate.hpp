@@ -119,6 +119,10 @@ class Gate final : public pipeline::TargetGate {
   /// Closes the breaker and ends the cooldown; for a provider those of all its targets as well.
   bool reset(std::string_view name, net::TimePoint now);
 
+  /// A circuit of that name has opened in another program: three calls are enough to judge by, for
+  /// half a minute (B-9). False: there is none.
+  bool heed_peer(std::string_view name, net::TimePoint now);
+
   /// By name.
   [[nodiscard]] std::vector<ProviderStatus> status(net::TimePoint now) const;
 
@@ -144,8 +148,8 @@ class Gate final : public pipeline::TargetGate {
   [[nodiscard]] std::vector<std::shared_ptr<TargetState>> targets_named(
       std::string_view name, const std::shared_ptr<ProviderState>& provider);
   [[nodiscard]] std::optional<Named> find(std::string_view name);
-  bool set_breaker(std::string_view name, net::TimePoint now,
-                   void (policy::CircuitBreaker::*order)());
+  template <class Order>
+  bool tell_breaker(std::string_view name, net::TimePoint now, Order order);
   void announce(const Transitions& transitions) const;
 
   const Options options_;

@@ -155,6 +155,18 @@ TEST_F(GateTest, OnlyAnUnreachableEndpointClosesTheWholeProvider) {
 // Clients sleep on this number: a moment earlier they would only be refused again.
 // B-8, K-4: a restart must not bring back what an administrator has taken out of service, nor spend
 // the calls that teach about a quota again.
+TEST_F(GateTest, B9APeersOpeningMakesOneBreakerQuickerToJudge) {
+  EXPECT_TRUE(gate.heed_peer("one/a", now));
+  EXPECT_FALSE(gate.heed_peer("nobody", now));
+  EXPECT_TRUE(ask(*one_a).is_granted) << "it opens nothing by itself";
+  for (int i = 0; i < 3; ++i) {
+    call(*one_a, ended(FailureClass::server));
+    call(*one_b, ended(FailureClass::server));
+  }
+  EXPECT_FALSE(ask(*one_a).is_granted);
+  EXPECT_TRUE(ask(*one_b).is_granted);
+}
+
 TEST_F(GateTest, B8AndK4OrdersAndLongCooldownsOutliveTheProgram) {
   gate.force_open("two", now);
   gate.disable("one/a", now);

@@ -5,6 +5,7 @@ import json
 import threading
 
 from harness import Client, Weir, eventually, free_port, run_weir
+from upstream import Upstream, status
 
 EXIT_CONFIG = 78
 
@@ -117,3 +118,30 @@ def test_h7_restarts_under_load_refuse_no_connection():
         assert now.stop() == 0
     assert problems == []
     assert set(statuses) == {200} and len(statuses) > 100
+
+
+# What one gateway has learnt the hard way makes the other quicker to believe it, and no more.
+def test_b9_a_circuit_that_opens_at_one_gateway_is_heeded_by_the_other():
+    def failures_until_open(weir) -> int:
+        for number in range(1, 20):
+            weir.chat("up/m", "hello")
+            targets = weir.admin("GET", "/api/llm-providers").json["providers"][0]["targets"]
+            if any(target["circuit"]["state"] == "open" for target in targets):
+                return number
+        raise AssertionError("it does not open")
+
+    with Upstream("openai") as up:
+        up.always(status(500))
+        shared = {
+            "providers": {"up": up.provider},
+            "retries": {"enabled": False},
+            "reuse_port": True,
+            "share_breakers": True,
+        }
+        with Weir(shared) as first:
+            with Weir({**shared, "data_dir": str(first.folder / "data")}) as second:
+                second.chat("up/m", "hello")
+                assert failures_until_open(first) == 5
+                eventually(lambda: '"circuit_peer"' in second.log())
+                assert failures_until_open(second) == 2, "of three calls all have failed"
+                eventually(lambda: '"circuit_peer"' in first.log())
