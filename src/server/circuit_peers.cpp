@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "store/files.hpp"
+#include "store/instance.hpp"
 
 namespace weir::server {
 namespace {
@@ -33,6 +33,7 @@ void CircuitPeers::start(const std::string& data_directory, const std::string& f
               {{"reason", changes.error().message}});
     return;
   }
+  data_directory_ = data_directory;
   folder_ = folder;
   changes_.emplace(*std::move(changes));
   thread_ = std::thread([this] { run(); });
@@ -69,10 +70,8 @@ void CircuitPeers::run() {
                 {{"reason", written.error().message}});
     }
     is_behind = !written;
-    std::error_code error;
-    const std::filesystem::path all = std::filesystem::path(folder_).parent_path();
-    for (const auto& entry : std::filesystem::directory_iterator(all, error)) {
-      if (entry.path() != folder_) hear(entry.path());
+    for (const std::string& folder : store::instance_folders(data_directory_)) {
+      if (folder != folder_) hear(folder);
     }
     changes_->wait(seen, long_time);
   }

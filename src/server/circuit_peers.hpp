@@ -50,6 +50,7 @@ class CircuitPeers {
 
   Log& log_;
   std::function<void(std::string_view)> heed_;
+  std::string data_directory_;
   std::string folder_;
   std::optional<store::SharedCounter> changes_;  ///< nothing: not started
   std::mutex mutex_;

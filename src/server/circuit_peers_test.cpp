@@ -76,7 +76,7 @@ TEST_F(CircuitPeersTest, B9HearsOfTheOthersAndNotOfItself) {
 }
 
 TEST_F(CircuitPeersTest, B9WhoComesLaterHearsWhatIsFresh) {
-  const std::string gone = data_ + "/instances/7";
+  const std::string gone = data_ + "/instances/1";
   ASSERT_TRUE(store::make_private_directory(gone));
   const std::string text = "no number\n" + ago(3600) + " old\n" + ago(1) + " fresh\n" + ago(0);
   ASSERT_TRUE(store::replace_file(gone + "/circuits", text));

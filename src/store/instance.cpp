@@ -52,11 +52,14 @@ Error in_use(const std::string& directory, const std::string& lock_file) {
               "; stop that, set another data_dir, or let both share it with reuse_port: true"};
 }
 
+std::string folder_of(const std::string& data_directory, int number) {
+  return data_directory + "/instances/" + std::to_string(number);
+}
+
 }  // namespace
 
 Result<Instance> Instance::open(const std::string& data_directory, bool is_shared) {
-  const std::string folders = data_directory + "/instances";
-  WEIR_TRY(make_private_directory(folders));
+  WEIR_TRY(make_private_directory(data_directory + "/instances"));
   Instance instance;
   const std::string directory_lock = data_directory + "/lock";
   WEIR_TRY_ASSIGN(whole, lock(directory_lock, is_shared ? LOCK_SH : LOCK_EX));
@@ -64,7 +67,7 @@ Result<Instance> Instance::open(const std::string& data_directory, bool is_share
   instance.directory_lock_ = whole;
   write_pid(whole);
   for (int number = 0; number < instances_max; ++number) {
-    std::string folder = folders + "/" + std::to_string(number);
+    std::string folder = folder_of(data_directory, number);
     WEIR_TRY(make_private_directory(folder));
     WEIR_TRY_ASSIGN(own, lock(folder + "/lock", LOCK_EX));
     if (own < 0) continue;
@@ -95,6 +98,17 @@ void Instance::close() {
   for (int* file : {&folder_lock_, &directory_lock_}) {
     if (*file >= 0) ::close(std::exchange(*file, -1));
   }
+}
+
+// The first that is free is taken, so that there are no gaps.
+std::vector<std::string> instance_folders(const std::string& data_directory) {
+  std::vector<std::string> folders;
+  for (int number = 0; number < instances_max; ++number) {
+    std::string folder = folder_of(data_directory, number);
+    if (!exists(folder)) break;
+    folders.push_back(std::move(folder));
+  }
+  return folders;
 }
 
 bool is_instance_running(const std::string& folder) {

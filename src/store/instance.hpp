@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "weir/result.hpp"
 
@@ -35,6 +36,9 @@ class Instance {
   int directory_lock_ = -1;
   int folder_lock_ = -1;
 };
+
+/// The folders of all instances that there are or were, in the order of their numbers.
+std::vector<std::string> instance_folders(const std::string& data_directory);
 
 /// True while the program whose folder it is runs, in this process or another.
 bool is_instance_running(const std::string& folder);

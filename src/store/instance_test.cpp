@@ -41,6 +41,8 @@ TEST_F(InstanceTest, HasAFolderOfItsOwnWhereSeveralShare) {
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->folder(), directory_ + "/instances/0");
   EXPECT_EQ(second->folder(), directory_ + "/instances/1");
+  EXPECT_EQ(instance_folders(directory_),
+            (std::vector<std::string>{first->folder(), second->folder()}));
   EXPECT_FALSE(Instance::open(directory_, false));
   *first = Instance();
   const auto third = Instance::open(directory_, true);
