@@ -89,13 +89,18 @@ Result<std::string> answer_alone(const Context& context, const std::string& data
                               media_type);
 }
 
+void fail(Context& context, const Error& error) {
+  print_error(error.message + "\n");
+  const bool is_misuse = error.code == ErrorCode::invalid_request;
+  context.exit_code = is_misuse ? ExitCode::usage : ExitCode::failed;
+}
+
 std::optional<std::string> ask(Context& context, const Options& options, const std::string& path) {
   const auto body = options.data_dir.empty()
                         ? ask_admin(admin_access(context, options.admin_url), "GET", path)
                         : answer_alone(context, options.data_dir, path);
   if (body) return *body;
-  print_error(body.error().message + "\n");
-  context.exit_code = ExitCode::failed;
+  fail(context, body.error());
   return std::nullopt;
 }
 
@@ -192,11 +197,7 @@ Result<std::string> query_of(const Options& options) {
 
 void show(Context& context, const Options& options) {
   const auto query = query_of(options);
-  if (!query) {
-    print_error(query.error().message + "\n");
-    context.exit_code = ExitCode::usage;
-    return;
-  }
+  if (!query) return fail(context, query.error());
   const auto body = ask(context, options, *query);
   if (!body) return;
   if (options.format == "csv") return print(*body);
@@ -281,8 +282,7 @@ void reindex_all(Context& context, const Options& options) {
   if (!config) return;
   const auto requests = reindex(context, options, *std::move(config));
   if (requests) return print(std::to_string(*requests) + " requests\n");
-  print_error(requests.error().message + "\n");
-  context.exit_code = ExitCode::failed;
+  fail(context, requests.error());
 }
 
 }  // namespace

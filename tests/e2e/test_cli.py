@@ -328,7 +328,7 @@ def test_commands_that_look_back_take_another_data_directory(used, folder):
         run = run_weir(*command, "--data-dir", str(used.folder / "data"), folder=folder)
         assert run.returncode == 0 and "mock" in run.stdout, (command, run.stderr)
         run = run_weir(*command, "--data-dir", str(folder / "none"), folder=folder)
-        assert run.returncode != 0 and "there is no ledger" in run.stderr, command
+        assert (run.returncode, "there is no ledger" in run.stderr) == (EXIT_USAGE, True), command
 
 
 @pytest.mark.parametrize("command", [("log",), ("usage",), ("whatif", "--route", "same.yaml")])

@@ -317,3 +317,22 @@ def test_a_closed_terminal_ends_the_program_and_a_hang_up_from_elsewhere_does_no
     finally:
         process.kill()
         process.wait()
+
+
+# N-4: who asks about a picture somewhere makes the provider go there, if it can, and never us.
+@pytest.mark.parametrize(
+    ("dialect", "is_taken"),
+    [("openai", True), ("anthropic", True), ("responses", True), ("gemini", False), ("ollama", False)],
+)
+def test_n4_media_by_url_are_passed_on_and_not_fetched(dialect, is_taken):
+    able = {"m": {"capabilities": ["chat", "vision"]}}
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, Upstream(dialect) as upstream:
+        url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/picture.png"
+        with Weir({"providers": {"up": {**upstream.provider, "models": able}}}) as weir:
+            picture = {"type": "image_url", "image_url": {"url": url}}
+            answer = weir.chat("up/m", [{"type": "text", "text": "what is it?"}, picture])
+        assert answer.status == (200 if is_taken else 400), answer.body
+        assert [url.encode() in call.body for call in upstream.calls] == [True] * is_taken
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
