@@ -53,6 +53,7 @@ RetrySettings RetrySettings::with(const RetrySettings& narrower) const {
   put_over(merged.attempts_per_target, narrower.attempts_per_target);
   put_over(merged.backoff_base, narrower.backoff_base);
   put_over(merged.backoff_cap, narrower.backoff_cap);
+  put_over(merged.failover_jitter, narrower.failover_jitter);
   put_over(merged.max_inline_wait, narrower.max_inline_wait);
   put_over(merged.min_attempt_budget, narrower.min_attempt_budget);
   put_over(merged.retry_budget_ratio, narrower.retry_budget_ratio);
@@ -126,6 +127,7 @@ RetryPolicy decide(const RetrySettings& settings, std::size_t targets) {
   if (is_classic) policy.max_attempts = std::max(policy.max_attempts, 5);
   policy.backoff_base = settings.backoff_base.value_or(policy.backoff_base);
   policy.backoff_cap = settings.backoff_cap.value_or(policy.backoff_cap);
+  policy.failover_jitter = settings.failover_jitter.value_or(policy.failover_jitter);
   policy.max_inline_wait = settings.max_inline_wait.value_or(policy.max_inline_wait);
   policy.min_attempt_budget = settings.min_attempt_budget.value_or(policy.min_attempt_budget);
   policy.retry_budget_ratio = settings.retry_budget_ratio.value_or(policy.retry_budget_ratio);

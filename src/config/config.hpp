@@ -88,6 +88,7 @@ struct RetrySettings {
   std::optional<std::int64_t> attempts_per_target{};
   std::optional<milliseconds> backoff_base{};
   std::optional<milliseconds> backoff_cap{};
+  std::optional<milliseconds> failover_jitter{};
   std::optional<milliseconds> max_inline_wait{};
   std::optional<milliseconds> min_attempt_budget{};
   std::optional<Ratio> retry_budget_ratio{};
@@ -108,6 +109,7 @@ struct RetryPolicy {
   int attempts_per_target = 2;
   milliseconds backoff_base{250};
   milliseconds backoff_cap{8'000};
+  milliseconds failover_jitter{50};
   milliseconds max_inline_wait{5'000};
   milliseconds min_attempt_budget{1'000};
   Ratio retry_budget_ratio{200};

@@ -192,6 +192,7 @@ constexpr std::array retry_table{
     field<&RetrySettings::attempts_per_target>("attempts_per_target", "Of these at one target; default 2", {1, 10}),
     field<&RetrySettings::backoff_base>("backoff_base", "First wait at most; doubles each time; default 250ms", {1, hour}),
     field<&RetrySettings::backoff_cap>("backoff_cap", "Longest wait; default 8s", {1, hour}),
+    field<&RetrySettings::failover_jitter>("failover_jitter", "Longest wait before another target is asked, drawn at random so that those who failed together do not arrive together; 0: at once; default 50ms", {0, minute}),
     field<&RetrySettings::max_inline_wait>("max_inline_wait", "Longest Retry-After that is waited for; default 5s", {0, hour}),
     field<&RetrySettings::min_attempt_budget>("min_attempt_budget", "No attempt starts with less of request_total left; default 1s", {0, hour}),
     field<&RetrySettings::retry_budget_ratio>("retry_budget_ratio", "Retries per first visit of a provider; default 20%", {0, 1'000}),

@@ -661,6 +661,12 @@ TEST(RetryPolicy, ClassicAndOffArePresets) {
   EXPECT_EQ(decide({.enabled = false, .max_attempts = 5}, 3).max_attempts, 1);
 }
 
+TEST(RetryPolicy, R1TheWaitBeforeAnotherTargetIsASetting) {
+  EXPECT_EQ(decide({}, 1).failover_jitter, milliseconds(50));
+  const RetrySettings none{.failover_jitter = milliseconds(0)};
+  EXPECT_EQ(decide(RetrySettings{}.with(none), 1).failover_jitter, milliseconds(0));
+}
+
 TEST(TimeoutsTest, AnAttemptMayTakeLongerTheMoreOutputIsAskedFor) {
   Timeouts timeouts;
   EXPECT_EQ(attempt_total(timeouts, false, 0), milliseconds(120'000));

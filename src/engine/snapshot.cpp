@@ -228,6 +228,7 @@ pipeline::RetryPolicy retries_of(const config::Config& config, const config::Res
   policy.retry_on_total_timeout = decided.retry_on_total_timeout;
   policy.backoff.base = decided.backoff_base;
   policy.backoff.cap = decided.backoff_cap;
+  policy.backoff.other_target_jitter = decided.failover_jitter;
   policy.backoff.jitter = decided.jitter;
   policy.backoff.inline_wait_max = decided.max_inline_wait;
   policy.backoff.attempt_budget_min = decided.min_attempt_budget;

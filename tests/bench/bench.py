@@ -35,6 +35,7 @@ SLOW_CHUNKS, SLOW_PACE_MS = 40, 250
 OPEN_STREAMS = 1000
 CROWD = 500
 MANY_TARGETS = 1000
+FAILOVERS = 2000
 
 
 # ---- Processes -------------------------------------------------------------------------------
@@ -471,6 +472,40 @@ def measure_reload(bench: Bench, weir: Weir) -> list[Row]:
                 {"weir": report["latency_max_us"] / 1000}, "≤ 10 ms")]
 
 
+def measure_failover(bench: Bench, weir: Weir) -> list[Row]:
+    """What it takes to go on to the next target, over the failed attempt's own time, and without
+    the wait at random before it (R-1)."""
+    port = free_port()
+    failing = subprocess.Popen(
+        [weir.binary, "chaos", "upstream", "--listen", f"127.0.0.1:{port}", "--always", "status=503"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=pin(OTHER_CORE))
+    config = weir.folder / "weir.yaml"
+    before = config.read_text()
+    bad = f'  bad: {{ type: custom, base_url: "http://127.0.0.1:{port}/v1" }}\n'
+    config.write_text(before + bad + "models: { over: [bad/m, up/m] }\nbreaker: off\n"
+                      "retries: { attempts_per_target: 1, failover_jitter: 0 }\n")
+    try:
+        wait_for_200(port, "/book", failing)
+        load = bench.start_load(Shot(port, chat_body("m", stream=False)), 1, FAILOVERS)
+        own_us = json.loads(load.communicate()[0])["refusal_p50_us"]
+        # A 503 would give the target a rest.
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("PUT", "/script", '{"always": "status=500"}')
+        connection.getresponse().read()
+        connection.close()
+        weir.stop()
+        weir.start()
+        plain = bench.load(Shot(weir.port, chat_body("up/m", stream=False)), 1, FAILOVERS)
+        over = bench.load(Shot(weir.port, chat_body("over", stream=False)), 1, FAILOVERS)
+    finally:
+        stop(failing)
+        weir.stop()
+        config.write_text(before)
+    switch_us = over["latency_p50_us"] - plain["latency_p50_us"] - own_us
+    return [Row("switch to the next target, over the failed attempt", "µs", {"weir": switch_us},
+                "≤ 1000 µs")]
+
+
 def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
             slow_upstream: int) -> list[Row]:
     servers: list[Server] = [nginx] + ([weir] if weir else [])
@@ -556,6 +591,8 @@ def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
     if weir:
         progress(f"reloads with {MANY_TARGETS} targets")
         rows += measure_reload(bench, weir)
+        progress("failing over")
+        rows += measure_failover(bench, weir)
     return rows
 
 
