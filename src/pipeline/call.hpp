@@ -34,6 +34,11 @@ struct CallOptions {
   std::vector<std::string> tags = {};         ///< under which its usage is shown
 };
 
+/// Neither the client nor the route forbids that another target is asked (F-6).
+inline bool allows_failover(const CallOptions& options, const Route& route) {
+  return route.retries.is_enabled && !options.no_retry && route.failover && !options.no_failover;
+}
+
 /// A request made ready for one target.
 struct Outgoing {
   std::string_view path;  ///< of the target; empty: it has no such operation

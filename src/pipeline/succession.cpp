@@ -31,8 +31,7 @@ Succession::Succession(const Call& call, const Operation& operation, TargetGate&
       plan_(call, operation, random, unix_ms),
       may_retry_(policy_.is_enabled && !call.options.no_retry),
       // F-8: what only one provider can read goes nowhere else.
-      may_fail_over_(may_retry_ && call.route->failover && !call.options.no_failover &&
-                     !operation.is_pinned()) {}
+      may_fail_over_(allows_failover(call.options, *call.route) && !operation.is_pinned()) {}
 
 Succession::Next Succession::first() {
   refusal_.reset();

@@ -594,6 +594,11 @@ net::Task<pipeline::Outcome> ModelCalls::make_each(ClientRequest& request, int h
                                                    pipeline::ClientChannel& channel) {
   const net::TimePoint started = loop_.now();
   const bool is_tried = request.parting == pipeline::Parting::after_failure;
+  if (is_tried && !pipeline::allows_failover(options, *route)) {
+    const auto outcome =
+        co_await make_one(request, hops, std::move(options), operation, std::move(route), channel);
+    co_return outcome;
+  }
   if (is_tried) {
     TogetherChannel together(channel);
     const auto outcome = co_await make_one(request, hops, options, operation, route, together);

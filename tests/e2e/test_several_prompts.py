@@ -275,3 +275,17 @@ def test_a_target_that_takes_them_together_is_asked_once(chatting):
             refused = weir.post(PATH, {"model": "r", "prompt": PROMPTS})
             assert (refused.status, len(together.calls)) == (400, 2), refused.body
             assert chatting.calls == []
+
+
+def test_f6_who_wants_no_failover_is_not_asked_for_one_by_one(chatting):
+    with Upstream("openai") as together:
+        together.always(status(500))
+        config = {
+            "providers": {"all": together.provider, "up": chatting.provider},
+            "models": {"r": {"targets": ["all/a", "up/m"]}},
+        }
+        with Weir(config) as weir:
+            body = {"model": "r", "prompt": PROMPTS}
+            answer = weir.post(PATH, body, {"x-weir-no-failover": "true"})
+            assert answer.status == 502, answer.body
+            assert chatting.calls == []
