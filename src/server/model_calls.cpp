@@ -252,9 +252,10 @@ class TogetherChannel final : public pipeline::PassingChannel {
     return has_failed_ ? net::Task<bool>::ready(true) : inner().respond(status, fields, body);
   }
   void on_settled(const pipeline::CallResult& result) override {
-    const bool is_theirs = is_fault_of_targets(traits(result.error.code).status);
-    has_failed_ = (result.outcome == pipeline::Outcome::failed && is_theirs) ||
-                  result.error.code == ErrorCode::all_targets_unavailable;
+    using enum pipeline::Outcome;
+    const ErrorCode code = result.error.code;
+    has_failed_ = (result.outcome == failed && is_fault_of_targets(traits(code).status)) ||
+                  (result.outcome == rejected && code == ErrorCode::all_targets_unavailable);
     if (!has_failed_) PassingChannel::on_settled(result);
   }
   /// What comes may not be the end.

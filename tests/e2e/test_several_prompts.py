@@ -11,7 +11,7 @@ import pytest
 import answers
 from harness import Client, Weir, eventually, read_events, run_weir
 from test_books import log_of
-from upstream import Fault, Gate, Upstream, held_by, shared_loop, stall, status
+from upstream import Fault, Gate, Upstream, cut_after, held_by, shared_loop, stall, status
 
 PATH = "/v1/completions"
 PROMPTS = ["one", "two", "three"]
@@ -289,3 +289,17 @@ def test_f6_who_wants_no_failover_is_not_asked_for_one_by_one(chatting):
             answer = weir.post(PATH, body, {"x-weir-no-failover": "true"})
             assert answer.status == 502, answer.body
             assert chatting.calls == []
+
+
+def test_what_has_begun_together_is_not_begun_again_one_by_one(chatting):
+    with Upstream("openai") as together:
+        together.always(cut_after(1))
+        config = {
+            "providers": {"all": together.provider, "up": chatting.provider},
+            "models": {"r": {"targets": ["all/a", "up/m"]}},
+        }
+        with Weir(config) as weir, Client(weir.port) as client:
+            stream = client.stream(PATH, {"model": "r", "prompt": PROMPTS, "stream": True})
+            assert "error" in stream.events[-1] and not stream.has_done, stream
+            assert chatting.calls == []
+            assert weir.get("/livez").status == 200
