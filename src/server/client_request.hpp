@@ -60,10 +60,9 @@ struct ClientRequest {
   /// The body in the place of the client's, where content rules changed that or an item that it
   /// refers to is in it; outlives the call.
   std::string_view own_body;
-  /// Set where its prompts are asked one by one, as `parting` tells; outlives the call.
-  const pipeline::CompletionOperation* parted = nullptr;
-  pipeline::Parting parting{};
-  std::string body_digest;               ///< of a body that was read elsewhere
+  pipeline::Parting parting{};  ///< whether the prompts of `parted` are asked one by one
+  const pipeline::CompletionOperation* parted = nullptr;  ///< a completion; outlives the call
+  std::string body_digest;                                ///< of a body that was read elsewhere
   std::string body_outline;              ///< as JSON, where content is logged: of such a body
   shared_state::Occupancy::Place place;  ///< of a model call
 

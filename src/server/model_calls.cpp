@@ -258,7 +258,7 @@ class TogetherChannel final : public pipeline::PassingChannel {
                   (result.outcome == rejected && code == ErrorCode::all_targets_unavailable);
     if (!has_failed_) PassingChannel::on_settled(result);
   }
-  /// What comes may not be the end.
+  /// A head that went out early could not be taken back.
   [[nodiscard]] bool takes_heartbeats() const override { return false; }
   [[nodiscard]] bool has_failed() const { return has_failed_; }
 
@@ -365,8 +365,10 @@ net::Task<void> ModelCalls::answer(ClientRequest& request) {
     co_return;
   }
   const pipeline::CompletionOperation* const completion = ready.call.completion;
-  if (completion != nullptr) request.parting = completion->parting_on(*ready.route);
-  if (request.parting != pipeline::Parting::none) request.parted = completion;
+  if (completion != nullptr) {
+    request.parting = completion->parting_on(*ready.route);
+    request.parted = completion;
+  }
   HttpChannel channel(request.exchange);
   static_cast<void>(co_await run(request, *ready.call.operation, ready.route, channel));
 }
@@ -563,7 +565,11 @@ net::Task<pipeline::Outcome> ModelCalls::make(ClientRequest& request,
   const int hops = hops_of(request.exchange.head());
   auto options = options_of(request, hops);
   if (!options) return reject(request, std::move(options).error(), channel);
-  if (request.parted != nullptr) {
+  using pipeline::Parting;
+  const bool is_parted =
+      request.parting == Parting::at_once ||
+      (request.parting == Parting::after_failure && pipeline::allows_failover(*options, *route));
+  if (is_parted) {
     return make_each(request, hops, *std::move(options), operation, std::move(route), channel);
   }
   return make_one(request, hops, *std::move(options), operation, std::move(route), channel);
@@ -595,11 +601,6 @@ net::Task<pipeline::Outcome> ModelCalls::make_each(ClientRequest& request, int h
                                                    pipeline::ClientChannel& channel) {
   const net::TimePoint started = loop_.now();
   const bool is_tried = request.parting == pipeline::Parting::after_failure;
-  if (is_tried && !pipeline::allows_failover(options, *route)) {
-    const auto outcome =
-        co_await make_one(request, hops, std::move(options), operation, std::move(route), channel);
-    co_return outcome;
-  }
   if (is_tried) {
     TogetherChannel together(channel);
     const auto outcome = co_await make_one(request, hops, options, operation, route, together);

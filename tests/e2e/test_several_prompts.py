@@ -3,6 +3,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import json
 import socket
 
@@ -263,43 +264,40 @@ def test_where_none_that_takes_them_together_answers_they_are_asked_one_by_one(
             assert [ends[f"{own}-{number}"] for number in (2, 3, 4)] == ["completed"] * 3
 
 
-def test_a_target_that_takes_them_together_is_asked_once(chatting):
+@contextlib.contextmanager
+def behind_one_that_takes_them_together(chatting):
+    """A gateway, and the upstream that stands before `chatting` in its route."""
     with Upstream("openai") as together:
         config = {
             "providers": {"all": together.provider, "up": chatting.provider},
             "models": {"r": {"targets": ["all/a", "up/m"]}},
         }
         with Weir(config) as weir:
-            assert weir.post(PATH, {"model": "r", "prompt": PROMPTS}).status == 200
-            together.always(status(400, "no such wish"))
-            refused = weir.post(PATH, {"model": "r", "prompt": PROMPTS})
-            assert (refused.status, len(together.calls)) == (400, 2), refused.body
-            assert chatting.calls == []
+            yield weir, together
+    assert chatting.calls == []
+    assert {call.path for call in together.calls} == {PATH}, "each is asked for all, and only so"
+
+
+def test_a_target_that_takes_them_together_is_asked_once(chatting):
+    with behind_one_that_takes_them_together(chatting) as (weir, together):
+        assert weir.post(PATH, {"model": "r", "prompt": PROMPTS}).status == 200
+        together.always(status(400, "no such wish"))
+        refused = weir.post(PATH, {"model": "r", "prompt": PROMPTS})
+        assert (refused.status, len(together.calls)) == (400, 2), refused.body
 
 
 def test_f6_who_wants_no_failover_is_not_asked_for_one_by_one(chatting):
-    with Upstream("openai") as together:
+    with behind_one_that_takes_them_together(chatting) as (weir, together):
         together.always(status(500))
-        config = {
-            "providers": {"all": together.provider, "up": chatting.provider},
-            "models": {"r": {"targets": ["all/a", "up/m"]}},
-        }
-        with Weir(config) as weir:
-            body = {"model": "r", "prompt": PROMPTS}
-            answer = weir.post(PATH, body, {"x-weir-no-failover": "true"})
-            assert answer.status == 502, answer.body
-            assert chatting.calls == []
+        body = {"model": "r", "prompt": PROMPTS}
+        answer = weir.post(PATH, body, {"x-weir-no-failover": "true"})
+        assert answer.status == 502, answer.body
 
 
 def test_what_has_begun_together_is_not_begun_again_one_by_one(chatting):
-    with Upstream("openai") as together:
+    with behind_one_that_takes_them_together(chatting) as (weir, together):
         together.always(cut_after(1))
-        config = {
-            "providers": {"all": together.provider, "up": chatting.provider},
-            "models": {"r": {"targets": ["all/a", "up/m"]}},
-        }
-        with Weir(config) as weir, Client(weir.port) as client:
+        with Client(weir.port) as client:
             stream = client.stream(PATH, {"model": "r", "prompt": PROMPTS, "stream": True})
-            assert "error" in stream.events[-1] and not stream.has_done, stream
-            assert chatting.calls == []
-            assert weir.get("/livez").status == 200
+        assert "error" in stream.events[-1] and not stream.has_done, stream
+        assert weir.get("/livez").status == 200
