@@ -2,6 +2,7 @@
 #include "config/config.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace weir::config {
 namespace {
@@ -10,6 +11,20 @@ namespace {
 template <class T>
 void put_over(std::optional<T>& wide, const std::optional<T>& narrow) {
   if (narrow) wide = narrow;
+}
+
+void put_over(CooldownSteps& wide, const CooldownSteps& narrow) {
+  if (!narrow.lengths.empty()) wide = narrow;
+}
+
+void put_steps(policy::CooldownLadder& ladder, std::span<const milliseconds> lengths) {
+  for (std::size_t i = 0; !lengths.empty() && i < ladder.lengths.size(); ++i) {
+    ladder.lengths[i] = lengths[std::min(i, lengths.size() - 1)];
+  }
+}
+
+void put_length(policy::CooldownLadder& ladder, const std::optional<milliseconds>& length) {
+  if (length) put_steps(ladder, std::span(&*length, 1));
 }
 
 }  // namespace
@@ -80,6 +95,8 @@ BreakerSettings BreakerSettings::with(const BreakerSettings& narrower) const {
   put_over(merged.half_open_successes, narrower.half_open_successes);
   put_over(merged.half_open_max, narrower.half_open_max);
   put_over(merged.forgiven_after, narrower.forgiven_after);
+  put_over(merged.peer_min_calls, narrower.peer_min_calls);
+  put_over(merged.peer_window, narrower.peer_window);
   return merged;
 }
 
@@ -105,7 +122,44 @@ policy::BreakerOptions decide(const BreakerSettings& settings, policy::BreakerOp
   options.half_open_successes = settings.half_open_successes.value_or(options.half_open_successes);
   options.half_open_max = settings.half_open_max.value_or(options.half_open_max);
   options.forgiven_after = settings.forgiven_after.value_or(options.forgiven_after);
+  options.peer_min_calls = settings.peer_min_calls.value_or(options.peer_min_calls);
+  options.peer_window = settings.peer_window.value_or(options.peer_window);
   return settings.enabled.value_or(true) ? options : policy::breaker_that_never_opens(options);
+}
+
+CooldownSettings CooldownSettings::with(const CooldownSettings& narrower) const {
+  CooldownSettings merged = *this;
+  put_over(merged.after_error, narrower.after_error);
+  put_over(merged.rate_limit, narrower.rate_limit);
+  put_over(merged.rate_limit_jitter, narrower.rate_limit_jitter);
+  put_over(merged.quota, narrower.quota);
+  put_over(merged.auth, narrower.auth);
+  put_over(merged.forbidden, narrower.forbidden);
+  put_over(merged.not_found, narrower.not_found);
+  put_over(merged.row_max, narrower.row_max);
+  put_over(merged.length_max, narrower.length_max);
+  put_over(merged.probation_max, narrower.probation_max);
+  put_over(merged.probation_calls, narrower.probation_calls);
+  return merged;
+}
+
+policy::CooldownOptions decide(const CooldownSettings& settings) {
+  policy::CooldownOptions options;
+  if (settings.after_error) options.after_error = settings.after_error->after;
+  put_steps(options.rate_limit, settings.rate_limit.lengths);
+  if (settings.rate_limit_jitter) {
+    options.rate_limit.jitter_permille = settings.rate_limit_jitter->permille;
+  }
+  put_length(options.quota, settings.quota);
+  put_steps(options.auth, settings.auth.lengths);
+  put_length(options.forbidden, settings.forbidden);
+  put_length(options.not_found, settings.not_found);
+  options.row_max = settings.row_max.value_or(options.row_max);
+  options.length_max = settings.length_max.value_or(options.length_max);
+  options.probation_max = settings.probation_max.value_or(options.probation_max);
+  options.probation_in_flight_max =
+      settings.probation_calls.value_or(options.probation_in_flight_max);
+  return options;
 }
 
 RetryPolicy decide(const RetrySettings& settings, std::size_t targets) {

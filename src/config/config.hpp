@@ -17,6 +17,7 @@
 #include "config/timeouts.hpp"
 #include "guard/rules.hpp"
 #include "policy/circuit_breaker.hpp"
+#include "policy/cooldown.hpp"
 #include "policy/limiters.hpp"
 #include "providers/capability_table.hpp"
 #include "providers/pricing.hpp"
@@ -140,6 +141,8 @@ struct BreakerSettings {
   std::optional<std::int64_t> half_open_successes{};
   std::optional<milliseconds> half_open_max{};
   std::optional<milliseconds> forgiven_after{};
+  std::optional<std::int64_t> peer_min_calls{};
+  std::optional<milliseconds> peer_window{};
 
   /// These settings with what `narrower` sets put over them. A preset begins anew.
   [[nodiscard]] BreakerSettings with(const BreakerSettings& narrower) const;
@@ -148,6 +151,36 @@ struct BreakerSettings {
 
 /// Decides what `settings` leaves open: by its preset, else by `standard`.
 policy::BreakerOptions decide(const BreakerSettings& settings, policy::BreakerOptions standard);
+
+/// The lengths of a first, second, third and later cooldown in a row; of fewer the last goes on.
+/// Empty: not set.
+struct CooldownSteps {
+  static constexpr std::size_t count_max = 4;
+  std::vector<milliseconds> lengths{};
+  bool operator==(const CooldownSteps&) const = default;
+};
+
+/// Settings of cooldowns; what is not set comes from the wider scope.
+struct CooldownSettings {
+  std::optional<WaitOrOff> after_error{};  ///< `cooldown: 5m` is short for it
+  CooldownSteps rate_limit{};
+  std::optional<Ratio> rate_limit_jitter{};
+  std::optional<milliseconds> quota{};
+  CooldownSteps auth{};
+  std::optional<milliseconds> forbidden{};
+  std::optional<milliseconds> not_found{};
+  std::optional<milliseconds> row_max{};
+  std::optional<milliseconds> length_max{};
+  std::optional<milliseconds> probation_max{};
+  std::optional<std::int64_t> probation_calls{};
+
+  /// These settings with what `narrower` sets put over them.
+  [[nodiscard]] CooldownSettings with(const CooldownSettings& narrower) const;
+  bool operator==(const CooldownSettings&) const = default;
+};
+
+/// Decides what `settings` leaves open.
+policy::CooldownOptions decide(const CooldownSettings& settings);
 
 /// What may be used of one thing, or by one: a provider, a route, a key, the whole; 0 = no limit.
 struct UsageLimits {
@@ -263,8 +296,10 @@ struct ProviderConfig {
   RetrySettings retries;
   BreakerSettings breaker;           ///< of its targets
   BreakerSettings provider_breaker;  ///< of its endpoint
-  std::optional<WaitOrOff> cooldown;
+  CooldownSettings cooldown;
   OnDisconnect on_disconnect = OnDisconnect::cancel;
+  milliseconds drain_max{30'000};  ///< under `drain`: how long a call is read on
+  std::int64_t drains_max = 16;    ///< the same: how many at once
   std::string ca_file;
   Secret proxy;  ///< with its login; empty: HTTPS_PROXY and HTTP_PROXY; `none`: no proxy
   std::vector<ModelOverride> models;  ///< sorted by id
@@ -287,6 +322,17 @@ struct Hedge {
   Choice mode = Choice::automatic;
   milliseconds after{0};  ///< with `on`
   bool operator==(const Hedge&) const = default;
+};
+
+/// What `hedge: auto` goes by.
+struct HedgingSettings {
+  Ratio p95_share{2'000};  ///< of the p95 of a target's time to the first content
+  milliseconds delay_min{2'000};
+  milliseconds delay_max{60'000};
+  std::int64_t samples_min = 20;
+  milliseconds unknown{8'000};
+  milliseconds unknown_reasoning{45'000};
+  Ratio requests_share{50};  ///< of a route's requests in a minute; holds for every `hedge`
 };
 
 /// A name that clients ask for.
@@ -462,6 +508,7 @@ struct Config {
   bool failover = true;
   Strategy strategy = Strategy::priority;
   Hedge hedge;
+  HedgingSettings hedging;
   bool content_filter_failover = false;
   UnknownParams unknown_params = UnknownParams::automatic;
   Choice trim = Choice::off;  ///< make prompts fit the window; `auto` is on
@@ -484,7 +531,7 @@ struct Config {
   RetrySettings retries;
   BreakerSettings breaker;
   BreakerSettings provider_breaker;
-  WaitOrOff cooldown;  ///< after any error of a target
+  CooldownSettings cooldown;
   Limits limits;
   UsageLimits rates;  ///< of the whole; under `limits`, too
   BudgetLimits budget;

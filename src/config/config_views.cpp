@@ -110,6 +110,7 @@ std::vector<SettingView> list_settings(const Config& config) {
   list_set(out, config, "retries", retry_fields(), config.retries);
   list_set(out, config, "breaker", breaker_fields(), config.breaker);
   list_set(out, config, "provider_breaker", breaker_fields(), config.provider_breaker);
+  list_set(out, config, "cooldown", cooldown_fields(), config.cooldown);
   for (const ProviderConfig& provider : config.providers) {
     const std::string path = "providers." + provider.name;
     out.push_back({path, std::string(provider.spec->name) + " at " + provider.base_url,
@@ -123,6 +124,7 @@ std::vector<SettingView> list_settings(const Config& config) {
     list_set(out, config, path + ".retries", retry_fields(), provider.retries);
     list_set(out, config, path + ".breaker", breaker_fields(), provider.breaker);
     list_set(out, config, path + ".provider_breaker", breaker_fields(), provider.provider_breaker);
+    list_set(out, config, path + ".cooldown", cooldown_fields(), provider.cooldown);
   }
   for (const RouteConfig& route : config.models) {
     const std::string path = "models." + route.name;
@@ -163,7 +165,8 @@ std::string config_reference_markdown() {
       "Made from the program's own tables by `weir docs`; don't edit. The file is YAML or JSON. "
       "Durations are written with a unit (`250ms`, `30s`, `1h30m`), sizes too (`64MiB`), shares as "
       "`20%` or `0.2`. Any value may be `env:NAME`, a secret also `file:PATH`. Every setting of "
-      "the first table and of `timeouts`, `retries` and `breaker` can be given by an environment "
+      "the first table and of `timeouts`, `retries`, `breaker` and `cooldown` can be given by an "
+      "environment "
       "variable, "
       "which goes over the file; lists are separated by commas there.\n\n"
       "## The whole\n\n";
@@ -180,11 +183,17 @@ std::string config_reference_markdown() {
       "`WEIR_BREAKER=off`, `WEIR_BREAKER_PRESET`, `WEIR_PROVIDER_BREAKER_WINDOW` and so on.\n\n";
   append_table(out, breaker_fields(), BreakerSettings{}, false);
   out +=
+      "\n## Cooldowns\n\nUnder `cooldown:`, for the whole or a provider: how long a target, or a "
+      "key with all its models, is left alone after an error that says so. A wait that the "
+      "provider names goes before. `cooldown: 5m` is short for `after_error`. By environment: "
+      "`WEIR_COOLDOWN=5m`, `WEIR_COOLDOWN_RATE_LIMIT=5s,30s` and so on.\n\n";
+  append_table(out, cooldown_fields(), CooldownSettings{}, false);
+  out +=
       "\n## Providers\n\nUnder `providers.<name>:`; the name is what clients write before the "
       "slash. `type` is one of the [providers](providers.md) and may be left out where the name "
       "says it. Further: `headers` and `params` (maps: sent with each request, unless the client "
       "sets the parameter), `deployments` (Azure: model to deployment), `timeouts`, `retries`, "
-      "`breaker`, `provider_breaker`, `models`.\n\n";
+      "`breaker`, `provider_breaker`, `cooldown`, `models`.\n\n";
   append_table(out, provider_fields(), ProviderConfig{}, false);
   out +=
       "\n### Models of a provider\n\nUnder `providers.<name>.models.<id>:`, over what the catalog "

@@ -174,7 +174,7 @@ void read_breaker_variables(const std::string& path, SectionReader& reader, Brea
     reader.read_variable(path + "." + std::string(row.path), row, out);
   }
   static constexpr auto switch_row = field<&BreakerSettings::enabled>("breaker", "");
-  reader.read_variable(path, switch_row, out);
+  reader.read_variable(environment_name(path), path + ".enabled", switch_row, out);
 }
 
 void read_environment_settings(SectionReader& reader, Config& config) {
@@ -185,9 +185,14 @@ void read_environment_settings(SectionReader& reader, Config& config) {
     reader.read_variable("retries." + std::string(row.path), row, config.retries);
   }
   static constexpr auto switch_row = field<&RetrySettings::enabled>("retries", "");
-  reader.read_variable("retries", switch_row, config.retries);
+  reader.read_variable("WEIR_RETRIES", "retries.enabled", switch_row, config.retries);
   read_breaker_variables("breaker", reader, config.breaker);
   read_breaker_variables("provider_breaker", reader, config.provider_breaker);
+  for (const Field<CooldownSettings>& row : cooldown_fields()) {
+    reader.read_variable("cooldown." + std::string(row.path), row, config.cooldown);
+  }
+  reader.read_variable("WEIR_COOLDOWN", "cooldown.after_error", cooldown_fields().front(),
+                       config.cooldown);
   reader.read_timeout_variables(config.timeouts);
 }
 
@@ -316,6 +321,9 @@ void check_whole(SectionReader& reader, const Config& config) {
     reader.problem_at("tls", "needs both cert and key");
   }
   check_ledger_store(reader, config.ledger.store.reveal());
+  if (config.hedging.delay_min > config.hedging.delay_max) {
+    reader.problem_at("hedging.delay_min", "must not be above hedging.delay_max");
+  }
   if (config.limits.memory_soft > config.limits.memory_hard) {
     reader.problem_at("limits.memory_soft", "must not be above limits.memory_hard");
   }
@@ -381,6 +389,9 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
   const auto provider_breaker = [&](const Node& node, const std::string& path) {
     reader.read_breaker(node, path, config.provider_breaker);
   };
+  const auto cooldown = [&](const Node& node, const std::string& path) {
+    reader.read_cooldown(node, path, config.cooldown);
+  };
   const auto content_rules = [&](const Node& node, const std::string& path) {
     read_content_rules(node, path, reader, config.content_rules);
   };
@@ -400,6 +411,7 @@ void read_document(const Node& document, SectionReader& reader, Config& config) 
                {"retries", retries},
                {"breaker", breaker},
                {"provider_breaker", provider_breaker},
+               {"cooldown", cooldown},
                {"content_rules", content_rules}});
   read_environment_settings(reader, config);
   check_whole(reader, config);

@@ -95,6 +95,19 @@ struct Shape<std::vector<T>> {
   }
 };
 
+template <>
+struct Shape<CooldownSteps> {
+  using Item = milliseconds;
+  static constexpr bool is_list = true;
+  static Mismatch read(std::span<const std::string> texts, CooldownSteps& out, Range range) {
+    if (texts.empty() || texts.size() > CooldownSteps::count_max) return "one to four durations";
+    return Shape<std::vector<milliseconds>>::read(texts, out.lengths, range);
+  }
+  static std::string show(const CooldownSteps& value) {
+    return Shape<std::vector<milliseconds>>::show(value.lengths);
+  }
+};
+
 }  // namespace field_details
 
 /// A row for the member that the pointers lead to: `field<&Config::tls, &TlsConfig::cert>(...)`.
@@ -126,6 +139,7 @@ bool is_limit_row(std::string_view path) noexcept;
 std::span<const Field<Config>> root_fields();
 std::span<const Field<RetrySettings>> retry_fields();
 std::span<const Field<BreakerSettings>> breaker_fields();
+std::span<const Field<CooldownSettings>> cooldown_fields();
 std::span<const Field<ProviderConfig>> provider_fields();
 /// Of an entry of `api_keys` that is a map.
 std::span<const Field<ProviderKeyConfig>> provider_key_fields();

@@ -107,7 +107,13 @@ constexpr std::array root_own{
     field<&Config::failover>("failover", "Whether another target is tried when one fails"),
     field<&Config::strategy>("strategy", "How routes choose among their targets unless they say themselves"),
     field<&Config::hedge>("hedge", "When a second target is started beside a silent first one", {1, hour}),
-    field<&Config::cooldown>("cooldown", "How long a target rests after any error of its own or a 429, where the provider names no other wait; `off` leaves errors to the circuit breaker", {second, 24 * hour}),
+    field<&Config::hedging, &HedgingSettings::p95_share>("hedging.p95_share", "`hedge: auto` starts a second target after this much of what the first one's slowest 5 % of first contents took in the last 5 min", {100, 100'000}),
+    field<&Config::hedging, &HedgingSettings::delay_min>("hedging.delay_min", "Soonest it starts one", {1, hour}),
+    field<&Config::hedging, &HedgingSettings::delay_max>("hedging.delay_max", "Latest it starts one", {1, hour}),
+    field<&Config::hedging, &HedgingSettings::samples_min>("hedging.samples_min", "With fewer first contents known it goes by the next two", {1, million}),
+    field<&Config::hedging, &HedgingSettings::unknown>("hedging.unknown", "When it starts one beside a model whose first contents are not known", {1, hour}),
+    field<&Config::hedging, &HedgingSettings::unknown_reasoning>("hedging.unknown_reasoning", "The same of a model that reasons", {1, hour}),
+    field<&Config::hedging, &HedgingSettings::requests_share>("hedging.requests_share", "Share of a route's requests in a minute that get a second target, however `hedge` is set; one in 10 s always may", {0, 1'000}),
     field<&Config::content_filter_failover>("content_filter_failover", "Whether an answer stopped by a provider's filter is tried elsewhere"),
     field<&Config::unknown_params>("unknown_params", "Members of a request that Weir does not know: `auto` forwards them where client and target speak the same dialect"),
     field<&Config::trim>("trim", "`auto` makes room where a prompt does not fit the model's window: the output limit is lowered where the client gave none, then the oldest turns are left out, which x-weir-dropped says"),
@@ -124,7 +130,7 @@ constexpr std::array root_own{
     field<&Config::access_log>("access_log", "Log a line per request; the ledger has them anyway"),
     field<&Config::expose_target>("expose_target", "Tell clients the target in x-weir-target"),
     field<&Config::reuse_port>("reuse_port", "Allow a second instance on the same port"),
-    field<&Config::share_breakers>("share_breakers", "Heed circuits that open in gateways that share the data directory (`reuse_port`): for 30 s a breaker of that name judges by three calls already"),
+    field<&Config::share_breakers>("share_breakers", "Heed circuits that open in gateways that share the data directory (`reuse_port`): for a while a breaker of that name judges by few calls already (`peer_min_calls`, `peer_window` of [breakers](#circuit-breakers))"),
     field<&Config::allow_half_close>("allow_half_close", "Answer clients that shut their sending side behind a request; who leaves is then noticed only when written to"),
     field<&Config::kill_on_revoke>("kill_on_revoke", "End calls under way within a second, with an error, where their key or their target is removed; otherwise they may end"),
     field<&Config::drain_grace>("drain_grace", "On SIGTERM, go on accepting this long after /readyz says no", {0, hour}),
@@ -218,6 +224,22 @@ constexpr std::array breaker_table{
     field<&BreakerSettings::half_open_successes>("half_open_successes", "Successes in a row that close it; default 2", {1, million}),
     field<&BreakerSettings::half_open_max>("half_open_max", "Without a verdict for so long it opens again; default 1m", {second, 24 * hour}),
     field<&BreakerSettings::forgiven_after>("forgiven_after", "Closed for so long, the next opening is a first one; default 5m", {0, 24 * hour}),
+    field<&BreakerSettings::peer_min_calls>("peer_min_calls", "With `share_breakers`, `min_calls` after a circuit of that name has opened in another gateway; default 3", {1, million}),
+    field<&BreakerSettings::peer_window>("peer_window", "For so long; default 30s", {0, hour}),
+};
+
+constexpr std::array cooldown_table{
+    field<&CooldownSettings::after_error>("after_error", "How long a target rests after any error of its own or a 429, where the provider names no other wait; default `off`: errors are the circuit breaker's affair, and 429 has `rate_limit`", {second, 24 * hour}),
+    field<&CooldownSettings::rate_limit>("rate_limit", "After a 429 that names no wait: the 1st, 2nd, 3rd and later in a row; default `[5s, 30s, 2m, 10m]`", {second, 24 * hour}),
+    field<&CooldownSettings::rate_limit_jitter>("rate_limit_jitter", "Of these, either way; default 20%", {0, 1'000}),
+    field<&CooldownSettings::quota>("quota", "When credit or a day's allowance is used up and nobody says until when; default 1h", {second, 24 * hour}),
+    field<&CooldownSettings::auth>("auth", "When the provider does not know the key (401); it rests with all its models; default `[1m, 5m, 1h]`", {second, 24 * hour}),
+    field<&CooldownSettings::forbidden>("forbidden", "When the key may not use the model (403); default 10m", {second, 24 * hour}),
+    field<&CooldownSettings::not_found>("not_found", "When there is no such model; default 10m", {second, 24 * hour}),
+    field<&CooldownSettings::row_max>("row_max", "A cooldown so soon after another is the next in a row, unless an answer came between; default 1h, at least twice the last step", {0, 24 * hour}),
+    field<&CooldownSettings::length_max>("length_max", "Longest cooldown, whatever wait the provider names; default 24h", {second, 24 * hour}),
+    field<&CooldownSettings::probation_calls>("probation_calls", "What comes back is asked by one call at a time first, then twice as many with each success, until so many; default 64", {1, million}),
+    field<&CooldownSettings::probation_max>("probation_max", "Or until so long after the first success; default 10s", {0, hour}),
 };
 
 constexpr std::array provider_own{
@@ -238,8 +260,9 @@ constexpr std::array provider_own{
     field<&ProviderConfig::pull>("pull", "Ollama: `auto` has the server pull a model that is asked for and that it does not have"),
     field<&ProviderConfig::keep_alive>("keep_alive", "Ollama: how long a model stays loaded after an answer, where the request does not say: `10m`, 0 or -1 (always)"),
     field<&ProviderConfig::prompt_cache>("prompt_cache", "Anthropic: `auto` marks long beginnings of requests to be cached, where the client marked nothing"),
-    field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for up to 30s, to learn what a provider charges that bills anyway"),
-    field<&ProviderConfig::cooldown>("cooldown", "How long a target rests after any error of its own, over `cooldown` of the whole", {second, 24 * hour}),
+    field<&ProviderConfig::on_disconnect>("on_disconnect", "When a client leaves: `cancel` closes the connection; `drain` reads on for a while, to learn what a provider charges that bills anyway"),
+    field<&ProviderConfig::drain_max>("drain_max", "How long `drain` reads on; default 30s", {1, hour}),
+    field<&ProviderConfig::drains_max>("drains_max", "Calls at once that it reads on; those beyond are cancelled; default 16", {0, million}),
     field<&ProviderConfig::probe>("probe", "How often it is asked for its free list of models, a vLLM for its `/health`, to see that it answers: `1m`, give or take a fifth; default off. Changes no circuit breaker and no figure of the traffic", {30 * second, 24 * hour}),
     field<&ProviderConfig::ca_file>("ca_file", "PEM file with the authorities that may sign its certificate"),
     proxy_row(),
@@ -328,6 +351,7 @@ bool is_limit_row(std::string_view path) noexcept {
 std::span<const Field<Config>> root_fields() { return root_table; }
 std::span<const Field<RetrySettings>> retry_fields() { return retry_table; }
 std::span<const Field<BreakerSettings>> breaker_fields() { return breaker_table; }
+std::span<const Field<CooldownSettings>> cooldown_fields() { return cooldown_table; }
 std::span<const Field<ProviderConfig>> provider_fields() { return provider_table; }
 std::span<const Field<ProviderKeyConfig>> provider_key_fields() { return provider_key_table; }
 std::span<const Field<ModelOverride>> model_fields() { return model_table; }

@@ -157,10 +157,9 @@ TEST(Loader, BreakersAreSetForTheWholeAndForAProvider) {
   const Environment environment{{"WEIR_PROVIDER_BREAKER_MIN_CALLS", "7"}};
   const Loaded loaded = load_yaml(
       "breaker: {window: 60s, slow_call: 30s}\n"
-      "cooldown: 5m\n"
       "providers:\n"
       "  one: {base_url: http://127.0.0.1:1, breaker: count, provider_breaker: off}\n"
-      "  two: {base_url: http://127.0.0.1:2, cooldown: off,\n"
+      "  two: {base_url: http://127.0.0.1:2,\n"
       "        breaker: {preset: threshold, open_base: 1m, open_jitter: 5%}}\n"
       "  three: {base_url: http://127.0.0.1:3, breaker: {half_open_permits: 3}}\n",
       environment);
@@ -186,10 +185,75 @@ TEST(Loader, BreakersAreSetForTheWholeAndForAProvider) {
   EXPECT_EQ(endpoint("two").min_calls, 7);
   EXPECT_EQ(endpoint("two").consecutive_failures, 10);
   EXPECT_EQ(endpoint("one"), policy::breaker_that_never_opens(policy::provider_breaker()));
-  EXPECT_EQ(config.cooldown.after, milliseconds(300'000));
-  EXPECT_EQ(provider(loaded, "two").cooldown->after, std::nullopt);
-  EXPECT_FALSE(provider(loaded, "one").cooldown);
-  EXPECT_EQ(config.source_of("providers.one.breaker"), "weir.yaml:4");
+  EXPECT_EQ(config.source_of("providers.one.breaker"), "weir.yaml:3");
+}
+
+TEST(Loader, CooldownsAreSetForTheWholeAndForAProvider) {
+  const Environment environment{{"WEIR_COOLDOWN", "5m"}, {"WEIR_COOLDOWN_AUTH", "2s,3s"}};
+  const Loaded loaded = load_yaml(
+      "cooldown: {rate_limit: [1s, 2s, 3s], rate_limit_jitter: 0%, length_max: 1h}\n"
+      "providers:\n"
+      "  one: {base_url: http://127.0.0.1:1}\n"
+      "  two: {base_url: http://127.0.0.1:2, cooldown: off}\n"
+      "  three: {base_url: http://127.0.0.1:3, cooldown: {quota: 4s, forbidden: 5s, not_found: "
+      "6s,\n"
+      "          rate_limit: 7s, row_max: 8m, probation_max: 9s, probation_calls: 10}}\n",
+      environment);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const Config& config = loaded.config;
+  const auto of = [&](std::string_view name) {
+    return decide(config.cooldown.with(provider(loaded, name).cooldown));
+  };
+  const auto s = [](std::int64_t seconds) { return milliseconds(seconds * 1'000); };
+  policy::CooldownOptions whole;
+  whole.after_error = s(300);
+  whole.rate_limit = {{s(1), s(2), s(3), s(3)}, 0};
+  whole.auth = {{s(2), s(3), s(3), s(3)}};
+  whole.length_max = s(3'600);
+  EXPECT_EQ(of("one"), whole);
+  policy::CooldownOptions two = whole;
+  two.after_error = std::nullopt;
+  EXPECT_EQ(of("two"), two);
+  policy::CooldownOptions three = whole;
+  three.rate_limit.lengths.fill(s(7));
+  three.quota.lengths.fill(s(4));
+  three.forbidden.lengths.fill(s(5));
+  three.not_found.lengths.fill(s(6));
+  three.row_max = s(8 * 60);
+  three.probation_max = s(9);
+  three.probation_in_flight_max = 10;
+  EXPECT_EQ(of("three"), three);
+  EXPECT_EQ(config.source_of("cooldown.after_error"), "env WEIR_COOLDOWN");
+  EXPECT_EQ(decide(CooldownSettings{}), policy::CooldownOptions{});
+}
+
+TEST(Loader, ACooldownOfTooManyStepsIsRefused) {
+  const Loaded loaded = load_yaml(
+      "cooldown: {rate_limit: [1s, 2s, 3s, 4s, 5s], auth: [], quota: 0s}\n"
+      "hedging: {delay_min: 2m}\n");
+  ASSERT_EQ(loaded.problems.size(), 4U) << loaded.report();
+  EXPECT_EQ(loaded.problems[0].message(),
+            "weir.yaml:1: cooldown.rate_limit: must be one to four durations");
+  EXPECT_EQ(loaded.problems[1].path, "cooldown.auth");
+  EXPECT_EQ(loaded.problems[2].path, "cooldown.quota");
+  EXPECT_EQ(loaded.problems[3].path, "hedging.delay_min");
+}
+
+// What a short form sets is listed with the rest.
+TEST(Loader, ShortFormsAreListedAsWhatTheyStandFor) {
+  const Loaded loaded =
+      load_yaml("retries: off\nbreaker: count\nprovider_breaker: off\ncooldown: 5m\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  std::map<std::string, std::string> listed;
+  for (const SettingView& view : list_settings(loaded.config)) {
+    if (view.source != "default") listed[view.path] = view.value + " " + view.source;
+  }
+  EXPECT_EQ(listed, (std::map<std::string, std::string>{
+                        {"retries.enabled", "off weir.yaml:1"},
+                        {"breaker.preset", "count weir.yaml:2"},
+                        {"provider_breaker.enabled", "off weir.yaml:3"},
+                        {"cooldown.after_error", "5m weir.yaml:4"},
+                    }));
 }
 
 TEST(Loader, ABreakerOfAnUnknownKindIsRefused) {

@@ -422,6 +422,9 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
   const auto provider_breaker = [&](const Node& node, const std::string& at) {
     reader.read_breaker(node, at, provider.provider_breaker);
   };
+  const auto cooldown = [&](const Node& node, const std::string& at) {
+    reader.read_cooldown(node, at, provider.cooldown);
+  };
   const Node entry = with_plain_keys(member.value, path, reader, provider);
   reader.read(entry, path, provider_fields(), provider,
               {{"type", read_type},
@@ -432,7 +435,8 @@ ProviderConfig read_provider(const Member& member, const std::string& path, Sect
                {"timeouts", timeouts},
                {"retries", retries},
                {"breaker", breaker},
-               {"provider_breaker", provider_breaker}});
+               {"provider_breaker", provider_breaker},
+               {"cooldown", cooldown}});
   complete(reader, config, path, type, provider);
   if (!provider.budget.downgrade.empty()) {
     reader.problem_at(path + ".budget.downgrade", no_route_to_leave);

@@ -90,7 +90,7 @@ void SectionReader::read_retries(const Node& node, const std::string& path, Retr
     return;
   }
   out.enabled = is_on;
-  note_source(path, node.place());
+  note_source(path + ".enabled", node.place());
 }
 
 void SectionReader::read_breaker(const Node& node, const std::string& path, BreakerSettings& out) {
@@ -102,13 +102,23 @@ void SectionReader::read_breaker(const Node& node, const std::string& path, Brea
   BreakerPreset preset{};
   if (!read_value(node.text, is_on, {})) {
     out.enabled = is_on;
+    note_source(path + ".enabled", node.place());
   } else if (!read_value(node.text, preset, {})) {
     out.preset = preset;
+    note_source(path + ".preset", node.place());
   } else {
     problem(node.place(), path, "must be a map, on, off, standard, count or threshold");
+  }
+}
+
+void SectionReader::read_cooldown(const Node& node, const std::string& path,
+                                  CooldownSettings& out) {
+  if (node.kind != Node::Kind::scalar) {
+    read(node, path, cooldown_fields(), out);
     return;
   }
-  note_source(path, node.place());
+  const auto& after_error = cooldown_fields().front();
+  read_node(node, path + "." + std::string(after_error.path), after_error, out);
 }
 
 std::optional<std::string> SectionReader::text_of(const Node& node, const std::string& path,

@@ -43,7 +43,11 @@ class SectionReader {
   /// Reads one setting that the environment gives; lists are separated by commas.
   template <class Section>
   void read_variable(const std::string& path, const Field<Section>& field, Section& section) {
-    const std::string variable = environment_name(path);
+    read_variable(environment_name(path), path, field, section);
+  }
+  template <class Section>
+  void read_variable(const std::string& variable, const std::string& path,
+                     const Field<Section>& field, Section& section) {
     const auto text = variable_called(variable);
     if (!text) return;
     const std::string place = "env " + variable;
@@ -62,6 +66,8 @@ class SectionReader {
   void read_retries(const Node& node, const std::string& path, RetrySettings& out);
   /// Also takes `off`, `on` or a preset in the place of the map.
   void read_breaker(const Node& node, const std::string& path, BreakerSettings& out);
+  /// Also takes `after_error` in the place of the map.
+  void read_cooldown(const Node& node, const std::string& path, CooldownSettings& out);
 
   /// The value of a scalar with `env:` and, for secrets, `file:` followed; nothing when there is a
   /// problem.

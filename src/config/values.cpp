@@ -211,9 +211,12 @@ Mismatch read_value(std::string_view text, Ratio& out, Range range) {
   const std::int64_t per_permille = is_percent ? 100'000'000 : 1'000'000;
   if (!share || share->count() % per_permille != 0) return "a share such as 20% or 0.2";
   const std::int64_t permille = share->count() / per_permille;
-  const auto mismatch =
-      check(permille, {range.min, std::min<std::int64_t>(range.max, 1'000)},
-            [](std::int64_t n) { return show_value(Ratio{static_cast<std::int32_t>(n)}); });
+  // A share is of a whole, unless its row says otherwise.
+  constexpr std::int64_t whole = 1'000;
+  const std::int64_t most = range.max == Range{}.max ? whole : range.max;
+  const auto mismatch = check(permille, {range.min, most}, [](std::int64_t n) {
+    return show_value(Ratio{static_cast<std::int32_t>(n)});
+  });
   if (!mismatch) out = Ratio{static_cast<std::int32_t>(permille)};
   return mismatch;
 }

@@ -154,12 +154,14 @@ Result<std::shared_ptr<pipeline::Upstream>> make_upstream(const config::Config& 
       config::decide(config.breaker.with(provider.breaker), policy::target_breaker());
   upstream->endpoint_breaker = config::decide(
       config.provider_breaker.with(provider.provider_breaker), policy::provider_breaker());
-  upstream->error_cooldown = provider.cooldown.value_or(config.cooldown).after;
+  upstream->cooldowns = config::decide(config.cooldown.with(provider.cooldown));
   upstream->quota_day = quota_day_of(provider);
   upstream->tells_requests_of_day =
       provider.spec->limit_headers == providers::LimitHeaders::x_ratelimit_day;
   upstream->in_flight_max = config.limits.provider_max_inflight;
   upstream->drains_on_disconnect = provider.on_disconnect == config::OnDisconnect::drain;
+  upstream->drain_max = provider.drain_max;
+  upstream->drains_max = provider.drains_max;
   set_strengths(*upstream, provider);
   if (upstream->is_mock) return upstream;
 
@@ -212,6 +214,7 @@ pipeline::TargetTimeouts timeouts_of(const config::Config& config, const config:
   timeouts.stream_idle = value(Timeout::stream_idle);
   timeouts.content_idle = config::content_idle(set, is_local, target.facts.traits.reasons);
   timeouts.stream_total = value(Timeout::stream_total);
+  timeouts.after_finish = value(Timeout::after_finish);
   timeouts.attempt_total_min = config::attempt_total(set, is_local, 0);
   timeouts.attempt_total_max = config::attempt_total(set, is_local, 1'000'000);
   return timeouts;
@@ -256,17 +259,20 @@ pipeline::UnknownParams unknown_params_of(config::UnknownParams said) {
   return static_cast<pipeline::UnknownParams>(said);
 }
 
-pipeline::HedgePolicy hedge_of(const config::Hedge& said) {
+pipeline::HedgePolicy hedge_of(const config::Hedge& said, const config::HedgingSettings& hedging) {
   using Mode = pipeline::HedgePolicy::Mode;
-  switch (said.mode) {
-    case config::Choice::off:
-      return {.mode = Mode::off, .after = {}};
-    case config::Choice::on:
-      return {.mode = Mode::after, .after = said.after};
-    case config::Choice::automatic:
-      break;
-  }
-  return {};
+  pipeline::HedgePolicy policy;
+  if (said.mode == config::Choice::off) policy.mode = Mode::off;
+  if (said.mode == config::Choice::on) policy.mode = Mode::after;
+  policy.after = said.after;
+  policy.options = {.p95_permille = hedging.p95_share.permille,
+                    .delay_min = hedging.delay_min,
+                    .delay_max = hedging.delay_max,
+                    .samples_min = hedging.samples_min,
+                    .unknown = hedging.unknown,
+                    .unknown_reasoning = hedging.unknown_reasoning,
+                    .share_permille = hedging.requests_share.permille};
+  return policy;
 }
 
 /// Other servers under a provider's type may speak no more of its API than chat.
@@ -458,7 +464,7 @@ std::shared_ptr<const pipeline::Route> Snapshot::build(const config::Resolution&
   route->content_filter_failover = found.content_filter_failover;
   route->retries = retries_of(config(), found);
   route->rejects_unpriced = config().unpriced == config::Unpriced::reject;
-  route->hedge = hedge_of(found.hedge);
+  route->hedge = hedge_of(found.hedge, config().hedging);
   route->stream = stream_of(config(), found);
   if (!found.content_rules.empty()) {
     auto rules = guard::Rules::compile(found.content_rules);

@@ -61,7 +61,7 @@ providers:
   up: { base_url: "http://127.0.0.1:9/v1", timeouts: { connect: 2s, dns: 700ms, request_total: 50s, pool_idle: 3s } }
 timeouts: { connect: 4s, request_write_stall: 6s, request_total: 100s }
 models:
-  r: { targets: [up/m], timeouts: { connect: 1s, request_write_stall: 500ms, stream_total: 9s } }
+  r: { targets: [up/m], timeouts: { connect: 1s, request_write_stall: 500ms, stream_total: 9s, after_finish: 800ms } }
   late: { targets: [up/m], timeouts: { request_total: 20s, pool_idle: 1s, dns: 100ms } }
 )",
                                                   environment_);
@@ -74,6 +74,7 @@ models:
   EXPECT_EQ(of_route.request_write_stall, pipeline::milliseconds(500));
   EXPECT_EQ(of_route.stream_total, seconds(9));
   EXPECT_EQ(of_route.pool_idle, seconds(3));
+  EXPECT_EQ(of_route.after_finish, pipeline::milliseconds(800));
   EXPECT_EQ((*snapshot->route("r"))->request_total, seconds(50));
   const auto late = *snapshot->route("late");
   const auto& of_late = late->steps.front().targets.front()->timeouts;
@@ -82,6 +83,39 @@ models:
   EXPECT_EQ(of_late.connect.dns, pipeline::milliseconds(100));
   EXPECT_EQ(of_late.request_write_stall, seconds(6));
   EXPECT_EQ(of_late.pool_idle, seconds(1));
+}
+
+// What they do is in the tests of the gate, the attempt loop and hedging.
+TEST_F(SnapshotTest, CooldownsDrainsAndHedgingAreAsIsSet) {
+  const config::Loaded loaded = config::load_text("weir.yaml", R"(
+cooldown: { quota: 4s }
+hedging: { p95_share: 3.0, delay_min: 1s, delay_max: 9s, samples_min: 5, unknown: 3s,
+           unknown_reasoning: 7s, requests_share: 10% }
+providers:
+  up: { base_url: "http://127.0.0.1:9/v1", cooldown: 6s, drain_max: 2s, drains_max: 3 }
+models:
+  r: { targets: [up/m], hedge: 5s }
+)",
+                                                  environment_);
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  const auto snapshot = *Snapshot::make(loaded.config, environment_, gate_, nullptr);
+  using pipeline::milliseconds;
+  const pipeline::Upstream& upstream = *target_of(*snapshot).upstream;
+  EXPECT_EQ(upstream.cooldowns.quota.lengths.front(), milliseconds(4'000));
+  EXPECT_EQ(upstream.cooldowns.after_error, milliseconds(6'000));
+  EXPECT_EQ(upstream.drain_max, milliseconds(2'000));
+  EXPECT_EQ(upstream.drains_max, 3);
+  const pipeline::HedgePolicy& hedge = (*snapshot->route("r"))->hedge;
+  EXPECT_EQ(hedge.mode, pipeline::HedgePolicy::Mode::after);
+  EXPECT_EQ(hedge.after, milliseconds(5'000));
+  const policy::HedgeOptions wanted{.p95_permille = 3'000,
+                                    .delay_min = milliseconds(1'000),
+                                    .delay_max = milliseconds(9'000),
+                                    .samples_min = 5,
+                                    .unknown = milliseconds(3'000),
+                                    .unknown_reasoning = milliseconds(7'000),
+                                    .share_permille = 100};
+  EXPECT_EQ(hedge.options, wanted);
 }
 
 TEST_F(SnapshotTest, K6AProvidersDayIsWhereItIsSaidOrKnownToBe) {

@@ -214,9 +214,9 @@ class Attempt::Guards {
   void look_at(const RelayFacts& facts) {
     if (is_complete_) return;
     if (facts.is_complete) {
-      // S-9.4: after the last finish reason, usage and the terminator get two seconds.
+      // S-9.4: behind the last finish reason come usage and the terminator.
       is_complete_ = true;
-      return content_.restart(std::chrono::seconds(2));
+      return content_.restart(timeouts_.after_finish);
     }
     if (facts.content_bytes == content_seen_) return;
     content_seen_ = facts.content_bytes;

@@ -104,14 +104,16 @@ class AttemptLoop::Race final : private Referee, private net::Alarm {
     const milliseconds delay =
         route.hedge.mode == Mode::after
             ? route.hedge.after
-            : policy::hedge_delay(target.counters->first_contents, target.traits.reasons, now);
+            : policy::hedge_delay(route.hedge.options, target.counters->first_contents,
+                                  target.traits.reasons, now);
     journey_.call.loop.arm_coarse(*this, now + delay);
   }
 
   void on_alarm() override {
     const HedgePolicy& policy = journey_.call.route->hedge;
     if (answering_ != nullptr || journey_.call.cancellation.is_cancelled()) return;
-    if (!journey_.call.route->hedges->may_hedge(journey_.call.loop.now())) return;
+    const std::int32_t share = policy.options.share_permille;
+    if (!journey_.call.route->hedges->may_hedge(share, journey_.call.loop.now())) return;
     const bool is_in_words = policy.mode == HedgePolicy::Mode::after;
     auto next = journey_.succession.beside(first_.candidate(), is_in_words);
     if (next.candidate == nullptr) return;

@@ -250,6 +250,14 @@ TEST_F(AttemptLoopTest, S94WaitsTwoSecondsForUsageAfterTheFinish) {
   EXPECT_EQ(*rig.ended_at - started, 2s);
 }
 
+TEST_F(AttemptLoopTest, S94WaitsAsLongAsIsSetAfterTheFinish) {
+  const std::string finish = stopped().substr(0, stopped().find("\n\n") + 2);
+  rig.add("a/m", {{.pieces = {{0ms, said("hi") + finish}}}}).timeouts.after_finish = 300ms;
+  const TimePoint started = rig.loop.now();
+  EXPECT_EQ(rig.finish().outcome, Outcome::completed);
+  EXPECT_EQ(*rig.ended_at - started, 300ms);
+}
+
 TEST_F(AttemptLoopTest, S95SendsACommentAfterEachQuarterMinuteOfSilence) {
   rig.add("a/m", {{.pieces = {{0ms, said("a")}, {40s, said("b")}, {1s, stopped(), true}}}});
   const TimePoint started = rig.loop.now();
@@ -523,6 +531,47 @@ TEST_F(AttemptLoopTest, S105ADrainEndsAfterThirtySeconds) {
   ASSERT_TRUE(rig.result);
   EXPECT_EQ(*rig.ended_at - left, 30s);
   EXPECT_TRUE(rig.result->rows[0].is_estimated);
+}
+
+TEST_F(AttemptLoopTest, S105ADrainEndsAfterTheTimeThatIsSet) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}}}});
+  rig.upstream(0).drains_on_disconnect = true;
+  rig.upstream(0).drain_max = 3s;
+  rig.start();
+  rig.loop.run_for(1s);
+  const TimePoint left = rig.loop.now();
+  rig.cancellation.cancel();
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(*rig.ended_at - left, 3s);
+}
+
+// The count is the provider's, of all threads.
+TEST_F(AttemptLoopTest, S105DrainsBeyondTheNumberAreCancelled) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}}}});
+  Upstream& upstream = rig.upstream(0);
+  upstream.drains_on_disconnect = true;
+  upstream.counters->drains = 16;
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.cancellation.cancel();
+  ASSERT_TRUE(rig.result) << "at once";
+  EXPECT_EQ(upstream.counters->drains, 16);
+}
+
+TEST_F(AttemptLoopTest, S105ADrainGivesItsPlaceBack) {
+  rig.add("a/m", {{.pieces = {{0ms, said("a")}}}});
+  Upstream& upstream = rig.upstream(0);
+  upstream.drains_on_disconnect = true;
+  upstream.drains_max = 1;
+  rig.start();
+  rig.loop.run_for(1s);
+  rig.cancellation.cancel();
+  EXPECT_FALSE(rig.result);
+  EXPECT_EQ(upstream.counters->drains, 1);
+  rig.loop.run();
+  ASSERT_TRUE(rig.result);
+  EXPECT_EQ(upstream.counters->drains, 0);
 }
 
 // Whoever leaves pays for what was written, in tokens of its language: bytes tell little of them.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "pipeline/explain.hpp"
 #include "tokens/counter.hpp"
@@ -12,9 +13,6 @@ namespace weir::pipeline {
 namespace {
 
 using policy::FailureClass;
-
-constexpr std::chrono::seconds drain_max{30};
-constexpr std::size_t drains_max = 16;
 
 /// Moving average with a weight of an eighth for the newest value.
 void blend(std::atomic<std::int64_t>& average, std::int64_t value) {
@@ -219,17 +217,31 @@ void Flight::report(const AttemptEnd& end) {
 
 // The client left, or its call is ended from here.
 void Flight::on_cancel() {
-  const bool drains = target().upstream->drains_on_disconnect && attempt_.is_sent() &&
-                      !journey_.call.cut_short && tools_.draining.size() < drains_max;
-  if (!drains) return cancellation_.cancel();
-  tools_.draining.push_back(this);
+  const bool may_drain = target().upstream->drains_on_disconnect && attempt_.is_sent() &&
+                         !journey_.call.cut_short && !is_draining_;
+  if (!may_drain || !begin_drain()) return cancellation_.cancel();
   attempt_.drain();
-  journey_.call.loop.arm_coarse(*this, journey_.call.loop.now() + drain_max);
+  journey_.call.loop.arm_coarse(*this, journey_.call.loop.now() + target().upstream->drain_max);
+}
+
+/// False: as many calls of the provider, of all threads, are read to their end already.
+bool Flight::begin_drain() {
+  const Upstream& upstream = *target().upstream;
+  std::atomic<std::int64_t>& drains = upstream.counters->drains;
+  if (drains.fetch_add(1, std::memory_order_relaxed) >= upstream.drains_max) {
+    drains.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  is_draining_ = true;
+  tools_.draining.push_back(this);
+  return true;
 }
 
 void Flight::stop_draining() {
   disarm();
+  if (!std::exchange(is_draining_, false)) return;
   std::erase(tools_.draining, this);
+  target().upstream->counters->drains.fetch_sub(1, std::memory_order_relaxed);
 }
 
 /// S-11.1, the last resort: our own count of what went out and came in.

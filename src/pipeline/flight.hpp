@@ -97,6 +97,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   [[nodiscard]] bool is_partial(const RelayFacts& facts) const;
   [[nodiscard]] Charge charge_for(const RelayFacts& facts, const wire::Usage& estimate) const;
   void note(const RelayFacts& facts);
+  bool begin_drain();
   void stop_draining();
   [[nodiscard]] health::AttemptFigures figures(const AttemptEnd& end, net::TimePoint ended) const;
   void count(const AttemptEnd& end, net::TimePoint ended);
@@ -114,6 +115,7 @@ class Flight final : private AttemptListener, private net::Cancellable, private 
   bool has_lost_ = false;
   bool is_booked_ = false;
   bool has_landed_ = false;
+  bool is_draining_ = false;
   net::TimePoint started_;
   int number_ = 0;
 };

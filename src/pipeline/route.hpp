@@ -19,6 +19,7 @@
 #include "policy/backoff.hpp"
 #include "policy/calendar.hpp"
 #include "policy/circuit_breaker.hpp"
+#include "policy/cooldown.hpp"
 #include "policy/rate_headers.hpp"
 #include "policy/hedging.hpp"
 #include "policy/retry_budget.hpp"
@@ -116,7 +117,8 @@ struct TrafficCounters {
   std::atomic<std::uint64_t> input_tokens{0};
   std::atomic<std::uint64_t> output_tokens{0};
   std::atomic<std::int64_t> cost_nanousd{0};
-  ReportedLimits reported;  ///< of a provider entry
+  std::atomic<std::int64_t> drains{0};  ///< calls whose clients have left (S-10.5)
+  ReportedLimits reported;              ///< of a provider entry
   // Of a server that holds models in memory and tells of it: an Ollama. -1: not known.
   std::atomic<std::int32_t> models_loaded{-1};
   std::atomic<std::int64_t> memory_bytes{0};       ///< all of what they take
@@ -147,11 +149,13 @@ struct Upstream {
   policy::RetryBudget::Options retry_budget;
   policy::BreakerOptions target_breaker = policy::target_breaker();  ///< of each of its targets
   policy::BreakerOptions endpoint_breaker = policy::provider_breaker();
-  std::optional<milliseconds> error_cooldown;  ///< a target's rest after any error of its own
-  std::optional<policy::Calendar> quota_day;   ///< in which it counts what it allows per day (K-6)
-  std::int64_t in_flight_max = 0;              ///< attempts at all its keys together; 0 = no limit
-  bool drains_on_disconnect = false;           ///< S-10.5
-  bool pulls_models = false;                   ///< an Ollama that gets the models it is asked for
+  policy::CooldownOptions cooldowns;
+  std::optional<policy::Calendar> quota_day;  ///< in which it counts what it allows per day (K-6)
+  std::int64_t in_flight_max = 0;             ///< attempts at all its keys together; 0 = no limit
+  bool drains_on_disconnect = false;          ///< S-10.5
+  milliseconds drain_max{30'000};             ///< for so long
+  std::int64_t drains_max = 16;               ///< calls at once
+  bool pulls_models = false;                  ///< an Ollama that gets the models it is asked for
   bool marks_prompt_cache = false;  ///< Anthropic: long beginnings are marked to be cached
   std::string keep_alive;           ///< Ollama: raw JSON for requests without; empty: none
   std::shared_ptr<shared_state::ProviderState> state;  ///< the gate's own
@@ -173,6 +177,7 @@ struct TargetTimeouts {
   milliseconds attempt_total_max{540'000};
   milliseconds stream_total{3'600'000};  ///< T-17
   milliseconds pool_idle{50'000};        ///< T-16
+  milliseconds after_finish{2'000};      ///< S-9.4
 };
 
 /// What happens to members of a request that the client's dialect does not know (E-5).
@@ -263,6 +268,7 @@ struct HedgePolicy {
   enum class Mode : std::uint8_t { automatic, off, after };
   Mode mode = Mode::automatic;
   milliseconds after{0};
+  policy::HedgeOptions options{};
 };
 
 /// How a stream is brought to the client (section 9).

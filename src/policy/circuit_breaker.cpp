@@ -9,10 +9,6 @@ namespace weir::policy {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr std::int64_t peer_min_calls = 3;
-constexpr Duration peer_heeded_for = seconds(30);
 
 constexpr std::array<std::string_view, 5> state_names{"closed", "open", "half_open", "forced_open",
                                                       "disabled"};
@@ -122,7 +118,7 @@ void CircuitBreaker::report_late_failure(Permit permit, TimePoint now, Random& r
 
 void CircuitBreaker::heed_peer(TimePoint now) {
   begin_call();
-  peer_heeded_until_ = now + peer_heeded_for;
+  peer_heeded_until_ = now + options_.peer_window;
 }
 
 void CircuitBreaker::force_open() {
@@ -186,8 +182,9 @@ std::optional<CircuitBreaker::Cause> CircuitBreaker::reason_to_open(TimePoint no
   }
   if (is_reached(total.failures, options_.failures_in_window)) return Cause::failures_in_window;
 
-  const std::int64_t min_calls =
-      now < peer_heeded_until_ ? std::min(options_.min_calls, peer_min_calls) : options_.min_calls;
+  const std::int64_t min_calls = now < peer_heeded_until_
+                                     ? std::min(options_.min_calls, options_.peer_min_calls)
+                                     : options_.min_calls;
   if (!is_reached(total.calls, min_calls)) return std::nullopt;
   if (reaches(total.failures, total.calls, options_.failure_permille)) return Cause::failure_rate;
   const bool minds_slowness = options_.slow_call > milliseconds(0);

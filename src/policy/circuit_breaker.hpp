@@ -31,6 +31,9 @@ struct BreakerOptions {
   std::int64_t half_open_successes = 2;               ///< in a row, that close
   std::chrono::milliseconds half_open_max{60'000};    ///< without a verdict
   std::chrono::milliseconds forgiven_after{300'000};  ///< in `closed`, until openings are forgotten
+  // After it has opened in another gateway (B-9): what `min_calls` is at most, and for how long.
+  std::int64_t peer_min_calls = 3;
+  std::chrono::milliseconds peer_window{30'000};
   bool operator==(const BreakerOptions&) const = default;
 };
 
@@ -143,8 +146,8 @@ class CircuitBreaker {
   /// The stream of `permit`, already reported as a success, broke off: one failure more (B-6).
   void report_late_failure(Permit permit, TimePoint now, Random& random);
 
-  /// Another instance's breaker opened: for 30 s this one needs only 3 calls to judge a rate. It
-  /// never opens by this alone (B-9).
+  /// Another instance's breaker opened: for `peer_window` this one needs only `peer_min_calls` to
+  /// judge a rate. It never opens by this alone (B-9).
   void heed_peer(TimePoint now);
 
   /// What an administrator may say; `release` leads back to `closed` with all forgotten.

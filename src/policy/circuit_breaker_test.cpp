@@ -386,6 +386,23 @@ TEST(CircuitBreaker, B9APeersOpeningLowersMinCallsFor30SecondsAndOpensNothingIts
   EXPECT_EQ(late.breaker.state(), State::closed);
 }
 
+TEST(CircuitBreaker, B9WhatAPeersOpeningChangesCanBeSet) {
+  BreakerOptions options = without_jitter();
+  options.window = 10min;
+  options.peer_min_calls = 2;
+  options.peer_window = 2min;
+  const auto after = [&options](Duration waited) {
+    Bench bench(options);
+    bench.fail();
+    bench.breaker.heed_peer(bench.now);
+    bench.now += waited;
+    bench.fail();
+    return bench.breaker.state();
+  };
+  EXPECT_EQ(after(2min - 1ns), State::open);
+  EXPECT_EQ(after(2min), State::closed);
+}
+
 TEST(CircuitBreakerPresets, TheProvidersIsSlowerToJudge) {
   Bench row(without_jitter(provider_breaker()));
   for (int i = 0; i < 9; ++i) row.fail();

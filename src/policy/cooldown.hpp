@@ -12,6 +12,40 @@
 
 namespace weir::policy {
 
+/// How long a cooldown lasts where the provider names no wait.
+struct CooldownLadder {
+  std::array<std::chrono::milliseconds, 4> lengths{};  ///< for the 1st, 2nd, 3rd and later in a row
+  std::int32_t jitter_permille = 0;                    ///< of the length, either way
+  bool operator==(const CooldownLadder&) const = default;
+};
+
+/// What section 7 leaves to be set.
+struct CooldownOptions {
+  using milliseconds = std::chrono::milliseconds;
+  static constexpr milliseconds minute{60'000};
+  static constexpr milliseconds hour{3'600'000};
+
+  /// Of a target, after any error of its own or a refusal for its rate; nothing: that is left to
+  /// the breaker, and to `rate_limit`.
+  std::optional<milliseconds> after_error{};
+  CooldownLadder rate_limit{{milliseconds(5'000), milliseconds(30'000), 2 * minute, 10 * minute},
+                            200};
+  CooldownLadder quota{{hour, hour, hour, hour}};
+  CooldownLadder auth{{minute, 5 * minute, hour, hour}};
+  CooldownLadder forbidden{{10 * minute, 10 * minute, 10 * minute, 10 * minute}};
+  CooldownLadder not_found{{10 * minute, 10 * minute, 10 * minute, 10 * minute}};
+  /// Within this one is the next of a row; at least twice the ladder's last step.
+  milliseconds row_max = hour;
+  milliseconds length_max = 24 * hour;  ///< whatever the provider names
+  // Probation is over with so many allowed at once, or so long after its first success.
+  std::int64_t probation_in_flight_max = 64;
+  milliseconds probation_max{10'000};
+
+  /// What has no length of its own goes by `rate_limit`.
+  [[nodiscard]] const CooldownLadder& ladder(CooldownLength length) const;
+  bool operator==(const CooldownOptions&) const = default;
+};
+
 /// Keeps attempts away from a target, a key or a provider that said "not now" (section 7), and
 /// lets them back slowly: when the cooldown ends, one attempt at a time until one succeeds, then
 /// twice as many with each success. Without that a thousand waiting requests would fall upon the
@@ -24,7 +58,6 @@ namespace weir::policy {
 class Cooldown {
  public:
   static constexpr std::chrono::milliseconds length_min{1'000};
-  static constexpr std::chrono::milliseconds length_max{86'400'000};
 
   /// The right to one attempt; given back by exactly one of `succeed`, `begin` and `give_back`.
   struct Permit {
@@ -36,20 +69,19 @@ class Cooldown {
     Duration remaining{};          ///< how long a refusal lasts at least; 0 = nobody can say
   };
 
-  [[nodiscard]] Decision permit(TimePoint now);
+  [[nodiscard]] Decision permit(const CooldownOptions& options, TimePoint now);
 
   /// The attempt of `permit` succeeded (streamed: its first content came).
-  void succeed(Permit permit, TimePoint now);
+  void succeed(Permit permit, const CooldownOptions& options, TimePoint now);
   /// It ended in a way that says nothing about limits.
   void give_back(Permit permit);
-  /// It was refused. `wait` is the longest that the provider named; clamped to [1 s, 24 h] (K-2).
-  /// Without one the ladder's lengths apply, one step further for each time within the last hour
-  /// (ladders that are longer than half an hour remember twice their longest step).
+  /// It was refused. `wait` is the longest that the provider named; clamped to [1 s, `length_max`]
+  /// (K-2). Without one the ladder's lengths apply, one step further for each time in a row.
   void begin(Permit permit, std::optional<std::chrono::milliseconds> wait,
-             const CooldownLadder& ladder, TimePoint now, Random& random);
+             const CooldownOptions& options, CooldownLength length, TimePoint now, Random& random);
 
   /// Goes on with a cooldown that a restart interrupted (K-4).
-  void resume(Duration remaining, TimePoint now);
+  void resume(Duration remaining, const CooldownOptions& options, TimePoint now);
   /// The cause is gone (a new secret, an administrator's word): usable at once.
   void clear();
 
@@ -60,7 +92,8 @@ class Cooldown {
   enum class State : std::uint8_t { free, cooling, probation };
 
   void cool(Duration length, TimePoint now);
-  Duration next_length(const CooldownLadder& ladder, TimePoint now, Random& random);
+  Duration next_length(const CooldownLadder& ladder, Duration row_max, TimePoint now,
+                       Random& random);
 
   State state_ = State::free;
   std::uint64_t generation_ = 0;

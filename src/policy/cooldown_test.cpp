@@ -14,21 +14,27 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-/// The ladder of rate limits without its jitter.
-constexpr CooldownLadder even_ladder{ladders::rate.lengths, 0};
+/// The defaults, but for the jitter of rate limits.
+constexpr CooldownOptions even = [] {
+  CooldownOptions options;
+  options.rate_limit.jitter_permille = 0;
+  return options;
+}();
+constexpr auto rate = CooldownLength::rate_limit;
+constexpr auto auth = CooldownLength::auth;
 
 class Bench {
  public:
-  std::optional<Cooldown::Permit> ask() { return cooldown.permit(now).permit; }
+  std::optional<Cooldown::Permit> ask() { return cooldown.permit(options, now).permit; }
   /// An attempt that begins and is refused now.
-  void refuse(std::optional<milliseconds> wait = std::nullopt,
-              const CooldownLadder& ladder = even_ladder) {
-    cooldown.begin(*ask(), wait, ladder, now, random);
+  void refuse(std::optional<milliseconds> wait = std::nullopt, CooldownLength length = rate) {
+    cooldown.begin(*ask(), wait, options, length, now, random);
   }
   Duration remaining() const { return cooldown.remaining(now); }
   /// Leaves the cooldown behind and passes its end.
   void wait_out() { now += remaining(); }
 
+  CooldownOptions options = even;
   Cooldown cooldown;
   SeededRandom random{1};
   TimePoint now{100h};
@@ -38,9 +44,9 @@ TEST(Cooldown, K2LastsAsLongAsTheProviderSays) {
   Bench bench;
   bench.refuse(7s);
   EXPECT_FALSE(bench.ask());
-  EXPECT_EQ(bench.cooldown.permit(bench.now + 2s).remaining, 5s);
-  EXPECT_FALSE(bench.cooldown.permit(bench.now + 7s - 1ns).permit);
-  EXPECT_TRUE(bench.cooldown.permit(bench.now + 7s).permit);
+  EXPECT_EQ(bench.cooldown.permit(even, bench.now + 2s).remaining, 5s);
+  EXPECT_FALSE(bench.cooldown.permit(even, bench.now + 7s - 1ns).permit);
+  EXPECT_TRUE(bench.cooldown.permit(even, bench.now + 7s).permit);
 }
 
 TEST(Cooldown, K2IsClampedToOneSecondAndOneDay) {
@@ -75,10 +81,53 @@ TEST(Cooldown, K2ForgetsWhatIsAnHourAgo) {
 TEST(Cooldown, K2AKeysHourDoesNotForgetItself) {
   Bench bench;
   for (const auto expected : {60s, 300s, 3'600s, 3'600s}) {
-    bench.refuse(std::nullopt, ladders::key);
+    bench.refuse(std::nullopt, auth);
     EXPECT_EQ(bench.remaining(), expected);
     bench.wait_out();
   }
+}
+
+TEST(Cooldown, K2EachKindOfRefusalLastsAsLongAsIsSet) {
+  CooldownOptions options;
+  options.rate_limit = {{2s, 3s, 4s, 5s}};
+  options.quota = {{6s, 6s, 6s, 6s}};
+  options.auth = {{7s, 7s, 7s, 7s}};
+  options.forbidden = {{8s, 8s, 8s, 8s}};
+  options.not_found = {{9s, 9s, 9s, 9s}};
+  const auto length = [&options](CooldownLength kind) {
+    Bench bench;
+    bench.options = options;
+    bench.refuse(std::nullopt, kind);
+    return bench.remaining();
+  };
+  EXPECT_EQ(length(CooldownLength::rate_limit), 2s);
+  EXPECT_EQ(length(CooldownLength::quota), 6s);
+  EXPECT_EQ(length(CooldownLength::auth), 7s);
+  EXPECT_EQ(length(CooldownLength::forbidden), 8s);
+  EXPECT_EQ(length(CooldownLength::not_found), 9s);
+}
+
+TEST(Cooldown, K2IsAsLongAtMostAsIsSetWhateverTheProviderNames) {
+  Bench bench;
+  bench.options.length_max = 2min;
+  bench.refuse(1h);
+  EXPECT_EQ(bench.remaining(), 2min);
+  Bench restarted;
+  restarted.cooldown.resume(1h, bench.options, restarted.now);
+  EXPECT_EQ(restarted.remaining(), 2min);
+}
+
+TEST(Cooldown, K2ForgetsAfterTheTimeThatIsSet) {
+  Bench bench;
+  bench.options.rate_limit = {{1s, 2s, 3s, 4s}};
+  bench.options.row_max = 1min;
+  bench.refuse();
+  bench.now += 1min - 1ns;
+  bench.refuse();
+  EXPECT_EQ(bench.remaining(), 2s);
+  bench.now += 1min;
+  bench.refuse();
+  EXPECT_EQ(bench.remaining(), 1s);
 }
 
 TEST(Cooldown, K2JitterStaysWithinAFifthEitherWay) {
@@ -88,7 +137,7 @@ TEST(Cooldown, K2JitterStaysWithinAFifthEitherWay) {
   for (int i = 0; i < 2'000; ++i) {
     Cooldown cooldown;
     const TimePoint now(1h);
-    cooldown.begin(*cooldown.permit(now).permit, std::nullopt, ladders::rate, now, random);
+    cooldown.begin(*cooldown.permit({}, now).permit, std::nullopt, {}, rate, now, random);
     shortest = std::min(shortest, cooldown.remaining(now));
     longest = std::max(longest, cooldown.remaining(now));
   }
@@ -104,7 +153,7 @@ TEST(Cooldown, K2AttemptsThatMetTheSameLimitCountOnce) {
   std::vector<Cooldown::Permit> permits;
   for (int i = 0; i < 50; ++i) permits.push_back(*bench.ask());
   for (const auto permit : permits) {
-    bench.cooldown.begin(permit, std::nullopt, even_ladder, bench.now, bench.random);
+    bench.cooldown.begin(permit, std::nullopt, even, rate, bench.now, bench.random);
     bench.now += 10ms;
   }
   EXPECT_EQ(bench.remaining(), 5s - 500ms);
@@ -118,9 +167,9 @@ TEST(Cooldown, K2ALaterAndLongerWaitExtendsAndAShorterOneDoesNotCut) {
   const auto second = *bench.ask();
   const auto third = *bench.ask();
   bench.refuse(20s);
-  bench.cooldown.begin(second, 60s, even_ladder, bench.now, bench.random);
+  bench.cooldown.begin(second, 60s, even, rate, bench.now, bench.random);
   EXPECT_EQ(bench.remaining(), 60s);
-  bench.cooldown.begin(third, 2s, even_ladder, bench.now, bench.random);
+  bench.cooldown.begin(third, 2s, even, rate, bench.now, bench.random);
   EXPECT_EQ(bench.remaining(), 60s);
 }
 
@@ -148,7 +197,7 @@ TEST(Cooldown, K3TheNumberInFlightDoublesPerSuccessUpTo64) {
       permits.push_back(*permit);
     }
     EXPECT_EQ(permits.size(), allowed);
-    bench.cooldown.succeed(permits.back(), bench.now);
+    bench.cooldown.succeed(permits.back(), even, bench.now);
     permits.pop_back();
     for (const auto permit : permits) bench.cooldown.give_back(permit);
   }
@@ -160,13 +209,35 @@ TEST(Cooldown, K3ProbationEndsTenSecondsAfterTheFirstSuccess) {
   bench.refuse();
   bench.wait_out();
   bench.now += 1min;
-  bench.cooldown.succeed(*bench.ask(), bench.now);
+  bench.cooldown.succeed(*bench.ask(), even, bench.now);
   EXPECT_TRUE(bench.ask());
   EXPECT_TRUE(bench.ask());
   bench.now += 10s - 1ns;
   EXPECT_FALSE(bench.ask());
   bench.now += 1ns;
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(bench.ask());
+}
+
+TEST(Cooldown, K3ProbationEndsWithTheNumberAndTheTimeThatAreSet) {
+  Bench bench;
+  bench.options.probation_in_flight_max = 2;
+  bench.options.probation_max = 3s;
+  bench.refuse();
+  bench.wait_out();
+  bench.cooldown.succeed(*bench.ask(), bench.options, bench.now);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(bench.ask()) << "two at once are all that is asked";
+
+  Bench slow;
+  slow.options.probation_max = 3s;
+  slow.refuse();
+  slow.wait_out();
+  slow.cooldown.succeed(*slow.ask(), slow.options, slow.now);
+  EXPECT_TRUE(slow.ask());
+  EXPECT_TRUE(slow.ask());
+  slow.now += 3s - 1ns;
+  EXPECT_FALSE(slow.ask());
+  slow.now += 1ns;
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(slow.ask());
 }
 
 TEST(Cooldown, K3AnEndThatSaysNothingGivesThePermitBackAndProvesNothing) {
@@ -196,7 +267,7 @@ TEST(Cooldown, K4ASuccessClearsTheEscalation) {
   Bench bench;
   bench.refuse();
   bench.wait_out();
-  bench.cooldown.succeed(*bench.ask(), bench.now);
+  bench.cooldown.succeed(*bench.ask(), even, bench.now);
   bench.refuse();
   EXPECT_EQ(bench.remaining(), 5s);
 }
@@ -205,17 +276,17 @@ TEST(Cooldown, K4ASuccessFromBeforeTheCooldownProvesNothing) {
   Bench bench;
   const auto old = *bench.ask();
   bench.refuse();
-  bench.cooldown.succeed(old, bench.now);
+  bench.cooldown.succeed(old, even, bench.now);
   EXPECT_EQ(bench.remaining(), 5s);
   bench.wait_out();
   EXPECT_TRUE(bench.ask());
-  bench.cooldown.succeed(old, bench.now);
+  bench.cooldown.succeed(old, even, bench.now);
   EXPECT_FALSE(bench.ask());
 }
 
 TEST(Cooldown, K4GoesOnAfterARestart) {
   Bench bench;
-  bench.cooldown.resume(90s, bench.now);
+  bench.cooldown.resume(90s, even, bench.now);
   EXPECT_FALSE(bench.ask());
   bench.now += 90s;
   EXPECT_TRUE(bench.ask());
@@ -229,7 +300,7 @@ TEST(Cooldown, ClearingItMakesItUsableAtOnce) {
   bench.cooldown.clear();
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(bench.ask());
   // The old secret's refusals are no news about the new one.
-  bench.cooldown.begin(old, std::nullopt, ladders::key, bench.now, bench.random);
+  bench.cooldown.begin(old, std::nullopt, even, auth, bench.now, bench.random);
   EXPECT_TRUE(bench.ask());
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -70,21 +69,8 @@ enum class CooldownScope : std::uint8_t {
   key,                    ///< this key with every model
 };
 
-/// How long a cooldown lasts where the provider names no wait.
-struct CooldownLadder {
-  std::array<std::chrono::seconds, 4> lengths{};  ///< for the 1st, 2nd, 3rd and later in a row
-  std::int32_t jitter_permille = 0;               ///< of the length, either way
-};
-
-namespace ladders {
-using std::chrono::seconds;
-inline constexpr CooldownLadder none{};
-inline constexpr CooldownLadder rate{{seconds(5), seconds(30), seconds(120), seconds(600)}, 200};
-inline constexpr CooldownLadder key{{seconds(60), seconds(300), seconds(3600), seconds(3600)}};
-inline constexpr CooldownLadder ten_minutes{
-    {seconds(600), seconds(600), seconds(600), seconds(600)}};
-inline constexpr CooldownLadder hour{{seconds(3600), seconds(3600), seconds(3600), seconds(3600)}};
-}  // namespace ladders
+/// Which of the lengths of `CooldownOptions` holds where the provider names no wait.
+enum class CooldownLength : std::uint8_t { none, rate_limit, quota, auth, forbidden, not_found };
 
 /// One row of the failure table.
 struct FailureTraits {
@@ -96,10 +82,10 @@ struct FailureTraits {
   BreakerEffect breaker;     ///< on the target's breaker
   bool counts_for_provider;  ///< also on the breaker of the provider's endpoint (section 6)
   CooldownScope cooldown;
-  const CooldownLadder& ladder;  ///< used when `cooldown` applies
-  bool counts_as_attempt;        ///< against `max_attempts`
-  bool maybe_billed;             ///< the provider may charge for it: booked as exposure
-  ErrorCode code;                ///< the client's, if nothing else works; `ok` never gets there
+  CooldownLength length;   ///< used when `cooldown` applies
+  bool counts_as_attempt;  ///< against `max_attempts`
+  bool maybe_billed;       ///< the provider may charge for it: booked as exposure
+  ErrorCode code;          ///< the client's, if nothing else works; `ok` never gets there
 };
 
 // clang-format off
@@ -109,30 +95,31 @@ inline constexpr auto failure_table = [] {
   using N = NextTarget;
   using B = BreakerEffect;
   using C = CooldownScope;
+  using L = CooldownLength;
   using E = ErrorCode;
-  // class, name, fault, same target, next target, breaker, provider's too, cooldown, ladder, attempt, billed, code
+  // class, name, fault, same target, next target, breaker, provider's too, cooldown, length, attempt, billed, code
   return std::array{
-    FailureTraits{F::ok,             "ok",             Fault::nobody,   S::no,          N::no,                   B::success, true,  C::none,   ladders::none,        true,  false, E::internal_error},
-    FailureTraits{F::connect,        "connect",        Fault::network,  S::yes,         N::yes,                  B::failure, true,  C::none,   ladders::none,        false, false, E::upstream_unreachable},
-    FailureTraits{F::certificate,    "certificate",    Fault::provider, S::no,          N::yes,                  B::failure, true,  C::none,   ladders::none,        false, false, E::upstream_unreachable},
-    FailureTraits{F::reset_early,    "reset_early",    Fault::network,  S::yes,         N::yes,                  B::failure, true,  C::none,   ladders::none,        true,  false, E::upstream_unreachable},
-    FailureTraits{F::reset_sent,     "reset_sent",     Fault::network,  S::no,          N::yes,                  B::failure, false, C::none,   ladders::none,        true,  true,  E::upstream_error},
-    FailureTraits{F::timeout_sent,   "timeout_sent",   Fault::provider, S::no,          N::once_unless_streamed, B::failure, false, C::none,   ladders::none,        true,  true,  E::upstream_timeout},
-    FailureTraits{F::server,         "server",         Fault::provider, S::yes,         N::yes,                  B::failure, false, C::target_if_retry_after, ladders::rate, true, false, E::upstream_error},
-    FailureTraits{F::rate,           "rate",           Fault::key,      S::last_resort, N::yes,                  B::ignored, false, C::target, ladders::rate,        false, false, E::upstream_rate_limited},
-    FailureTraits{F::quota,          "quota",          Fault::key,      S::no,          N::yes,                  B::ignored, false, C::target, ladders::hour,        true,  false, E::upstream_quota},
-    FailureTraits{F::auth,           "auth",           Fault::key,      S::no,          N::yes,                  B::ignored, false, C::key,    ladders::key,         false, false, E::upstream_auth},
-    FailureTraits{F::forbidden,      "forbidden",      Fault::key,      S::no,          N::yes,                  B::ignored, false, C::target, ladders::ten_minutes, false, false, E::upstream_auth},
-    FailureTraits{F::not_found,      "not_found",      Fault::model,    S::no,          N::yes,                  B::ignored, false, C::target, ladders::ten_minutes, true,  false, E::model_unavailable},
-    FailureTraits{F::request,        "request",        Fault::caller,   S::no,          N::no,                   B::ignored, false, C::none,   ladders::none,        true,  false, E::upstream_rejected},
-    FailureTraits{F::context,        "context",        Fault::caller,   S::no,          N::larger_context,       B::ignored, false, C::none,   ladders::none,        true,  false, E::context_length_exceeded},
-    FailureTraits{F::content_filter, "content_filter", Fault::caller,   S::no,          N::by_setting,           B::ignored, false, C::none,   ladders::none,        true,  false, E::content_filtered},
-    FailureTraits{F::malformed,      "malformed",      Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   ladders::none,        true,  true,  E::upstream_malformed},
-    FailureTraits{F::cut,            "cut",            Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   ladders::none,        true,  true,  E::upstream_error},
-    FailureTraits{F::stalled,        "stalled",        Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   ladders::none,        true,  true,  E::upstream_timeout},
-    FailureTraits{F::redirect,       "redirect",       Fault::provider, S::no,          N::yes,                  B::failure, false, C::none,   ladders::none,        true,  false, E::upstream_error},
-    FailureTraits{F::local,          "local",          Fault::gateway,  S::no,          N::yes,                  B::ignored, false, C::none,   ladders::none,        false, false, E::all_targets_unavailable},
-    FailureTraits{F::client,         "client",         Fault::caller,   S::no,          N::no,                   B::ignored, false, C::none,   ladders::none,        true,  false, E::client_closed},
+    FailureTraits{F::ok,             "ok",             Fault::nobody,   S::no,          N::no,                   B::success, true,  C::none,   L::none,       true,  false, E::internal_error},
+    FailureTraits{F::connect,        "connect",        Fault::network,  S::yes,         N::yes,                  B::failure, true,  C::none,   L::none,       false, false, E::upstream_unreachable},
+    FailureTraits{F::certificate,    "certificate",    Fault::provider, S::no,          N::yes,                  B::failure, true,  C::none,   L::none,       false, false, E::upstream_unreachable},
+    FailureTraits{F::reset_early,    "reset_early",    Fault::network,  S::yes,         N::yes,                  B::failure, true,  C::none,   L::none,       true,  false, E::upstream_unreachable},
+    FailureTraits{F::reset_sent,     "reset_sent",     Fault::network,  S::no,          N::yes,                  B::failure, false, C::none,   L::none,       true,  true,  E::upstream_error},
+    FailureTraits{F::timeout_sent,   "timeout_sent",   Fault::provider, S::no,          N::once_unless_streamed, B::failure, false, C::none,   L::none,       true,  true,  E::upstream_timeout},
+    FailureTraits{F::server,         "server",         Fault::provider, S::yes,         N::yes,                  B::failure, false, C::target_if_retry_after, L::rate_limit, true, false, E::upstream_error},
+    FailureTraits{F::rate,           "rate",           Fault::key,      S::last_resort, N::yes,                  B::ignored, false, C::target, L::rate_limit, false, false, E::upstream_rate_limited},
+    FailureTraits{F::quota,          "quota",          Fault::key,      S::no,          N::yes,                  B::ignored, false, C::target, L::quota,      true,  false, E::upstream_quota},
+    FailureTraits{F::auth,           "auth",           Fault::key,      S::no,          N::yes,                  B::ignored, false, C::key,    L::auth,       false, false, E::upstream_auth},
+    FailureTraits{F::forbidden,      "forbidden",      Fault::key,      S::no,          N::yes,                  B::ignored, false, C::target, L::forbidden,  false, false, E::upstream_auth},
+    FailureTraits{F::not_found,      "not_found",      Fault::model,    S::no,          N::yes,                  B::ignored, false, C::target, L::not_found,  true,  false, E::model_unavailable},
+    FailureTraits{F::request,        "request",        Fault::caller,   S::no,          N::no,                   B::ignored, false, C::none,   L::none,       true,  false, E::upstream_rejected},
+    FailureTraits{F::context,        "context",        Fault::caller,   S::no,          N::larger_context,       B::ignored, false, C::none,   L::none,       true,  false, E::context_length_exceeded},
+    FailureTraits{F::content_filter, "content_filter", Fault::caller,   S::no,          N::by_setting,           B::ignored, false, C::none,   L::none,       true,  false, E::content_filtered},
+    FailureTraits{F::malformed,      "malformed",      Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   L::none,       true,  true,  E::upstream_malformed},
+    FailureTraits{F::cut,            "cut",            Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   L::none,       true,  true,  E::upstream_error},
+    FailureTraits{F::stalled,        "stalled",        Fault::provider, S::no,          N::before_commit,        B::failure, false, C::none,   L::none,       true,  true,  E::upstream_timeout},
+    FailureTraits{F::redirect,       "redirect",       Fault::provider, S::no,          N::yes,                  B::failure, false, C::none,   L::none,       true,  false, E::upstream_error},
+    FailureTraits{F::local,          "local",          Fault::gateway,  S::no,          N::yes,                  B::ignored, false, C::none,   L::none,       false, false, E::all_targets_unavailable},
+    FailureTraits{F::client,         "client",         Fault::caller,   S::no,          N::no,                   B::ignored, false, C::none,   L::none,       true,  false, E::client_closed},
   };
 }();
 // clang-format on
@@ -148,7 +135,7 @@ namespace detail {
 constexpr bool is_sound(const FailureTraits& row) {
   const bool fails = row.failure != FailureClass::ok;
   const bool cools = row.cooldown != CooldownScope::none;
-  return !row.name.empty() && cools == (row.ladder.lengths[0].count() > 0) &&
+  return !row.name.empty() && cools == (row.length != CooldownLength::none) &&
          fails == (row.breaker != BreakerEffect::success) &&
          // What we never sent to a provider, or what it refused outright, it can't bill.
          (!row.maybe_billed || row.counts_as_attempt) &&

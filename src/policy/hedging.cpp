@@ -59,11 +59,14 @@ LatencyWindow::Quantile LatencyWindow::p95(TimePoint now) const noexcept {
   return {};
 }
 
-milliseconds hedge_delay(const LatencyWindow& window, bool reasons, TimePoint now) {
-  constexpr std::int64_t samples_min = 20;
+milliseconds hedge_delay(const HedgeOptions& options, const LatencyWindow& window, bool reasons,
+                         TimePoint now) {
   const auto known = window.p95(now);
-  if (known.samples < samples_min) return milliseconds(reasons ? 45'000 : 8'000);
-  return std::clamp(2 * known.value, milliseconds(2'000), milliseconds(60'000));
+  if (known.samples < options.samples_min) {
+    return reasons ? options.unknown_reasoning : options.unknown;
+  }
+  const milliseconds wanted = known.value * options.p95_permille / 1'000;
+  return std::clamp(wanted, options.delay_min, std::max(options.delay_min, options.delay_max));
 }
 
 HedgeQuota::Slot& HedgeQuota::slot_at(std::int64_t number) noexcept {
@@ -83,7 +86,7 @@ void HedgeQuota::count_hedge(TimePoint now) noexcept {
   slot_at(slot_number(now)).hedges.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool HedgeQuota::may_hedge(TimePoint now) noexcept {
+bool HedgeQuota::may_hedge(std::int32_t share_permille, TimePoint now) noexcept {
   const std::int64_t latest = slot_number(now);
   const Slot& own = slot_at(latest);
   std::int64_t requests = 0;
@@ -95,7 +98,7 @@ bool HedgeQuota::may_hedge(TimePoint now) noexcept {
     if (age < 6) requests += slot.requests.load(std::memory_order_relaxed);
   }
   if (own.hedges.load(std::memory_order_relaxed) == 0) return true;
-  return (hedges + 1) * 20 <= requests;
+  return (hedges + 1) * 1'000 <= requests * share_permille;
 }
 
 }  // namespace weir::policy

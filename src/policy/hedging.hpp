@@ -10,6 +10,20 @@
 /// When a second attempt is started beside a silent first one, and how often (F-7).
 namespace weir::policy {
 
+/// What `hedge: auto` goes by.
+struct HedgeOptions {
+  using milliseconds = std::chrono::milliseconds;
+
+  std::int32_t p95_permille = 2'000;  ///< of the p95 of the target's time to the first content
+  milliseconds delay_min{2'000};
+  milliseconds delay_max{60'000};
+  std::int64_t samples_min = 20;  ///< with fewer the next two hold
+  milliseconds unknown{8'000};
+  milliseconds unknown_reasoning{45'000};  ///< of a model that reasons
+  std::int32_t share_permille = 50;        ///< of a route's requests in a minute
+  bool operator==(const HedgeOptions&) const = default;
+};
+
 /// How long first contents took over the last five minutes, as a histogram of fifths of an octave:
 /// a quantile is right to 15 %. Lock-free; counts that are added while a minute is forgotten may be
 /// lost.
@@ -32,17 +46,17 @@ class LatencyWindow {
   std::array<Minute, minutes> minutes_;
 };
 
-/// `hedge: auto`: twice the p95 of the target's time to the first content, within [2 s, 60 s]; 8 s
-/// while fewer than 20 are known, 45 s for a model that reasons.
-std::chrono::milliseconds hedge_delay(const LatencyWindow& window, bool reasons,
-                                      std::chrono::steady_clock::time_point now);
+/// How long `hedge: auto` waits for the first content of a target with these.
+std::chrono::milliseconds hedge_delay(const HedgeOptions& options, const LatencyWindow& window,
+                                      bool reasons, std::chrono::steady_clock::time_point now);
 
-/// At most 5 % of a route's requests in a minute are hedged, and one per 10 s in any case.
+/// At most a share of a route's requests in a minute are hedged, and one per 10 s in any case.
 /// Lock-free: threads that ask at the same time may each be granted one.
 class HedgeQuota {
  public:
   void count_request(std::chrono::steady_clock::time_point now) noexcept;
-  [[nodiscard]] bool may_hedge(std::chrono::steady_clock::time_point now) noexcept;
+  [[nodiscard]] bool may_hedge(std::int32_t share_permille,
+                               std::chrono::steady_clock::time_point now) noexcept;
   void count_hedge(std::chrono::steady_clock::time_point now) noexcept;
 
  private:

@@ -85,9 +85,9 @@ class Council {
 
   pipeline::TargetGate::Permit permit() {
     if (auto known = known_refusal()) return *std::move(known);
-    const auto key = key_.cooling.cooldown.permit(now_);
+    const auto key = key_.cooling.cooldown.permit(provider_.cooldowns, now_);
     if (!key.permit) return refused(provider_is, "coming back slowly", key.remaining);
-    const auto cooling = target_.cooling.cooldown.permit(now_);
+    const auto cooling = target_.cooling.cooldown.permit(provider_.cooldowns, now_);
     if (!cooling.permit) {
       key_.cooling.cooldown.give_back(*key.permit);
       return refused(target_is, "coming back slowly", cooling.remaining);
@@ -115,8 +115,8 @@ class Council {
   void note_content(const Tickets& tickets, net::Duration first_content) {
     tell_target(tickets.target_breaker, BreakerEffect::success, first_content);
     tell_provider(tickets.provider_breaker, BreakerEffect::success);
-    target_.cooling.cooldown.succeed(tickets.target_cooldown, now_);
-    key_.cooling.cooldown.succeed(tickets.key_cooldown, now_);
+    target_.cooling.cooldown.succeed(tickets.target_cooldown, provider_.cooldowns, now_);
+    key_.cooling.cooldown.succeed(tickets.key_cooldown, provider_.cooldowns, now_);
   }
 
   void end(const pipeline::TargetGate::Permit& permit, const policy::Classified& verdict) {
@@ -131,7 +131,7 @@ class Council {
       book(target_.circuit, target_.name, now_, transitions_);
     }
     // `cooldown: 5m`: whatever was the target's own error, or that of the way to it, rests it.
-    const bool rests = provider_.error_cooldown && row.breaker == BreakerEffect::failure;
+    const bool rests = provider_.cooldowns.after_error && row.breaker == BreakerEffect::failure;
     const bool is_cooled =
         verdict.cooldown == CooldownScope::target ||
         (verdict.cooldown == CooldownScope::target_if_retry_after && verdict.wait);
@@ -185,17 +185,20 @@ class Council {
   void settle(Cooling& cooling, policy::Cooldown::Permit ticket, bool has_content,
               const policy::Classified& verdict, bool is_to_blame) {
     if (is_to_blame) {
-      const policy::CooldownLadder& ladder = policy::traits(verdict.failure).ladder;
+      const policy::CooldownOptions& options = provider_.cooldowns;
+      const policy::CooldownLength length = policy::traits(verdict.failure).length;
       std::optional<milliseconds> wait = verdict.wait;
       // Beside a spent day's allowance providers name the wait of their limit per minute.
-      if (verdict.is_daily_limit && wait && *wait < ladder.lengths.front()) wait.reset();
-      if (!wait && may_rest(verdict.failure)) wait = provider_.error_cooldown;
-      cooling.cooldown.begin(ticket, wait, ladder, now_, provider_.random);
+      const bool is_of_minute =
+          verdict.is_daily_limit && wait && *wait < options.ladder(length).lengths.front();
+      if (is_of_minute) wait.reset();
+      if (!wait && may_rest(verdict.failure)) wait = options.after_error;
+      cooling.cooldown.begin(ticket, wait, options, length, now_, provider_.random);
       cooling.cause = verdict.failure;
     } else if (has_content) {
       return;  // it was given back with the first content
     } else if (verdict.failure == FailureClass::ok) {
-      cooling.cooldown.succeed(ticket, now_);
+      cooling.cooldown.succeed(ticket, provider_.cooldowns, now_);
     } else {
       cooling.cooldown.give_back(ticket);
     }
@@ -294,7 +297,7 @@ void Gate::attach(pipeline::Upstream& upstream, Transitions& transitions) {
     state->retry_budget = policy::RetryBudget(upstream.retry_budget);
   }
   state->target_breaker = upstream.target_breaker;
-  state->error_cooldown = upstream.error_cooldown;
+  state->cooldowns = upstream.cooldowns;
   go_by(upstream.endpoint_breaker, state->circuit, state->name, state->latest, transitions);
   upstream.key_state = key_state(*state, hash_of(upstream.fields));
 }
@@ -582,8 +585,9 @@ void keep(std::vector<KeptState>& all, const std::string& name, std::uint64_t ke
   if (is_worth_it) all.push_back(std::move(kept));
 }
 
-void go_on(Cooling& cooling, const KeptState& kept, net::TimePoint now) {
-  cooling.cooldown.resume(kept.cooldown, now);
+void go_on(Cooling& cooling, const KeptState& kept, const policy::CooldownOptions& options,
+           net::TimePoint now) {
+  cooling.cooldown.resume(kept.cooldown, options, now);
   cooling.cause = kept.cause;
 }
 
@@ -624,10 +628,10 @@ void Gate::restore(const std::vector<KeptState>& states, net::TimePoint now) {
                                   [&](const auto& one) { return one->fields_hash == kept.key; });
     if (key == provider->keys.end()) continue;  // it has another key now
     if (target == nullptr) {
-      go_on((*key)->cooling, kept, now);
+      go_on((*key)->cooling, kept, provider->cooldowns, now);
     } else {
       target->fields_hash = (*key)->fields_hash;
-      go_on(target->cooling, kept, now);
+      go_on(target->cooling, kept, provider->cooldowns, now);
     }
   }
 }

@@ -58,7 +58,7 @@ struct ProviderState {
   policy::RetryBudget::Options retry_options;
   policy::RetryBudget retry_budget;
   policy::BreakerOptions target_breaker;  ///< of each of its targets
-  std::optional<std::chrono::milliseconds> error_cooldown;
+  policy::CooldownOptions cooldowns;      ///< of them and of its keys
   std::uint64_t retries_refused = 0;
   SeededRandom random;
   TimePoint latest{};  ///< the latest time anyone came with

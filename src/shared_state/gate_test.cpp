@@ -114,7 +114,7 @@ TEST_F(GateTest, B1EachProvidersBreakersGoByItsOwnSettings) {
 
 TEST_F(GateTest, ATargetRestsAfterAnyErrorOfItsOwnWhereThatIsSet) {
   auto upstream = std::make_shared<pipeline::Upstream>(*one_a->upstream);
-  upstream->error_cooldown = 5min;
+  upstream->cooldowns.after_error = 5min;
   gate.attach(*upstream);
   const auto rests = [&](const pipeline::Target& target, FailureClass failure,
                          std::optional<milliseconds> wait = {}) {
@@ -133,6 +133,30 @@ TEST_F(GateTest, ATargetRestsAfterAnyErrorOfItsOwnWhereThatIsSet) {
   EXPECT_EQ(rests(*one_a, FailureClass::ok), 0s);
   EXPECT_TRUE(call(*one_a, ended(FailureClass::server)));
   EXPECT_TRUE(ask(*one_b).is_granted) << "its neighbour did nothing";
+}
+
+TEST_F(GateTest, K2AProvidersCooldownsLastAsLongAsIsSetForIt) {
+  auto upstream = std::make_shared<pipeline::Upstream>(*one_a->upstream);
+  policy::CooldownOptions& set = upstream->cooldowns;
+  set.rate_limit = {{milliseconds(2'000), 3s, 4s, 5s}};
+  set.quota.lengths.fill(6s);
+  set.auth.lengths.fill(7s);
+  set.forbidden.lengths.fill(8s);
+  set.not_found.lengths.fill(9s);
+  set.length_max = 1min;
+  gate.attach(*upstream);
+  const auto rests = [&](FailureClass failure, std::optional<milliseconds> wait = {}) {
+    EXPECT_TRUE(call(*one_a, ended(failure, wait)));
+    const milliseconds remaining = gate.refused_for(*one_a, now);
+    gate.reset("one", now);
+    return remaining;
+  };
+  EXPECT_EQ(rests(FailureClass::rate), 2s);
+  EXPECT_EQ(rests(FailureClass::rate, 1h), 1min);
+  EXPECT_EQ(rests(FailureClass::quota), 6s);
+  EXPECT_EQ(rests(FailureClass::auth), 7s);
+  EXPECT_EQ(rests(FailureClass::forbidden), 8s);
+  EXPECT_EQ(rests(FailureClass::not_found), 9s);
 }
 
 // One bad model must not close a router of many; an endpoint that nobody reaches closes them all.

@@ -195,8 +195,8 @@ BUGS = [
     Bug(
         "attempts go on without their client",
         FLIGHT,
-        "if (!drains) return cancellation_.cancel();",
-        "if (!drains) return;",
+        "if (!may_drain || !begin_drain()) return cancellation_.cancel();",
+        "if (!may_drain || !begin_drain()) return;",
     ),
     Bug(
         "the provider's own count is not believed",
@@ -246,8 +246,8 @@ BUGS = [
     Bug(
         "a stream's success does not end the probation",
         GATE,
-        "    target_.cooling.cooldown.succeed(tickets.target_cooldown, now_);\n"
-        "    key_.cooling.cooldown.succeed(tickets.key_cooldown, now_);\n",
+        "    target_.cooling.cooldown.succeed(tickets.target_cooldown, provider_.cooldowns, now_);\n"
+        "    key_.cooling.cooldown.succeed(tickets.key_cooldown, provider_.cooldowns, now_);\n",
         "",
     ),
     Bug(
