@@ -38,13 +38,15 @@ void Pollable::defer() {
 
 void Pollable::stand_in_line() {
   if (number_ != 0) return;
-  number_ = loop_.first_number_ + loop_.line_.size();
-  loop_.line_.push_back(this);
+  is_in_short_line_ = short_waits_left_ > 0;
+  short_waits_left_ = is_in_short_line_ ? short_waits_left_ - 1 : short_waits;
+  number_ = (is_in_short_line_ ? loop_.short_line_ : loop_.long_line_).join(*this);
 }
 
 void EpollLoop::forget(Pollable& pollable) noexcept {
   if (pollable.number_ != 0) {
-    line_[std::exchange(pollable.number_, 0) - first_number_] = nullptr;
+    Line& line = pollable.is_in_short_line_ ? short_line_ : long_line_;
+    line.leave(std::exchange(pollable.number_, 0));
   }
   if (pollable.place_ != Pollable::not_deferred) {
     deferred_[std::exchange(pollable.place_, Pollable::not_deferred)] = nullptr;
@@ -85,7 +87,7 @@ void EpollLoop::stop() {
 }
 
 bool EpollLoop::has_work() {
-  if (operations_ > 0 || !deferred_.empty() || !line_.empty()) return true;
+  if (operations_ > 0 || !deferred_.empty() || has_waiting()) return true;
   const std::lock_guard lock(posted_mutex_);
   return !posted_.empty();
 }
@@ -102,7 +104,7 @@ void EpollLoop::turn() {
 }
 
 int EpollLoop::wait_max_ms() const {
-  if (!deferred_.empty() || !line_.empty()) return 0;
+  if (!deferred_.empty() || has_waiting()) return 0;
   TimePoint until = TimePoint::max();
   if (!wheel_.empty()) until = next_tick_;
   TimePoint now = now_;
@@ -154,14 +156,29 @@ void EpollLoop::run_posted() {
 }
 
 void EpollLoop::run_first_in_line() {
-  for (int i = 0; i < begun_at_once_max && !line_.empty(); ++i) {
-    Pollable* const first = line_.front();
-    line_.pop_front();
-    ++first_number_;
-    if (first == nullptr) continue;
+  for (int i = 0; i < begun_at_once_max; ++i) {
+    const bool is_short_ones_turn = i < short_begun_max;
+    Pollable* first = (is_short_ones_turn ? short_line_ : long_line_).next();
+    if (first == nullptr) first = (is_short_ones_turn ? long_line_ : short_line_).next();
+    if (first == nullptr) return;
     first->number_ = 0;
     first->on_events(0);
   }
+}
+
+std::uint64_t EpollLoop::Line::join(Pollable& pollable) {
+  waiting_.push_back(&pollable);
+  return first_ + waiting_.size() - 1;
+}
+
+Pollable* EpollLoop::Line::next() {
+  while (!waiting_.empty()) {
+    Pollable* const first = waiting_.front();
+    waiting_.pop_front();
+    ++first_;
+    if (first != nullptr) return first;
+  }
+  return nullptr;
 }
 
 void EpollLoop::run_deferred() {

@@ -40,19 +40,23 @@ class Pollable {
   void unwatch(int fd) noexcept;
   /// Asks for one call of `on_events` in the loop's next turn.
   void defer();
-  /// The same for what may begin something new: so many in a turn, in the order in which they
-  /// asked. What has begun goes first, so that the work under way stays little and its memory warm
-  /// however many want to begin.
+  /// The same for what may begin something new: so many in a turn. What has begun goes first, so
+  /// that the work under way stays little and its memory warm however many want to begin. For the
+  /// same reason there are two lines: who is new, or has just had its turn, stands in the short one
+  /// a few times and then once in the long one.
   void stand_in_line();
   [[nodiscard]] EpollLoop& loop() const noexcept { return loop_; }
 
  private:
   friend class EpollLoop;
   static constexpr std::size_t not_deferred = static_cast<std::size_t>(-1);
+  static constexpr int short_waits = 3;
 
   EpollLoop& loop_;
   std::size_t place_ = not_deferred;  ///< in the loop's list
-  std::uint64_t number_ = 0;          ///< in its line; 0: does not stand there
+  std::uint64_t number_ = 0;          ///< in the line it stands in; 0: in none
+  bool is_in_short_line_ = false;
+  int short_waits_left_ = short_waits;
 };
 
 /// The real loop, run by one thread: one `epoll_wait` per turn, which tells of everything that
@@ -89,8 +93,31 @@ class EpollLoop final : public Loop {
   };
   static constexpr std::size_t events_max = 256;
   static constexpr int begun_at_once_max = 32;
+  /// Of these from the short line, while somebody stands in the long one. More than the share that
+  /// short waits have of all, or the short line would become the longer one.
+  static constexpr int short_begun_max = 28;
+  static_assert(short_begun_max * (Pollable::short_waits + 1) >
+                begun_at_once_max * Pollable::short_waits);
+
+  /// Who waits to begin, first come first served; null: gone since.
+  class Line {
+   public:
+    /// The number to leave it by; never 0.
+    std::uint64_t join(Pollable& pollable);
+    void leave(std::uint64_t number) noexcept { waiting_[number - first_] = nullptr; }
+    /// Null: nobody waits.
+    Pollable* next();
+    [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
+
+   private:
+    std::deque<Pollable*> waiting_;
+    std::uint64_t first_ = 1;  ///< number of the first of them
+  };
 
   [[nodiscard]] bool has_work();
+  [[nodiscard]] bool has_waiting() const noexcept {
+    return !short_line_.empty() || !long_line_.empty();
+  }
   void turn();
   [[nodiscard]] int wait_max_ms() const;
   void tell_events(std::size_t count);
@@ -106,8 +133,8 @@ class EpollLoop final : public Loop {
   std::size_t event_next_ = 0;  ///< of those, the ones not told yet
   std::size_t event_end_ = 0;
   std::vector<Pollable*> deferred_;  ///< null: gone since
-  std::deque<Pollable*> line_;       ///< the same
-  std::uint64_t first_number_ = 1;   ///< of the first in line
+  Line short_line_;
+  Line long_line_;
   std::size_t operations_ = 0;
   bool is_stopping_ = false;
 

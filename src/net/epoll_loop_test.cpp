@@ -95,6 +95,12 @@ struct Beginner {
   std::unique_ptr<BufferedReader> reader;
 };
 
+/// Once something has begun there, it stands in `order`.
+Task<void> note_begin(const Beginner& one, std::vector<const Beginner*>& order) {
+  const std::function<void(NetError)> note = [&](NetError) { order.push_back(&one); };
+  co_await one.begin(note);
+}
+
 // However many want to begin at once, what has begun goes on first (O-3).
 TEST_F(EpollLoopTest, BeginsSoManyInATurnAndGoesOnWithWhatHasBegunFirst) {
   constexpr std::size_t count = 100;
@@ -123,6 +129,51 @@ TEST_F(EpollLoopTest, BeginsSoManyInATurnAndGoesOnWithWhatHasBegunFirst) {
   EXPECT_EQ(begun_before, in_a_turn);
   EXPECT_EQ(begun, count - 1);
   EXPECT_EQ(ended, 1U);
+}
+
+// Whose memory is warm goes first, but nobody for ever (O-3).
+TEST_F(EpollLoopTest, WhoHadItsTurnsStandsBehindTheNewButNotBehindAllOfThem) {
+  constexpr std::size_t new_count = 60;
+  constexpr std::size_t new_in_a_turn = 28;
+  std::vector<std::unique_ptr<Beginner>> all;
+  for (std::size_t i = 0; i <= new_count; ++i) all.push_back(std::make_unique<Beginner>(loop));
+  const Beginner& old = *all.back();
+  std::vector<const Beginner*> order;
+  const auto begin = [&](const Beginner& one) {
+    EXPECT_EQ(::send(one.peer.fd(), "hello", 5, MSG_NOSIGNAL), 5);
+    return note_begin(one, order);
+  };
+  for (int i = 0; i < 3; ++i) {
+    run(begin(old));
+    old.reader->consume(old.reader->data().size());
+  }
+  order.clear();
+
+  // It asks before all others.
+  tasks.spawn(begin(old));
+  for (std::size_t i = 0; i < new_count; ++i) tasks.spawn(begin(*all[i]));
+  loop.run();
+  ASSERT_EQ(order.size(), new_count + 1);
+  EXPECT_EQ(std::find(order.begin(), order.end(), &old) - order.begin(), new_in_a_turn);
+}
+
+TEST_F(EpollLoopTest, AfterTheLongLineOneIsAsWarmAsTheNew) {
+  std::vector<std::unique_ptr<Beginner>> all;
+  for (std::size_t i = 0; i < 2; ++i) all.push_back(std::make_unique<Beginner>(loop));
+  std::vector<const Beginner*> order;
+  const auto begin = [&](const Beginner& one) {
+    EXPECT_EQ(::send(one.peer.fd(), "hello", 5, MSG_NOSIGNAL), 5);
+    return note_begin(one, order);
+  };
+  for (int i = 0; i < 4; ++i) {  // the fourth from the long line, where nobody else stands
+    run(begin(*all[0]));
+    all[0]->reader->consume(all[0]->reader->data().size());
+  }
+  order.clear();
+  tasks.spawn(begin(*all[0]));
+  tasks.spawn(begin(*all[1]));
+  loop.run();
+  EXPECT_EQ(order, (std::vector<const Beginner*>{all[0].get(), all[1].get()}));
 }
 
 // Edge-triggered: the kernel says once that there are bytes, so the loop must remember the rest.
