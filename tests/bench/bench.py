@@ -601,6 +601,7 @@ def measure(bench: Bench, nginx: Nginx, weir: Weir | None, upstream: int,
 OVERLOAD_CONNECTIONS = 8_000
 OVERLOAD_MEMORY_MIB, OVERLOAD_HARD_MIB = 512, 460  # 90 % of it, the default of memory_hard
 PROBES_IN_A_ROW = 10
+PROBE_INTERVAL_S = 0.2
 
 
 @dataclasses.dataclass
@@ -613,10 +614,9 @@ class Ceiling:
 
 
 # Models take their time, so in front of them it is the number of calls under way. In front of an
-# upstream that answers at once it is the CPU, and what is asked can't be had: to refuse a call costs
-# a third of one, two thirds of that in the kernel, so at twice the load and a small `max_inflight`
-# some 55 % are left. With its default all wait instead and none is refused; the generator then has
-# no connection left for more, and thousands of calls at once cost more each, as caches are small.
+# upstream that answers at once it is the CPU: then calls wait in their sockets, and the generator
+# has no connection left for more. To refuse them at once would cost a third of a call each, two
+# thirds of that in the kernel, so that at twice the load some 55 % of the answers would be left.
 CEILINGS = [Ceiling("200 calls", 200, 20), Ceiling("CPU", 20_000, 0), Ceiling("CPU, 200", 200, 0)]
 CAPACITY_CONNECTIONS = 200
 
@@ -635,6 +635,21 @@ def ask_once(shot: Shot) -> tuple[int, float]:
     return status, (time.monotonic() - begin) * 1000
 
 
+def probe_while(load: subprocess.Popen, port: int) -> list[float]:
+    """Milliseconds of /readyz, asked time and again on a connection of its own."""
+    took_ms = []
+    while load.poll() is None:
+        begin = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/readyz")
+        connection.getresponse().read()
+        connection.close()
+        took_ms.append((time.monotonic() - begin) * 1000)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            load.wait(PROBE_INTERVAL_S)
+    return took_ms
+
+
 def seconds_until_normal(shot: Shot, calm_ms: float) -> float:
     """Until the first of a row of answers of which none takes 5 ms more than in calm."""
     begin = good_since = time.monotonic()
@@ -648,6 +663,11 @@ def seconds_until_normal(shot: Shot, calm_ms: float) -> float:
             good_since = asked_at
         good = good + 1 if status == 200 and took_ms <= calm_ms + 5 else 0
     return good_since - begin
+
+
+def answers_per_second(bench: Bench, shot: Shot, requests: int) -> float:
+    report = bench.load(shot, CAPACITY_CONNECTIONS, requests)
+    return report["requests"] / report["seconds"]
 
 
 def measure_overload(bench: Bench, binary: pathlib.Path, ceiling: Ceiling,
@@ -664,12 +684,14 @@ def measure_overload(bench: Bench, binary: pathlib.Path, ceiling: Ceiling,
         calm_ms = statistics.median(ask_once(shot)[1] for _ in range(50))
         some_seconds = max(seconds / 6, 2)
         requests = int(warm["requests"] / warm["seconds"] * some_seconds)
-        full = bench.load(shot, CAPACITY_CONNECTIONS, requests)
-        capacity = full["requests"] / full["seconds"]
-        load = bench.start_load(shot, OVERLOAD_CONNECTIONS, int(2 * capacity * seconds),
-                                rate=int(2 * capacity))
+        before = answers_per_second(bench, shot, requests)
+        load = bench.start_load(shot, OVERLOAD_CONNECTIONS, int(2 * before * seconds),
+                                rate=int(2 * before))
+        probes_ms = sorted(probe_while(load, weir.port))
         report = json.loads(load.communicate()[0] or '{"errors":1}')
         normal_s = seconds_until_normal(shot, calm_ms)
+        # What the machine gives changes within a minute.
+        capacity = (before + answers_per_second(bench, shot, requests)) / 2
         highest_mib = highest_rss_kib(weir.pid()) / 1024
     finally:
         weir.stop()
@@ -682,9 +704,12 @@ def measure_overload(bench: Bench, binary: pathlib.Path, ceiling: Ceiling,
         "offered / s": f"{report['offered']:.0f}",
         "answers / s": f"{answered:.0f}",
         "of those at capacity": f"{answered / capacity * 100:.0f} %",
+        "answers, p50": f"{report['latency_p50_us'] / 1000:.1f} ms",
         "answers, p99": f"{report['latency_p99_us'] / 1000:.1f} ms",
         "refusals, p50": f"{report['refusal_p50_us'] / 1000:.1f} ms" if is_refused else "none",
         "refusals, p99": f"{report['refusal_p99_us'] / 1000:.1f} ms" if is_refused else "none",
+        "/readyz, p50": f"{statistics.median(probes_ms):.1f} ms",
+        "/readyz, p99": f"{probes_ms[len(probes_ms) * 99 // 100]:.1f} ms",
         "highest memory": f"{highest_mib:.0f} MiB",
         "normal again after": f"{normal_s:.1f} s",
     }
