@@ -44,6 +44,13 @@ void DeadlineWheel::remove(Alarm& alarm) noexcept {
   --count_;
 }
 
+TimePoint DeadlineWheel::next_advance() const noexcept {
+  if (empty()) return TimePoint::max();
+  std::int64_t number = done_tick_ + 1;
+  while (slots_[static_cast<std::size_t>(number) % slot_count] == nullptr) ++number;
+  return TimePoint(Duration(tick) * (number + 1));  // the slot's end
+}
+
 void DeadlineWheel::advance(TimePoint now) {
   const std::int64_t now_tick = tick_of(now);
   // Nothing was armed for a while, or the loop stood still: one turn visits every slot.

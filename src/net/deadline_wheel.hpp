@@ -24,6 +24,8 @@ class DeadlineWheel {
   /// Fires everything due at `now`.
   void advance(TimePoint now);
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  /// Before then nothing is due; `max` when it is empty. Looks at every slot up to there.
+  [[nodiscard]] TimePoint next_advance() const noexcept;
 
  private:
   static constexpr std::size_t slot_count = 4096;  // one turn is 82 s; longer waits go round again

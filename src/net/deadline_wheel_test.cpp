@@ -33,9 +33,20 @@ void run(DeadlineWheel& wheel, TimePoint& now) {
   }
 }
 
+/// The same of a loop that sleeps as long as it may.
+void run_asleep(DeadlineWheel& wheel, TimePoint& now) {
+  while (!wheel.empty()) {
+    now = std::max(now + DeadlineWheel::tick, wheel.next_advance());
+    wheel.advance(now);
+  }
+}
+
+class DeadlineWheelTest
+    : public testing::TestWithParam<void (*)(DeadlineWheel& wheel, TimePoint& now)> {};
+
 // T-20: within [T, T + max(50 ms, 2 % of T)]. Everything that is timed by T-1 to T-17 is timed
 // here.
-TEST(DeadlineWheel, T20FiresOnceNeverEarlyAndSoonAfter) {
+TEST_P(DeadlineWheelTest, T20FiresOnceNeverEarlyAndSoonAfter) {
   TimePoint now{1h};
   DeadlineWheel wheel;
   wheel.advance(now);
@@ -51,7 +62,7 @@ TEST(DeadlineWheel, T20FiresOnceNeverEarlyAndSoonAfter) {
   }
   for (int i = 0; i < 2'000; ++i) add(Duration(random() % Duration(1h).count()));
 
-  run(wheel, now);
+  GetParam()(wheel, now);
   for (const auto& timeout : all) {
     ASSERT_EQ(timeout->fired.size(), 1U) << (timeout->due - begin) / 1ns;
     const Duration late = timeout->fired.front() - timeout->due;
@@ -62,7 +73,7 @@ TEST(DeadlineWheel, T20FiresOnceNeverEarlyAndSoonAfter) {
 }
 
 // What is put off, or brought forward, any number of times fires once, when it was last said.
-TEST(DeadlineWheel, T20FiresWhenItWasLastToldTo) {
+TEST_P(DeadlineWheelTest, T20FiresWhenItWasLastToldTo) {
   TimePoint now{1h};
   DeadlineWheel wheel;
   wheel.advance(now);
@@ -87,12 +98,29 @@ TEST(DeadlineWheel, T20FiresWhenItWasLastToldTo) {
     one.due = now + Duration(random() % Duration(5min).count());
     wheel.move(*one.alarm, one.due);
   }
-  run(wheel, now);
+  GetParam()(wheel, now);
   for (const Moved& one : all) {
     ASSERT_EQ(one.fired.size(), 1U);
     EXPECT_GE(one.fired.front(), one.due);
     EXPECT_LE(one.fired.front(), one.due + 50ms);
   }
+}
+
+INSTANTIATE_TEST_SUITE_P(Loops, DeadlineWheelTest, testing::Values(run, run_asleep),
+                         [](const auto& which) { return which.index == 0 ? "busy" : "asleep"; });
+
+TEST(DeadlineWheel, IsNotToBeLookedAtBeforeSomethingIsDue) {
+  TimePoint now{1h};
+  DeadlineWheel wheel;
+  wheel.advance(now);
+  EXPECT_EQ(wheel.next_advance(), TimePoint::max());
+  const Timeout late(wheel, now, now + 75s);
+  const Timeout soon(wheel, now, now + 5s + 1ms);
+  EXPECT_EQ(wheel.next_advance(), now + 5s + DeadlineWheel::tick);
+  now = wheel.next_advance();
+  wheel.advance(now);
+  EXPECT_EQ(soon.fired.size(), 1U);
+  EXPECT_EQ(wheel.next_advance(), TimePoint(1h) + 75s + DeadlineWheel::tick);
 }
 
 TEST(DeadlineWheel, ForgetsWhatWasPutOffAndRemoved) {

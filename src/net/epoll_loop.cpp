@@ -97,6 +97,7 @@ void EpollLoop::turn() {
       ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), wait_max_ms());
   WEIR_ASSERT(count >= 0 || errno == EINTR);
   now_ = std::chrono::steady_clock::now();
+  is_quiet_ = count <= 0 && deferred_.empty() && !has_waiting();
   tell_events(static_cast<std::size_t>(std::max(count, 0)));
   run_first_in_line();
   run_deferred();
@@ -106,7 +107,10 @@ void EpollLoop::turn() {
 int EpollLoop::wait_max_ms() const {
   if (!deferred_.empty() || has_waiting()) return 0;
   TimePoint until = TimePoint::max();
-  if (!wheel_.empty()) until = next_tick_;
+  if (!wheel_.empty()) {
+    // To find the next alarm takes longer than to begin a turn, but then there are none until it.
+    until = is_quiet_ ? std::max(next_tick_, wheel_.next_advance()) : next_tick_;
+  }
   TimePoint now = now_;
   if (!exact_.empty()) {
     until = std::min(until, (*exact_.begin())->when_);

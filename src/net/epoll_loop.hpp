@@ -137,6 +137,7 @@ class EpollLoop final : public Loop {
   Line long_line_;
   std::size_t operations_ = 0;
   bool is_stopping_ = false;
+  bool is_quiet_ = false;  ///< the latest turn had nothing but alarms
 
   TimePoint now_;
   DeadlineWheel wheel_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -208,6 +209,19 @@ TEST_F(EpollLoopTest, StillWritesToAPeerThatSaidItsLast) {
   EXPECT_EQ(written.error, NetError::none);
   std::array<char, 8> got{};
   EXPECT_EQ(::recv(peer.fd(), got.data(), got.size(), 0), 2);
+}
+
+// Connections that wait for their next request cost nothing meanwhile.
+TEST_F(EpollLoopTest, SleepsUntilTheNextDeadline) {
+  const auto waits = [] {
+    rusage usage{};
+    EXPECT_EQ(::getrusage(RUSAGE_THREAD, &usage), 0);
+    return usage.ru_nvcsw;
+  };
+  const auto before = waits();
+  run(read(16, 400ms));
+  EXPECT_EQ(results, std::vector<std::string>{"timed_out"});
+  EXPECT_LE(waits() - before, 5) << "a look every 20 ms would be twenty";
 }
 
 TEST_F(EpollLoopTest, EndsAReadThatTakesTooLong) {
