@@ -25,6 +25,79 @@ void list_set(std::vector<SettingView>& out, const Config& config, const std::st
   }
 }
 
+/// Every row, as it is in force.
+template <class Section>
+void list_all(std::vector<SettingView>& out, const Config& config, const std::string& path,
+              std::span<const Field<Section>> fields, const Section& in_force) {
+  for (const Field<Section>& field : fields) {
+    const std::string full = path + "." + std::string(field.path);
+    out.push_back({full, field.show(in_force), std::string(config.source_of(full))});
+  }
+}
+
+/// `settings` with what they leave open decided, but for what depends on the route.
+RetrySettings in_force(const RetrySettings& settings) {
+  const RetryPolicy decided = decide(settings, 1);
+  return {.enabled = decided.enabled,
+          .backoff = settings.backoff.value_or(Backoff::jitter),
+          .max_attempts = settings.max_attempts,
+          .attempts_per_target = decided.attempts_per_target,
+          .backoff_base = decided.backoff_base,
+          .backoff_cap = decided.backoff_cap,
+          .failover_jitter = decided.failover_jitter,
+          .max_inline_wait = decided.max_inline_wait,
+          .min_attempt_budget = decided.min_attempt_budget,
+          .retry_budget_ratio = decided.retry_budget_ratio,
+          .retry_budget_floor = decided.retry_budget_floor,
+          .retry_budget_window = decided.retry_budget_window,
+          .retry_on_total_timeout = decided.retry_on_total_timeout};
+}
+
+BreakerSettings in_force(const BreakerSettings& settings, const policy::BreakerOptions& standard) {
+  const policy::BreakerOptions decided = decide(settings, standard);
+  return {.enabled = settings.enabled.value_or(true),
+          .preset = settings.preset.value_or(BreakerPreset::standard),
+          .window = decided.window,
+          .min_calls = decided.min_calls,
+          .failure_rate = Ratio{decided.failure_permille},
+          .consecutive_failures = decided.consecutive_failures,
+          .failures_in_window = decided.failures_in_window,
+          .slow_call = decided.slow_call,
+          .slow_rate = Ratio{decided.slow_permille},
+          .open_base = decided.open_base,
+          .open_cap = decided.open_cap,
+          .open_jitter = Ratio{decided.open_jitter_permille},
+          .half_open_permits = decided.half_open_permits,
+          .half_open_successes = decided.half_open_successes,
+          .half_open_max = decided.half_open_max,
+          .forgiven_after = decided.forgiven_after,
+          .peer_min_calls = decided.peer_min_calls,
+          .peer_window = decided.peer_window};
+}
+
+/// Without the steps that only repeat the last.
+CooldownSteps steps_of(const policy::CooldownLadder& ladder) {
+  CooldownSteps steps{.lengths = {ladder.lengths.begin(), ladder.lengths.end()}};
+  auto& lengths = steps.lengths;
+  while (lengths.size() > 1 && lengths.back() == lengths[lengths.size() - 2]) lengths.pop_back();
+  return steps;
+}
+
+CooldownSettings in_force(const CooldownSettings& settings) {
+  const policy::CooldownOptions decided = decide(settings);
+  return {.after_error = WaitOrOff{decided.after_error},
+          .rate_limit = steps_of(decided.rate_limit),
+          .rate_limit_jitter = Ratio{decided.rate_limit.jitter_permille},
+          .quota = decided.quota.lengths.front(),
+          .auth = steps_of(decided.auth),
+          .forbidden = decided.forbidden.lengths.front(),
+          .not_found = decided.not_found.lengths.front(),
+          .row_max = decided.row_max,
+          .length_max = decided.length_max,
+          .probation_max = decided.probation_max,
+          .probation_calls = decided.probation_in_flight_max};
+}
+
 void list_timeouts(std::vector<SettingView>& out, const Config& config, const std::string& prefix,
                    const Timeouts& timeouts, bool with_defaults) {
   for (const TimeoutSpec& spec : timeout_specs) {
@@ -51,20 +124,23 @@ std::string cell(std::string_view text) {
   return text.empty() ? "" : "`" + std::string(text) + "`";
 }
 
+enum class Columns : std::uint8_t { plain, with_default, with_variable };
+
 template <class Section>
 void append_table(std::string& out, std::span<const Field<Section>> fields, const Section& unset,
-                  bool has_variables) {
-  out += has_variables ? "| Setting | Type | Default | Environment | |\n|---|---|---|---|---|\n"
-                       : "| Setting | Type | |\n|---|---|---|\n";
+                  Columns columns) {
+  const bool has_variable = columns == Columns::with_variable;
+  const bool has_default = has_variable || columns == Columns::with_default;
+  out.append("| Setting | Type | ").append(has_default ? "Default | " : "");
+  out.append(has_variable ? "Environment | " : "").append("|\n|---|---|");
+  out.append(has_default ? "---|" : "").append(has_variable ? "---|" : "").append("---|\n");
   for (const Field<Section>& field : fields) {
     // They are the same in every section that has them.
-    if (!has_variables && is_limit_row(field.path)) continue;
+    if (!has_variable && is_limit_row(field.path)) continue;
     out.append("| ").append(cell(field.path)).append(" | ");
     out.append(field.is_list ? "list of " : "").append(field.type).append(" | ");
-    if (has_variables) {
-      out.append(cell(field.show(unset))).append(" | ");
-      out.append(cell(environment_name(field.path))).append(" | ");
-    }
+    if (has_default) out.append(cell(field.show(unset))).append(" | ");
+    if (has_variable) out.append(cell(environment_name(field.path))).append(" | ");
     out.append(field.doc).append(" |\n");
   }
 }
@@ -107,10 +183,12 @@ std::vector<SettingView> list_settings(const Config& config) {
     out.push_back({path, field.show(config), std::string(config.source_of(path))});
   }
   list_timeouts(out, config, "", config.timeouts, true);
-  list_set(out, config, "retries", retry_fields(), config.retries);
-  list_set(out, config, "breaker", breaker_fields(), config.breaker);
-  list_set(out, config, "provider_breaker", breaker_fields(), config.provider_breaker);
-  list_set(out, config, "cooldown", cooldown_fields(), config.cooldown);
+  list_all(out, config, "retries", retry_fields(), in_force(config.retries));
+  list_all(out, config, "breaker", breaker_fields(),
+           in_force(config.breaker, policy::target_breaker()));
+  list_all(out, config, "provider_breaker", breaker_fields(),
+           in_force(config.provider_breaker, policy::provider_breaker()));
+  list_all(out, config, "cooldown", cooldown_fields(), in_force(config.cooldown));
   for (const ProviderConfig& provider : config.providers) {
     const std::string path = "providers." + provider.name;
     out.push_back({path, std::string(provider.spec->name) + " at " + provider.base_url,
@@ -170,31 +248,32 @@ std::string config_reference_markdown() {
       "variable, "
       "which goes over the file; lists are separated by commas there.\n\n"
       "## The whole\n\n";
-  append_table(out, root_fields(), Config{}, true);
+  append_table(out, root_fields(), Config{}, Columns::with_variable);
   append_timeouts(out);
   out +=
       "\n## Retries\n\nUnder `retries:`, for the whole, a provider or a route; or `retries: off`. "
       "By environment: `WEIR_RETRIES=off`, `WEIR_RETRIES_MAX_ATTEMPTS` and so on.\n\n";
-  append_table(out, retry_fields(), RetrySettings{}, false);
+  append_table(out, retry_fields(), in_force(RetrySettings{}), Columns::with_default);
   out +=
       "\n## Circuit breakers\n\nUnder `breaker:`, of each target, and under `provider_breaker:`, "
       "of a provider's endpoint, which counts only what concerns the way there; both for the whole "
       "or a provider. In the place of the map stands `off`, `on` or a preset. By environment: "
       "`WEIR_BREAKER=off`, `WEIR_BREAKER_PRESET`, `WEIR_PROVIDER_BREAKER_WINDOW` and so on.\n\n";
-  append_table(out, breaker_fields(), BreakerSettings{}, false);
+  append_table(out, breaker_fields(), in_force(BreakerSettings{}, policy::target_breaker()),
+               Columns::with_default);
   out +=
       "\n## Cooldowns\n\nUnder `cooldown:`, for the whole or a provider: how long a target, or a "
       "key with all its models, is left alone after an error that says so. A wait that the "
       "provider names goes before. `cooldown: 5m` is short for `after_error`. By environment: "
       "`WEIR_COOLDOWN=5m`, `WEIR_COOLDOWN_RATE_LIMIT=5s,30s` and so on.\n\n";
-  append_table(out, cooldown_fields(), CooldownSettings{}, false);
+  append_table(out, cooldown_fields(), in_force(CooldownSettings{}), Columns::with_default);
   out +=
       "\n## Providers\n\nUnder `providers.<name>:`; the name is what clients write before the "
       "slash. `type` is one of the [providers](providers.md) and may be left out where the name "
       "says it. Further: `headers` and `params` (maps: sent with each request, unless the client "
       "sets the parameter), `deployments` (Azure: model to deployment), `timeouts`, `retries`, "
       "`breaker`, `provider_breaker`, `cooldown`, `models`.\n\n";
-  append_table(out, provider_fields(), ProviderConfig{}, false);
+  append_table(out, provider_fields(), ProviderConfig{}, Columns::plain);
   out +=
       "\n### Models of a provider\n\nUnder `providers.<name>.models.<id>:`, over what the catalog "
       "knows. Further: `price` (a map, dollars per million tokens: `input`, `output`, "
@@ -202,29 +281,29 @@ std::string config_reference_markdown() {
       "as "
       "`{tools: on, vision: off}` that leaves the rest as it is known), `timeouts`, `limits` and "
       "`budget` of the model alone.\n\n";
-  append_table(out, model_fields(), ModelOverride{}, false);
+  append_table(out, model_fields(), ModelOverride{}, Columns::plain);
   out +=
       "\n## Routes\n\nUnder `models.<name>:`, names that clients ask for; one `*` makes a "
       "wildcard, "
       "and a `*` in a target stands for the same text. `targets` is a list of routes, tiers, "
       "`provider/model` or model ids, each a text or `{target: ..., weight: ...}`. Further: "
       "`timeouts`, `retries`, `params`, `content_rules`.\n\n";
-  append_table(out, route_fields(), RouteConfig{}, false);
+  append_table(out, route_fields(), RouteConfig{}, Columns::plain);
   out +=
       "\n## Content rules\n\n`content_rules:` is a list, for the whole or for a route, which has "
       "both; see [the guide](../guides/content-rules.md).\n\n";
-  append_table(out, content_rule_fields(), ContentRuleText{}, false);
+  append_table(out, content_rule_fields(), ContentRuleText{}, Columns::plain);
   out +=
       "\n## Alerts\n\nUnder `alerts.rules.<name>:`, each with exactly one of the first six "
       "([how they work](../guides/health-and-alerts.md)).\n\n";
-  append_table(out, alert_rule_fields(), AlertRuleConfig{}, false);
+  append_table(out, alert_rule_fields(), AlertRuleConfig{}, Columns::plain);
   out +=
       "\n## Keys, users, teams and organisations\n\nAn entry of `keys` is a key, or a map of these "
       "settings; "
       "`users.<name>` and `teams.<name>` have `log_content`, `expose_target`, limits and budgets "
       "only; of a team, `organisation` says which it belongs to, and `organisations.<name>` has "
       "limits and budgets that hold for all its teams together.\n\n";
-  append_table(out, key_fields(), ClientConfig{}, false);
+  append_table(out, key_fields(), ClientConfig{}, Columns::plain);
   out +=
       "\n## Limits and budgets\n\nUnder `limits:` and `budget:` of the whole, of a provider, "
       "one of its `api_keys`, a route, an entry of `keys`, a user, a team or an organisation, each "

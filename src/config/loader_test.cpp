@@ -256,6 +256,21 @@ TEST(Loader, ShortFormsAreListedAsWhatTheyStandFor) {
                     }));
 }
 
+TEST(Loader, WhatIsNotSetIsListedAsItIsInForce) {
+  const Loaded loaded = load_yaml("retries: {backoff: classic}\nbreaker: count\n");
+  ASSERT_TRUE(loaded.ok()) << loaded.report();
+  std::map<std::string, std::string> listed;
+  for (const SettingView& view : list_settings(loaded.config)) listed[view.path] = view.value;
+  EXPECT_EQ(listed["retries.attempts_per_target"], "5");
+  EXPECT_EQ(listed["retries.backoff_base"], "1s");
+  EXPECT_EQ(listed["retries.max_attempts"], "") << "that depends on the route";
+  EXPECT_EQ(listed["breaker.window"], "1m");
+  EXPECT_EQ(listed["provider_breaker.min_calls"], "20");
+  EXPECT_EQ(listed["cooldown.after_error"], "off");
+  EXPECT_EQ(listed["cooldown.rate_limit"], "5s, 30s, 2m, 10m");
+  EXPECT_EQ(listed["cooldown.auth"], "1m, 5m, 1h");
+}
+
 TEST(Loader, ABreakerOfAnUnknownKindIsRefused) {
   const Loaded loaded = load_yaml("breaker: often\nprovider_breaker: {failure_rate: 0%}\n");
   ASSERT_EQ(loaded.problems.size(), 2U) << loaded.report();
