@@ -2,7 +2,9 @@
 //
 // The configuration for people: what is in force, and the reference page.
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "config/content_rules.hpp"
@@ -15,24 +17,22 @@ namespace {
 // ---- what is in force -----------------------------------------------------------------------
 
 template <class Section>
-void list_set(std::vector<SettingView>& out, const Config& config, const std::string& path,
+void list_all(std::vector<SettingView>& out, const Config& config, const std::string& path,
               std::span<const Field<Section>> fields, const Section& section) {
   for (const Field<Section>& field : fields) {
     const std::string full = path + "." + std::string(field.path);
-    const auto source = config.sources.find(full);
-    if (source == config.sources.end()) continue;
-    out.push_back({full, field.show(section), source->second});
+    out.push_back({full, field.show(section), std::string(config.source_of(full))});
   }
 }
 
-/// Every row, as it is in force.
+/// Without what nobody set.
 template <class Section>
-void list_all(std::vector<SettingView>& out, const Config& config, const std::string& path,
-              std::span<const Field<Section>> fields, const Section& in_force) {
-  for (const Field<Section>& field : fields) {
-    const std::string full = path + "." + std::string(field.path);
-    out.push_back({full, field.show(in_force), std::string(config.source_of(full))});
-  }
+void list_set(std::vector<SettingView>& out, const Config& config, const std::string& path,
+              std::span<const Field<Section>> fields, const Section& section) {
+  std::vector<SettingView> all;
+  list_all(all, config, path, fields, section);
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out),
+               [&](const SettingView& view) { return config.sources.contains(view.path); });
 }
 
 /// `settings` with what they leave open decided, but for what depends on the route.

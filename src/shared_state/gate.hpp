@@ -119,8 +119,8 @@ class Gate final : public pipeline::TargetGate {
   /// Closes the breaker and ends the cooldown; for a provider those of all its targets as well.
   bool reset(std::string_view name, net::TimePoint now);
 
-  /// A circuit of that name has opened in another program: three calls are enough to judge by, for
-  /// half a minute (B-9). False: there is none.
+  /// A circuit of that name has opened in another program: for a while few calls are enough to
+  /// judge by (B-9, `BreakerOptions::peer_window`). False: there is none.
   bool heed_peer(std::string_view name, net::TimePoint now);
 
   /// By name.
